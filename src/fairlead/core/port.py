@@ -1,0 +1,63 @@
+"""What a gateway may ask of an edge, and nothing else.
+
+A gateway knows edges only through `EdgePort`. Embedded mode implements it with a function call; a
+distributed one may put a network in between, which is why every message is a serialisable struct
+that carries (subscription, account).
+"""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import msgspec
+
+from fairlead.core.messages import Reply, Report, Request
+from fairlead.core.model import Balance, Order
+
+
+class Released(msgspec.Struct, frozen=True):
+    """A durable report, with the order as it stood at that sequence (None for other reports)."""
+
+    report: Report
+    order: Order | None
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """An account as of `sequence`: open orders and balances."""
+
+    account: str
+    sequence: int
+    orders: tuple[Order, ...]
+    balances: tuple[Balance, ...]
+
+
+class HistoryRow(msgspec.Struct, frozen=True):
+    """An order changed within the asked range, and the cursor that continues after it."""
+
+    order: Order
+    cursor: str
+
+
+class EdgePort(Protocol):
+    """The one door between clients and edges."""
+
+    async def submit(self, request: Request) -> Reply:
+        """Answer `request` once what it caused is durable (and, for a place, the exchange answered).
+
+        Never raises for anything a client can cause: refusals are `Refused` replies.
+        Raises ConnectionError when the edge is stopping.
+        """
+        ...
+
+    def history(
+        self, time_start_ns: int, time_end_ns: int, after: str | None, limit: int | None
+    ) -> AsyncIterator[HistoryRow]:
+        """Orders changed in [start, end), once each, in stable order, read in bounded memory."""
+        ...
+
+    def reports(self, account: str, after_sequence: int) -> AsyncIterator[Released]:
+        """Every report of the account after `after_sequence`, in sequence, then live ones."""
+        ...
+
+    async def snapshot(self, account: str) -> Snapshot:
+        """Open orders and balances, with the sequence as of which they hold."""
+        ...

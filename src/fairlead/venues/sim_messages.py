@@ -1,0 +1,327 @@
+"""The byte dialect of the simulated exchange: its words and their frames.
+
+A frame is a 4-byte big-endian length and that many bytes of msgpack, at most `FRAME_BYTES_MAX`.
+Structs go as arrays whose first element is the tag. Times are UTC ns; prices and quantities exact
+decimals (strings in msgpack). Both sides use this module and nothing else of each other's; whether
+the bytes cross a socket or an in-memory pipe makes no difference here.
+
+One connection carries one account: Login first, then requests and answers (matched by
+`request_id`), with the account's stream of `Execution`, `BalancesChanged` and `InstrumentsChanged`
+frames between them. `event` counts an account's events densely from 1; an answer that states
+something says as of which event.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+import msgspec
+
+from fairlead.core.model import Instrument, Liquidity, Side, TimeInForce
+
+FRAME_BYTES_MAX = 4 * 1024 * 1024
+FILLS_PAGE = 500  # fills in one FillsPage at most
+
+
+class RefusalCode(StrEnum):
+    """Why the exchange did not do what it was asked; nothing was done."""
+
+    LOGIN = "LOGIN"
+    NOT_LOGGED_IN = "NOT_LOGGED_IN"
+    WINDOW = "WINDOW"  # the request arrived after its window, or from the future
+    RATE = "RATE"
+    MAINTENANCE = "MAINTENANCE"
+    MALFORMED = "MALFORMED"
+    SYMBOL = "SYMBOL"
+    PRICE = "PRICE"
+    QUANTITY = "QUANTITY"
+    NOTIONAL = "NOTIONAL"
+    BALANCE = "BALANCE"
+    POST_ONLY = "POST_ONLY"  # would have taken liquidity
+    DUPLICATE = "DUPLICATE"  # client id of an order that is still open
+    ORDER_UNKNOWN = "ORDER_UNKNOWN"
+    EXPIRE_TIME = "EXPIRE_TIME"
+    CANCEL = "CANCEL"  # cannot be cancelled now
+    INTERNAL = "INTERNAL"  # "something went wrong": the outcome is NOT known
+
+
+class OrderState(StrEnum):
+    OPEN = "OPEN"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+
+
+class WireOrder(msgspec.Struct, frozen=True, array_like=True):
+    """An order as the exchange states it; `event` is the account event of its last change."""
+
+    exchange_order_id: str
+    client_id: str
+    symbol: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    filled: Decimal
+    time_in_force: TimeInForce
+    post_only: bool
+    expire_time_ns: int | None
+    state: OrderState
+    time_ns: int
+    event: int
+    text: str | None
+
+
+class WireFill(msgspec.Struct, frozen=True, array_like=True):
+    """One account's side of one trade. `ordinal` counts the account's fills densely from 1."""
+
+    ordinal: int
+    trade_id: str
+    exchange_order_id: str
+    client_id: str
+    symbol: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_asset: str
+    liquidity: Liquidity
+    time_ns: int
+    event: int
+
+
+class WireBalance(msgspec.Struct, frozen=True, array_like=True):
+    asset: str
+    total: Decimal
+    locked: Decimal
+
+
+# ── client → exchange ────────────────────────────────────────────────────────────────────────────
+
+
+class Ask(msgspec.Struct, frozen=True, array_like=True):
+    """What every request carries. `sent_ns` + the exchange's request window bounds its acceptance."""
+
+    request_id: int
+    sent_ns: int
+
+
+class Login(Ask, frozen=True, array_like=True, tag="login"):
+    public_key: str
+    private_key: str
+
+
+class Place(Ask, frozen=True, array_like=True, tag="place"):
+    client_id: str
+    symbol: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    time_in_force: TimeInForce
+    post_only: bool
+    expire_time_ns: int | None
+
+
+class Cancel(Ask, frozen=True, array_like=True, tag="cancel"):
+    """By `exchange_order_id` if not None, else by `client_id` (newest order of that id)."""
+
+    symbol: str
+    exchange_order_id: str | None
+    client_id: str
+
+
+class Query(Ask, frozen=True, array_like=True, tag="query"):
+    """By `exchange_order_id` if not None, else by `client_id` (newest order of that id)."""
+
+    symbol: str
+    exchange_order_id: str | None
+    client_id: str
+
+
+class AskOpenOrders(Ask, frozen=True, array_like=True, tag="open_orders"):
+    pass
+
+
+class AskFills(Ask, frozen=True, array_like=True, tag="fills"):
+    """Fills with an ordinal above `after`, oldest first, at most `FILLS_PAGE`."""
+
+    after: int
+
+
+class AskBalances(Ask, frozen=True, array_like=True, tag="balances"):
+    pass
+
+
+class AskInstruments(Ask, frozen=True, array_like=True, tag="instruments"):
+    pass
+
+
+class Ping(Ask, frozen=True, array_like=True, tag="ping"):
+    pass
+
+
+ClientMessage = (
+    Login | Place | Cancel | Query | AskOpenOrders | AskFills | AskBalances | AskInstruments | Ping
+)
+
+# ── exchange → client: answers ───────────────────────────────────────────────────────────────────
+
+
+class LoggedIn(msgspec.Struct, frozen=True, array_like=True, tag="logged_in"):
+    """`last_event` is the account's newest event; the stream continues after it."""
+
+    request_id: int
+    last_event: int
+    request_window_ms: int
+    time_ns: int
+
+
+class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
+    """The request was not carried out (except INTERNAL, whose outcome is not known)."""
+
+    request_id: int
+    code: RefusalCode
+    text: str
+    retry_after_ms: int | None
+
+
+class Placed(msgspec.Struct, frozen=True, array_like=True, tag="placed"):
+    """The exchange has the order. What becomes of it is told by the stream."""
+
+    request_id: int
+    exchange_order_id: str
+    client_id: str
+    time_ns: int
+
+
+class Stated(msgspec.Struct, frozen=True, array_like=True, tag="stated"):
+    """The order after a Cancel, or as a Query found it."""
+
+    request_id: int
+    order: WireOrder
+
+
+class OpenOrders(msgspec.Struct, frozen=True, array_like=True, tag="open_orders_page"):
+    request_id: int
+    event: int
+    orders: tuple[WireOrder, ...]
+
+
+class FillsPage(msgspec.Struct, frozen=True, array_like=True, tag="fills_page"):
+    request_id: int
+    fills: tuple[WireFill, ...]
+    is_last: bool
+
+
+class Balances(msgspec.Struct, frozen=True, array_like=True, tag="balances_page"):
+    """Every asset the account ever held."""
+
+    request_id: int
+    event: int
+    time_ns: int
+    balances: tuple[WireBalance, ...]
+
+
+class Instruments(msgspec.Struct, frozen=True, array_like=True, tag="instruments_page"):
+    request_id: int
+    instruments: tuple[Instrument, ...]
+
+
+class Pong(msgspec.Struct, frozen=True, array_like=True, tag="pong"):
+    request_id: int
+    time_ns: int
+
+
+# ── exchange → client: stream ────────────────────────────────────────────────────────────────────
+
+
+class Execution(msgspec.Struct, frozen=True, array_like=True, tag="execution"):
+    """One account event: an order changed, perhaps by a fill, and these balances are now so."""
+
+    event: int
+    time_ns: int
+    order: WireOrder
+    fill: WireFill | None
+    balances: tuple[WireBalance, ...]
+
+
+class BalancesChanged(msgspec.Struct, frozen=True, array_like=True, tag="balances_changed"):
+    """One account event that no order caused."""
+
+    event: int
+    time_ns: int
+    balances: tuple[WireBalance, ...]
+
+
+class InstrumentsChanged(msgspec.Struct, frozen=True, array_like=True, tag="instruments_changed"):
+    instruments: tuple[Instrument, ...]
+
+
+ExchangeMessage = (
+    LoggedIn
+    | Refused
+    | Placed
+    | Stated
+    | OpenOrders
+    | FillsPage
+    | Balances
+    | Instruments
+    | Pong
+    | Execution
+    | BalancesChanged
+    | InstrumentsChanged
+)
+
+_encoder = msgspec.msgpack.Encoder(decimal_format="string")
+
+
+class FrameError(ValueError):
+    """Bytes that are not this dialect: too long a frame, or one that does not decode."""
+
+
+def frame(message: ClientMessage | ExchangeMessage) -> bytes:
+    """Return `message` as one frame."""
+    body = _encoder.encode(message)
+    return len(body).to_bytes(4, "big") + body
+
+
+_client_decoder = msgspec.msgpack.Decoder(ClientMessage)
+_exchange_decoder = msgspec.msgpack.Decoder(ExchangeMessage)
+_MessageType = TypeVar("_MessageType")
+
+
+class FrameReader(Generic[_MessageType]):
+    """Cuts a stream of bytes into messages of one direction; keeps at most one unfinished frame."""
+
+    def __init__(self, decode: Callable[[bytes], _MessageType]) -> None:
+        self._decode = decode
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[_MessageType]:
+        """Return the messages completed by `data`, in order. Raises FrameError."""
+        buffer = self._rest + data if self._rest else data
+        messages = []
+        start, end = 0, len(buffer)
+        while end - start >= 4:
+            size = int.from_bytes(buffer[start : start + 4], "big")
+            if size > FRAME_BYTES_MAX:
+                raise FrameError(f"frame of {size} bytes is over the limit of {FRAME_BYTES_MAX}")
+            if end - start - 4 < size:
+                break
+            try:
+                messages.append(self._decode(buffer[start + 4 : start + 4 + size]))
+            except msgspec.DecodeError as error:
+                raise FrameError(f"frame does not decode: {error}") from error
+            start += 4 + size
+        self._rest = buffer[start:]
+        return messages
+
+
+def client_messages() -> FrameReader[ClientMessage]:
+    """A reader for the exchange's side."""
+    return FrameReader(_client_decoder.decode)
+
+
+def exchange_messages() -> FrameReader[ExchangeMessage]:
+    """A reader for the client's side."""
+    return FrameReader(_exchange_decoder.decode)
