@@ -1,0 +1,67 @@
+# Needs Python 3.11 or later, make and a package registry; everything else goes into .venv (tools/bootstrap).
+#
+#   make run         start the system with the simulated exchange, send a first order, serve until Ctrl-C
+#   make test        the tests
+#   make check       format, lint, types, import rules
+#   make format      put the code into the format that `make check` wants
+#   make bench       the benchmarks, one table
+#   make simulate    the seeded world: SEEDS=2000
+#   make crash-test  kill -9 under load: KILLS=200
+#   make lock        write requirements/*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
+#   make clean       remove the environment, caches and build output; keeps ./data
+#
+# PYTHON=python3.12 chooses the interpreter; RUN_ARGS, TEST_ARGS, BENCH_ARGS, SIMULATE_ARGS, CRASH_ARGS are passed on.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+
+SEEDS ?= 2000
+KILLS ?= 200
+TEST_JOBS ?= 2
+
+export KILLS
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench simulate crash-test lock clean env-run env-dev
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+env-run:
+	@PYTHON="$(PYTHON)" tools/bootstrap run
+
+env-dev:
+	@PYTHON="$(PYTHON)" tools/bootstrap dev
+
+run: env-run
+	@exec $(VENV)/bin/fairlead up --demo $(RUN_ARGS)
+
+test: env-dev
+	$(PY) -m pytest -n $(TEST_JOBS) --dist loadfile $(TEST_ARGS)
+
+check: env-dev
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: env-dev
+	$(VENV)/bin/ruff format
+	$(VENV)/bin/ruff check --fix
+
+bench: env-dev
+	$(PY) -m benchmarks $(BENCH_ARGS)
+
+simulate: env-run
+	$(VENV)/bin/fairlead simulate --seeds $(SEEDS) $(SIMULATE_ARGS)
+
+crash-test: env-dev
+	$(PY) -m pytest -m soak tests/crash -s --timeout 0 $(CRASH_ARGS)
+
+lock: env-run
+	tools/lock $(LOCK_ARGS)
+
+clean:
+	rm -rf $(VENV) .venv.lock dist build htmlcov .coverage* .hypothesis .import_linter_cache .mypy_cache \
+		.pytest_cache .ruff_cache
+	find src tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +
