@@ -259,6 +259,7 @@ class Cause(StrEnum):
     ADOPTED = "ADOPTED"  # first seen at the exchange
     REVIVED = "REVIVED"  # declared never to have reached the exchange, and it had
     RESOLVED = "RESOLVED"  # an operator resolved it
+    ATTENTION = "ATTENTION"  # an operator should look at it
 
 
 class OrderReport(msgspec.Struct, frozen=True, array_like=True, tag="o"):
@@ -280,6 +281,7 @@ class OrderReport(msgspec.Struct, frozen=True, array_like=True, tag="o"):
     closed_quantity: Decimal | None = None
     reason: Reason | None = None
     error_message: str | None = None
+    attention: str | None = None
 
 
 class BalanceReport(msgspec.Struct, frozen=True, array_like=True, tag="b"):
@@ -378,6 +380,25 @@ VenueRequest = (
     | VenueBalances
     | VenueInstruments
 )
+
+# ── Timers: the sequencer's word that a time has come ────────────────────────────────────────────
+
+
+class TimerKind(StrEnum):
+    ANSWER = "ANSWER"  # the caller of a place has waited long enough
+    ASK = "ASK"  # ask the exchange about an order whose outcome is unknown
+    CANCEL = "CANCEL"  # a cancel has had no effect yet
+    EXPIRE = "EXPIRE"  # GOOD_TILL_TIME_OMS is due (a wall-clock time)
+    SETTLE = "SETTLE"  # fills are still missing
+    SWEEP = "SWEEP"  # reconcile the account
+
+
+class TimerDue(Message, frozen=True, kw_only=True, tag="timer"):
+    """`number` is the order's, 0 where the timer is the account's."""
+
+    kind: TimerKind
+    number: int = 0
+
 
 # ── VenueReport: exchange → engine ───────────────────────────────────────────────────────────────
 

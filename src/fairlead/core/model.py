@@ -161,8 +161,8 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
     `number` is ours, dense over the journal. `time_in_force_text` is the client's own spelling, echoed
     as sent. `closed_quantity` is the filled quantity with which the exchange reported the order closed
     (None until it did): the order is settled once our fills add up to it. `in_doubt_ns` is the time
-    since which the outcome of sending is unknown (None when it is known). `sequence` is that of the
-    last report about this order.
+    since which the outcome of sending is unknown (None when it is known). `attention` says what an
+    operator should look at (None: nothing). `sequence` is that of the last report about this order.
     """
 
     number: int
@@ -192,6 +192,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
     closed_quantity: Decimal | None = None
     reason: Reason | None = None
     error_message: str | None = None
+    attention: str | None = None
     status_history: tuple[tuple[Status, int], ...] = ()
     sequence: int = 0
     fills: tuple[Fill, ...] = ()
@@ -211,9 +212,10 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing more is owed: final, outcome known, and every reported fill is booked."""
+        """Whether nothing more is owed: final, no cancel or doubt open, every reported fill booked."""
         return (
-            self.stage.is_final
+            self.stage in FINAL_STAGES
+            and not self.cancel_pending
             and self.in_doubt_ns is None
             and (self.closed_quantity is None or self.quantity_filled >= self.closed_quantity)
         )
