@@ -1,0 +1,9 @@
+"""How it survives: one SQLite file per process that hosts accounts.
+
+Imports `core` only. Must never decide anything: it keeps what was decided and gives it back.
+"""
+
+from fairlead.journal.errors import CommitFailed, JournalError
+from fairlead.journal.journal import Journal
+
+__all__ = ["CommitFailed", "Journal", "JournalError"]

@@ -1,0 +1,84 @@
+"""The tables of a journal, their version, and how an older file becomes a newer one.
+
+`MIGRATIONS[n]` brings version n to n + 1; a new file runs them all. An entry that was ever shipped
+must never change: append a new one.
+
+One life of an order costs, per commit, a row in `frames` shared by all of the commit's reports, its
+row in `orders` (written anew), and narrow index rows. All but the key tables grow at their right
+edge, so that a commit touches few pages however old the journal is.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+APPLICATION_ID = 0x466C4564  # "FlEd"
+Migration = str  # statements, each ended by a semicolon at the end of its line
+
+BASE = """
+-- What is true of the whole file.
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+-- AccountRecord, and a short number that other tables repeat.
+CREATE TABLE accounts (account_no INTEGER PRIMARY KEY, exchange_id TEXT NOT NULL UNIQUE,
+  record BLOB NOT NULL);
+CREATE TABLE balances (account_no INTEGER, asset TEXT, data BLOB NOT NULL,
+  PRIMARY KEY (account_no, asset)) WITHOUT ROWID;
+
+-- The truth: every commit's reports in the order of decision. All below is derived from it.
+CREATE TABLE frames (batch INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, data BLOB NOT NULL);
+
+-- Where an account's sequence numbers are: the first one in each frame that has any.
+CREATE TABLE frame_accounts (account_no INTEGER, first_sequence INTEGER, batch INTEGER NOT NULL,
+  PRIMARY KEY (account_no, first_sequence)) WITHOUT ROWID;
+
+-- The orders as they are now, without their fills.
+CREATE TABLE orders (number INTEGER PRIMARY KEY, state BLOB NOT NULL);
+CREATE TABLE fills (number INTEGER, position INTEGER, data BLOB NOT NULL,
+  PRIMARY KEY (number, position)) WITHOUT ROWID;
+
+-- Orders to which something is owed: what a start loads.
+CREATE TABLE unsettled (number INTEGER PRIMARY KEY);
+
+-- Remembered for ever: client ids (by hash), exchange ids, trades booked.
+CREATE TABLE client_keys (key INTEGER, number INTEGER, PRIMARY KEY (key, number)) WITHOUT ROWID;
+CREATE TABLE exchange_ids (account_no INTEGER, exchange_order_id TEXT, number INTEGER,
+  PRIMARY KEY (account_no, exchange_order_id, number)) WITHOUT ROWID;
+CREATE TABLE trades (account_no INTEGER, symbol TEXT, trade_id TEXT,
+  PRIMARY KEY (account_no, symbol, trade_id)) WITHOUT ROWID;
+
+-- In which frames an order's reports are, and in which minutes it changed.
+CREATE TABLE order_frames (number INTEGER, batch INTEGER, PRIMARY KEY (number, batch))
+  WITHOUT ROWID;
+CREATE TABLE changed (minute INTEGER, number INTEGER, PRIMARY KEY (minute, number)) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[Migration, ...] = (BASE,)
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    """Bring the file to the last version in one transaction; does nothing when it is there.
+
+    The caller holds the folder's lock. Raises sqlite3.Error and leaves the file as it was.
+    """
+    version = user_version(connection)
+    if version == len(migrations):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in (s for step in migrations[version:] for s in step.split(";\n")):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def user_version(connection: sqlite3.Connection) -> int:
+    """Return the schema version the file says it has."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def application_id(connection: sqlite3.Connection) -> int:
+    """Return the program the file says it belongs to."""
+    return int(connection.execute("PRAGMA application_id").fetchone()[0])
