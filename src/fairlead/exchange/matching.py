@@ -1,0 +1,656 @@
+"""The exchange's pure core: accounts, orders and trades, moved by place, cancel and expire.
+
+No IO, no clock: the time is an argument, and the same calls give the same numbers. What changed is
+left in `events` (for the accounts' streams) and `changes` (for the store) until it is taken.
+
+Rules, each with a test in tests/exchange/test_matching.py:
+- Price–time priority; a trade happens at the price of the order that rested.
+- A buy locks price × quantity of the quote asset, a sell its quantity of the base asset; what a
+  better price saved is released with the fill.
+- A side pays its fee in what it receives, rounded up to the fee step; house accounts pay none.
+- Self-trade prevention cancels the newest: the rest of the incoming order, when it meets an order of
+  its own account. Fill-or-kill counts only what it would reach before that.
+- A post-only order that would trade is refused. What an immediate-or-cancel order cannot fill is
+  canceled; a fill-or-kill order that cannot fill whole is accepted and canceled unfilled.
+- A client id is refused while an order of that id is open, as Binance does.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from decimal import ROUND_UP, Context, Decimal
+
+import msgspec
+
+from fairlead.core.model import ZERO, Instrument, Liquidity, Side, TimeInForce
+from fairlead.exchange.book import Book
+from fairlead.exchange.orders import Account, Holding, Order
+from fairlead.exchange.rules import Refusal, refusal_of_form
+from fairlead.exchange.settings import Settings
+from fairlead.venues.sim_messages import (
+    BalancesChanged,
+    Execution,
+    OrderState,
+    Place,
+    RefusalCode,
+    WireBalance,
+    WireFill,
+    WireOrder,
+)
+
+FEES_ACCOUNT = "house:fees"  # receives every fee
+OUTSIDE_ACCOUNT = "house:outside"  # owes what accounts opened with and what was adjusted
+TAPE_ACCOUNT = "house:tape"  # quotes and prints of a recorded market
+
+SELF_TRADE_TEXT = "self-trade prevention: the order met one of its own account"
+REMAINDER_TEXT = "the remainder of an immediate-or-cancel order"
+KILLED_TEXT = "fill-or-kill: the whole quantity was not available"
+
+_ROUND_FEE = Context(prec=80, rounding=ROUND_UP, traps=[])
+
+
+class Market:
+    """One instrument, its book and its trades. `trades` is the newest trade id given out."""
+
+    __slots__ = ("book", "instrument", "quotes", "trades")
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.book = Book()
+        self.trades = 0
+        self.quotes: dict[Side, Order] = {}  # the tape's own best bid and ask
+
+
+class Top(msgspec.Struct, frozen=True):
+    """The best prices of a market with the open quantity at each; None and 0 where there is none."""
+
+    bid: Decimal | None
+    bid_size: Decimal
+    ask: Decimal | None
+    ask_size: Decimal
+
+
+class Changes:
+    """What must be stored: the last state of each changed order, the fills, the changed accounts."""
+
+    __slots__ = ("accounts", "fills", "instruments", "orders")
+
+    def __init__(self) -> None:
+        self.orders: dict[int, tuple[int, WireOrder]] = {}  # by order number: account number, order
+        self.fills: list[tuple[int, WireFill]] = []  # account number, fill
+        self.accounts: dict[int, Account] = {}
+        self.instruments = False
+
+
+class Matching:
+    """The matching engine of all instruments and the ledger of all accounts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._fees = settings.fees
+        self._open_orders_max = settings.open_orders_max
+        self.markets = {each.symbol_exchange: Market(each) for each in settings.instruments}
+        self.accounts: dict[str, Account] = {}  # by public key; a house account by its name
+        self.open_orders: dict[int, Order] = {}  # clients' only, by number, oldest first
+        self.events: list[tuple[Account, Execution | BalancesChanged]] = []
+        self.changes = Changes()
+        self.orders = 0  # the newest order number given out
+        self._clients = 0
+        self._houses = 0
+        self._house_orders = 0
+        self._expiries: list[tuple[int, int]] = []  # heap of (time, number); stale ones are skipped
+        self._fees_account = self.house(FEES_ACCOUNT)
+        self._outside_account = self.house(OUTSIDE_ACCOUNT)
+
+    # ── accounts ─────────────────────────────────────────────────────────────────────────────────
+
+    def open_account(
+        self,
+        public_key: str,
+        private_key_hash: bytes,
+        balances: Iterable[tuple[str, Decimal]],
+    ) -> Account:
+        """Open a client's account that holds `balances`; `public_key` must be new."""
+        assert public_key not in self.accounts
+        self._clients += 1
+        account = Account(self._clients, public_key, private_key_hash)
+        self.accounts[public_key] = account
+        for asset, total in balances:
+            account.holding(asset).total += total
+            self._outside_account.holding(asset).total -= total
+        self._note(account)
+        self._note(self._outside_account)
+        return account
+
+    def house(self, name: str) -> Account:
+        """Return the house account of this name, opened if it is new."""
+        found = self.accounts.get(name)
+        if found is None:
+            self._houses += 1
+            found = Account(-self._houses, name, is_house=True)
+            self.accounts[name] = found
+        return found
+
+    def adjust(self, account: Account, asset: str, change: Decimal, now_ns: int) -> bool:
+        """Add `change` to what `account` holds; False, and nothing changed, if locks forbid it."""
+        holding = account.holding(asset)
+        if not account.is_house and holding.total + change < holding.locked:
+            return False
+        holding.total += change
+        self._outside_account.holding(asset).total -= change
+        self._note(account)
+        self._note(self._outside_account)
+        if not account.is_house:
+            account.events += 1
+            self.events.append(
+                (account, BalancesChanged(account.events, now_ns, (holding.wire(),)))
+            )
+        return True
+
+    # ── orders ───────────────────────────────────────────────────────────────────────────────────
+
+    def place(self, account: Account, ticket: Place, now_ns: int) -> Order | Refusal:
+        """Accept `ticket` as an order, trade what trades, rest or cancel the remainder.
+
+        Returns the order as it stands afterwards, or why it was refused and nothing changed.
+        """
+        market = self.markets.get(ticket.symbol)
+        if market is None:
+            known = ", ".join(self.markets)
+            return Refusal(
+                RefusalCode.SYMBOL, f"symbol {ticket.symbol!r} is unknown; there are {known}"
+            )
+        instrument = market.instrument
+        refusal = refusal_of_form(ticket, instrument, now_ns)
+        if refusal is not None:
+            return refusal
+        price = ticket.price.quantize(instrument.price_tick)
+        quantity = ticket.quantity.quantize(instrument.quantity_step)
+        side = ticket.side
+        if account.is_house:
+            self._house_orders += 1
+            number = -self._house_orders
+        else:
+            refusal = self._refusal_of_account(account, ticket, instrument, price, quantity)
+            if refusal is not None:
+                return refusal
+            number = self.orders + 1
+        order = Order(
+            number,
+            account,
+            ticket.client_id,
+            instrument.symbol_exchange,
+            side,
+            price,
+            quantity,
+            ticket.time_in_force,
+            ticket.post_only,
+            ticket.expire_time_ns,
+            now_ns,
+        )
+        if ticket.post_only:
+            reached = market.book.side(side.opposite).best_reached(order.price_units)
+            if reached is not None:
+                return Refusal(
+                    RefusalCode.POST_ONLY,
+                    f"post-only at {price} would trade with the order at {reached.price}",
+                )
+        self._open(order, instrument)
+        self._match(market, order, now_ns)
+        return order
+
+    def place_house(
+        self,
+        account: Account,
+        symbol: str,
+        side: Side,
+        price: Decimal,
+        quantity: Decimal,
+        now_ns: int,
+        time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCEL,
+        post_only: bool = False,
+    ) -> Order | Refusal:
+        """Place an order of a house account; `symbol` is the exchange's own (`BTC/USDT`)."""
+        assert account.is_house
+        ticket = Place(
+            0, now_ns, "house", symbol, side, price, quantity, time_in_force, post_only, None
+        )
+        return self.place(account, ticket, now_ns)
+
+    def cancel(self, order: Order, now_ns: int, text: str | None = None) -> None:
+        """Cancel an open order; its locks are released."""
+        assert order.state is OrderState.OPEN
+        market = self.markets[order.symbol]
+        market.book.side(order.side).remove(order)
+        self._close(market, order, OrderState.CANCELED, text, now_ns)
+
+    def expire(self, now_ns: int) -> None:
+        """End every good-till-time order whose time has come."""
+        expiries = self._expiries
+        while expiries and expiries[0][0] <= now_ns:
+            _, number = heapq.heappop(expiries)
+            order = self.open_orders.get(number)
+            if order is not None:
+                market = self.markets[order.symbol]
+                market.book.side(order.side).remove(order)
+                self._close(market, order, OrderState.EXPIRED, None, now_ns)
+
+    @property
+    def next_expiry_ns(self) -> int | None:
+        """When `expire` has something to do; perhaps earlier, never later."""
+        return self._expiries[0][0] if self._expiries else None
+
+    # ── markets ──────────────────────────────────────────────────────────────────────────────────
+
+    def set_instrument(self, instrument: Instrument) -> None:
+        """Replace an instrument's rules; open orders stay as they are."""
+        self.markets[instrument.symbol_exchange].instrument = instrument
+        self.changes.instruments = True
+
+    def top(self, symbol: str) -> Top:
+        """Return the best bid and ask of a market."""
+        book = self.markets[symbol].book
+        bid, ask = book.bids.levels(1), book.asks.levels(1)
+        return Top(
+            bid[0][0] if bid else None,
+            bid[0][1] if bid else ZERO,
+            ask[0][0] if ask else None,
+            ask[0][1] if ask else ZERO,
+        )
+
+    def set_quote(
+        self,
+        symbol: str,
+        bid: Decimal | None,
+        bid_size: Decimal,
+        ask: Decimal | None,
+        ask_size: Decimal,
+        now_ns: int,
+    ) -> None:
+        """Make these the tape's best bid and ask, as house orders that clients' orders can take.
+
+        A quote whose price stays keeps its place in time and only changes its size; another price is
+        a new order, which trades with clients' orders that it crosses. None or a size of 0 removes.
+        """
+        market = self.markets[symbol]
+        wanted = ((Side.BUY, bid, bid_size), (Side.SELL, ask, ask_size))
+        for side, price, size in wanted:
+            quote = market.quotes.get(side)
+            if quote is None or quote.state is not OrderState.OPEN:
+                market.quotes.pop(side, None)
+            elif price == quote.price and size > ZERO:
+                quote.quantity = quote.filled + size
+            else:
+                self.cancel(market.quotes.pop(side), now_ns)
+        tape = self.house(TAPE_ACCOUNT)
+        for side, price, size in wanted:
+            if price is not None and size > ZERO and side not in market.quotes:
+                self._place_quote(market, tape, side, price, size, now_ns)
+
+    def print_trade(
+        self,
+        symbol: str,
+        price: Decimal,
+        quantity: Decimal,
+        aggressor_side: Side,
+        now_ns: int,
+        queue: Decimal = ZERO,
+    ) -> Decimal:
+        """Let a trade of the tape execute the clients' resting orders that it would have met.
+
+        Orders better than `price` fill first, in price–time order, at their own prices. At `price`
+        itself the tape's visible queue takes the first `queue` of what is left. House orders are
+        passed over. Returns the quantity that clients' orders filled.
+        """
+        market = self.markets[symbol]
+        tape = self.house(TAPE_ACCOUNT)
+        aggressor = self._aggressor(market, tape, aggressor_side, price, quantity, now_ns)
+        resting = [
+            order
+            for order in market.book.side(aggressor_side.opposite).reached(aggressor.price_units)
+            if not order.account.is_house
+        ]
+        left = quantity
+        has_passed_queue = False
+        for order in resting:
+            if order.price_units == aggressor.price_units and not has_passed_queue:
+                has_passed_queue = True
+                left -= queue
+            if left <= ZERO:
+                break
+            traded = min(left, order.leaves_quantity)
+            self._trade(market, order, aggressor, traded, now_ns)
+            left -= traded
+        return aggressor.filled
+
+    def fill_from_house(self, house: Account, order: Order, quantity: Decimal, now_ns: int) -> None:
+        """Let `house` trade `quantity` with an open order, as if it had come to the order's price."""
+        assert order.state is OrderState.OPEN
+        assert ZERO < quantity <= order.leaves_quantity
+        market = self.markets[order.symbol]
+        aggressor = self._aggressor(
+            market, house, order.side.opposite, order.price, quantity, now_ns
+        )
+        self._trade(market, order, aggressor, quantity, now_ns)
+
+    # ── restart ──────────────────────────────────────────────────────────────────────────────────
+
+    def restore_account(self, account: Account) -> None:
+        """Take back a stored account, before its orders."""
+        self.accounts[account.public_key] = account
+        if account.is_house:
+            self._houses = max(self._houses, -account.number)
+            if account.public_key == FEES_ACCOUNT:
+                self._fees_account = account
+            if account.public_key == OUTSIDE_ACCOUNT:
+                self._outside_account = account
+        else:
+            self._clients = max(self._clients, account.number)
+
+    def restore_order(self, account: Account, stated: WireOrder) -> None:
+        """Take back a stored open order; the oldest first, so that time priority is as it was."""
+        order = Order(
+            int(stated.exchange_order_id),
+            account,
+            stated.client_id,
+            stated.symbol,
+            stated.side,
+            stated.price,
+            stated.quantity,
+            stated.time_in_force,
+            stated.post_only,
+            stated.expire_time_ns,
+            stated.time_ns,
+        )
+        order.filled = stated.filled
+        order.event = stated.event
+        self._index(order)
+        self.markets[order.symbol].book.side(order.side).add(order)
+        if order.expire_time_ns is not None:
+            heapq.heappush(self._expiries, (order.expire_time_ns, order.number))
+
+    # ── what a change consists of ────────────────────────────────────────────────────────────────
+
+    def _refusal_of_account(
+        self,
+        account: Account,
+        ticket: Place,
+        instrument: Instrument,
+        price: Decimal,
+        quantity: Decimal,
+    ) -> Refusal | None:
+        if ticket.client_id in account.open_by_client_id:
+            return Refusal(
+                RefusalCode.DUPLICATE, f"client_id {ticket.client_id} is that of an open order"
+            )
+        if len(account.open_orders) >= self._open_orders_max:
+            return Refusal(
+                RefusalCode.RATE,
+                f"the account has {self._open_orders_max} open orders, the most it may have",
+                retry_after_ms=1_000,
+            )
+        if ticket.side is Side.BUY:
+            asset, needed = instrument.quote_exchange, price * quantity
+        else:
+            asset, needed = instrument.base_exchange, quantity
+        holding = account.holdings.get(asset)
+        available = holding.total - holding.locked if holding is not None else ZERO
+        if needed > available:
+            return Refusal(
+                RefusalCode.BALANCE,
+                f"the order needs {needed} {asset} and {available} {asset} is available",
+            )
+        return None
+
+    def _open(self, order: Order, instrument: Instrument) -> None:
+        account = order.account
+        if account.is_house:
+            return
+        self.orders = order.number
+        self._index(order)
+        if order.side is Side.BUY:
+            account.holding(instrument.quote_exchange).locked += order.price * order.quantity
+        else:
+            account.holding(instrument.base_exchange).locked += order.quantity
+
+    def _index(self, order: Order) -> None:
+        self.open_orders[order.number] = order
+        order.account.open_orders[order.number] = order
+        order.account.open_by_client_id[order.client_id] = order
+
+    def _match(self, market: Market, taker: Order, now_ns: int) -> None:
+        """Trade an accepted order against the book; rest or cancel what is left of it."""
+        time_in_force = taker.time_in_force
+        if time_in_force is TimeInForce.FILL_OR_KILL and not _can_fill_whole(market, taker):
+            self._close(market, taker, OrderState.CANCELED, KILLED_TEXT, now_ns)
+            return
+        other = market.book.side(taker.side.opposite)
+        account, price_units = taker.account, taker.price_units
+        leaves = taker.quantity
+        while leaves:
+            maker = other.best_reached(price_units)
+            if maker is None:
+                break
+            if maker.account is account:
+                self._close(market, taker, OrderState.CANCELED, SELF_TRADE_TEXT, now_ns)
+                return
+            traded = min(leaves, maker.leaves_quantity)
+            self._trade(market, maker, taker, traded, now_ns)
+            leaves -= traded
+        if not leaves:
+            return
+        if time_in_force is TimeInForce.IMMEDIATE_OR_CANCEL:
+            self._close(market, taker, OrderState.CANCELED, REMAINDER_TEXT, now_ns)
+            return
+        market.book.side(taker.side).add(taker)
+        if taker.expire_time_ns is not None:
+            self._remember_expiry(taker.expire_time_ns, taker.number)
+        if not taker.filled:
+            self._tell(taker, None, self._locked_holding(market, taker), now_ns)
+
+    def _trade(
+        self, market: Market, maker: Order, taker: Order, quantity: Decimal, now_ns: int
+    ) -> None:
+        """Move `quantity` between the two at the maker's price. `taker` is not in the book."""
+        market.trades += 1
+        notional = maker.price * quantity
+        self._fill(market, maker, maker.price, quantity, notional, Liquidity.MAKER, now_ns)
+        self._fill(market, taker, maker.price, quantity, notional, Liquidity.TAKER, now_ns)
+
+    def _fill(
+        self,
+        market: Market,
+        order: Order,
+        price: Decimal,
+        quantity: Decimal,
+        notional: Decimal,
+        liquidity: Liquidity,
+        now_ns: int,
+    ) -> None:
+        """Book one account's side of the market's newest trade."""
+        account, instrument = order.account, market.instrument
+        base = account.holding(instrument.base_exchange)
+        quote = account.holding(instrument.quote_exchange)
+        is_buy = order.side is Side.BUY
+        order.filled += quantity
+        is_filled = order.filled == order.quantity
+        if is_filled:
+            order.state = OrderState.FILLED
+            if liquidity is Liquidity.MAKER:
+                market.book.side(order.side).remove(order)
+        if is_buy:
+            base.total += quantity
+            quote.total -= notional
+        else:
+            base.total -= quantity
+            quote.total += notional
+        if account.is_house:
+            self.changes.accounts[account.number] = account
+            return
+        received, asset = (quantity, base) if is_buy else (notional, quote)
+        fee = self._fee(received, liquidity)
+        asset.total -= fee
+        self._fees_account.holding(asset.asset).total += fee
+        self.changes.accounts[self._fees_account.number] = self._fees_account
+        if is_buy:
+            quote.locked -= order.price * quantity
+        else:
+            base.locked -= quantity
+        if is_filled:
+            self._forget(order)
+        account.fills += 1
+        fill = WireFill(
+            account.fills,
+            str(market.trades),
+            str(order.number),
+            order.client_id,
+            order.symbol,
+            order.side,
+            price,
+            quantity,
+            fee,
+            asset.asset,
+            liquidity,
+            now_ns,
+            account.events + 1,
+        )
+        self.changes.fills.append((account.number, fill))
+        self._tell(order, fill, (base.wire(), quote.wire()), now_ns)
+
+    def _fee(self, received: Decimal, liquidity: Liquidity) -> Decimal:
+        fees = self._fees
+        rate = fees.maker if liquidity is Liquidity.MAKER else fees.taker
+        fee = (received * rate).quantize(fees.step, context=_ROUND_FEE)
+        return min(received, fee)
+
+    def _close(
+        self, market: Market, order: Order, state: OrderState, text: str | None, now_ns: int
+    ) -> None:
+        """End an order that is no longer in the book and has something left."""
+        order.state = state
+        order.text = text
+        if order.account.is_house:
+            return
+        leaves = order.quantity - order.filled
+        if order.side is Side.BUY:
+            holding = order.account.holding(market.instrument.quote_exchange)
+            holding.locked -= order.price * leaves
+        else:
+            holding = order.account.holding(market.instrument.base_exchange)
+            holding.locked -= leaves
+        self._forget(order)
+        self._tell(order, None, (holding.wire(),), now_ns)
+
+    def _forget(self, order: Order) -> None:
+        del self.open_orders[order.number]
+        del order.account.open_orders[order.number]
+        del order.account.open_by_client_id[order.client_id]
+
+    def _tell(
+        self,
+        order: Order,
+        fill: WireFill | None,
+        balances: tuple[WireBalance, ...],
+        now_ns: int,
+    ) -> None:
+        """Make an account event of the order as it is now."""
+        account = order.account
+        if account.is_house:
+            return
+        account.events += 1
+        order.event = account.events
+        order.time_ns = now_ns
+        stated = order.wire()
+        self.events.append((account, Execution(order.event, now_ns, stated, fill, balances)))
+        self.changes.orders[order.number] = (account.number, stated)
+        self.changes.accounts[account.number] = account
+
+    def _note(self, account: Account) -> None:
+        self.changes.accounts[account.number] = account
+
+    def _locked_holding(self, market: Market, order: Order) -> tuple[WireBalance, ...]:
+        instrument = market.instrument
+        is_buy = order.side is Side.BUY
+        asset = instrument.quote_exchange if is_buy else instrument.base_exchange
+        return (order.account.holding(asset).wire(),)
+
+    def _remember_expiry(self, expire_time_ns: int, number: int) -> None:
+        heapq.heappush(self._expiries, (expire_time_ns, number))
+        if len(self._expiries) > 2 * len(self.open_orders) + 1_000:
+            self._expiries = [each for each in self._expiries if each[1] in self.open_orders]
+            heapq.heapify(self._expiries)
+
+    def _aggressor(
+        self,
+        market: Market,
+        house: Account,
+        side: Side,
+        price: Decimal,
+        quantity: Decimal,
+        now_ns: int,
+    ) -> Order:
+        """Make a house order that never enters the book."""
+        self._house_orders += 1
+        return Order(
+            -self._house_orders,
+            house,
+            "house",
+            market.instrument.symbol_exchange,
+            side,
+            price,
+            quantity,
+            TimeInForce.IMMEDIATE_OR_CANCEL,
+            False,
+            None,
+            now_ns,
+        )
+
+    def _place_quote(
+        self,
+        market: Market,
+        tape: Account,
+        side: Side,
+        price: Decimal,
+        size: Decimal,
+        now_ns: int,
+    ) -> None:
+        self._house_orders += 1
+        quote = Order(
+            -self._house_orders,
+            tape,
+            "house",
+            market.instrument.symbol_exchange,
+            side,
+            price,
+            size,
+            TimeInForce.GOOD_TILL_CANCEL,
+            False,
+            None,
+            now_ns,
+        )
+        self._match(market, quote, now_ns)
+        if quote.state is OrderState.OPEN:
+            market.quotes[side] = quote
+
+
+def _can_fill_whole(market: Market, order: Order) -> bool:
+    """Whether the book holds the whole quantity within the price and before an own order."""
+    missing = order.quantity
+    for maker in market.book.side(order.side.opposite).reached(order.price_units):
+        if maker.account is order.account:
+            return False
+        missing -= maker.leaves_quantity
+        if missing <= ZERO:
+            return True
+    return False
+
+
+def total_holdings(accounts: Iterable[Account]) -> dict[str, Decimal]:
+    """Return the sum over `accounts` of each asset; over all accounts of an exchange it is zero."""
+    totals: dict[str, Decimal] = {}
+    for holding in _holdings(accounts):
+        totals[holding.asset] = totals.get(holding.asset, ZERO) + holding.total
+    return totals
+
+
+def _holdings(accounts: Iterable[Account]) -> Iterator[Holding]:
+    for account in accounts:
+        yield from account.holdings.values()

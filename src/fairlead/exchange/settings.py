@@ -1,0 +1,89 @@
+"""What can be set at the simulated exchange: instruments, fees, starting balances, limits.
+
+Values only. Every limit of the exchange is here with what happens when it is reached. Must never
+read a file or the environment; the composition fills it in.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from fairlead.core.model import Instrument
+
+INSTRUMENTS = (
+    Instrument(
+        symbol="SIM_SPOT_BTC_USDT",
+        symbol_exchange="BTC/USDT",
+        base="BTC",
+        quote="USDT",
+        base_exchange="BTC",
+        quote_exchange="USDT",
+        price_tick=Decimal("0.01"),
+        quantity_step=Decimal("0.000001"),
+        quantity_min=Decimal("0.000010"),
+        quantity_max=Decimal("9000.000000"),
+        notional_min=Decimal(5),
+    ),
+    Instrument(
+        symbol="SIM_SPOT_ETH_USDT",
+        symbol_exchange="ETH/USDT",
+        base="ETH",
+        quote="USDT",
+        base_exchange="ETH",
+        quote_exchange="USDT",
+        price_tick=Decimal("0.01"),
+        quantity_step=Decimal("0.0001"),
+        quantity_min=Decimal("0.0001"),
+        quantity_max=Decimal("90000.0000"),
+        notional_min=Decimal(5),
+    ),
+    Instrument(
+        symbol="SIM_SPOT_ETH_BTC",
+        symbol_exchange="ETH/BTC",
+        base="ETH",
+        quote="BTC",
+        base_exchange="ETH",
+        quote_exchange="BTC",
+        price_tick=Decimal("0.00001"),
+        quantity_step=Decimal("0.0001"),
+        quantity_min=Decimal("0.0001"),
+        quantity_max=Decimal("90000.0000"),
+        notional_min=Decimal("0.0001"),
+    ),
+)
+
+
+class Fees(msgspec.Struct, frozen=True):
+    """Rates of the traded value, taken from what the side receives, rounded up to `step`."""
+
+    maker: Decimal = Decimal("0.0008")
+    taker: Decimal = Decimal("0.0010")
+    step: Decimal = Decimal("0.00000001")
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """One exchange's settings.
+
+    `request_window_ms`: a request older than this on arrival is refused (WINDOW).
+    `request_future_ms`: so is one that claims to be sent later than this from now.
+    `requests_per_second`: per account; one more is refused (RATE) with the time to wait.
+    `open_orders_max`: per account; one more is refused (RATE).
+    `accounts_max`: a further first login is refused (LOGIN).
+    `connections_max`: a further connection is closed at once.
+    `output_bytes_max`: a connection that does not read and has more than this waiting is closed.
+    """
+
+    instruments: tuple[Instrument, ...] = INSTRUMENTS
+    fees: Fees = Fees()
+    starting_balances: tuple[tuple[str, Decimal], ...] = (
+        ("BTC", Decimal(100)),
+        ("ETH", Decimal(2000)),
+        ("USDT", Decimal(10000000)),
+    )
+    request_window_ms: int = 5_000
+    request_future_ms: int = 1_000
+    requests_per_second: int = 20_000
+    open_orders_max: int = 10_000
+    accounts_max: int = 1_000
+    connections_max: int = 256
+    output_bytes_max: int = 16 * 1024 * 1024
