@@ -23,3 +23,9 @@ def average(total: Decimal, count: Decimal) -> Decimal:
     """Return `total` / `count` to 28 significant digits, half even, without trailing zeros."""
     quotient = _AVERAGE.divide(total, count)
     return quotient.normalize(_AVERAGE)
+
+
+def is_exact() -> bool:
+    """Whether the current task or thread computes exactly."""
+    context = decimal.getcontext()
+    return context.prec >= EXACT.prec and context.traps[decimal.Inexact]

@@ -214,13 +214,15 @@ class Refusal(StrEnum):
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
     """`message` says what was wrong and what would be right; `field` is the contract's field name.
 
-    `order` is set where the refusal is about an order that exists (in doubt).
+    `order` is set where the refusal is about an order that exists (in doubt). `findings` are all
+    (field, message) pairs where several fields are wrong.
     """
 
     refusal: Refusal
     message: str
     field: str | None = None
     order: Order | None = None
+    findings: tuple[tuple[str, str], ...] = ()
 
 
 Reply = (
@@ -536,6 +538,13 @@ class VenueInstrumentsListed(VenueMessage, frozen=True, kw_only=True, tag="instr
     instruments: tuple[Instrument, ...]
 
 
+class VenueStreamGap(VenueMessage, frozen=True, kw_only=True, tag="stream_gap"):
+    """The account's stream skipped events: something happened that was not heard."""
+
+    expected: int
+    got: int
+
+
 VenueReport = (
     VenueConnected
     | VenueDisconnected
@@ -547,4 +556,5 @@ VenueReport = (
     | VenueOpenOrdersListed
     | VenueFillsListed
     | VenueInstrumentsListed
+    | VenueStreamGap
 )

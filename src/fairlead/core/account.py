@@ -1,0 +1,116 @@
+"""One account at run time: its mode, its connection, its exchange's rules, its balances.
+
+Must never hold orders; those are in `core.orders`.
+"""
+
+from collections.abc import Iterable
+
+from fairlead.core.ledger import Ledger
+from fairlead.core.messages import AccountState
+from fairlead.core.model import Abilities, AccountMode, Balance, Instrument
+from fairlead.core.rate import Bucket
+from fairlead.core.unit import AccountRecord
+
+SEPARATORS = "~/.,:;!@#$%^&*-_+=."
+
+
+def exchange_of(account: str) -> str:
+    """Return the bare exchange of an `exchange_id`: everything before the first separator."""
+    for position, character in enumerate(account):
+        if character in SEPARATORS:
+            return account[:position]
+    return account
+
+
+class Account:
+    """Mutable, and changed by the engine only. `is_dirty`: its record changed in this batch."""
+
+    def __init__(
+        self, record: AccountRecord, order_rate_per_s: int, balances: Iterable[Balance] = ()
+    ) -> None:
+        self.name = record.account
+        self.exchange = exchange_of(record.account)
+        self.mode: AccountMode = record.mode
+        self.sequence = record.sequence
+        self.is_loaded = record.is_loaded
+        self.fills_cursor = record.fills_cursor
+        self.reconciled_time_ns = record.reconciled_time_ns
+        self.reconciled_trade_id = record.reconciled_trade_id
+        self.last_trade_id = record.reconciled_trade_id
+        self.ledger = Ledger(balances)
+        self.rate = Bucket(order_rate_per_s)
+        self.abilities: Abilities | None = None
+        self.is_connected = False
+        self.is_reconciled = False
+        self.trouble: str | None = "not connected yet"
+        self.is_dirty = False
+        self._by_symbol: dict[str, Instrument] = {}
+        self._by_symbol_exchange: dict[str, Instrument] = {}
+        self._assets: dict[str, str] = {}
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        return tuple(self._by_symbol.values())
+
+    def take_instruments(self, instruments: Iterable[Instrument]) -> list[str]:
+        """Replace the instruments; return the symbols left out because they are not one-to-one."""
+        listed = list(instruments)
+        symbols = [instrument.symbol for instrument in listed]
+        symbols_exchange = [instrument.symbol_exchange for instrument in listed]
+        ambiguous = [
+            instrument
+            for instrument in listed
+            if symbols.count(instrument.symbol) > 1
+            or symbols_exchange.count(instrument.symbol_exchange) > 1
+        ]
+        kept = [instrument for instrument in listed if instrument not in ambiguous]
+        self._by_symbol = {instrument.symbol: instrument for instrument in kept}
+        self._by_symbol_exchange = {instrument.symbol_exchange: instrument for instrument in kept}
+        self._assets = {
+            asset_exchange: asset
+            for instrument in kept
+            for asset_exchange, asset in (
+                (instrument.base_exchange, instrument.base),
+                (instrument.quote_exchange, instrument.quote),
+            )
+        }
+        return sorted({instrument.symbol for instrument in ambiguous})
+
+    def instrument(self, symbol: str | None, symbol_exchange: str | None) -> Instrument | None:
+        """Return the instrument that every given symbol names, None if there is no such one."""
+        if symbol is not None:
+            found = self._by_symbol.get(symbol)
+            if found is None or symbol_exchange in (None, found.symbol_exchange):
+                return found
+            return None
+        return None if symbol_exchange is None else self._by_symbol_exchange.get(symbol_exchange)
+
+    def asset(self, asset_exchange: str) -> str:
+        """Return our name of the exchange's asset; its own where no instrument names it."""
+        return self._assets.get(asset_exchange, asset_exchange)
+
+    def record(self) -> AccountRecord:
+        return AccountRecord(
+            self.name,
+            self.mode,
+            self.sequence,
+            self.is_loaded,
+            self.fills_cursor,
+            self.reconciled_time_ns,
+            self.reconciled_trade_id,
+        )
+
+    def state(self, orders_open: int, orders_in_doubt: int) -> AccountState:
+        return AccountState(
+            account=self.name,
+            mode=self.mode,
+            connected=self.is_connected,
+            reconciled=self.is_reconciled,
+            loaded=self.is_loaded,
+            trouble=self.trouble,
+            sequence=self.sequence,
+            orders_open=orders_open,
+            orders_in_doubt=orders_in_doubt,
+            reconciled_time_ns=self.reconciled_time_ns,
+            reconciled_trade_id=self.reconciled_trade_id,
+        )

@@ -1,0 +1,298 @@
+"""What deciding works on and what it leaves behind: the state, and the effects of one batch.
+
+The primitives here are the only way to change an order, move a balance, answer a caller, ask an
+exchange or set a timer. What to do when is decided in `placing`, `cancelling`, `doubt`, `hearing`.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from fairlead.core.account import Account
+from fairlead.core.identity import client_key
+from fairlead.core.messages import (
+    AccountReport,
+    AlarmReport,
+    BalanceReport,
+    Cause,
+    OrderReply,
+    OrderReport,
+    Reply,
+    Report,
+    TimerDue,
+    TimerKind,
+    VenueFill,
+    VenueRequest,
+)
+from fairlead.core.model import AccountMode, Fill, Order, Reason, Stage
+from fairlead.core.order import apply
+from fairlead.core.orders import Orders
+from fairlead.core.unit import (
+    ExchangeKey,
+    Recalled,
+    Restored,
+    TradeKey,
+    Unit,
+    empty_unit,
+)
+
+MS = 1_000_000  # nanoseconds
+_UNANSWERED = frozenset({Stage.RECEIVED, Stage.ROUTING})
+
+
+class Now(msgspec.Struct, frozen=True):
+    """A moment: `utc_ns` is the wall clock, which may jump; `steady_ns` only ever grows."""
+
+    utc_ns: int
+    steady_ns: int
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of deciding. Times in milliseconds; delays double from the first to the longest."""
+
+    order_answer_timeout_ms: int = 5_000
+    ask_delay_ms: int = 250
+    ask_delay_longest_ms: int = 30_000
+    not_found_margin_ms: int = 500
+    not_found_count: int = 2
+    cancel_delay_ms: int = 1_000
+    cancel_delay_longest_ms: int = 30_000
+    cancel_attempts_most: int = 5
+    settle_delay_ms: int = 500
+    settle_delay_longest_ms: int = 60_000
+    settle_deadline_ms: int = 30_000
+    order_rate_per_s: int = 10_000
+    orphan_fills_most: int = 10_000
+
+
+class Flight(msgspec.Struct):
+    """What is under way for one order, and is made anew after a restart.
+
+    Times are steady ns. `waiters` are the callers to answer; `is_answer_due` once they have waited
+    long enough. `asked_id` is the request that asked last, at `asked_ns`. `handed_ns` is when the order may have been sent at the latest. `ask_due_ns` and
+    `cancel_due_ns` are the times the next step is due, None when none is.
+    """
+
+    waiters: list[int] = []
+    is_answer_due: bool = False
+    handed_ns: int = 0
+    asks: int = 0
+    ask_due_ns: int | None = None
+    asked_ns: int = 0
+    asked_id: int = 0
+    not_found: int = 0
+    cancels: int = 0
+    cancel_due_ns: int | None = None
+    settles: int = 0
+    settle_due_ns: int | None = None
+    closed_ns: int | None = None
+
+
+class Effects(msgspec.Struct):
+    """What a batch leaves to be done: commit `unit`, then the rest. `now_due`: accounts to sweep."""
+
+    unit: Unit
+    released: list[tuple[Report, Order | None]]
+    answers: list[tuple[int, Reply]]
+    timers: list[tuple[int, TimerDue]]
+    wall_timers: list[tuple[int, TimerDue]]
+    sweeps: set[str]
+
+
+class Deciding:
+    """The engine's state, with the primitives that change it and remember the effects."""
+
+    def __init__(self, settings: EngineSettings, restored: Restored) -> None:
+        self.settings = settings
+        self.installation_id = restored.installation_id
+        self.accounts: dict[str, Account] = {}
+        self.orders = Orders()
+        self.flights: dict[int, Flight] = {}
+        self.orphans: dict[ExchangeKey, list[VenueFill]] = {}
+        self.now = Now(0, 0)
+        self.next_number = restored.next_number
+        self.next_request_id = 1
+        self.trades_known: set[TradeKey] = set()
+        self._visiting: set[int] = set()
+        self._requests: list[VenueRequest] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self.unit = empty_unit(self.now.utc_ns)
+        self.released: list[tuple[Report, Order | None]] = []
+        self.answers: list[tuple[int, Reply]] = []
+        self.timers: list[tuple[int, TimerDue]] = []
+        self.wall_timers: list[tuple[int, TimerDue]] = []
+        self.sweeps: set[str] = set()
+
+    # ── reports ──────────────────────────────────────────────────────────────────────────────────
+
+    def open(self, order: Order, cause: Cause) -> Order:
+        """Report a new order, which `order` is but for its sequence and history."""
+        account = self.accounts[order.account]
+        account.sequence += 1
+        report = OrderReport(
+            order.account, account.sequence, order.number, self.now.utc_ns, cause, order
+        )
+        key = client_key(self.installation_id, order.account, order.client_order_id)
+        self.unit.opened.append((key, order.number))
+        self.unit.unsettled.add(order.number)
+        return self._keep(account, None, apply(None, report), report)
+
+    def report(
+        self,
+        order: Order,
+        cause: Cause,
+        *,
+        stage: Stage | None = None,
+        exchange_order_id: str | None = None,
+        fill: Fill | None = None,
+        closed_quantity: Decimal | None = None,
+        reason: Reason | None = None,
+        error_message: str | None = None,
+        attention: str | None = None,
+    ) -> Order:
+        """Change `order` by one report and return it as it is now. Raises IllegalChange."""
+        account = self.accounts[order.account]
+        report = OrderReport(
+            order.account, account.sequence + 1, order.number, self.now.utc_ns, cause, None,
+            stage, exchange_order_id, fill, closed_quantity, reason, error_message, attention,
+        )  # fmt: skip
+        after = apply(order, report)
+        account.sequence += 1
+        return self._keep(account, order, after, report)
+
+    def _keep(
+        self, account: Account, before: Order | None, after: Order, report: OrderReport
+    ) -> Order:
+        account.is_dirty = True
+        self.unit.reports.append(report)
+        self.unit.orders[after.number] = after
+        self.released.append((report, after))
+        self.orders.put(after)
+        if after.exchange_order_id is not None and (
+            before is None or before.exchange_order_id is None
+        ):
+            key = ExchangeKey(after.account, after.exchange_order_id)
+            self.unit.identified.append((key, after.number))
+        account.ledger.order_changed(before, after, self.now.utc_ns)
+        return after
+
+    def book(self, order: Order, key: TradeKey, fill: Fill, exchange_order_id: str) -> Order:
+        """Book a fill that was never booked before; the ledger and the trade's id go with it."""
+        account = self.accounts[order.account]
+        account.ledger.fill_booked(order, fill, self.now.utc_ns)
+        account.last_trade_id = fill.trade_id
+        self.trades_known.add(key)
+        self.unit.booked.append((order.number, len(order.fills), key, fill))
+        identified = exchange_order_id if order.exchange_order_id is None else None
+        return self.report(order, Cause.TRADE, fill=fill, exchange_order_id=identified)
+
+    def alarm(self, account: Account, code: str, number: int | None, text: str) -> None:
+        """Tell an operator; it is journaled, logged and counted."""
+        account.sequence += 1
+        account.is_dirty = True
+        report = AlarmReport(account.name, account.sequence, self.now.utc_ns, code, number, text)
+        self.unit.reports.append(report)
+        self.released.append((report, None))
+
+    def set_mode(self, account: Account, mode: AccountMode) -> None:
+        account.mode = mode
+        account.sequence += 1
+        account.is_dirty = True
+        report = AccountReport(account.name, account.sequence, self.now.utc_ns, mode)
+        self.unit.reports.append(report)
+        self.released.append((report, None))
+
+    # ── effects ──────────────────────────────────────────────────────────────────────────────────
+
+    def answer(self, token: int, reply: Reply) -> None:
+        self.answers.append((token, reply))
+
+    def ask_venue(self, request: VenueRequest) -> None:
+        self._requests.append(request)
+
+    def request_id(self) -> int:
+        """Return an id for a request to an exchange, unique within the process."""
+        self.next_request_id += 1
+        return self.next_request_id
+
+    def flight(self, number: int) -> Flight:
+        flight = self.flights.get(number)
+        if flight is None:
+            flight = self.flights[number] = Flight()
+        return flight
+
+    def timer(self, kind: TimerKind, order: Order, delay_ms: int) -> int:
+        """Have `TimerDue` come after `delay_ms`; return the steady time it is due."""
+        due_ns = self.now.steady_ns + delay_ms * MS
+        self.timers.append((due_ns, TimerDue(account=order.account, kind=kind, number=order.number)))
+        return due_ns
+
+    def wall_timer(self, kind: TimerKind, order: Order, due_utc_ns: int) -> None:
+        due = TimerDue(account=order.account, kind=kind, number=order.number)
+        self.wall_timers.append((due_utc_ns, due))
+
+    def sweep(self, account: str) -> None:
+        """Have the account reconciled soon: something about it is not known."""
+        self.sweeps.add(account)
+
+    # ── one batch ────────────────────────────────────────────────────────────────────────────────
+
+    def remember(self, recalled: Recalled) -> None:
+        """Take back settled orders for this batch, and the trades that were already booked."""
+        self.trades_known |= recalled.trades
+        for order in recalled.orders:
+            if self.orders.get(order.number) is None:
+                self.orders.put(order)
+                self._visiting.add(order.number)
+
+    def take_requests(self) -> list[VenueRequest]:
+        """Return what exchanges are to be asked, in the order of decision; each is returned once."""
+        requests, self._requests = self._requests, []
+        return requests
+
+    def finish(self) -> Effects:
+        """Close the batch: answer who can be answered, let settled orders go, name the balances."""
+        for number, order in self.unit.orders.items():
+            flight = self.flights.get(number)
+            if flight is not None and flight.waiters and order.stage not in _UNANSWERED:
+                for token in flight.waiters:
+                    self.answers.append((token, OrderReply(order)))
+                flight.waiters = []
+            if order.is_settled:
+                self.unit.settled.add(number)
+                self.unit.unsettled.discard(number)
+                self._let_go(number)
+            elif number in self._visiting:
+                self.unit.unsettled.add(number)
+                self._visiting.discard(number)
+        for number in self._visiting:
+            if self.orders.get(number) is not None:
+                self._let_go(number)
+        self._visiting.clear()
+        self.trades_known.clear()
+        for account in self.accounts.values():
+            self._report_balances(account)
+            if account.is_dirty:
+                self.unit.accounts[account.name] = account.record()
+                account.is_dirty = False
+        self.unit.time_ns = self.now.utc_ns
+        effects = Effects(
+            self.unit, self.released, self.answers, self.timers, self.wall_timers, self.sweeps
+        )
+        self._begin()
+        return effects
+
+    def _let_go(self, number: int) -> None:
+        self.orders.drop(number)
+        self.flights.pop(number, None)
+
+    def _report_balances(self, account: Account) -> None:
+        for balance in account.ledger.take_changed():
+            account.sequence += 1
+            account.is_dirty = True
+            report = BalanceReport(account.name, account.sequence, self.now.utc_ns, balance)
+            self.unit.reports.append(report)
+            self.unit.balances[account.name, balance.asset] = balance
+            self.released.append((report, None))

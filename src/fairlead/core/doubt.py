@@ -1,0 +1,165 @@
+"""Orders whose outcome is unknown: asking the exchange until it is known, never guessing.
+
+"Not found" is believed only when asked after the request can no longer arrive, and more than once.
+"""
+
+from fairlead.core.account import Account
+from fairlead.core.deciding import MS, Deciding, Flight
+from fairlead.core.messages import Cause, Refusal, Refused, TimerKind, VenueNotFound, VenueQuery
+from fairlead.core.model import ZERO, Order, Reason, Stage
+from fairlead.core.order import missing_quantity
+
+NEVER_REACHED = "never reached the exchange"
+
+
+def delay_ms(attempt: int, first_ms: int, longest_ms: int) -> int:
+    """Return the delay before attempt `attempt` (from 0): doubling from `first_ms`, bounded."""
+    return int(min(first_ms << min(attempt, 20), longest_ms))
+
+
+def doubt(deciding: Deciding, order: Order) -> Order:
+    """Put `order` in doubt and begin asking at once."""
+    order = deciding.report(order, Cause.IN_DOUBT)
+    flight = deciding.flight(order.number)
+    flight.asks = 0
+    flight.not_found = 0
+    ask(deciding, order)
+    return order
+
+
+def ask(deciding: Deciding, order: Order) -> None:
+    """Ask the exchange what became of `order`, and again later while it stays unsettled."""
+    flight = deciding.flight(order.number)
+    settings = deciding.settings
+    wait_ms = delay_ms(flight.asks, settings.ask_delay_ms, settings.ask_delay_longest_ms)
+    flight.asks += 1
+    flight.ask_due_ns = deciding.timer(TimerKind.ASK, order, wait_ms)
+    account = deciding.accounts[order.account]
+    if account.is_connected and _can_ask(account, order):
+        flight.asked_ns = deciding.now.steady_ns
+        flight.asked_id = deciding.request_id()
+        deciding.ask_venue(
+            VenueQuery(
+                account=order.account,
+                request_id=flight.asked_id,
+                number=order.number,
+                symbol_exchange=order.symbol_exchange,
+                venue_client_id=order.venue_client_id,
+                exchange_order_id=order.exchange_order_id,
+            )
+        )
+
+
+def ask_due(deciding: Deciding, order: Order) -> None:
+    """The time to ask again has come, if nothing was heard meanwhile."""
+    flight = deciding.flights.get(order.number)
+    if flight is None or flight.ask_due_ns is None or flight.ask_due_ns > deciding.now.steady_ns:
+        return
+    flight.ask_due_ns = None
+    if order.in_doubt_ns is not None or order.cancel_pending:
+        ask(deciding, order)
+
+
+def answered(deciding: Deciding, order: Order) -> None:
+    """The exchange spoke of `order`: stop asking unless it is still in doubt."""
+    flight = deciding.flights.get(order.number)
+    if flight is not None and order.in_doubt_ns is None:
+        flight.ask_due_ns = None
+        flight.asks = 0
+        flight.not_found = 0
+
+
+def not_found(deciding: Deciding, order: Order, news: VenueNotFound) -> None:
+    """The exchange does not know `order`: believe it only late enough and often enough."""
+    flight = deciding.flight(order.number)
+    account = deciding.accounts[order.account]
+    if order.stage.is_final and order.in_doubt_ns is None:
+        return
+    if order.in_doubt_ns is None:
+        if order.exchange_order_id is not None:
+            return  # it was there: a list that hides it proves nothing
+        doubt(deciding, order)
+        return
+    if news.asked.request_id != flight.asked_id or not is_believable(deciding, account, flight):
+        return
+    if order.quantity_filled > ZERO or order.stage not in (Stage.ROUTING, Stage.REJECTED):
+        return
+    flight.not_found += 1
+    if flight.not_found < deciding.settings.not_found_count:
+        return
+    if order.stage is Stage.REJECTED:
+        deciding.report(order, Cause.DOUBT_ENDED, closed_quantity=ZERO)
+        return
+    deciding.report(
+        order,
+        Cause.REJECTED,
+        stage=Stage.REJECTED,
+        closed_quantity=ZERO,
+        reason=Reason.NEVER_REACHED,
+        error_message=NEVER_REACHED,
+    )
+
+
+def is_believable(deciding: Deciding, account: Account, flight: Flight) -> bool:
+    """Whether "not found", as last asked, comes after the order can no longer arrive."""
+    if account.abilities is None or account.abilities.request_window_ms is None:
+        return False
+    window_ms = account.abilities.request_window_ms + deciding.settings.not_found_margin_ms
+    return flight.asked_ns >= flight.handed_ns + window_ms * MS
+
+
+def await_fills(deciding: Deciding, order: Order) -> None:
+    """The exchange reported more filled than we booked: fetch fills until they add up."""
+    flight = deciding.flight(order.number)
+    if flight.closed_ns is None:
+        flight.closed_ns = deciding.now.steady_ns
+    if flight.settle_due_ns is None:
+        _fetch_fills(deciding, order, flight)
+
+
+def settle_due(deciding: Deciding, order: Order) -> None:
+    """Fills were fetched a while ago: are they complete?"""
+    flight = deciding.flights.get(order.number)
+    if (
+        flight is None
+        or flight.settle_due_ns is None
+        or flight.settle_due_ns > deciding.now.steady_ns
+    ):
+        return
+    flight.settle_due_ns = None
+    if not missing_quantity(order):
+        return
+    overdue_ns = deciding.settings.settle_deadline_ms * MS
+    closed_ns = flight.closed_ns if flight.closed_ns is not None else deciding.now.steady_ns
+    if order.attention is None and deciding.now.steady_ns - closed_ns >= overdue_ns:
+        text = (
+            f"order {order.client_order_id} is closed at the exchange with"
+            f" {order.closed_quantity} filled, of which only {order.quantity_filled} was reported"
+        )
+        deciding.alarm(deciding.accounts[order.account], "fills_missing", order.number, text)
+        order = deciding.report(order, Cause.ATTENTION, attention=text)
+    _fetch_fills(deciding, order, flight)
+
+
+def _fetch_fills(deciding: Deciding, order: Order, flight: Flight) -> None:
+    settings = deciding.settings
+    wait_ms = delay_ms(flight.settles, settings.settle_delay_ms, settings.settle_delay_longest_ms)
+    flight.settles += 1
+    flight.settle_due_ns = deciding.timer(TimerKind.SETTLE, order, wait_ms)
+    deciding.sweep(order.account)
+
+
+def _can_ask(account: Account, order: Order) -> bool:
+    if order.exchange_order_id is not None:
+        return True
+    return account.abilities is not None and account.abilities.query_by_client_id
+
+
+def in_doubt_refusal(order: Order) -> Refused:
+    """Return the 504: the order may or may not be at the exchange, and is being asked about."""
+    return Refused(
+        Refusal.IN_DOUBT,
+        f"no answer from the exchange in time; order {order.client_order_id} is in doubt, is being"
+        " resolved, and stays queryable under its client_order_id",
+        order=order,
+    )

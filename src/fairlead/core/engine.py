@@ -1,0 +1,245 @@
+"""The only place that decides: a message and a moment in, reports and questions out.
+
+The engine is fed one batch at a time: `wants` says what of the past each message needs, `remember`
+brings it, `decide` takes the messages in order, `finish` closes the batch. It does no IO, reads no
+clock, and is the same in production and in the seeded world.
+"""
+
+from collections.abc import Callable, Iterable
+
+from fairlead.core import hearing, placing
+from fairlead.core.account import Account
+from fairlead.core.cancelling import (
+    cancel,
+    cancel_all,
+    cancel_due,
+    expire_due,
+)
+from fairlead.core.deciding import Deciding, Effects, EngineSettings, Now
+from fairlead.core.doubt import ask, ask_due, settle_due
+from fairlead.core.exact import is_exact
+from fairlead.core.identity import client_key, key_of_venue_client_id
+from fairlead.core.messages import (
+    CancelAll,
+    CancelOrder,
+    PlaceOrder,
+    QueryOrder,
+    Request,
+    ResolveOrder,
+    SetMode,
+    TimerDue,
+    TimerKind,
+    VenueAnswer,
+    VenueBalancesStated,
+    VenueCancel,
+    VenueConnected,
+    VenueDisconnected,
+    VenueFill,
+    VenueFillsListed,
+    VenueInstrumentsListed,
+    VenueNotFound,
+    VenueOpenOrdersListed,
+    VenueOrder,
+    VenuePlace,
+    VenueReport,
+    VenueRequest,
+)
+from fairlead.core.model import Order, Stage
+from fairlead.core.operating import query, query_order, resolve, set_mode
+from fairlead.core.unit import (
+    AccountRecord,
+    ExchangeKey,
+    Recalled,
+    Restored,
+    TradeKey,
+    Wanted,
+)
+
+
+class Engine:
+    """Decides for every account of one process."""
+
+    def __init__(self, settings: EngineSettings, restored: Restored, accounts: Iterable[str]) -> None:
+        assert is_exact(), "call use_exact_decimals() first"
+        self.deciding = Deciding(settings, restored)
+        self._restored = restored
+        records = {record.account: record for record in restored.accounts}
+        for name in dict.fromkeys([*records, *accounts]):
+            balances = [balance for account, balance in restored.balances if account == name]
+            record = records.get(name) or AccountRecord(name)
+            self.deciding.accounts[name] = Account(record, settings.order_rate_per_s, balances)
+
+    # ── the past ─────────────────────────────────────────────────────────────────────────────────
+
+    def wants(self, message: object, wanted: Wanted) -> None:
+        """Add to `wanted` what deciding `message` needs that is not in memory."""
+        match message:
+            case PlaceOrder() | ResolveOrder():
+                self._want_client_id(message.account, message.client_order_id, wanted)
+            case CancelOrder(client_order_id=str(client_order_id)):
+                self._want_client_id(message.account, client_order_id, wanted)
+            case CancelOrder(exchange_order_id=str(exchange_order_id)):
+                self._want_exchange_id(message.account, exchange_order_id, wanted)
+            case QueryOrder():
+                names = [message.account] if message.account else self.deciding.accounts
+                for name in names:
+                    self._want_client_id(name, message.client_order_id, wanted)
+            case VenueFill():
+                self._want_fill(message, wanted)
+            case VenueOrder():
+                self._want_order(message, wanted)
+            case VenueAnswer(request=VenuePlace() | VenueCancel()):
+                self._want_number(message.request.number, wanted)
+            case VenueFillsListed():
+                for fill in message.fills:
+                    self._want_fill(fill, wanted)
+            case VenueOpenOrdersListed():
+                for order in message.orders:
+                    self._want_order(order, wanted)
+            case _:
+                pass
+
+    def _want_client_id(self, account: str, client_order_id: str, wanted: Wanted) -> None:
+        if self.deciding.orders.by_client_id(account, client_order_id) is None:
+            wanted.client_keys.add(
+                client_key(self.deciding.installation_id, account, client_order_id)
+            )
+
+    def _want_exchange_id(self, account: str, exchange_order_id: str, wanted: Wanted) -> None:
+        if self.deciding.orders.by_exchange_id(account, exchange_order_id) is None:
+            wanted.exchange_keys.add(ExchangeKey(account, exchange_order_id))
+
+    def _want_number(self, number: int, wanted: Wanted) -> None:
+        if self.deciding.orders.get(number) is None:
+            wanted.numbers.add(number)
+
+    def _want_fill(self, fill: VenueFill, wanted: Wanted) -> None:
+        wanted.trades.add(TradeKey(fill.account, fill.symbol_exchange, fill.trade_id))
+        self._want_venue_ids(fill, wanted)
+
+    def _want_order(self, order: VenueOrder, wanted: Wanted) -> None:
+        self._want_venue_ids(order, wanted)
+        key = ExchangeKey(order.account, order.exchange_order_id)
+        if key in self.deciding.orphans:
+            wanted.trades |= hearing.orphan_trades(self.deciding, key)
+
+    def _want_venue_ids(self, news: VenueOrder | VenueFill, wanted: Wanted) -> None:
+        orders = self.deciding.orders
+        if orders.by_exchange_id(news.account, news.exchange_order_id, news.symbol_exchange):
+            return
+        venue_client_id = news.venue_client_id
+        if venue_client_id and orders.by_venue_client_id(news.account, venue_client_id):
+            return
+        self._want_exchange_id(news.account, news.exchange_order_id, wanted)
+        if venue_client_id:
+            key = key_of_venue_client_id(venue_client_id)
+            if key is not None:
+                wanted.client_keys.add(key)
+            self._want_client_id(news.account, venue_client_id, wanted)
+
+    def remember(self, recalled: Recalled) -> None:
+        self.deciding.remember(recalled)
+
+    # ── deciding ─────────────────────────────────────────────────────────────────────────────────
+
+    def begin(self, now: Now) -> None:
+        """Start a batch at this moment."""
+        self.deciding.now = now
+
+    def restart(self, now: Now) -> None:
+        """Take up what was under way when the last process ended; the batch's first step."""
+        self.begin(now)
+        for order in self._restored.orders:
+            account = self.deciding.accounts[order.account]
+            self.deciding.orders.put(order)
+            account.ledger.order_loaded(order)
+        for order in self._restored.orders:
+            placing.restart(self.deciding, order)
+        self._restored.orders.clear()
+
+    def request(self, request: Request, token: int) -> None:
+        """Decide a client's request; its answer carries `token`."""
+        decide = _REQUESTS.get(type(request), query)
+        decide(self.deciding, request, token)
+
+    def timer(self, due: TimerDue) -> None:
+        """Decide what a time that has come means, if it still means anything."""
+        order = self.deciding.orders.get(due.number)
+        if order is not None:
+            _TIMERS[due.kind](self.deciding, order)
+
+    def hear(self, news: VenueReport) -> None:
+        """Decide what an exchange said."""
+        account = self.deciding.accounts[news.account]
+        match news:
+            case VenueFill():
+                hearing.fill_heard(self.deciding, account, news)
+            case VenueOrder():
+                hearing.order_heard(self.deciding, account, news)
+            case VenueAnswer():
+                hearing.answer_heard(self.deciding, news)
+            case VenueBalancesStated():
+                hearing.balances_stated(account, news, self.deciding.now.utc_ns)
+            case VenueNotFound():
+                hearing.not_found_heard(self.deciding, news)
+            case VenueConnected():
+                hearing.connected(self.deciding, account, news)
+            case VenueDisconnected():
+                hearing.disconnected(account, news)
+            case VenueInstrumentsListed():
+                hearing.instruments_listed(self.deciding, account, news)
+            case VenueOpenOrdersListed():
+                for order in news.orders:
+                    hearing.order_heard(self.deciding, account, order)
+            case VenueFillsListed():
+                for fill in news.fills:
+                    hearing.fill_heard(self.deciding, account, fill)
+
+    def take_requests(self) -> list[VenueRequest]:
+        return self.deciding.take_requests()
+
+    def hand_over(self, request: VenuePlace) -> bool:
+        """Report the order ROUTING; False if it was withdrawn and must not be sent."""
+        return placing.hand_over(self.deciding, request)
+
+    def finish(self) -> Effects:
+        """Close the batch and return what is to be committed and then done."""
+        return self.deciding.finish()
+
+    # ── for reconciliation ───────────────────────────────────────────────────────────────────────
+
+    def account(self, name: str) -> Account:
+        return self.deciding.accounts[name]
+
+    def ask_unlisted(self, account: str, listed: set[str]) -> set[int]:
+        """Ask about every order we think open that the exchange did not list; return the requests."""
+        before = self.deciding.next_request_id
+        for order in list(self.deciding.orders.of_account(account)):
+            is_open = order.stage in (Stage.ROUTED, Stage.WORKING) or order.in_doubt_ns is not None
+            if is_open and (order.exchange_order_id or "") not in listed:
+                ask(self.deciding, order)
+        hearing.ask_orphans(self.deciding, self.account(account))
+        return set(range(before + 1, self.deciding.next_request_id + 1))
+
+    def has_orphans(self, account: str) -> bool:
+        return hearing.has_orphans(self.deciding, account)
+
+    def order(self, number: int) -> Order | None:
+        return self.deciding.orders.get(number)
+
+
+_REQUESTS: dict[type, Callable[..., None]] = {
+    PlaceOrder: placing.place,
+    CancelOrder: cancel,
+    CancelAll: cancel_all,
+    SetMode: set_mode,
+    ResolveOrder: resolve,
+    QueryOrder: query_order,
+}
+_TIMERS: dict[TimerKind, Callable[[Deciding, Order], None]] = {
+    TimerKind.ANSWER: placing.answer_due,
+    TimerKind.ASK: ask_due,
+    TimerKind.CANCEL: cancel_due,
+    TimerKind.EXPIRE: expire_due,
+    TimerKind.SETTLE: settle_due,
+}

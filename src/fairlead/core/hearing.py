@@ -1,0 +1,421 @@
+"""What the exchange says: each report turned into what it changes here, or into a question.
+
+Old news is ignored, a fill always counts, and a contradiction raises an alarm and a question rather
+than a guess.
+"""
+
+from decimal import Decimal
+
+from fairlead.core.account import Account
+from fairlead.core.cancelling import cancel_answered, doubt_ended, request_cancel, send_cancel
+from fairlead.core.deciding import Deciding
+from fairlead.core.doubt import answered, ask, await_fills, not_found
+from fairlead.core.messages import (
+    Cause,
+    Outcome,
+    VenueAnswer,
+    VenueBalancesStated,
+    VenueCancel,
+    VenueConnected,
+    VenueDisconnected,
+    VenueFill,
+    VenueInstrumentsListed,
+    VenueNotFound,
+    VenueOrder,
+    VenueOrderState,
+    VenuePlace,
+    VenueQuery,
+)
+from fairlead.core.model import (
+    ZERO,
+    Fill,
+    Order,
+    Origin,
+    Reason,
+    Stage,
+    Updater,
+)
+from fairlead.core.order import Verdict, judge, missing_quantity
+from fairlead.core.placing import place_answered
+from fairlead.core.unit import ExchangeKey, TradeKey
+
+_STAGES = {
+    VenueOrderState.OPEN: Stage.WORKING,
+    VenueOrderState.FILLED: Stage.FILLED,
+    VenueOrderState.CANCELED: Stage.CANCELED,
+    VenueOrderState.REJECTED: Stage.REJECTED,
+    VenueOrderState.EXPIRED: Stage.EXPIRED,
+}
+_CAUSES = {
+    Stage.WORKING: Cause.WORKING,
+    Stage.CANCELED: Cause.CANCELED,
+    Stage.REJECTED: Cause.REJECTED,
+    Stage.EXPIRED: Cause.EXPIRED,
+}
+
+
+def connected(deciding: Deciding, account: Account, news: VenueConnected) -> None:
+    """The account is logged in: statements start anew, and held cancels go out."""
+    account.is_connected = True
+    account.abilities = news.abilities
+    account.trouble = "reconciling"
+    account.ledger.session_started()
+    for order in deciding.orders.of_account(account.name):
+        if order.cancel_pending:
+            send_cancel(deciding, order)
+        if order.in_doubt_ns is not None:
+            deciding.flight(order.number).asks = 0
+            ask(deciding, order)
+
+
+def disconnected(account: Account, news: VenueDisconnected) -> None:
+    account.is_connected = False
+    account.is_reconciled = False
+    account.trouble = f"disconnected: {news.text}"
+
+
+def instruments_listed(
+    deciding: Deciding, account: Account, news: VenueInstrumentsListed
+) -> None:
+    for symbol in account.take_instruments(news.instruments):
+        deciding.alarm(
+            account, "instrument_ambiguous", None, f"{symbol} is ambiguous and was left out"
+        )
+
+
+def balances_stated(account: Account, news: VenueBalancesStated, now_ns: int) -> None:
+    """Take the exchange's balances; a complete statement makes assets it does not name zero."""
+    if not account.is_loaded and not news.is_complete:
+        return  # the first load is a whole one
+    updated_by = Updater.EXCHANGE if account.is_loaded else Updater.INITIALIZATION
+    named = set()
+    for stated in news.balances:
+        asset = account.asset(stated.asset_exchange)
+        named.add(asset)
+        account.ledger.stated(
+            asset, stated.asset_exchange, stated.total, stated.locked,
+            news.exchange_ordinal, updated_by, now_ns,
+        )  # fmt: skip
+    if news.is_complete:
+        for balance in account.ledger.balances():
+            if balance.asset not in named:
+                account.ledger.stated(
+                    balance.asset, balance.asset_exchange, ZERO, ZERO,
+                    news.exchange_ordinal, updated_by, now_ns,
+                )  # fmt: skip
+        if not account.is_loaded:
+            account.is_loaded = True
+            account.is_dirty = True
+
+
+def answer_heard(deciding: Deciding, news: VenueAnswer) -> None:
+    """A request to the exchange ended."""
+    request = news.request
+    if isinstance(request, VenuePlace):
+        order = deciding.orders.get(request.number)
+        if order is not None:
+            _place_answer_heard(deciding, order, news)
+    elif isinstance(request, VenueCancel):
+        order = deciding.orders.get(request.number)
+        if order is not None:
+            cancel_answered(deciding, order, news)
+
+
+def _place_answer_heard(deciding: Deciding, order: Order, news: VenueAnswer) -> None:
+    if news.outcome is Outcome.DONE:
+        assert news.exchange_order_id is not None
+        if judge(order, Stage.ROUTED) is Verdict.REVIVE:
+            _revive(deciding, order, news.exchange_order_id)
+            return
+        if order.stage is not Stage.ROUTING:
+            _identify(deciding, order, news.exchange_order_id)
+            return
+    was_in_doubt = order.in_doubt_ns is not None
+    order = place_answered(deciding, order, news)
+    if order.in_doubt_ns is None:
+        answered(deciding, order)
+        doubt_ended(deciding, order, was_in_doubt)
+
+
+def not_found_heard(deciding: Deciding, news: VenueNotFound) -> None:
+    order = deciding.orders.get(news.asked.number)
+    if order is not None:
+        not_found(deciding, order, news)
+        return
+    key = ExchangeKey(news.account, news.asked.exchange_order_id or "")
+    if key in deciding.orphans:
+        deciding.sweep(news.account)
+
+
+def order_heard(deciding: Deciding, account: Account, news: VenueOrder) -> None:
+    """The exchange's word on one order, whoever asked for it."""
+    order = _known(deciding, account, news)
+    if order is None:
+        order = _adopt(deciding, account, news)
+        if order is None:
+            return
+    if order.exchange_order_id not in (None, news.exchange_order_id):
+        text = (
+            f"order {order.client_order_id} is {order.exchange_order_id} at the exchange,"
+            f" which also has {news.exchange_order_id} under the same client id"
+        )
+        deciding.alarm(account, "order_doubled", order.number, text)
+        return
+    was_in_doubt = order.in_doubt_ns is not None
+    if news.state is VenueOrderState.FILLED:
+        order = _closed_by_fills(deciding, order, news)
+    else:
+        order = _moved(deciding, account, order, news)
+    order = _book_orphans(deciding, account, order)
+    if news.quantity_filled > order.quantity_filled:
+        await_fills(deciding, order)
+    answered(deciding, order)
+    if order.in_doubt_ns is None:
+        doubt_ended(deciding, order, was_in_doubt)
+
+
+def _known(deciding: Deciding, account: Account, news: VenueOrder | VenueFill) -> Order | None:
+    order = deciding.orders.by_exchange_id(
+        account.name, news.exchange_order_id, news.symbol_exchange
+    )
+    if order is None and news.venue_client_id:
+        order = deciding.orders.by_venue_client_id(account.name, news.venue_client_id)
+        if (
+            order is not None
+            and order.origin is Origin.EXTERNAL
+            and order.exchange_order_id != news.exchange_order_id
+        ):
+            return None  # exchanges let strangers use a client id again
+    return order
+
+
+def _moved(deciding: Deciding, account: Account, order: Order, news: VenueOrder) -> Order:
+    """Move the order's stage as far as the news says and the table allows."""
+    stage = _STAGES[news.state]
+    verdict = judge(order, stage)
+    closed = None if news.state is VenueOrderState.OPEN else news.quantity_filled
+    if verdict is Verdict.ILLEGAL:
+        text = f"the exchange says {news.state} of order {order.client_order_id}, which was never sent"
+        deciding.alarm(account, "order_impossible", order.number, text)
+        return order
+    if verdict is Verdict.REVIVE:
+        order = _revive(deciding, order, news.exchange_order_id)
+        if stage is Stage.WORKING:
+            return order
+        verdict = judge(order, stage)
+    if verdict is Verdict.MOVE:
+        return deciding.report(
+            order,
+            _CAUSES[stage],
+            stage=stage,
+            exchange_order_id=news.exchange_order_id,
+            closed_quantity=closed,
+            reason=Reason.EXCHANGE if stage is Stage.REJECTED else None,
+            error_message=news.text if stage is Stage.REJECTED else None,
+        )
+    return _same_stage(deciding, order, news, closed)
+
+
+def _same_stage(deciding: Deciding, order: Order, news: VenueOrder, closed: Decimal | None) -> Order:
+    """The stage is old news; a doubt may end, an id or a closing quantity become known."""
+    if order.in_doubt_ns is not None and order.stage is not Stage.REJECTED:
+        order = deciding.report(
+            order, Cause.DOUBT_ENDED, exchange_order_id=news.exchange_order_id
+        )
+    order = _identify(deciding, order, news.exchange_order_id)
+    if closed is not None:
+        order = _close(deciding, order, news)
+    return order
+
+
+def _closed_by_fills(deciding: Deciding, order: Order, news: VenueOrder) -> Order:
+    """The exchange says FILLED: our fills must come to the same before we do."""
+    if order.stage is Stage.RECEIVED:
+        return order
+    if judge(order, Stage.FILLED) is Verdict.MOVE and order.stage is Stage.REJECTED:
+        order = _revive(deciding, order, news.exchange_order_id)
+    elif order.stage is Stage.ROUTING:
+        order = deciding.report(
+            order, Cause.ROUTED, stage=Stage.ROUTED, exchange_order_id=news.exchange_order_id
+        )
+    order = _identify(deciding, order, news.exchange_order_id)
+    return _close(deciding, order, news)
+
+
+def _close(deciding: Deciding, order: Order, news: VenueOrder) -> Order:
+    if order.closed_quantity is not None and order.closed_quantity >= news.quantity_filled:
+        return order
+    if order.closed_quantity is None and order.quantity_filled >= news.quantity_filled:
+        return order  # nothing is missing; the stage says the rest
+    return deciding.report(order, Cause.CLOSED, closed_quantity=news.quantity_filled)
+
+
+def _identify(deciding: Deciding, order: Order, exchange_order_id: str) -> Order:
+    if order.exchange_order_id is not None:
+        return order
+    return deciding.report(order, Cause.IDENTIFIED, exchange_order_id=exchange_order_id)
+
+
+def _revive(deciding: Deciding, order: Order, exchange_order_id: str) -> Order:
+    """An order that was declared dead is alive: say so loudly and cancel what is left at once."""
+    text = f"order {order.client_order_id} was {order.error_message}, and is at the exchange"
+    deciding.alarm(deciding.accounts[order.account], "order_revived", order.number, text)
+    order = deciding.report(
+        order, Cause.REVIVED, exchange_order_id=exchange_order_id, attention=text
+    )
+    deciding.flight(order.number).handed_ns = deciding.now.steady_ns
+    order = request_cancel(deciding, order)
+    ask(deciding, order)
+    return order
+
+
+def _adopt(deciding: Deciding, account: Account, news: VenueOrder) -> Order | None:
+    """Take up an order that is not ours, so that its fills and locks are understood."""
+    instrument = account.instrument(None, news.symbol_exchange)
+    if instrument is None:
+        deciding.alarm(
+            account,
+            "order_foreign",
+            None,
+            f"open order {news.exchange_order_id} is in {news.symbol_exchange}, which is unknown",
+        )
+        return None
+    if news.state is not VenueOrderState.OPEN and not news.quantity_filled:
+        return None  # it came and went without effect
+    number = deciding.next_number
+    deciding.next_number += 1
+    return deciding.open(
+        Order(
+            number=number,
+            account=account.name,
+            client_order_id=_external_client_id(deciding, account, news),
+            venue_client_id=news.venue_client_id or f"external-{news.exchange_order_id}",
+            symbol=instrument.symbol,
+            symbol_exchange=instrument.symbol_exchange,
+            base=instrument.base,
+            quote=instrument.quote,
+            side=news.side,
+            price=news.price,
+            quantity=news.quantity,
+            time_in_force=news.time_in_force,
+            time_in_force_text=news.time_in_force.value,
+            expire_time_ns=news.expire_time_ns,
+            exec_inst=(),
+            origin=Origin.EXTERNAL,
+            caller="",
+            time_order_ns=news.time_ns,
+            stage=Stage.WORKING,
+            exchange_order_id=news.exchange_order_id,
+        ),
+        Cause.ADOPTED,
+    )
+
+
+def external_client_ids(news: VenueOrder) -> tuple[str, str]:
+    """Return the client ids an adopted order may get: the exchange's, else one made of its id."""
+    made = f"external-{news.exchange_order_id}"
+    return news.venue_client_id or made, made
+
+
+def _external_client_id(deciding: Deciding, account: Account, news: VenueOrder) -> str:
+    preferred, made = external_client_ids(news)
+    if deciding.orders.by_client_id(account.name, preferred) is None:
+        return preferred
+    return made
+
+
+def fill_heard(deciding: Deciding, account: Account, news: VenueFill) -> None:
+    """An execution: booked once, on whatever order it belongs to, in whatever stage that is."""
+    key = TradeKey(account.name, news.symbol_exchange, news.trade_id)
+    if key in deciding.trades_known:
+        return
+    order = _known(deciding, account, news)
+    if order is None or (
+        order.exchange_order_id not in (None, news.exchange_order_id)
+    ):
+        _keep_orphan(deciding, account, news)
+        return
+    _book(deciding, account, order, key, news)
+
+
+def _book(
+    deciding: Deciding, account: Account, order: Order, key: TradeKey, news: VenueFill
+) -> Order:
+    if order.stage is Stage.REJECTED and order.in_doubt_ns is None:
+        order = _revive(deciding, order, news.exchange_order_id)
+    was_in_doubt = order.in_doubt_ns is not None
+    fill = Fill(
+        news.trade_id, news.price, news.quantity, news.fee, account.asset(news.fee_asset_exchange),
+        news.liquidity, news.time_ns, deciding.now.utc_ns, news.exchange_ordinal,
+    )  # fmt: skip
+    order = deciding.book(order, key, fill, news.exchange_order_id)
+    if order.quantity_filled > order.quantity:
+        text = f"order {order.client_order_id}: {order.quantity_filled} filled of {order.quantity}"
+        deciding.alarm(account, "order_overfilled", order.number, text)
+    if not missing_quantity(order):
+        flight = deciding.flights.get(order.number)
+        if flight is not None:
+            flight.settle_due_ns = None
+            flight.closed_ns = None
+    answered(deciding, order)
+    if order.in_doubt_ns is None:
+        doubt_ended(deciding, order, was_in_doubt)
+    return order
+
+
+def _keep_orphan(deciding: Deciding, account: Account, news: VenueFill) -> None:
+    """A fill of an order nobody knows: ask for the order; at the first load it is not our history."""
+    if not account.is_loaded:
+        return
+    key = ExchangeKey(account.name, news.exchange_order_id)
+    fills = deciding.orphans.setdefault(key, [])
+    if any(fill.trade_id == news.trade_id for fill in fills):
+        return
+    if len(fills) >= deciding.settings.orphan_fills_most:
+        return  # the cursor stays behind while there are orphans: it is fetched again
+    fills.append(news)
+    _ask_about_orphan(deciding, news)
+
+
+def ask_orphans(deciding: Deciding, account: Account) -> None:
+    """Ask again for the orders of fills that still have none."""
+    for key, fills in deciding.orphans.items():
+        if key.account == account.name:
+            _ask_about_orphan(deciding, fills[0])
+
+
+def has_orphans(deciding: Deciding, account: str) -> bool:
+    """Whether fills of the account wait for their order, so that no cursor may pass them."""
+    return any(key.account == account for key in deciding.orphans)
+
+
+def orphan_trades(deciding: Deciding, key: ExchangeKey) -> set[TradeKey]:
+    """Return the trades that hearing of the order `key` would book."""
+    return {
+        TradeKey(key.account, fill.symbol_exchange, fill.trade_id)
+        for fill in deciding.orphans.get(key, ())
+    }
+
+
+def _ask_about_orphan(deciding: Deciding, fill: VenueFill) -> None:
+    deciding.ask_venue(
+        VenueQuery(
+            account=fill.account,
+            request_id=deciding.request_id(),
+            number=0,
+            symbol_exchange=fill.symbol_exchange,
+            venue_client_id=fill.venue_client_id or "",
+            exchange_order_id=fill.exchange_order_id,
+        )
+    )
+
+
+def _book_orphans(deciding: Deciding, account: Account, order: Order) -> Order:
+    if order.exchange_order_id is None or not deciding.orphans:
+        return order
+    fills = deciding.orphans.pop(ExchangeKey(account.name, order.exchange_order_id), ())
+    for news in fills:
+        key = TradeKey(account.name, news.symbol_exchange, news.trade_id)
+        if key not in deciding.trades_known:
+            order = _book(deciding, account, order, key, news)
+    return order

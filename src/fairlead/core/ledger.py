@@ -1,0 +1,176 @@
+"""Balances of one account: the exchange's statements, moved on by our fills and reservations.
+
+A statement says an asset's total as of an event of the exchange; a fill after that event moves the
+total, one before it is already inside. Locked is what our open orders reserve plus what the exchange
+locks besides. Must never learn anything but from orders, fills and statements.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from fairlead.core.model import ZERO, Balance, Fill, Order, Side, Stage, Updater
+
+_RECEIVED_OR_ROUTING = frozenset({Stage.RECEIVED, Stage.ROUTING})
+
+
+def reservation(order: Order) -> tuple[str, Decimal]:
+    """Return (asset, quantity) that `order` locks: price × leaves of quote, or leaves of base."""
+    if order.stage.is_final or order.closed_quantity is not None:
+        leaves = ZERO
+    else:
+        leaves = order.leaves_quantity
+    if order.side is Side.BUY:
+        return order.quote, order.price * leaves
+    return order.base, leaves
+
+
+def is_in_flight(order: Order) -> bool:
+    """Whether the exchange may or may not count this order among its locks now."""
+    return order.stage in _RECEIVED_OR_ROUTING or order.in_doubt_ns is not None
+
+
+class Ledger:
+    """The balances of one account, by our asset name. `changed` names those moved since last taken."""
+
+    def __init__(self, balances: Iterable[Balance] = ()) -> None:
+        self._balances = {balance.asset: balance for balance in balances}
+        self._reserved: dict[str, Decimal] = {}
+        self._after_statement: dict[str, list[tuple[int, Decimal]]] = {}
+        self._in_flight = 0
+        self._changed: set[str] = set()
+
+    def balances(self) -> tuple[Balance, ...]:
+        return tuple(self._balances[asset] for asset in sorted(self._balances))
+
+    def available(self, asset: str) -> Decimal:
+        balance = self._balances.get(asset)
+        return ZERO if balance is None else balance.available
+
+    def take_changed(self) -> list[Balance]:
+        """Return the balances that moved since this was last called, by asset."""
+        changed = [self._balances[asset] for asset in sorted(self._changed)]
+        self._changed.clear()
+        return changed
+
+    def session_started(self) -> None:
+        """Forget how far the exchange's statements reached: a new session may count anew."""
+        self._after_statement.clear()
+        for asset, balance in self._balances.items():
+            self._balances[asset] = msgspec.structs.replace(balance, exchange_ordinal=0)
+
+    def order_loaded(self, order: Order) -> None:
+        """Count the reservation of an order that the loaded balances already contain."""
+        asset, quantity = reservation(order)
+        self._reserved[asset] = self._reserved.get(asset, ZERO) + quantity
+        self._in_flight += is_in_flight(order)
+
+    def order_changed(self, before: Order | None, after: Order, now_ns: int) -> None:
+        """Move the reservation from what `before` held to what `after` holds."""
+        asset, quantity = reservation(after)
+        self._in_flight += is_in_flight(after)
+        if before is not None:
+            quantity -= reservation(before)[1]
+            self._in_flight -= is_in_flight(before)
+        if quantity:
+            self._reserved[asset] = self._reserved.get(asset, ZERO) + quantity
+            self._move(asset, now_ns, ZERO, quantity, ZERO)
+
+    def fill_booked(self, order: Order, fill: Fill, now_ns: int) -> None:
+        """Move what was bought, what was paid for it, and the fee, where no statement has yet."""
+        notional = fill.price * fill.quantity
+        ordinal = fill.exchange_ordinal
+        if order.side is Side.BUY:
+            base, quote = fill.quantity, -notional
+        else:
+            base, quote = -fill.quantity, notional
+        if fill.fee_asset == order.base:
+            self._fill_move(order.base, ordinal, base - fill.fee, fill.quantity, now_ns)
+            self._fill_move(order.quote, ordinal, quote, notional, now_ns)
+        elif fill.fee_asset == order.quote:
+            self._fill_move(order.base, ordinal, base, fill.quantity, now_ns)
+            self._fill_move(order.quote, ordinal, quote - fill.fee, notional, now_ns)
+        else:
+            self._fill_move(order.base, ordinal, base, fill.quantity, now_ns)
+            self._fill_move(order.quote, ordinal, quote, notional, now_ns)
+            self._fill_move(fill.fee_asset, ordinal, -fill.fee, ZERO, now_ns)
+
+    def stated(
+        self,
+        asset: str,
+        asset_exchange: str,
+        total: Decimal,
+        locked: Decimal,
+        exchange_ordinal: int,
+        updated_by: Updater,
+        now_ns: int,
+    ) -> None:
+        """Take the exchange's word, unless a later one was already heard.
+
+        What the exchange locks beyond our reservations is believed only while no order of ours is in
+        flight; otherwise it cannot be told apart from theirs.
+        """
+        balance = self._balances.get(asset)
+        if balance is not None and 0 < exchange_ordinal < balance.exchange_ordinal:
+            return
+        after = [
+            (ordinal, delta)
+            for ordinal, delta in self._after_statement.get(asset, ())
+            if ordinal > exchange_ordinal
+        ]
+        if after:
+            self._after_statement[asset] = after
+            for _, delta in after:
+                total += delta
+        else:
+            self._after_statement.pop(asset, None)
+        reserved = self._reserved.get(asset, ZERO)
+        if self._in_flight == 0:
+            elsewhere = max(ZERO, locked - reserved)
+        else:
+            elsewhere = ZERO if balance is None else balance.locked_elsewhere
+        locked_now = reserved + elsewhere
+        stated = Balance(
+            asset,
+            asset_exchange,
+            total,
+            locked_now,
+            ZERO if balance is None else balance.traded,
+            updated_by,
+            now_ns,
+            exchange_ordinal,
+            elsewhere,
+        )
+        self._balances[asset] = stated
+        if balance is None or (total, locked_now) != (balance.total, balance.locked):
+            self._changed.add(asset)
+
+    def _fill_move(
+        self, asset: str, ordinal: int, delta: Decimal, traded: Decimal, now_ns: int
+    ) -> None:
+        balance = self._balances.get(asset)
+        if balance is not None and 0 < ordinal <= balance.exchange_ordinal:
+            delta = ZERO  # the statement we hold already contains this fill
+        elif ordinal:
+            self._after_statement.setdefault(asset, []).append((ordinal, delta))
+        self._move(asset, now_ns, delta, ZERO, traded)
+
+    def _move(
+        self, asset: str, now_ns: int, total: Decimal, locked: Decimal, traded: Decimal
+    ) -> None:
+        balance = self._balances.get(asset)
+        if balance is None:
+            balance = Balance(asset, asset, ZERO, ZERO, ZERO, Updater.BALANCE_MANAGER, now_ns)
+        self._balances[asset] = Balance(
+            asset,
+            balance.asset_exchange,
+            balance.total + total,
+            balance.locked + locked,
+            balance.traded + traded,
+            Updater.BALANCE_MANAGER,
+            now_ns,
+            balance.exchange_ordinal,
+            balance.locked_elsewhere,
+        )
+        self._changed.add(asset)

@@ -1,0 +1,187 @@
+"""What people ask of the engine besides trading: queries, account modes, resolving doubts."""
+
+from collections.abc import Iterator
+
+from fairlead.core.account import Account
+from fairlead.core.cancelling import is_alive
+from fairlead.core.deciding import Deciding
+from fairlead.core.messages import (
+    AccountsReply,
+    AccountState,
+    AttentionReply,
+    BalancesReply,
+    Cause,
+    Done,
+    InstrumentsReply,
+    OrderReply,
+    OrdersReply,
+    PositionsReply,
+    QueryAccounts,
+    QueryAttention,
+    QueryBalances,
+    QueryInstruments,
+    QueryOrder,
+    QueryOrders,
+    QueryPositions,
+    Refusal,
+    Refused,
+    Resolution,
+    ResolveOrder,
+    SetMode,
+)
+from fairlead.core.model import ZERO, Order, Reason, Stage
+from fairlead.core.order import missing_quantity
+from fairlead.core.placing import account_unavailable, account_unknown
+
+AccountQuery = (
+    QueryOrders | QueryAttention | QueryBalances | QueryPositions | QueryAccounts | QueryInstruments
+)
+
+
+def query_order(deciding: Deciding, request: QueryOrder, token: int) -> None:
+    """Answer with the newest order of the client id, at the account if one is named."""
+    names = [request.account] if request.account else list(deciding.accounts)
+    found = [
+        order
+        for name in names
+        if (order := deciding.orders.by_client_id(name, request.client_order_id)) is not None
+    ]
+    if found:
+        newest = max(found, key=lambda order: order.number)
+        deciding.answer(token, OrderReply(newest))
+        return
+    where = request.account or "any account"
+    deciding.answer(
+        token,
+        Refused(
+            Refusal.ORDER_UNKNOWN,
+            f"no order with client_order_id {request.client_order_id} at {where}",
+            field="client_order_id",
+        ),
+    )
+
+
+def query(deciding: Deciding, request: AccountQuery, token: int) -> None:
+    """Answer a query over one account, or over all when none is named."""
+    if request.account and request.account not in deciding.accounts:
+        deciding.answer(token, account_unknown(request.account))
+        return
+    accounts = [
+        account
+        for name, account in sorted(deciding.accounts.items())
+        if request.account in ("", name)
+    ]
+    if request.account and not accounts[0].is_loaded and _needs_load(request):
+        deciding.answer(token, account_unavailable(accounts[0]))
+        return
+    match request:
+        case QueryOrders():
+            deciding.answer(token, OrdersReply(tuple(_alive(deciding, accounts))))
+        case QueryAttention():
+            deciding.answer(token, AttentionReply(tuple(_attention(deciding, accounts))))
+        case QueryBalances():
+            loaded = (account for account in accounts if account.is_loaded)
+            deciding.answer(
+                token, BalancesReply(tuple((a.name, a.ledger.balances()) for a in loaded))
+            )
+        case QueryPositions():
+            loaded = (account for account in accounts if account.is_loaded)
+            deciding.answer(token, PositionsReply(tuple(account.name for account in loaded)))
+        case QueryAccounts():
+            states = tuple(_state(deciding, account) for account in accounts)
+            deciding.answer(token, AccountsReply(states))
+        case QueryInstruments():
+            deciding.answer(
+                token, InstrumentsReply(tuple((a.name, a.instruments) for a in accounts))
+            )
+
+
+def set_mode(deciding: Deciding, request: SetMode, token: int) -> None:
+    """Make the account active, reducing or halted; open orders stay as they are."""
+    account = deciding.accounts.get(request.account)
+    if account is None:
+        deciding.answer(token, account_unknown(request.account))
+        return
+    if account.mode is not request.mode:
+        deciding.set_mode(account, request.mode)
+    deciding.answer(token, Done())
+
+
+def resolve(deciding: Deciding, request: ResolveOrder, token: int) -> None:
+    """Take an operator's word on an order that the exchange cannot be asked about."""
+    if request.account not in deciding.accounts:
+        deciding.answer(token, account_unknown(request.account))
+        return
+    order = deciding.orders.by_client_id(request.account, request.client_order_id)
+    if order is None:
+        text = f"{request.account} has no order with client_order_id {request.client_order_id}"
+        deciding.answer(token, Refused(Refusal.ORDER_UNKNOWN, text, "client_order_id"))
+        return
+    if order.in_doubt_ns is not None and order.stage is Stage.ROUTING:
+        deciding.answer(token, OrderReply(_resolve_doubt(deciding, order, request.resolution)))
+    elif missing_quantity(order) and request.resolution is Resolution.CANCELED:
+        order = deciding.report(
+            order,
+            Cause.RESOLVED,
+            stage=None if order.stage.is_final else Stage.CANCELED,
+            closed_quantity=order.quantity_filled,
+        )
+        deciding.answer(token, OrderReply(order))
+    else:
+        text = (
+            f"order {request.client_order_id} is {order.stage}, its outcome is known;"
+            " only orders in doubt, or (as CANCELED) orders whose fills do not come, can be resolved"
+        )
+        deciding.answer(token, Refused(Refusal.INVALID, text, "client_order_id"))
+
+
+def _resolve_doubt(deciding: Deciding, order: Order, resolution: Resolution) -> Order:
+    match resolution:
+        case Resolution.NEVER_REACHED:
+            return deciding.report(
+                order,
+                Cause.RESOLVED,
+                stage=Stage.REJECTED,
+                closed_quantity=ZERO,
+                reason=Reason.OPERATOR,
+                error_message="an operator resolved it: never reached the exchange",
+            )
+        case Resolution.CANCELED:
+            return deciding.report(
+                order,
+                Cause.RESOLVED,
+                stage=Stage.CANCELED,
+                closed_quantity=order.quantity_filled,
+                reason=Reason.OPERATOR,
+                error_message="an operator resolved it: canceled at the exchange",
+            )
+        case Resolution.WORKING:
+            return deciding.report(
+                order, Cause.RESOLVED, stage=Stage.WORKING, reason=Reason.OPERATOR
+            )
+
+
+def _needs_load(request: AccountQuery) -> bool:
+    return not isinstance(request, QueryAccounts | QueryAttention)
+
+
+def _alive(deciding: Deciding, accounts: list[Account]) -> Iterator[Order]:
+    for account in accounts:
+        for order in deciding.orders.of_account(account.name):
+            if is_alive(order):
+                yield order
+
+
+def _attention(deciding: Deciding, accounts: list[Account]) -> Iterator[tuple[Order, str]]:
+    for account in accounts:
+        for order in deciding.orders.of_account(account.name):
+            if order.in_doubt_ns is not None:
+                yield order, "in doubt: the exchange has not said what became of it"
+            elif order.attention is not None and not order.is_settled:
+                yield order, order.attention
+
+
+def _state(deciding: Deciding, account: Account) -> AccountState:
+    alive = list(_alive(deciding, [account]))
+    in_doubt = sum(order.in_doubt_ns is not None for order in alive)
+    return account.state(len(alive), in_doubt)

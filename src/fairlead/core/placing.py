@@ -1,0 +1,280 @@
+"""New orders: the checks in the contract's order (2.3), the hand-over, and what sending came to."""
+
+from fairlead.core.account import Account
+from fairlead.core.deciding import Deciding
+from fairlead.core.doubt import doubt, in_doubt_refusal
+from fairlead.core.identity import venue_client_id
+from fairlead.core.messages import (
+    Cause,
+    OrderReply,
+    Outcome,
+    PlaceOrder,
+    Refusal,
+    Refused,
+    TimerKind,
+    VenueAnswer,
+    VenuePlace,
+)
+from fairlead.core.model import (
+    ZERO,
+    Instrument,
+    Order,
+    Origin,
+    Reason,
+    Stage,
+    TimeInForce,
+)
+from fairlead.core.risk import check_abilities, check_expire_time, check_instrument, check_risk
+
+_UNANSWERED = frozenset({Stage.RECEIVED, Stage.ROUTING})
+
+
+def place(deciding: Deciding, request: PlaceOrder, token: int) -> None:
+    """Decide a new order: refuse it, answer for the one that exists, reject it, or send it."""
+    account = deciding.accounts.get(request.account)
+    if account is None:
+        deciding.answer(token, account_unknown(request.account))
+        return
+    existing = deciding.orders.by_client_id(request.account, request.client_order_id)
+    if existing is not None:
+        _answer_existing(deciding, request, existing, token)
+        return
+    refused = _unavailable(account)
+    rules = account.instrument(request.symbol, request.symbol_exchange)
+    if account.instruments:
+        findings = _findings(deciding, account, request, rules)
+        if findings:
+            deciding.answer(token, _invalid(findings))
+            return
+    if refused is not None or rules is None:
+        deciding.answer(token, refused or account_unavailable(account))
+        return
+    _accept(deciding, account, request, rules, token)
+
+
+def _accept(
+    deciding: Deciding, account: Account, request: PlaceOrder, rules: Instrument, token: int
+) -> None:
+    is_over_rate = not account.rate.take(deciding.now.steady_ns)
+    rejection = check_risk(request, rules, account.ledger, account.mode, is_over_rate)
+    order = deciding.open(_order(deciding, request, rules), Cause.RECEIVED)
+    if rejection is not None:
+        reason, text = rejection
+        order = _reject(deciding, order, reason, text)
+        deciding.answer(token, OrderReply(order))
+        return
+    flight = deciding.flight(order.number)
+    flight.waiters = [token]
+    deciding.timer(TimerKind.ANSWER, order, deciding.settings.order_answer_timeout_ms)
+    if order.time_in_force is TimeInForce.GOOD_TILL_TIME_OMS and order.expire_time_ns is not None:
+        deciding.wall_timer(TimerKind.EXPIRE, order, order.expire_time_ns)
+    deciding.ask_venue(
+        VenuePlace(
+            account=order.account,
+            request_id=deciding.request_id(),
+            number=order.number,
+            venue_client_id=order.venue_client_id,
+            symbol_exchange=order.symbol_exchange,
+            side=order.side,
+            price=order.price,
+            quantity=order.quantity,
+            time_in_force=order.time_in_force,
+            expire_time_ns=order.expire_time_ns,
+            exec_inst=order.exec_inst,
+        )
+    )
+
+
+def hand_over(deciding: Deciding, request: VenuePlace) -> bool:
+    """The order may be sent now: report it ROUTING, unless it was withdrawn meanwhile (False)."""
+    order = deciding.orders.get(request.number)
+    if order is None or order.stage is not Stage.RECEIVED:
+        return False
+    deciding.report(order, Cause.ROUTING, stage=Stage.ROUTING)
+    deciding.flight(order.number).handed_ns = deciding.now.steady_ns
+    return True
+
+
+def place_answered(deciding: Deciding, order: Order, answer: VenueAnswer) -> Order:
+    """Take the exchange's answer to sending `order`; return the order as it is now."""
+    if order.stage is not Stage.ROUTING:
+        return order  # the stream was quicker, or an operator; what it said stands
+    if answer.outcome is Outcome.DONE:
+        return deciding.report(
+            order, Cause.ROUTED, stage=Stage.ROUTED, exchange_order_id=answer.exchange_order_id
+        )
+    if answer.outcome is Outcome.UNKNOWN:
+        return order if order.in_doubt_ns is not None else doubt(deciding, order)
+    if answer.outcome is Outcome.NOT_SENT:
+        if order.in_doubt_ns is not None:
+            return order  # an earlier hand-over may have been sent
+        return _reject(deciding, order, Reason.NOT_SENT, f"{Reason.NOT_SENT}: {answer.text}")
+    return _reject(deciding, order, Reason.EXCHANGE, answer.text or "refused without a word")
+
+
+def answer_due(deciding: Deciding, order: Order) -> None:
+    """The caller has waited long enough: withdraw what was not sent, doubt what was."""
+    flight = deciding.flights.get(order.number)
+    if flight is None:
+        return
+    flight.is_answer_due = True
+    if order.stage is Stage.RECEIVED:
+        waited_ms = deciding.settings.order_answer_timeout_ms
+        text = f"{Reason.NOT_SENT}: withdrawn, it could not be sent within {waited_ms} ms"
+        _reject(deciding, order, Reason.NOT_SENT, text)
+        return
+    if order.stage is Stage.ROUTING:
+        if order.in_doubt_ns is None:
+            order = doubt(deciding, order)
+        for token in flight.waiters:
+            deciding.answer(token, in_doubt_refusal(order))
+        flight.waiters = []
+
+
+def restart(deciding: Deciding, order: Order) -> Order:
+    """Take up an order that was under way when the process ended."""
+    flight = deciding.flight(order.number)
+    flight.handed_ns = deciding.now.steady_ns
+    flight.is_answer_due = True
+    if order.stage is Stage.RECEIVED:
+        text = f"{Reason.NOT_SENT}: withdrawn, the process restarted before it was sent"
+        return _reject(deciding, order, Reason.NOT_SENT, text)
+    if order.stage is Stage.ROUTING and order.in_doubt_ns is None:
+        order = doubt(deciding, order)
+    elif order.in_doubt_ns is not None:
+        flight.ask_due_ns = deciding.timer(TimerKind.ASK, order, 0)
+    if order.time_in_force is TimeInForce.GOOD_TILL_TIME_OMS and order.expire_time_ns is not None:
+        deciding.wall_timer(TimerKind.EXPIRE, order, order.expire_time_ns)
+    return order
+
+
+def account_unknown(name: str) -> Refused:
+    return Refused(
+        Refusal.ACCOUNT_UNKNOWN,
+        f"exchange_id {name} is not an account of this server",
+        field="exchange_id",
+    )
+
+
+def account_unavailable(account: Account) -> Refused:
+    return Refused(
+        Refusal.ACCOUNT_UNAVAILABLE, f"exchange_id {account.name}: {account.trouble}", "exchange_id"
+    )
+
+
+def _unavailable(account: Account) -> Refused | None:
+    if account.is_connected and account.is_reconciled:
+        return None
+    return account_unavailable(account)
+
+
+def _findings(
+    deciding: Deciding, account: Account, request: PlaceOrder, rules: Instrument | None
+) -> list[tuple[str, str]]:
+    if rules is None:
+        return [_no_instrument(account, request)]
+    findings = check_instrument(request, rules)
+    if account.abilities is not None:
+        findings += check_abilities(request, account.abilities)
+    return findings + check_expire_time(request, deciding.now.utc_ns)
+
+
+def _no_instrument(account: Account, request: PlaceOrder) -> tuple[str, str]:
+    contract, exchange = request.symbol, request.symbol_exchange
+    if contract is not None and account.instrument(contract, None) is None:
+        return "symbol_id_coinapi", f"{contract} is not an instrument of {account.exchange}"
+    if exchange is not None and account.instrument(None, exchange) is None:
+        return "symbol_id_exchange", f"{exchange} is not an instrument of {account.exchange}"
+    right = account.instrument(contract, None)
+    assert right is not None
+    return (
+        "symbol_id_exchange",
+        f"{exchange} contradicts symbol_id_coinapi {contract}, which is {right.symbol_exchange};"
+        " give one of the two, or both of the same instrument",
+    )
+
+
+def _invalid(findings: list[tuple[str, str]]) -> Refused:
+    return Refused(
+        Refusal.INVALID,
+        "; ".join(f"{field}: {text}" for field, text in findings),
+        field=findings[0][0],
+        findings=tuple(findings),
+    )
+
+
+def _answer_existing(
+    deciding: Deciding, request: PlaceOrder, existing: Order, token: int
+) -> None:
+    if not is_same_order(request, existing):
+        deciding.answer(
+            token,
+            Refused(
+                Refusal.CONFLICT,
+                f"client_order_id {request.client_order_id} is used by a different order of"
+                f" {request.account}; a client_order_id is unique for ever, use a new one",
+                field="client_order_id",
+            ),
+        )
+        return
+    flight = deciding.flights.get(existing.number)
+    if existing.stage in _UNANSWERED and flight is not None and not flight.is_answer_due:
+        flight.waiters.append(token)
+    elif existing.in_doubt_ns is not None:
+        deciding.answer(token, in_doubt_refusal(existing))
+    else:
+        deciding.answer(token, OrderReply(existing))
+
+
+def is_same_order(request: PlaceOrder, order: Order) -> bool:
+    """Whether the request asks for what `order` is, however it is spelled."""
+    return (
+        order.origin is Origin.CLIENT
+        and request.symbol in (None, order.symbol)
+        and request.symbol_exchange in (None, order.symbol_exchange)
+        and request.side is order.side
+        and request.price == order.price
+        and request.quantity == order.quantity
+        and request.time_in_force is order.time_in_force
+        and request.expire_time_ns == order.expire_time_ns
+        and set(request.exec_inst) == set(order.exec_inst)
+    )
+
+
+def _order(deciding: Deciding, request: PlaceOrder, rules: Instrument) -> Order:
+    number = deciding.next_number
+    deciding.next_number += 1
+    return Order(
+        number=number,
+        account=request.account,
+        client_order_id=request.client_order_id,
+        venue_client_id=venue_client_id(
+            deciding.installation_id, request.account, request.client_order_id
+        ),
+        symbol=rules.symbol,
+        symbol_exchange=rules.symbol_exchange,
+        base=rules.base,
+        quote=rules.quote,
+        side=request.side,
+        price=request.price,
+        quantity=request.quantity,
+        time_in_force=request.time_in_force,
+        time_in_force_text=request.time_in_force_text,
+        expire_time_ns=request.expire_time_ns,
+        exec_inst=request.exec_inst,
+        origin=Origin.CLIENT,
+        caller=request.caller,
+        time_order_ns=deciding.now.utc_ns,
+        stage=Stage.RECEIVED,
+    )
+
+
+def _reject(deciding: Deciding, order: Order, reason: Reason, text: str) -> Order:
+    return deciding.report(
+        order,
+        Cause.REJECTED,
+        stage=Stage.REJECTED,
+        closed_quantity=ZERO,
+        reason=reason,
+        error_message=text,
+    )
