@@ -7,7 +7,7 @@ is, whole, fsynced, or `CommitFailed` is raised and the process stops.
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 
 from fairlead.core.messages import OrderReport
-from fairlead.core.model import Fill, Order
 from fairlead.core.unit import Recalled, Restored, TradeKey, Unit, Wanted
 from fairlead.journal.errors import CommitFailed, JournalTorn
+from fairlead.journal.keys import ClientKeys
 from fairlead.journal.opening import (
     FILE_NAME,
     INSTALLATION_ID_LENGTH,
@@ -26,14 +26,15 @@ from fairlead.journal.opening import (
     explained,
 )
 from fairlead.journal.rows import (
-    NS_PER_MINUTE,
+    FILLS_IN_STATE,
     accounts_of,
     balances_of,
-    decode_fill,
-    decode_order,
+    change_seconds,
     encode,
     encode_order,
-    with_fills,
+    narrow,
+    order_of,
+    whole_order,
 )
 from fairlead.journal.schema import MIGRATIONS, Migration
 
@@ -80,6 +81,7 @@ class Journal:
         self._account_numbers = {record.account: no for no, record in accounts_of(connection)}
         (last,) = connection.execute("SELECT max(batch) FROM frames").fetchone()
         self._batch: int = last or 0
+        self._keys = ClientKeys(connection, self._batch)
         self._wal_path = f"{self._path}-wal"
         self._wal_index = os.open(f"{self._path}-shm", os.O_RDONLY | os.O_CLOEXEC)
 
@@ -117,18 +119,9 @@ class Journal:
         run = self._connection.execute
         try:
             (last,) = run("SELECT max(number) FROM orders").fetchone()
-            fills: dict[int, list[Fill]] = {}
-            for number, data in run(
-                "SELECT number, data FROM unsettled JOIN fills USING (number)"
-                " ORDER BY number, position"
-            ):
-                fills.setdefault(number, []).append(decode_fill(data))
-            orders = [
-                with_fills(decode_order(state), fills.get(number, ()))
-                for number, state in run(
-                    "SELECT number, state FROM unsettled JOIN orders USING (number) ORDER BY number"
-                )
-            ]
+            unsettled = "SELECT state FROM unsettled JOIN orders USING (number) ORDER BY number"
+            states = run(unsettled).fetchall()
+            orders = [whole_order(self._connection, state) for (state,) in states]
             return Restored(
                 installation_id=self.installation_id,
                 next_number=(last or 0) + 1,
@@ -143,7 +136,7 @@ class Journal:
         """Return the orders and booked trades on disk that `wanted` names."""
         try:
             numbers = set(wanted.numbers)
-            numbers.update(self._numbers_of_client_keys(wanted.client_keys))
+            numbers.update(self._keys.numbers_of(wanted.client_keys))
             for key in wanted.exchange_keys:
                 account_no = self._account_numbers.get(key.account)
                 numbers.update(
@@ -151,12 +144,12 @@ class Journal:
                     for (number,) in self._connection.execute(
                         "SELECT number FROM exchange_ids"
                         " WHERE account_no = ? AND exchange_order_id = ?",
-                        (account_no, key.exchange_order_id),
+                        (account_no, narrow(key.exchange_order_id)),
                     )
                 )
-            orders = self._orders(numbers) if numbers else []
-            trades = {key for key in wanted.trades if self._is_booked(key)}
-            return Recalled(orders, trades)
+            found = (order_of(self._connection, number) for number in numbers)
+            orders = [order for order in found if order is not None]
+            return Recalled(orders, {key for key in wanted.trades if self._is_booked(key)})
         except (sqlite3.Error, msgspec.MsgspecError) as cause:
             raise _explained(self._path, cause) from cause
 
@@ -232,54 +225,57 @@ class Journal:
             "INSERT INTO frames VALUES (?, ?, ?)", [(batch, unit.time_ns, encode(unit.reports))]
         )
         first_sequences: dict[str, int] = {}
-        changed: set[tuple[int, int]] = set()
+        changed: dict[int, set[int]] = {}
         for report in unit.reports:
             if report.account not in first_sequences:
                 first_sequences[report.account] = report.sequence
             if type(report) is OrderReport:
-                number = report.number
-                changed.add((report.time_ns // NS_PER_MINUTE, number))
-                if report.opened is not None:
-                    for _, time_ns in report.opened.status_history:
-                        changed.add((time_ns // NS_PER_MINUTE, number))
-                if report.fill is not None:
-                    changed.add((report.fill.time_booked_ns // NS_PER_MINUTE, number))
+                for second in change_seconds(report):
+                    changed.setdefault(second, set()).add(report.number)
         rows += self._many(
             "INSERT INTO frame_accounts VALUES (?, ?, ?)",
             [(account_numbers[a], sequence, batch) for a, sequence in first_sequences.items()],
         )
+        rows += self._many(
+            "INSERT INTO changed VALUES (?, ?, ?)",
+            [(second, batch, encode(numbers)) for second, numbers in changed.items()],
+        )
         opened = {number for _, number in unit.opened}
-        inserts: list[tuple[int, bytes]] = []
-        updates: list[tuple[bytes, int]] = []
-        for number, order in unit.orders.items():
-            if number in opened:
-                inserts.append((number, encode_order(order)))
-            else:
-                updates.append((encode_order(order), number))
-        rows += self._many("INSERT INTO orders VALUES (?, ?)", inserts)
-        rows += self._many_changing("UPDATE orders SET state = ? WHERE number = ?", updates)
-        rows += self._many("INSERT INTO client_keys VALUES (?, ?)", unit.opened)
+        rows += self._many(
+            "INSERT INTO orders VALUES (?, ?, ?, zeroblob(128))",
+            [(number, batch, encode_order(unit.orders[number])) for number in sorted(opened)],
+        )
+        updates = [(n, o) for n, o in unit.orders.items() if n not in opened]
+        rows += self._many_changing(
+            "UPDATE orders SET state = ?, room = NULL WHERE number = ?",
+            [(encode_order(order), number) for number, order in updates],
+        )
+        rows += self._many(
+            "INSERT INTO order_frames VALUES (?, ?)", [(n, batch) for n, _ in updates]
+        )
+        self._keys.add(batch, unit.opened)
         rows += self._many(
             "INSERT OR IGNORE INTO exchange_ids VALUES (?, ?, ?)",
-            [(account_numbers[k.account], k.exchange_order_id, n) for k, n in unit.identified],
+            [
+                (account_numbers[k.account], narrow(k.exchange_order_id), n)
+                for k, n in unit.identified
+            ],
         )
         rows += self._many(
             "INSERT INTO fills VALUES (?, ?, ?)",
-            [(number, position, encode(fill)) for number, position, _, fill in unit.booked],
+            [
+                (number, position, encode(fill))
+                for number, position, _, fill in unit.booked
+                if position >= FILLS_IN_STATE
+            ],
         )
         rows += self._many(
             "INSERT INTO trades VALUES (?, ?, ?)",
             [
-                (account_numbers[key.account], key.symbol_exchange, key.trade_id)
+                (account_numbers[key.account], key.symbol_exchange, narrow(key.trade_id))
                 for _, _, key, _ in unit.booked
             ],
         )
-        numbers = {number for _, number in changed}
-        rows += self._many(
-            "INSERT INTO order_frames VALUES (?, ?)",
-            [(number, batch) for number in sorted(numbers)],
-        )
-        rows += self._many("INSERT OR IGNORE INTO changed VALUES (?, ?)", sorted(changed))
         rows += self._many(
             "INSERT OR IGNORE INTO unsettled VALUES (?)", [(number,) for number in unit.unsettled]
         )
@@ -322,30 +318,12 @@ class Journal:
 
     # ── recalling ────────────────────────────────────────────────────────────────────────────────
 
-    def _numbers_of_client_keys(self, keys: Iterable[int]) -> Iterable[int]:
-        run = self._connection.execute
-        for key in keys:
-            for (number,) in run("SELECT number FROM client_keys WHERE key = ?", (key,)):
-                yield number
-
     def _is_booked(self, key: TradeKey) -> bool:
         row = self._connection.execute(
             "SELECT 1 FROM trades WHERE account_no = ? AND symbol = ? AND trade_id = ?",
-            (self._account_numbers.get(key.account), key.symbol_exchange, key.trade_id),
+            (self._account_numbers.get(key.account), key.symbol_exchange, narrow(key.trade_id)),
         ).fetchone()
         return row is not None
-
-    def _orders(self, numbers: Iterable[int]) -> list[Order]:
-        orders: list[Order] = []
-        run = self._connection.execute
-        for number in numbers:
-            row = run("SELECT state FROM orders WHERE number = ?", (number,)).fetchone()
-            if row is not None:
-                fills = run(
-                    "SELECT data FROM fills WHERE number = ? ORDER BY position", (number,)
-                ).fetchall()
-                orders.append(with_fills(decode_order(row[0]), [decode_fill(d) for (d,) in fills]))
-        return orders
 
 
 def _explained(path: Path, cause: Exception) -> Exception:

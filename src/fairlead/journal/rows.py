@@ -5,50 +5,67 @@ are their exact text. Must never write.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
-from fairlead.core.messages import Report
+from fairlead.core.messages import OrderReport, Report
 from fairlead.core.model import Balance, Fill, Order
 from fairlead.core.unit import AccountRecord
 
-NS_PER_MINUTE = 60_000_000_000
+NS_PER_SECOND = 1_000_000_000
+_DIGITS_MAX = 18  # fit into 63 bits
+FILLS_IN_STATE = 8  # most orders have fewer fills: then one row holds all of the order
 
 encode = msgspec.msgpack.Encoder().encode
 decode_reports = msgspec.msgpack.Decoder(list[Report]).decode
 decode_order = msgspec.msgpack.Decoder(Order).decode
 decode_fill = msgspec.msgpack.Decoder(Fill).decode
 decode_account = msgspec.msgpack.Decoder(AccountRecord).decode
+decode_numbers = msgspec.msgpack.Decoder(list[int]).decode
 decode_balance = msgspec.msgpack.Decoder(Balance).decode
 
 
 def encode_order(order: Order) -> bytes:
-    """Return the order without its fills, which have rows of their own."""
-    if order.fills:
-        order = msgspec.structs.replace(order, fills=())
+    """Return the order with its first fills; the later ones have rows of their own."""
+    if len(order.fills) > FILLS_IN_STATE:
+        order = msgspec.structs.replace(order, fills=order.fills[:FILLS_IN_STATE])
     return encode(order)
 
 
-def with_fills(order: Order, fills: Iterable[Fill]) -> Order:
-    """Return the order with its fills put back."""
-    whole = tuple(fills)
-    return msgspec.structs.replace(order, fills=whole) if whole else order
+def change_seconds(report: OrderReport) -> set[int]:
+    """Return the seconds (UTC) in which `report` says that its order changed."""
+    seconds = {report.time_ns // NS_PER_SECOND}
+    if report.fill is not None:
+        seconds.add(report.fill.time_booked_ns // NS_PER_SECOND)
+    return seconds
 
 
-def fills_of(connection: sqlite3.Connection, number: int) -> Iterator[Fill]:
-    """Yield an order's fills in the order they were booked."""
-    sql = "SELECT data FROM fills WHERE number = ? ORDER BY position"
-    for (data,) in connection.execute(sql, (number,)):
-        yield decode_fill(data)
+def narrow(text: str) -> int | str:
+    """Return an exchange's id as its row has it: as an integer where that says the same.
+
+    Ids that count up are then neighbours at the index's right edge, also from 9 to 10.
+    """
+    is_number = len(text) <= _DIGITS_MAX and text.isascii() and text.isdigit()
+    if is_number and (text[0] != "0" or text == "0"):
+        return int(text)
+    return text
 
 
 def order_of(connection: sqlite3.Connection, number: int) -> Order | None:
     """Return the order as it is now, whole, or None."""
     row = connection.execute("SELECT state FROM orders WHERE number = ?", (number,)).fetchone()
-    if row is None:
-        return None
-    return with_fills(decode_order(row[0]), fills_of(connection, number))
+    return None if row is None else whole_order(connection, row[0])
+
+
+def whole_order(connection: sqlite3.Connection, state: bytes) -> Order:
+    """Return the order that `state` encodes, with all its fills."""
+    order = decode_order(state)
+    if len(order.fills) < FILLS_IN_STATE:
+        return order
+    sql = "SELECT data FROM fills WHERE number = ? ORDER BY position"
+    later = [decode_fill(data) for (data,) in connection.execute(sql, (order.number,))]
+    return msgspec.structs.replace(order, fills=(*order.fills, *later)) if later else order
 
 
 def accounts_of(connection: sqlite3.Connection) -> Iterator[tuple[int, AccountRecord]]:

@@ -4,8 +4,8 @@
 must never change: append a new one.
 
 One life of an order costs, per commit, a row in `frames` shared by all of the commit's reports, its
-row in `orders` (written anew), and narrow index rows. All but the key tables grow at their right
-edge, so that a commit touches few pages however old the journal is.
+row in `orders` (written anew), and narrow index rows. All tables grow at their right edge or nearly
+so, so that a commit touches few pages however old the journal is.
 """
 
 import sqlite3
@@ -31,25 +31,32 @@ CREATE TABLE frames (batch INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, data B
 CREATE TABLE frame_accounts (account_no INTEGER, first_sequence INTEGER, batch INTEGER NOT NULL,
   PRIMARY KEY (account_no, first_sequence)) WITHOUT ROWID;
 
--- The orders as they are now, without their fills.
-CREATE TABLE orders (number INTEGER PRIMARY KEY, state BLOB NOT NULL);
+-- The orders as they are now, with their first fills (rows.FILLS_IN_STATE); the later fills.
+-- `opened_batch` is the frame that opened the order. `room` holds as many bytes as an
+-- acknowledgement and a fill will add, then NULL: so the order's growth does not split its page.
+CREATE TABLE orders (number INTEGER PRIMARY KEY, opened_batch INTEGER NOT NULL,
+  state BLOB NOT NULL, room BLOB);
 CREATE TABLE fills (number INTEGER, position INTEGER, data BLOB NOT NULL,
   PRIMARY KEY (number, position)) WITHOUT ROWID;
 
 -- Orders to which something is owed: what a start loads.
 CREATE TABLE unsettled (number INTEGER PRIMARY KEY);
 
--- Remembered for ever: client ids (by hash), exchange ids, trades booked.
+-- Remembered for ever: client ids (by hash), exchange ids, trades booked. Ids that are plain
+-- numbers are kept as such (rows.narrow).
+-- keys.py says why client ids have two tables.
+CREATE TABLE recent_keys (batch INTEGER PRIMARY KEY, pairs BLOB NOT NULL);
 CREATE TABLE client_keys (key INTEGER, number INTEGER, PRIMARY KEY (key, number)) WITHOUT ROWID;
-CREATE TABLE exchange_ids (account_no INTEGER, exchange_order_id TEXT, number INTEGER,
+CREATE TABLE exchange_ids (account_no INTEGER, exchange_order_id, number INTEGER,
   PRIMARY KEY (account_no, exchange_order_id, number)) WITHOUT ROWID;
-CREATE TABLE trades (account_no INTEGER, symbol TEXT, trade_id TEXT,
+CREATE TABLE trades (account_no INTEGER, symbol TEXT, trade_id,
   PRIMARY KEY (account_no, symbol, trade_id)) WITHOUT ROWID;
 
--- In which frames an order's reports are, and in which minutes it changed.
+-- The other frames with reports of an order; and, per second, the orders that a frame changed.
 CREATE TABLE order_frames (number INTEGER, batch INTEGER, PRIMARY KEY (number, batch))
   WITHOUT ROWID;
-CREATE TABLE changed (minute INTEGER, number INTEGER, PRIMARY KEY (minute, number)) WITHOUT ROWID;
+CREATE TABLE changed (second INTEGER, batch INTEGER, numbers BLOB NOT NULL,
+  PRIMARY KEY (second, batch)) WITHOUT ROWID;
 """
 
 MIGRATIONS: tuple[Migration, ...] = (BASE,)
