@@ -9,7 +9,8 @@ Rules, each with a test in tests/exchange/test_matching.py:
   better price saved is released with the fill.
 - A side pays its fee in what it receives, rounded up to the fee step; house accounts pay none.
 - Self-trade prevention cancels the newest: the rest of the incoming order, when it meets an order of
-  its own account. Fill-or-kill counts only what it would reach before that.
+  its own account. Fill-or-kill counts only what it would reach before that. House accounts are free
+  to trade with themselves.
 - A post-only order that would trade is refused. What an immediate-or-cancel order cannot fill is
   canceled; a fill-or-kill order that cannot fill whole is accepted and canceled unfilled.
 - A client id is refused while an order of that id is open, as Binance does.
@@ -363,7 +364,9 @@ class Matching:
         order.filled = stated.filled
         order.event = stated.event
         self._index(order)
-        self.markets[order.symbol].book.side(order.side).add(order)
+        market = self.markets[order.symbol]
+        self._lock(order, market.instrument, order.leaves_quantity)
+        market.book.side(order.side).add(order)
         if order.expire_time_ns is not None:
             heapq.heappush(self._expiries, (order.expire_time_ns, order.number))
 
@@ -401,15 +404,17 @@ class Matching:
         return None
 
     def _open(self, order: Order, instrument: Instrument) -> None:
-        account = order.account
-        if account.is_house:
+        if order.account.is_house:
             return
         self.orders = order.number
         self._index(order)
+        self._lock(order, instrument, order.quantity)
+
+    def _lock(self, order: Order, instrument: Instrument, quantity: Decimal) -> None:
         if order.side is Side.BUY:
-            account.holding(instrument.quote_exchange).locked += order.price * order.quantity
+            order.account.holding(instrument.quote_exchange).locked += order.price * quantity
         else:
-            account.holding(instrument.base_exchange).locked += order.quantity
+            order.account.holding(instrument.base_exchange).locked += quantity
 
     def _index(self, order: Order) -> None:
         self.open_orders[order.number] = order
@@ -429,7 +434,7 @@ class Matching:
             maker = other.best_reached(price_units)
             if maker is None:
                 break
-            if maker.account is account:
+            if maker.account is account and not account.is_house:
                 self._close(market, taker, OrderState.CANCELED, SELF_TRADE_TEXT, now_ns)
                 return
             traded = min(leaves, maker.leaves_quantity)

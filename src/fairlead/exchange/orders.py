@@ -129,10 +129,12 @@ class Order:
     @property
     def exchange_order_id(self) -> str:
         """The order's id as the exchange states it."""
+        """The order's id as the exchange states it."""
         return str(self.number)
 
     @property
     def leaves_quantity(self) -> Decimal:
+        """What is not filled."""
         """What is not filled."""
         return self.quantity - self.filled
 

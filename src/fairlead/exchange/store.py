@@ -1,0 +1,318 @@
+"""The exchange's own store: one SQLite file, so that killing any process does not reset it.
+
+WAL with `synchronous=NORMAL`: what was committed survives `kill -9`, not a power loss. Every batch of
+handled requests is one transaction, committed before its answers go out. Open orders live in memory
+and are loaded at start; closed ones only here, found by number or by client id. A file that is
+foreign, newer or torn is refused with `StoreError` and never written.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from fairlead.core.model import Instrument
+from fairlead.exchange import client_ids
+from fairlead.exchange.matching import Changes, Matching
+from fairlead.exchange.orders import Account, Holding
+from fairlead.venues.sim_messages import OrderState, WireFill, WireOrder
+
+FILE_NAME = "exchange.sqlite"
+APPLICATION_ID = 0x46_4C_53_58  # "FLSX"
+SCHEMA_VERSION = 1
+CACHE_KIB = 4_096
+CHECKPOINT_PAGES = 4_000
+CHECKED_BYTES = 16 * 1024 * 1024  # a file up to this size is checked whole at start
+PAGE_ROWS = 500  # rows read at once by whoever reads everything
+
+_SCHEMA = (
+    """
+CREATE TABLE orders (
+    number INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    open INTEGER NOT NULL,
+    body BLOB NOT NULL
+)
+""",
+    "CREATE INDEX open_orders ON orders (number) WHERE open = 1",
+    """
+CREATE TABLE fills (
+    account INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (account, ordinal)
+) WITHOUT ROWID
+""",
+    "CREATE TABLE accounts (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE client_id_runs (last_number INTEGER PRIMARY KEY)",
+    client_ids.SCHEMA,
+)
+
+
+class StoreError(Exception):
+    """The file cannot be this exchange's store; the message says why and what would be right."""
+
+
+class _StoredAccount(msgspec.Struct, frozen=True, array_like=True):
+    public_key: str
+    private_key_hash: bytes
+    is_house: bool
+    events: int
+    fills: int
+    holdings: tuple[tuple[str, Decimal], ...]
+
+
+_encode = msgspec.msgpack.Encoder(decimal_format="string").encode
+_decode_order = msgspec.msgpack.Decoder(WireOrder).decode
+_decode_fill = msgspec.msgpack.Decoder(WireFill).decode
+_decode_account = msgspec.msgpack.Decoder(_StoredAccount).decode
+_decode_trades = msgspec.msgpack.Decoder(dict[str, int]).decode
+_decode_instruments = msgspec.msgpack.Decoder(tuple[Instrument, ...]).decode
+
+
+class Store:
+    """The open store. `commits` counts transactions."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._ids = client_ids.ClientIds(connection)
+        self._newest = (
+            connection.execute("SELECT max(number) FROM orders").fetchone()[0] or 0
+        )  # number of the newest stored order
+        self.commits = 0
+        rows = connection.execute(
+            "SELECT number, body FROM orders WHERE number >= ? ORDER BY number",
+            (self._ids.first_number,),
+        )
+        for number, body in rows:
+            self._ids.add(_decode_order(body).client_id, number)
+
+    def close(self) -> None:
+        """Close the file; everything committed is in it."""
+        self._connection.close()
+
+    def commit(self, matching: Matching) -> None:
+        """Write what changed since the last commit, as one transaction, and forget the changes.
+
+        What only house accounts did waits for the next change of a client's: nobody was told it.
+        """
+        changes = matching.changes
+        if not (changes.orders or changes.instruments or _has_client(changes)):
+            return
+        execute = self._connection.execute
+        executemany = self._connection.executemany
+        execute("BEGIN")
+        if changes.orders:
+            executemany(
+                "INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?)",
+                [
+                    (number, account, stated.state is OrderState.OPEN, _encode(stated))
+                    for number, (account, stated) in changes.orders.items()
+                ],
+            )
+            if matching.orders > self._newest:
+                for number, (_, stated) in changes.orders.items():
+                    if number > self._newest:
+                        self._ids.add(stated.client_id, number)
+                self._newest = matching.orders
+                self._ids.flush_if_full()
+        if changes.fills:
+            executemany(
+                "INSERT INTO fills VALUES (?, ?, ?)",
+                [(account, fill.ordinal, _encode(fill)) for account, fill in changes.fills],
+            )
+            trades = {symbol: market.trades for symbol, market in matching.markets.items()}
+            execute("INSERT OR REPLACE INTO facts VALUES ('trades', ?)", (_encode(trades),))
+        executemany(
+            "INSERT OR REPLACE INTO accounts VALUES (?, ?)",
+            [(number, _account_body(account)) for number, account in changes.accounts.items()],
+        )
+        if changes.instruments:
+            instruments = tuple(market.instrument for market in matching.markets.values())
+            execute(
+                "INSERT OR REPLACE INTO facts VALUES ('instruments', ?)", (_encode(instruments),)
+            )
+        execute("COMMIT")
+        self.commits += 1
+        matching.changes = Changes()
+
+    def restore(self, matching: Matching) -> None:
+        """Put what is stored into a new `matching`: accounts, open orders, counters, instruments.
+
+        Raises StoreError if the file is torn or an order is open in an unknown instrument.
+        """
+        try:
+            self._restore(matching)
+        except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
+            raise StoreError(f"the exchange's store is damaged: {error}") from error
+
+    def _restore(self, matching: Matching) -> None:
+        execute = self._connection.execute
+        for name, body in execute("SELECT name, body FROM facts").fetchall():
+            if name == "instruments":
+                for instrument in _decode_instruments(body):
+                    if instrument.symbol_exchange in matching.markets:
+                        matching.markets[instrument.symbol_exchange].instrument = instrument
+            if name == "trades":
+                for symbol, trades in _decode_trades(body).items():
+                    if symbol in matching.markets:
+                        matching.markets[symbol].trades = trades
+        matching.orders = self._newest
+        by_number = {}
+        for number, body in execute("SELECT number, body FROM accounts").fetchall():
+            account = _account(number, _decode_account(body))
+            by_number[number] = account
+            matching.restore_account(account)
+        rows = execute("SELECT account, body FROM orders WHERE open = 1 ORDER BY number").fetchall()
+        for number, body in rows:
+            stated = _decode_order(body)
+            if stated.symbol not in matching.markets:
+                raise StoreError(
+                    f"order {stated.exchange_order_id} is open in {stated.symbol}, which is not"
+                    f" among the instruments {', '.join(matching.markets)}"
+                )
+            matching.restore_order(by_number[number], stated)
+
+    # ── reading; everything handled must have been committed ─────────────────────────────────────
+
+    def order(self, account: int, exchange_order_id: str) -> WireOrder | None:
+        """Return the account's order with this exchange id, open or closed."""
+        if not (exchange_order_id.isascii() and exchange_order_id.isdigit()):
+            return None
+        number = int(exchange_order_id[:18])
+        row = self._connection.execute(
+            "SELECT body FROM orders WHERE number = ? AND account = ?", (number, account)
+        ).fetchone()
+        if row is None:
+            return None
+        stated = _decode_order(row[0])
+        return stated if stated.exchange_order_id == exchange_order_id else None
+
+    def order_of_client(self, account: int, client_id: str) -> WireOrder | None:
+        """Return the account's newest order with this client id, open or closed."""
+        for number in self._ids.numbers(client_id):
+            stated = self.order(account, str(number))
+            if stated is not None and stated.client_id == client_id:
+                return stated
+        return None
+
+    def fills_after(self, account: int, ordinal: int, limit: int) -> list[WireFill]:
+        """Return at most `limit` fills of the account with a greater ordinal, oldest first."""
+        rows = self._connection.execute(
+            "SELECT body FROM fills WHERE account = ? AND ordinal > ? ORDER BY ordinal LIMIT ?",
+            (account, ordinal, limit),
+        )
+        return [_decode_fill(body) for (body,) in rows]
+
+    def orders_after(
+        self, number: int, limit: int, account: int | None = None
+    ) -> list[tuple[int, WireOrder]]:
+        """Return at most `limit` (account, order) with a greater number, oldest first."""
+        # An account with few orders among millions costs a scan; the operator's tools can wait.
+        rows = self._connection.execute(
+            "SELECT account, body FROM orders WHERE number > ?1 AND (?2 IS NULL OR account = ?2)"
+            " ORDER BY number LIMIT ?3",
+            (number, account, limit),
+        )
+        return [(owner, _decode_order(body)) for owner, body in rows]
+
+
+def open_store(path: Path | None) -> Store:
+    """Open the store in the file `path`, made if it is not there; None keeps it in memory.
+
+    Raises StoreError if the file is not a store of this version.
+    """
+    connection = sqlite3.connect(
+        ":memory:" if path is None else path,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=0,
+    )
+    try:
+        _check(connection, path)
+        for pragma in (
+            "locking_mode = EXCLUSIVE",
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            f"cache_size = -{CACHE_KIB}",
+            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            _create(connection)
+        return Store(connection)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise StoreError(
+            f"{path} cannot be used: {error}; is another exchange running on it?"
+        ) from error
+    except (StoreError, sqlite3.DatabaseError, msgspec.DecodeError) as error:
+        connection.close()
+        raise StoreError(f"{path} cannot be used: {error}") from error
+
+
+def stored_orders(store: Store, account: int | None = None) -> Iterator[tuple[int, WireOrder]]:
+    """Iterate over all (account, order), oldest first, a bounded number in memory at a time."""
+    number = 0
+    while rows := store.orders_after(number, PAGE_ROWS, account):
+        yield from rows
+        number = int(rows[-1][1].exchange_order_id)
+
+
+def _check(connection: sqlite3.Connection, path: Path | None) -> None:
+    """Refuse what is not ours, before anything is written."""
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if tables == 0 and application == 0 and version == 0:
+        return
+    if application != APPLICATION_ID:
+        raise StoreError("it is a database of another program")
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"its schema version {version} is newer than {SCHEMA_VERSION}, the newest known here"
+        )
+
+    if path is not None and path.stat().st_size <= CHECKED_BYTES:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise StoreError(f"it is damaged: {found}")
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN")
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def _has_client(changes: Changes) -> bool:
+    return any(not account.is_house for account in changes.accounts.values())
+
+
+def _account_body(account: Account) -> bytes:
+    holdings = tuple((asset, holding.total) for asset, holding in account.holdings.items())
+    return _encode(
+        _StoredAccount(
+            account.public_key,
+            account.private_key_hash,
+            account.is_house,
+            account.events,
+            account.fills,
+            holdings,
+        )
+    )
+
+
+def _account(number: int, stored: _StoredAccount) -> Account:
+    account = Account(number, stored.public_key, stored.private_key_hash, stored.is_house)
+    account.events = stored.events
+    account.fills = stored.fills
+    for asset, total in stored.holdings:
+        account.holdings[asset] = Holding(asset, total)
+    return account
