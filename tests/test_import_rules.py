@@ -27,6 +27,7 @@ SKELETON = (
         "core.messages",
         "core.exact",
         "core.identity",
+        "core.order",
         "core.engine",
     ),
     *("journal.__init__", "journal.journal"),
@@ -50,7 +51,8 @@ ALLOWED = """
     app -> gateway.rest              app -> edge.sequencer           app -> venues.sim
     app -> exchange.book             app -> config                   app -> journal.journal
     simulation.world -> exchange.book                                simulation.world -> edge.sequencer
-    gateway.rest -> core.port        gateway.rest -> core.model      edge.sequencer -> journal.journal
+    gateway.rest -> core.port        gateway.rest -> core.model      gateway.rest -> core.order
+    edge.sequencer -> journal.journal
     edge.sequencer -> venues.venue   edge.sequencer -> core.engine   journal.journal -> core.model
     venues.sim -> venues.venue       venues.sim -> venues.link       venues.sim -> venues.sim_messages
     venues.binance -> venues.link    venues.sim_messages -> core.model
