@@ -50,6 +50,7 @@ class Account:
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
+        """Return the exchange's instruments, ambiguous ones left out."""
         return tuple(self._by_symbol.values())
 
     def take_instruments(self, instruments: Iterable[Instrument]) -> list[str]:
@@ -90,6 +91,7 @@ class Account:
         return self._assets.get(asset_exchange, asset_exchange)
 
     def record(self) -> AccountRecord:
+        """Return what the journal keeps of the account."""
         return AccountRecord(
             self.name,
             self.mode,
@@ -101,6 +103,7 @@ class Account:
         )
 
     def state(self, orders_open: int, orders_in_doubt: int) -> AccountState:
+        """Return the account as an operator sees it."""
         return AccountState(
             account=self.name,
             mode=self.mode,

@@ -183,7 +183,7 @@ def _unknown(request: CancelOrder) -> Refused:
     if request.client_order_id is not None:
         field, value = "client_order_id", request.client_order_id
     else:
-        field, value = "exchange_order_id", request.exchange_order_id
+        field, value = "exchange_order_id", request.exchange_order_id or ""
     return Refused(
         Refusal.ORDER_UNKNOWN, f"{request.account} has no order with {field} {value}", field
     )

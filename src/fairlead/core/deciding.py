@@ -69,8 +69,9 @@ class Flight(msgspec.Struct):
     """What is under way for one order, and is made anew after a restart.
 
     Times are steady ns. `waiters` are the callers to answer; `is_answer_due` once they have waited
-    long enough. `asked_id` is the request that asked last, at `asked_ns`. `handed_ns` is when the order may have been sent at the latest. `ask_due_ns` and
-    `cancel_due_ns` are the times the next step is due, None when none is.
+    long enough. `asked_id` is the request that asked last, at `asked_ns`. `handed_ns` is when the order
+    may have been sent at the latest. `ask_due_ns`, `cancel_due_ns` and `settle_due_ns` are the times
+    the next step is due, None when none is.
     """
 
     waiters: list[int] = []
@@ -89,14 +90,13 @@ class Flight(msgspec.Struct):
 
 
 class Effects(msgspec.Struct):
-    """What a batch leaves to be done: commit `unit`, then the rest. `now_due`: accounts to sweep."""
+    """What a batch leaves to be done: commit `unit`, then the rest."""
 
     unit: Unit
     released: list[tuple[Report, Order | None]]
     answers: list[tuple[int, Reply]]
     timers: list[tuple[int, TimerDue]]
     wall_timers: list[tuple[int, TimerDue]]
-    sweeps: set[str]
 
 
 class Deciding:
@@ -197,6 +197,7 @@ class Deciding:
         self.released.append((report, None))
 
     def set_mode(self, account: Account, mode: AccountMode) -> None:
+        """Report the account's new mode."""
         account.mode = mode
         account.sequence += 1
         account.is_dirty = True
@@ -207,9 +208,11 @@ class Deciding:
     # ── effects ──────────────────────────────────────────────────────────────────────────────────
 
     def answer(self, token: int, reply: Reply) -> None:
+        """Have the caller of `token` answered once the batch is durable."""
         self.answers.append((token, reply))
 
     def ask_venue(self, request: VenueRequest) -> None:
+        """Have the exchange asked once the batch is durable and the budget allows."""
         self._requests.append(request)
 
     def request_id(self) -> int:
@@ -218,6 +221,7 @@ class Deciding:
         return self.next_request_id
 
     def flight(self, number: int) -> Flight:
+        """Return what is under way for the order, beginning it if nothing was."""
         flight = self.flights.get(number)
         if flight is None:
             flight = self.flights[number] = Flight()
@@ -226,10 +230,13 @@ class Deciding:
     def timer(self, kind: TimerKind, order: Order, delay_ms: int) -> int:
         """Have `TimerDue` come after `delay_ms`; return the steady time it is due."""
         due_ns = self.now.steady_ns + delay_ms * MS
-        self.timers.append((due_ns, TimerDue(account=order.account, kind=kind, number=order.number)))
+        self.timers.append(
+            (due_ns, TimerDue(account=order.account, kind=kind, number=order.number))
+        )
         return due_ns
 
     def wall_timer(self, kind: TimerKind, order: Order, due_utc_ns: int) -> None:
+        """Have `TimerDue` come when the wall clock reaches `due_utc_ns`."""
         due = TimerDue(account=order.account, kind=kind, number=order.number)
         self.wall_timers.append((due_utc_ns, due))
 
@@ -278,9 +285,7 @@ class Deciding:
                 self.unit.accounts[account.name] = account.record()
                 account.is_dirty = False
         self.unit.time_ns = self.now.utc_ns
-        effects = Effects(
-            self.unit, self.released, self.answers, self.timers, self.wall_timers, self.sweeps
-        )
+        effects = Effects(self.unit, self.released, self.answers, self.timers, self.wall_timers)
         self._begin()
         return effects
 

@@ -43,6 +43,7 @@ from fairlead.core.messages import (
     VenuePlace,
     VenueReport,
     VenueRequest,
+    VenueStreamGap,
 )
 from fairlead.core.model import Order, Stage
 from fairlead.core.operating import query, query_order, resolve, set_mode
@@ -59,7 +60,9 @@ from fairlead.core.unit import (
 class Engine:
     """Decides for every account of one process."""
 
-    def __init__(self, settings: EngineSettings, restored: Restored, accounts: Iterable[str]) -> None:
+    def __init__(
+        self, settings: EngineSettings, restored: Restored, accounts: Iterable[str]
+    ) -> None:
         assert is_exact(), "call use_exact_decimals() first"
         self.deciding = Deciding(settings, restored)
         self._restored = restored
@@ -88,8 +91,8 @@ class Engine:
                 self._want_fill(message, wanted)
             case VenueOrder():
                 self._want_order(message, wanted)
-            case VenueAnswer(request=VenuePlace() | VenueCancel()):
-                self._want_number(message.request.number, wanted)
+            case VenueAnswer(request=VenuePlace(number=number) | VenueCancel(number=number)):
+                self._want_number(number, wanted)
             case VenueFillsListed():
                 for fill in message.fills:
                     self._want_fill(fill, wanted)
@@ -138,6 +141,7 @@ class Engine:
             self._want_client_id(news.account, venue_client_id, wanted)
 
     def remember(self, recalled: Recalled) -> None:
+        """Bring what `wants` asked for; call before `decide` steps of the batch."""
         self.deciding.remember(recalled)
 
     # ── deciding ─────────────────────────────────────────────────────────────────────────────────
@@ -194,9 +198,17 @@ class Engine:
             case VenueFillsListed():
                 for fill in news.fills:
                     hearing.fill_heard(self.deciding, account, fill)
+            case VenueStreamGap():
+                pass  # the reconciler looks
 
     def take_requests(self) -> list[VenueRequest]:
+        """Return what exchanges are to be asked, each once."""
         return self.deciding.take_requests()
+
+    def take_sweeps(self) -> set[str]:
+        """Return the accounts to reconcile soon."""
+        sweeps, self.deciding.sweeps = self.deciding.sweeps, set()
+        return sweeps
 
     def hand_over(self, request: VenuePlace) -> bool:
         """Report the order ROUTING; False if it was withdrawn and must not be sent."""
@@ -209,6 +221,7 @@ class Engine:
     # ── for reconciliation ───────────────────────────────────────────────────────────────────────
 
     def account(self, name: str) -> Account:
+        """Return an account of this process."""
         return self.deciding.accounts[name]
 
     def ask_unlisted(self, account: str, listed: set[str]) -> set[int]:
@@ -222,9 +235,11 @@ class Engine:
         return set(range(before + 1, self.deciding.next_request_id + 1))
 
     def has_orphans(self, account: str) -> bool:
+        """Return whether fills of the account still wait for their order."""
         return hearing.has_orphans(self.deciding, account)
 
     def order(self, number: int) -> Order | None:
+        """Return an order in memory."""
         return self.deciding.orders.get(number)
 
 

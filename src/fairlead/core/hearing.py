@@ -69,14 +69,14 @@ def connected(deciding: Deciding, account: Account, news: VenueConnected) -> Non
 
 
 def disconnected(account: Account, news: VenueDisconnected) -> None:
+    """Mark the account unreachable; what was asked gets its own answers."""
     account.is_connected = False
     account.is_reconciled = False
     account.trouble = f"disconnected: {news.text}"
 
 
-def instruments_listed(
-    deciding: Deciding, account: Account, news: VenueInstrumentsListed
-) -> None:
+def instruments_listed(deciding: Deciding, account: Account, news: VenueInstrumentsListed) -> None:
+    """Take the exchange's rules as they are now."""
     for symbol in account.take_instruments(news.instruments):
         deciding.alarm(
             account, "instrument_ambiguous", None, f"{symbol} is ambiguous and was left out"
@@ -138,6 +138,7 @@ def _place_answer_heard(deciding: Deciding, order: Order, news: VenueAnswer) -> 
 
 
 def not_found_heard(deciding: Deciding, news: VenueNotFound) -> None:
+    """Take "no such order" for what it is worth."""
     order = deciding.orders.get(news.asked.number)
     if order is not None:
         not_found(deciding, order, news)
@@ -195,7 +196,9 @@ def _moved(deciding: Deciding, account: Account, order: Order, news: VenueOrder)
     verdict = judge(order, stage)
     closed = None if news.state is VenueOrderState.OPEN else news.quantity_filled
     if verdict is Verdict.ILLEGAL:
-        text = f"the exchange says {news.state} of order {order.client_order_id}, which was never sent"
+        text = (
+            f"the exchange says {news.state} of order {order.client_order_id}, which was never sent"
+        )
         deciding.alarm(account, "order_impossible", order.number, text)
         return order
     if verdict is Verdict.REVIVE:
@@ -216,12 +219,12 @@ def _moved(deciding: Deciding, account: Account, order: Order, news: VenueOrder)
     return _same_stage(deciding, order, news, closed)
 
 
-def _same_stage(deciding: Deciding, order: Order, news: VenueOrder, closed: Decimal | None) -> Order:
+def _same_stage(
+    deciding: Deciding, order: Order, news: VenueOrder, closed: Decimal | None
+) -> Order:
     """The stage is old news; a doubt may end, an id or a closing quantity become known."""
     if order.in_doubt_ns is not None and order.stage is not Stage.REJECTED:
-        order = deciding.report(
-            order, Cause.DOUBT_ENDED, exchange_order_id=news.exchange_order_id
-        )
+        order = deciding.report(order, Cause.DOUBT_ENDED, exchange_order_id=news.exchange_order_id)
     order = _identify(deciding, order, news.exchange_order_id)
     if closed is not None:
         order = _close(deciding, order, news)
@@ -330,9 +333,7 @@ def fill_heard(deciding: Deciding, account: Account, news: VenueFill) -> None:
     if key in deciding.trades_known:
         return
     order = _known(deciding, account, news)
-    if order is None or (
-        order.exchange_order_id not in (None, news.exchange_order_id)
-    ):
+    if order is None or (order.exchange_order_id not in (None, news.exchange_order_id)):
         _keep_orphan(deciding, account, news)
         return
     _book(deciding, account, order, key, news)

@@ -42,9 +42,11 @@ class Ledger:
         self._changed: set[str] = set()
 
     def balances(self) -> tuple[Balance, ...]:
+        """Return all balances by asset."""
         return tuple(self._balances[asset] for asset in sorted(self._balances))
 
     def available(self, asset: str) -> Decimal:
+        """Return what may be spent of the asset, 0 if it is unknown."""
         balance = self._balances.get(asset)
         return ZERO if balance is None else balance.available
 

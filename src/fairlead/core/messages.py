@@ -120,6 +120,10 @@ class QueryInstruments(Message, frozen=True, kw_only=True, tag="query_instrument
     """Instruments of the account's exchange; `account` may be empty, meaning all."""
 
 
+class QuerySnapshot(Message, frozen=True, kw_only=True, tag="query_snapshot"):
+    """Open orders and balances of one account, with the sequence as of which they hold."""
+
+
 Request = (
     PlaceOrder
     | CancelOrder
@@ -133,6 +137,7 @@ Request = (
     | QueryPositions
     | QueryAccounts
     | QueryInstruments
+    | QuerySnapshot
 )
 
 # ── Reply: what answers a request ────────────────────────────────────────────────────────────────
@@ -188,6 +193,12 @@ class InstrumentsReply(msgspec.Struct, frozen=True, tag="instruments"):
     accounts: tuple[tuple[str, tuple[Instrument, ...]], ...]
 
 
+class SnapshotReply(msgspec.Struct, frozen=True, tag="snapshot"):
+    sequence: int
+    orders: tuple[Order, ...]
+    balances: tuple[Balance, ...]
+
+
 class CancelAllReply(msgspec.Struct, frozen=True, tag="cancel_all"):
     """How many orders a cancel was requested for."""
 
@@ -233,6 +244,7 @@ Reply = (
     | PositionsReply
     | AccountsReply
     | InstrumentsReply
+    | SnapshotReply
     | CancelAllReply
     | Done
     | Refused

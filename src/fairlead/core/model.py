@@ -21,6 +21,7 @@ class Side(StrEnum):
 
     @property
     def opposite(self) -> "Side":
+        """Return the other side."""
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
@@ -57,6 +58,7 @@ class Stage(StrEnum):
 
     @property
     def is_final(self) -> bool:
+        """Return whether an order in this stage is over."""
         return self in FINAL_STAGES
 
 
@@ -201,7 +203,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
     def leaves_quantity(self) -> Decimal:
         """Quantity not filled, never below zero (`amount_open` on the wire, also when final)."""
         leaves = self.quantity - self.quantity_filled
-        return leaves if leaves > ZERO else ZERO
+        return leaves if leaves > ZERO else ZERO  # noqa: FURB136 - on the order path
 
     @property
     def average_price(self) -> Decimal:
@@ -241,6 +243,7 @@ class Balance(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def available(self) -> Decimal:
+        """Return total minus locked."""
         return self.total - self.locked
 
 

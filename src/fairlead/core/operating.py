@@ -23,18 +23,26 @@ from fairlead.core.messages import (
     QueryOrder,
     QueryOrders,
     QueryPositions,
+    QuerySnapshot,
     Refusal,
     Refused,
     Resolution,
     ResolveOrder,
     SetMode,
+    SnapshotReply,
 )
 from fairlead.core.model import ZERO, Order, Reason, Stage
 from fairlead.core.order import missing_quantity
 from fairlead.core.placing import account_unavailable, account_unknown
 
 AccountQuery = (
-    QueryOrders | QueryAttention | QueryBalances | QueryPositions | QueryAccounts | QueryInstruments
+    QueryOrders
+    | QueryAttention
+    | QueryBalances
+    | QueryPositions
+    | QueryAccounts
+    | QueryInstruments
+    | QuerySnapshot
 )
 
 
@@ -94,6 +102,11 @@ def query(deciding: Deciding, request: AccountQuery, token: int) -> None:
             deciding.answer(
                 token, InstrumentsReply(tuple((a.name, a.instruments) for a in accounts))
             )
+        case QuerySnapshot():
+            (account,) = accounts
+            orders = tuple(_alive(deciding, accounts))
+            balances = account.ledger.balances()
+            deciding.answer(token, SnapshotReply(account.sequence, orders, balances))
 
 
 def set_mode(deciding: Deciding, request: SetMode, token: int) -> None:

@@ -84,9 +84,7 @@ def judge(order: Order, stage: Stage) -> Verdict:
     return verdict
 
 
-def status_of(
-    stage: Stage, is_filled_partly: bool, is_cancel_pending: bool
-) -> Status:
+def status_of(stage: Stage, is_filled_partly: bool, is_cancel_pending: bool) -> Status:
     """Return the status of the wire contract (2.1); PENDING_CANCEL only shows in the book."""
     if stage is Stage.WORKING:
         if is_cancel_pending:
@@ -127,14 +125,20 @@ def apply(order: Order | None, report: OrderReport) -> Order:
             status_history=((status(opened), report.time_ns),),
         )
     if order is None:
-        raise IllegalChange(f"report {report.cause} about order {report.number}, which was never opened")
+        raise IllegalChange(
+            f"report {report.cause} about order {report.number}, which was never opened"
+        )
     cause = report.cause
     stage = order.stage
     if report.stage is not None:
         if judge(order, report.stage) is not Verdict.MOVE:
             raise IllegalChange(f"order {order.number} is {stage} and cannot become {report.stage}")
         stage = report.stage
-    quantity_filled, notional_filled, fills = order.quantity_filled, order.notional_filled, order.fills
+    quantity_filled, notional_filled, fills = (
+        order.quantity_filled,
+        order.notional_filled,
+        order.fills,
+    )
     if report.fill is not None:
         fill = report.fill
         quantity_filled += fill.quantity

@@ -24,6 +24,7 @@ class Orders:
         return len(self._by_number)
 
     def put(self, order: Order) -> None:
+        """Add the order, or replace what was known of it."""
         previous = self._by_number.get(order.number)
         self._by_number[order.number] = order
         if previous is None:
@@ -37,6 +38,7 @@ class Orders:
             self._by_exchange.setdefault(key, []).append(order.number)
 
     def drop(self, number: int) -> None:
+        """Forget an order that is in the index."""
         order = self._by_number.pop(number)
         del self._by_client[order.account, order.client_order_id]
         del self._by_venue_client[order.account, order.venue_client_id]
@@ -49,20 +51,23 @@ class Orders:
                 del self._by_exchange[key]
 
     def get(self, number: int) -> Order | None:
+        """Return the order of that number."""
         return self._by_number.get(number)
 
     def by_client_id(self, account: str, client_order_id: str) -> Order | None:
+        """Return the order of that client id."""
         number = self._by_client.get((account, client_order_id))
         return None if number is None else self._by_number[number]
 
     def by_venue_client_id(self, account: str, venue_client_id: str) -> Order | None:
+        """Return the order of the client id that the exchange was given."""
         number = self._by_venue_client.get((account, venue_client_id))
         return None if number is None else self._by_number[number]
 
     def by_exchange_id(
         self, account: str, exchange_order_id: str, symbol_exchange: str | None = None
     ) -> Order | None:
-        """Return the order of that id, in that market if one is named: some exchanges count ids per market."""
+        """Return the order of that id; some exchanges count ids per market, so one may be named."""
         for number in self._by_exchange.get(ExchangeKey(account, exchange_order_id), ()):
             order = self._by_number[number]
             if symbol_exchange is None or order.symbol_exchange == symbol_exchange:
@@ -75,4 +80,5 @@ class Orders:
             yield self._by_number[number]
 
     def all(self) -> Iterable[Order]:
+        """Return every order in memory."""
         return self._by_number.values()

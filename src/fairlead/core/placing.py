@@ -149,6 +149,7 @@ def restart(deciding: Deciding, order: Order) -> Order:
 
 
 def account_unknown(name: str) -> Refused:
+    """Return the refusal for an account this process does not have."""
     return Refused(
         Refusal.ACCOUNT_UNKNOWN,
         f"exchange_id {name} is not an account of this server",
@@ -157,6 +158,7 @@ def account_unknown(name: str) -> Refused:
 
 
 def account_unavailable(account: Account) -> Refused:
+    """Return the refusal for an account that cannot take orders or answer now."""
     return Refused(
         Refusal.ACCOUNT_UNAVAILABLE, f"exchange_id {account.name}: {account.trouble}", "exchange_id"
     )
@@ -203,9 +205,7 @@ def _invalid(findings: list[tuple[str, str]]) -> Refused:
     )
 
 
-def _answer_existing(
-    deciding: Deciding, request: PlaceOrder, existing: Order, token: int
-) -> None:
+def _answer_existing(deciding: Deciding, request: PlaceOrder, existing: Order, token: int) -> None:
     if not is_same_order(request, existing):
         deciding.answer(
             token,

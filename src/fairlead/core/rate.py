@@ -21,6 +21,7 @@ class Bucket:
         return True
 
     def has(self, now_ns: int, reserve: int = 0) -> bool:
+        """Return whether `take` would succeed."""
         self._refill(now_ns)
         return now_ns >= self._closed_until_ns and self._credit >= (reserve + 1) * SECOND_NS
 

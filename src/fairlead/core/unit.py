@@ -100,12 +100,15 @@ class Restored(msgspec.Struct):
 
 
 def nothing_wanted() -> Wanted:
+    """Return an empty `Wanted`."""
     return Wanted(set(), set(), set(), set())
 
 
 def empty_unit(time_ns: int) -> Unit:
+    """Return a unit in which nothing happened."""
     return Unit(time_ns, [], {}, [], [], [], set(), set(), {}, {})
 
 
 def trade_keys(booked: Iterable[tuple[int, int, TradeKey, Fill]]) -> set[TradeKey]:
+    """Return the trade keys of booked fills."""
     return {key for _, _, key, _ in booked}

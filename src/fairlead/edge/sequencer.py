@@ -1,0 +1,345 @@
+"""Take, recall, decide, commit, release: the one order of events of a process that hosts accounts.
+
+Everything that can change an order enters through the inbox and leaves through the release. Nothing
+is released before the unit that caused it is durable; if a commit fails the process must stop, for
+memory is then ahead of disk.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from fairlead.core.deciding import Effects, Now
+from fairlead.core.engine import Engine
+from fairlead.core.messages import (
+    AlarmReport,
+    Cause,
+    OrderReport,
+    Outcome,
+    Refusal,
+    Refused,
+    Reply,
+    Report,
+    Request,
+    TimerKind,
+    VenueAnswer,
+    VenueDisconnected,
+    VenuePlace,
+    VenueReport,
+    VenueRequest,
+)
+from fairlead.core.model import Order
+from fairlead.core.order import status
+from fairlead.core.unit import Unit, nothing_wanted
+from fairlead.edge.budget import Budget
+from fairlead.edge.clock import Clock
+from fairlead.edge.metrics import EdgeMetrics
+from fairlead.edge.reconcile import Reconciler
+from fairlead.edge.timers import Timers
+from fairlead.journal.journal import Journal
+
+log = structlog.get_logger()
+
+Listener = Callable[[Sequence[tuple[Report, Order | None]]], None]
+
+
+class Link(Protocol):
+    """What the sequencer needs of an account's connection."""
+
+    def send_many(self, requests: Sequence[VenueRequest]) -> None:
+        """Send, or put a NOT_SENT answer into the inbox."""
+        ...
+
+
+class Line(msgspec.Struct):
+    """All that one account has of its own besides its orders."""
+
+    link: Link
+    budget: Budget
+    reconciler: Reconciler
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Over `inbox_most` waiting requests, new ones are refused; a batch holds `batch_most`."""
+
+    inbox_most: int = 20_000
+    batch_most: int = 256
+
+
+class _Submitted(msgspec.Struct):
+    request: Request
+    token: int
+
+
+class Sequencer:
+    """The pump. Call `start` once the links exist; `on_fatal` is told why the process must stop."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        journal: Journal,
+        clock: Clock,
+        on_fatal: Callable[[BaseException], None],
+        limits: Limits,
+    ) -> None:
+        self.metrics = EdgeMetrics()
+        self.timers = Timers()
+        self._engine = engine
+        self._journal = journal
+        self._clock = clock
+        self._on_fatal = on_fatal
+        self._limits = limits
+        self._lines: Mapping[str, Line] = {}
+        self._inbox: deque[_Submitted | VenueReport] = deque()
+        self._waiting: dict[int, tuple[asyncio.Future[Reply], int]] = {}
+        self._next_token = 0
+        self._scheduled_ns: int | None = None
+        self._wake: asyncio.TimerHandle | None = None
+        self._wake_at_ns = 0
+        self._listeners: list[Listener] = []
+        self._failure: BaseException | None = None
+        self._loop = asyncio.get_running_loop()
+
+    # ── the door in ──────────────────────────────────────────────────────────────────────────────
+
+    def start(self, lines: Mapping[str, Line]) -> None:
+        """Take up what was under way; the first batch is the restart itself."""
+        self._lines = lines
+        now = self._clock.now()
+        self._guarded(lambda: self._run_batch(now, lambda: self._engine.restart(now)))
+        self._schedule_wake()
+
+    def submit(self, request: Request) -> "asyncio.Future[Reply]":
+        """Put a request into the inbox; the future is its durable answer.
+
+        The future raises ConnectionError when the process stops first.
+        """
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        if self._failure is not None:
+            future.set_exception(ConnectionError(f"the edge has stopped: {self._failure}"))
+        elif len(self._inbox) >= self._limits.inbox_most:
+            text = f"{len(self._inbox)} requests are waiting; send again in a second"
+            future.set_result(Refused(Refusal.OVERLOADED, text))
+        else:
+            self._next_token += 1
+            self._waiting[self._next_token] = (future, self._clock.now().steady_ns)
+            self._inbox.append(_Submitted(request, self._next_token))
+            self._schedule()
+        return future
+
+    def hear(self, reports: Iterable[VenueReport]) -> None:
+        """Put what an exchange said into the inbox."""
+        self._inbox.extend(reports)
+        self._schedule()
+
+    def listen(self, listener: Listener) -> None:
+        """Have `listener` called with every durable (report, order as of it), in order."""
+        self._listeners.append(listener)
+
+    @property
+    def inbox_size(self) -> int:
+        """Return how many messages wait."""
+        return len(self._inbox)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why the pump stopped, None while it runs."""
+        return self._failure
+
+    def stop(self, cause: BaseException) -> None:
+        """Stop deciding; everybody who still waits is told."""
+        if self._failure is not None:
+            return
+        self._failure = cause
+        if self._wake is not None:
+            self._wake.cancel()
+        for future, _ in self._waiting.values():
+            if not future.done():
+                future.set_exception(ConnectionError(f"the edge has stopped: {cause}"))
+        self._waiting.clear()
+
+    # ── the pump ─────────────────────────────────────────────────────────────────────────────────
+
+    def _schedule(self) -> None:
+        if self._scheduled_ns is None and self._failure is None:
+            self._scheduled_ns = self._clock.now().steady_ns
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        if self._failure is not None:
+            return
+        now = self._clock.now()
+        if self._scheduled_ns is not None:
+            self.metrics.loop_lag.add(now.steady_ns - self._scheduled_ns)
+            self._scheduled_ns = None
+        batch = self._take()
+        self._guarded(lambda: self._run_batch(now, lambda: self._decide(batch, now)))
+        if self._inbox:
+            self._schedule()
+        self._schedule_wake()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Run a batch; whatever goes wrong in it, memory and disk may disagree: stop."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - any broken invariant must stop the process
+            self.stop(error)
+            self._on_fatal(error)
+
+    def _take(self) -> list[_Submitted | VenueReport]:
+        inbox = self._inbox
+        if len(inbox) <= self._limits.batch_most:
+            batch = list(inbox)
+            inbox.clear()
+            return batch
+        return [inbox.popleft() for _ in range(self._limits.batch_most)]
+
+    def _run_batch(self, now: Now, decide: Callable[[], None]) -> None:
+        self._engine.begin(now)
+        decide()
+        requests = self._requests(now)
+        effects = self._engine.finish()
+        self.metrics.batches += 1
+        self.metrics.decide.add(self._clock.now().steady_ns - now.steady_ns)
+        self._commit(effects.unit)
+        self._release(effects, requests)
+
+    def _decide(self, batch: list[_Submitted | VenueReport], now: Now) -> None:
+        self._recall(batch)
+        self.metrics.batch_messages += len(batch)
+        for message in batch:
+            if isinstance(message, _Submitted):
+                self._engine.request(message.request, message.token)
+            else:
+                self._hear(message, now)
+        for due in self.timers.take_due(now):
+            if due.kind is TimerKind.SWEEP:
+                self._lines[due.account].reconciler.due(now)
+            else:
+                self._engine.timer(due)
+
+    def _recall(self, batch: list[_Submitted | VenueReport]) -> None:
+        wanted = nothing_wanted()
+        for message in batch:
+            named = message.request if isinstance(message, _Submitted) else message
+            self._engine.wants(named, wanted)
+        if wanted:
+            self._engine.remember(self._journal.recall(wanted))
+
+    def _hear(self, news: VenueReport, now: Now) -> None:
+        self._engine.hear(news)
+        line = self._lines[news.account]
+        line.reconciler.heard(news, now)
+        if isinstance(news, VenueAnswer) and news.retry_after_ms is not None:
+            line.budget.refused(now.steady_ns, news.retry_after_ms)
+        elif isinstance(news, VenueDisconnected):
+            self.hear(_not_sent(request, "disconnected") for request in line.budget.clear())
+
+    def _requests(self, now: Now) -> dict[str, list[VenueRequest]]:
+        """Return, by account, what may be sent once this batch is durable."""
+        for account in self._engine.take_sweeps():
+            self._lines[account].reconciler.want(now)
+        for request in self._engine.take_requests():
+            self._queue(request)
+        granted: dict[str, list[VenueRequest]] = {}
+        for account, line in self._lines.items():
+            for request in line.reconciler.take_requests():
+                self._queue(request)
+            if not len(line.budget):
+                continue
+            sendable = [
+                request
+                for request in line.budget.take(now.steady_ns)
+                if not isinstance(request, VenuePlace) or self._engine.hand_over(request)
+            ]
+            if sendable:
+                granted[account] = sendable
+        return granted
+
+    def _queue(self, request: VenueRequest) -> None:
+        if not self._lines[request.account].budget.add(request):
+            self.hear([_not_sent(request, "too many requests are waiting")])
+
+    def _commit(self, unit: Unit) -> None:
+        if unit.reports or unit.accounts:
+            before_ns = self._clock.now().steady_ns
+            self._journal.commit(unit)
+            self.metrics.commit.add(self._clock.now().steady_ns - before_ns)
+
+    def _release(self, effects: Effects, requests: dict[str, list[VenueRequest]]) -> None:
+        """Let out what the batch caused, now that it is durable; requests take longest, so first."""
+        for account, sendable in requests.items():
+            self._lines[account].link.send_many(sendable)
+        released_ns = self._clock.now().steady_ns
+        for token, reply in effects.answers:
+            future, submitted_ns = self._waiting.pop(token)
+            self.metrics.hops["answer"].add(released_ns - submitted_ns)
+            if not future.done():
+                future.set_result(reply)
+        for due_ns, timer in effects.timers:
+            self.timers.add(due_ns, timer)
+        for due_utc_ns, timer in effects.wall_timers:
+            self.timers.add_wall(due_utc_ns, timer)
+        for line in self._lines.values():
+            if line.reconciler.due_ns is not None:
+                line.reconciler.arm(self.timers)
+        if effects.released:
+            self._observe(effects.released)
+            for listener in self._listeners:
+                listener(effects.released)
+        self._journal.checkpoint_if_due()
+
+    def _observe(self, released: Sequence[tuple[Report, Order | None]]) -> None:
+        for report, order in released:
+            if type(report) is OrderReport:
+                assert order is not None
+                self._observe_order(report, order)
+            elif type(report) is AlarmReport:
+                self.metrics.alarms[report.account, report.code] += 1
+                log.warning("alarm", code=report.code, exchange_id=report.account, text=report.text)
+
+    def _observe_order(self, report: OrderReport, order: Order) -> None:
+        if report.cause is Cause.ROUTED:
+            routing_ns = order.status_history[-2][1] if len(order.status_history) > 1 else 0
+            self.metrics.hops["exchange"].add(max(0, report.time_ns - routing_ns))
+        if report.stage is not None or report.fill is not None or report.opened is not None:
+            key = (str(status(order)), str(order.reason or ""))
+            self.metrics.orders_ended[key] += 1
+
+    # ── time ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _schedule_wake(self) -> None:
+        """Have the pump run when the next timer is due or a waiting request may be sent."""
+        if self._failure is not None:
+            return
+        now = self._clock.now()
+        waits = [self.timers.wait_ns(now)]
+        waits += [line.budget.wait_ns(now.steady_ns) for line in self._lines.values()]
+        wait_ns = min((wait for wait in waits if wait is not None), default=None)
+        if wait_ns is None:
+            return
+        at_ns = now.steady_ns + wait_ns
+        if self._wake is not None:
+            if self._wake_at_ns <= at_ns:
+                return
+            self._wake.cancel()
+        self._wake_at_ns = at_ns
+        self._wake = self._loop.call_later(wait_ns / 1e9, self._woken)
+
+    def _woken(self) -> None:
+        self._wake = None
+        self._schedule()
+
+
+def _not_sent(request: VenueRequest, text: str) -> VenueAnswer:
+    return VenueAnswer(
+        account=request.account,
+        request_id=request.request_id,
+        request=request,
+        outcome=Outcome.NOT_SENT,
+        text=text,
+    )
