@@ -5,5 +5,7 @@ Imports `core` only. Must never decide anything: it keeps what was decided and g
 
 from fairlead.journal.errors import CommitFailed, JournalError
 from fairlead.journal.journal import Journal
+from fairlead.journal.reader import JournalReader
+from fairlead.journal.verify import Verification, verify
 
-__all__ = ["CommitFailed", "Journal", "JournalError"]
+__all__ = ["CommitFailed", "Journal", "JournalError", "JournalReader", "Verification", "verify"]

@@ -1,0 +1,354 @@
+"""`fairlead verify`: applies every report again and says where the tables differ.
+
+The frames are the truth; each other row follows from them. They are streamed in one pass: an order
+is compared and forgotten once it is settled as its row says, so that memory holds the unsettled
+ones. Works on a stopped journal, and read-only on a running one: it sees one moment of it, and the
+WAL grows while it looks. Must never write.
+"""
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+from fairlead.core.identity import client_key
+from fairlead.core.messages import AccountReport, BalanceReport, OrderReport, Report
+from fairlead.core.model import AccountMode, Balance, Order
+from fairlead.core.order import IllegalChange, apply
+from fairlead.core.unit import AccountRecord
+from fairlead.journal.keys import recent_pairs
+from fairlead.journal.opening import FILE_NAME, connect_reader, explained
+from fairlead.journal.rows import (
+    FILLS_IN_STATE,
+    accounts_of,
+    balances_of,
+    change_seconds,
+    decode_numbers,
+    decode_reports,
+    narrow,
+    order_of,
+)
+from fairlead.journal.schema import MIGRATIONS
+
+DIFFERENCES_MAX = 100  # told in words; the others are counted
+
+
+class Verification(msgspec.Struct):
+    """What was looked at, and every difference found: the first in words, all of them counted."""
+
+    frames: int = 0
+    reports: int = 0
+    orders: int = 0
+    unsettled: int = 0
+    fills: int = 0
+    accounts: int = 0
+    balances: int = 0
+    difference_count: int = 0
+    differences: list[str] = msgspec.field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the journal says the same everywhere."""
+        return self.difference_count == 0
+
+    def differs(self, text: str) -> None:
+        """Count a difference and keep its words while there are few."""
+        self.difference_count += 1
+        if len(self.differences) < DIFFERENCES_MAX:
+            self.differences.append(text)
+
+
+def verify(folder: Path) -> Verification:
+    """Compare all of the journal in `folder` with its own reports.
+
+    Raises JournalError when it cannot be read as a journal at all; damage found later is a
+    difference.
+    """
+    connection = connect_reader(folder, len(MIGRATIONS))
+    verification = Verification()
+    try:
+        connection.execute("BEGIN")
+        try:
+            for (line,) in connection.execute("PRAGMA integrity_check(20)"):
+                if line != "ok":
+                    verification.differs(f"SQLite integrity: {line}")
+            _Replay(connection, verification).run()
+        except sqlite3.Error as cause:
+            verification.differs(f"cannot be read on: {explained(folder / FILE_NAME, cause)}")
+        except msgspec.MsgspecError as cause:
+            verification.differs(f"a row cannot be decoded: {cause}")
+    finally:
+        connection.close()
+    return verification
+
+
+class _Replay:
+    """One pass over the frames, and what must be remembered on the way."""
+
+    def __init__(self, connection: sqlite3.Connection, verification: Verification) -> None:
+        self._connection = connection
+        self._found = verification
+        self._orders: dict[int, Order] = {}  # not yet compared
+        self._batches: dict[int, list[int]] = {}  # the frames of each of those
+        self._sequences: dict[str, int] = {}
+        self._modes: dict[str, AccountMode] = {}
+        self._balances: dict[tuple[str, str], Balance] = {}
+        self._numbers_end = 1  # opened so far: all from 1 up to here
+        self._exchange_ids = self._story_rows = self._changed_rows = self._account_frames = 0
+        self._later_fills = 0
+        self._account_numbers: dict[str, int] = {}
+        self._unsettled: set[int] = set()
+        self._recent: dict[int, set[int]] = {}
+        self._installation_id = b""
+
+    def run(self) -> None:
+        run = self._connection.execute
+        row = run("SELECT value FROM meta WHERE name = 'installation_id'").fetchone()
+        if row is None:
+            self._found.differs("meta: installation_id is missing")
+            return
+        self._installation_id = row[0]
+        accounts = dict(accounts_of(self._connection))
+        self._account_numbers = {record.account: no for no, record in accounts.items()}
+        self._unsettled = {number for (number,) in run("SELECT number FROM unsettled")}
+        for key, number in recent_pairs(self._connection):
+            self._recent.setdefault(key, set()).add(number)
+        self._replay_frames()
+        for number in list(self._orders):
+            self._compare_order(number)
+        self._compare_accounts(list(accounts.values()))
+        self._compare_balances()
+        self._compare_counts()
+
+    # ── the pass ─────────────────────────────────────────────────────────────────────────────────
+
+    def _replay_frames(self) -> None:
+        expected = 1
+        for batch, data in self._connection.execute(
+            "SELECT batch, data FROM frames ORDER BY batch"
+        ):
+            if batch != expected:
+                self._found.differs(
+                    f"frame {batch}: follows {expected - 1}; frames are lost between"
+                )
+            expected = batch + 1
+            self._found.frames += 1
+            try:
+                reports = decode_reports(data)
+            except msgspec.MsgspecError as cause:
+                self._found.differs(f"frame {batch}: cannot be decoded: {cause}")
+                continue
+            self._replay_frame(batch, reports)
+
+    def _replay_frame(self, batch: int, reports: list[Report]) -> None:
+        changed: dict[int, set[int]] = {}
+        first_sequences: dict[str, int] = {}
+        numbers: list[int] = []
+        for report in reports:
+            self._found.reports += 1
+            first_sequences.setdefault(report.account, report.sequence)
+            self._follow_sequence(batch, report)
+            if isinstance(report, OrderReport):
+                if report.number not in numbers:
+                    numbers.append(report.number)
+                for second in change_seconds(report):
+                    changed.setdefault(second, set()).add(report.number)
+                self._follow_order(batch, report)
+            elif isinstance(report, BalanceReport):
+                self._balances[report.account, report.balance.asset] = report.balance
+            elif isinstance(report, AccountReport):
+                self._modes[report.account] = report.mode
+        self._compare_frame_index(batch, changed, first_sequences)
+        for number in numbers:
+            self._settle(number)
+
+    def _follow_sequence(self, batch: int, report: Report) -> None:
+        expected = self._sequences.get(report.account, 0) + 1
+        if report.sequence != expected:
+            self._found.differs(
+                f"account {report.account}: sequence {report.sequence} in frame {batch} where"
+                f" {expected} was due"
+            )
+        self._sequences[report.account] = report.sequence
+
+    def _follow_order(self, batch: int, report: OrderReport) -> None:
+        number = report.number
+        before = order = self._orders.get(number)
+        if order is None and report.opened is None and number < self._numbers_end:
+            self._found.differs(
+                f"order {number}: frame {batch} goes on after the row said it was finished"
+            )
+            return
+        try:
+            order = self._orders[number] = apply(order, report)
+        except IllegalChange as cause:
+            self._found.differs(f"order {number}: frame {batch}: {cause}")
+            return
+        batches = self._batches.setdefault(number, [])
+        if not batches or batches[-1] != batch:
+            batches.append(batch)
+        if report.opened is not None:
+            self._found.orders += 1
+            if number != self._numbers_end:
+                self._found.differs(
+                    f"order {number}: opened in frame {batch} where {self._numbers_end} was due"
+                )
+            self._numbers_end = max(self._numbers_end, number + 1)
+        exchange_id = order.exchange_order_id
+        if exchange_id is not None and (before is None or before.exchange_order_id is None):
+            self._compare_exchange_id(order, exchange_id)
+        if report.fill is not None:
+            self._compare_trade(order, report.fill.trade_id)
+
+    def _settle(self, number: int) -> None:
+        """Compare and forget an order that is settled and does not change any more."""
+        order = self._orders.get(number)
+        if order is None or not order.is_settled:
+            return
+        stored = self._stored(number)
+        if stored is None or stored.sequence <= order.sequence:
+            self._compare_order(number)
+
+    # ── comparing ────────────────────────────────────────────────────────────────────────────────
+
+    def _stored(self, number: int) -> Order | None:
+        try:
+            return order_of(self._connection, number)
+        except msgspec.MsgspecError as cause:
+            self._found.differs(f"order {number}: its row cannot be decoded: {cause}")
+            return None
+
+    def _compare_order(self, number: int) -> None:
+        order = self._orders.pop(number)
+        batches = self._batches.pop(number)
+        stored = self._stored(number)
+        found = self._found
+        found.fills += len(order.fills)
+        self._later_fills += max(0, len(order.fills) - FILLS_IN_STATE)
+        self._story_rows += len(batches) - 1
+        if stored is None:
+            found.differs(f"order {number} ({_ids(order)}): has no row that can be read")
+        elif stored != order:
+            for name in order.__struct_fields__:
+                said, kept = getattr(order, name), getattr(stored, name)
+                if said != kept:
+                    found.differs(
+                        f"order {number} ({_ids(order)}): {name} is {kept!r}, its reports make it"
+                        f" {said!r}"
+                    )
+        if (number in self._unsettled) == order.is_settled:
+            said = "is settled" if order.is_settled else "is not settled"
+            found.differs(f"order {number} ({_ids(order)}): {said}, table unsettled says otherwise")
+        self._unsettled.discard(number)
+        found.unsettled += not order.is_settled
+        self._compare_story(number, batches)
+        key = client_key(self._installation_id, order.account, order.client_order_id)
+        if number not in self._recent.get(key, ()) and not self._has(
+            "client_keys WHERE key = ? AND number = ?", (key, number)
+        ):
+            found.differs(f"order {number} ({_ids(order)}): its client key {key} is not remembered")
+
+    def _compare_story(self, number: int, batches: list[int]) -> None:
+        run = self._connection.execute
+        kept = [b for (b,) in run("SELECT opened_batch FROM orders WHERE number = ?", (number,))]
+        sql = "SELECT batch FROM order_frames WHERE number = ? ORDER BY batch"
+        kept += [batch for (batch,) in run(sql, (number,))]
+        if kept != batches:
+            self._found.differs(f"order {number}: frames {batches} tell of it, index says {kept}")
+
+    def _compare_exchange_id(self, order: Order, exchange_id: str) -> None:
+        self._exchange_ids += 1
+        key = (self._account_numbers.get(order.account), narrow(exchange_id), order.number)
+        where = "exchange_ids WHERE account_no = ? AND exchange_order_id = ? AND number = ?"
+        if not self._has(where, key):
+            self._found.differs(
+                f"order {order.number}: exchange id {exchange_id} is not remembered"
+            )
+
+    def _compare_trade(self, order: Order, trade_id: str) -> None:
+        key = (self._account_numbers.get(order.account), order.symbol_exchange, narrow(trade_id))
+        if not self._has("trades WHERE account_no = ? AND symbol = ? AND trade_id = ?", key):
+            self._found.differs(f"order {order.number}: trade {trade_id} is not remembered")
+
+    def _compare_frame_index(
+        self, batch: int, changed: dict[int, set[int]], first_sequences: dict[str, int]
+    ) -> None:
+        run = self._connection.execute
+        self._changed_rows += len(changed)
+        self._account_frames += len(first_sequences)
+        for second, numbers in changed.items():
+            sql = "SELECT numbers FROM changed WHERE second = ? AND batch = ?"
+            row = run(sql, (second, batch)).fetchone()
+            kept = set(decode_numbers(row[0])) if row is not None else set()
+            for number in sorted(numbers ^ kept):
+                self._found.differs(f"order {number}: history of second {second}, frame {batch}")
+        for account, sequence in first_sequences.items():
+            where = "frame_accounts WHERE account_no = ? AND first_sequence = ? AND batch = ?"
+            if not self._has(where, (self._account_numbers.get(account), sequence, batch)):
+                self._found.differs(
+                    f"account {account}: sequence {sequence} is not indexed in frame {batch}"
+                )
+
+    def _compare_accounts(self, records: list[AccountRecord]) -> None:
+        self._found.accounts = len(records)
+        known = set()
+        for record in records:
+            known.add(record.account)
+            sequence = self._sequences.get(record.account, 0)
+            if record.sequence != sequence:
+                self._found.differs(
+                    f"account {record.account}: sequence {record.sequence}, its last report has"
+                    f" {sequence}"
+                )
+            mode = self._modes.get(record.account, AccountMode.ACTIVE)
+            if record.mode is not mode:
+                self._found.differs(
+                    f"account {record.account}: mode {record.mode}, its reports make it {mode}"
+                )
+        for account in sorted(self._sequences.keys() - known):
+            self._found.differs(f"account {account}: has reports and no row")
+
+    def _compare_balances(self) -> None:
+        rows = {(a, b.asset): b for a, b in balances_of(self._connection)}
+        self._found.balances = len(rows)
+        for account, asset in sorted(rows.keys() | self._balances.keys()):
+            kept, said = rows.get((account, asset)), self._balances.get((account, asset))
+            if kept is None or said is None:
+                where = "no row" if kept is None else "no report"
+                self._found.differs(f"account {account}: balance of {asset} has {where}")
+                continue
+            for name in ("total", "locked", "traded", "locked_elsewhere"):
+                if getattr(kept, name) != getattr(said, name):
+                    self._found.differs(
+                        f"account {account}: {name} of {asset} is {getattr(kept, name)}, its last"
+                        f" report says {getattr(said, name)}"
+                    )
+
+    def _compare_counts(self) -> None:
+        """What no report asked for: rows beyond those that were looked up."""
+        for number in sorted(self._unsettled):
+            self._found.differs(f"order {number}: in table unsettled, and no report opened it")
+        for table, expected in (
+            ("orders", self._found.orders),
+            ("fills", self._later_fills),
+            ("trades", self._found.fills),
+            ("exchange_ids", self._exchange_ids),
+            ("order_frames", self._story_rows),
+            ("changed", self._changed_rows),
+            ("frame_accounts", self._account_frames),
+        ):
+            (count,) = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+            if count != expected:
+                self._found.differs(f"table {table}: has {count} rows, the reports make {expected}")
+        sql = "SELECT count(*) FROM client_keys WHERE number >= ? OR number < 1"
+        (count,) = self._connection.execute(sql, (self._numbers_end,)).fetchone()
+        if count:
+            self._found.differs(f"table client_keys: {count} rows belong to no order")
+
+    def _has(self, where: str, key: tuple[object, ...]) -> bool:
+        sql = f"SELECT 1 FROM {where}"  # noqa: S608 - the callers' own text
+        return self._connection.execute(sql, key).fetchone() is not None
+
+
+def _ids(order: Order) -> str:
+    return f"{order.account} {order.client_order_id}"
