@@ -238,6 +238,10 @@ class Engine:
         """Return whether fills of the account still wait for their order."""
         return hearing.has_orphans(self.deciding, account)
 
+    def orders_of(self, account: str) -> Iterable[Order]:
+        """Yield the account's orders in memory."""
+        return self.deciding.orders.of_account(account)
+
     def order(self, number: int) -> Order | None:
         """Return an order in memory."""
         return self.deciding.orders.get(number)

@@ -145,6 +145,10 @@ class Sequencer:
         """Return how many messages wait."""
         return len(self._inbox)
 
+    def now(self) -> Now:
+        """Return the moment."""
+        return self._clock.now()
+
     @property
     def failure(self) -> BaseException | None:
         """Why the pump stopped, None while it runs."""

@@ -1,0 +1,230 @@
+"""One process's edge: journal, engine, sequencer and the accounts' connections, behind the port.
+
+The same class runs in production and in the seeded world; what differs is handed in: the clock, how
+an account's link is made, the journal, and how blocking reads are run. Must never decide anything.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from fairlead.core.deciding import EngineSettings
+from fairlead.core.engine import Engine
+from fairlead.core.messages import (
+    QuerySnapshot,
+    Refused,
+    Reply,
+    Report,
+    Request,
+    SnapshotReply,
+    VenueReport,
+)
+from fairlead.core.model import Order
+from fairlead.core.port import HistoryRow, Released, Snapshot
+from fairlead.edge.budget import Budget
+from fairlead.edge.clock import Clock
+from fairlead.edge.metrics import EdgeMetrics
+from fairlead.edge.reconcile import Reconciler, ReconcileSettings
+from fairlead.edge.sequencer import Limits, Line, Link, Sequencer
+from fairlead.journal.journal import Journal
+from fairlead.journal.reader import JournalReader
+
+_Result = TypeVar("_Result")
+HISTORY_PAGE = 500
+REPORTS_PAGE = 500
+
+
+class OwnedLink(Link, Protocol):
+    """A link as its owner sees it."""
+
+    def start(self) -> None:
+        """Begin to connect, and stay connected."""
+        ...
+
+    def close(self) -> None:
+        """Disconnect for good."""
+        ...
+
+
+class RunBlocking(Protocol):
+    """How a blocking read of the journal is run without holding up the order path."""
+
+    def __call__(self, work: Callable[[], _Result]) -> Awaitable[_Result]:
+        """Run `work` and give its result."""
+        ...
+
+
+Inbox = Callable[[Iterable[VenueReport]], None]
+MakeLink = Callable[[str, Inbox], OwnedLink]
+
+
+class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an edge can be told. `requests_per_s` is each account's budget at its exchange."""
+
+    engine: EngineSettings = EngineSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
+    limits: Limits = Limits()
+    requests_per_s: int = 10_000
+    cancel_reserve: int = 100
+
+
+class Edge:
+    """Implements `core.port.EdgePort` with a function call."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        reader: JournalReader,
+        run_blocking: RunBlocking,
+        clock: Clock,
+        accounts: Sequence[str],
+        make_link: MakeLink,
+        settings: EdgeSettings,
+        on_fatal: Callable[[BaseException], None],
+    ) -> None:
+        self.accounts = tuple(accounts)
+        self._journal = journal
+        self._reader = reader
+        self._run_blocking = run_blocking
+        self._engine = Engine(settings.engine, journal.restore(), accounts)
+        self.sequencer = Sequencer(self._engine, journal, clock, on_fatal, settings.limits)
+        self._links = {name: make_link(name, self.sequencer.hear) for name in self.accounts}
+        self._lines = {
+            name: Line(
+                link,
+                Budget(settings.requests_per_s, settings.cancel_reserve),
+                Reconciler(name, self._engine, settings.reconcile),
+            )
+            for name, link in self._links.items()
+        }
+        self._news = asyncio.Event()
+        self.sequencer.listen(self._note_news)
+
+    @property
+    def metrics(self) -> EdgeMetrics:
+        """Return what the sequencer counts."""
+        return self.sequencer.metrics
+
+    def start(self) -> None:
+        """Take up what was under way, then connect; there is no other recovery."""
+        self.sequencer.start(self._lines)
+        if self.sequencer.failure is None:
+            for link in self._links.values():
+                link.start()
+
+    def close(self) -> None:
+        """Stop deciding, disconnect, and close the journal. Open orders stay open."""
+        self.sequencer.stop(ConnectionError("shutting down"))
+        for link in self._links.values():
+            link.close()
+        self._reader.close()
+        self._journal.close()
+
+    # ── the port ─────────────────────────────────────────────────────────────────────────────────
+
+    async def submit(self, request: Request) -> Reply:
+        """See `EdgePort.submit`."""
+        return await self.sequencer.submit(request)
+
+    async def history(
+        self, time_start_ns: int, time_end_ns: int, after: str | None, limit: int | None
+    ) -> AsyncIterator[HistoryRow]:
+        """See `EdgePort.history`."""
+        left = limit
+        while left is None or left > 0:
+            size = HISTORY_PAGE if left is None else min(left, HISTORY_PAGE)
+            page = await self._read_history(time_start_ns, time_end_ns, after, size)
+            for row in page:
+                yield row
+            if len(page) < size:
+                return
+            after = page[-1].cursor
+            left = None if left is None else left - len(page)
+
+    async def reports(self, account: str, after_sequence: int) -> AsyncIterator[Released]:
+        """See `EdgePort.reports`: read from the journal, woken by the release."""
+        while True:
+            self._news.clear()
+            page = await self._read_reports(account, after_sequence)
+            for released in page:
+                yield released
+                after_sequence = released.report.sequence
+            if not page:
+                if self.sequencer.failure is not None:
+                    raise ConnectionError(f"the edge has stopped: {self.sequencer.failure}")
+                await self._news.wait()
+
+    async def snapshot(self, account: str) -> Snapshot:
+        """See `EdgePort.snapshot`. Raises ConnectionError if the account has no state to show."""
+        reply = await self.submit(QuerySnapshot(account=account))
+        if isinstance(reply, Refused):
+            raise ConnectionError(reply.message)
+        assert isinstance(reply, SnapshotReply)
+        return Snapshot(account, reply.sequence, reply.orders, reply.balances)
+
+    # ── for those who watch ──────────────────────────────────────────────────────────────────────
+
+    def unsettled_accounts(self) -> dict[str, str]:
+        """Return, of the accounts that are not reconciled, why not."""
+        names = ((name, self._engine.account(name)) for name in self.accounts)
+        return {
+            name: account.trouble or "reconciling" for name, account in names if account.trouble
+        }
+
+    def gauges(self) -> Iterator[tuple[str, str, dict[str, float]]]:
+        """Yield (name, text, value by account) of what is true now, for metrics."""
+        now_ns = self.sequencer.now().utc_ns
+        orders = {name: list(self._engine.orders_of(name)) for name in self.accounts}
+        doubts = {
+            name: [order.in_doubt_ns for order in held if order.in_doubt_ns is not None]
+            for name, held in orders.items()
+        }
+        yield (
+            "fairlead_orders_unsettled",
+            "Orders in memory.",
+            {name: len(held) for name, held in orders.items()},
+        )
+        yield (
+            "fairlead_orders_in_doubt",
+            "Orders whose outcome is unknown.",
+            {name: len(since) for name, since in doubts.items()},
+        )
+        yield (
+            "fairlead_in_doubt_age_seconds",
+            "Age of the oldest doubt.",
+            {name: (now_ns - min(since)) / 1e9 if since else 0.0 for name, since in doubts.items()},
+        )
+        yield (
+            "fairlead_account_reconciled",
+            "1 when the account is open for orders.",
+            {name: float(self._engine.account(name).is_reconciled) for name in self.accounts},
+        )
+        yield (
+            "fairlead_requests_waiting",
+            "Requests that wait for the exchange's rate.",
+            {name: len(line.budget) for name, line in self._lines.items()},
+        )
+        yield (
+            "fairlead_inbox_messages",
+            "Messages that wait to be decided.",
+            {"": self.sequencer.inbox_size},
+        )
+        yield "fairlead_timers", "Timers set.", {"": len(self.sequencer.timers)}
+
+    def _note_news(self, _released: Sequence[tuple[Report, Order | None]]) -> None:
+        self._news.set()
+
+    async def _read_history(
+        self, time_start_ns: int, time_end_ns: int, after: str | None, size: int
+    ) -> list[HistoryRow]:
+        return await self._run_blocking(
+            lambda: self._reader.history_page(time_start_ns, time_end_ns, after, size)
+        )
+
+    async def _read_reports(self, account: str, after_sequence: int) -> list[Released]:
+        return await self._run_blocking(
+            lambda: self._reader.reports_after(account, after_sequence, REPORTS_PAGE)
+        )
