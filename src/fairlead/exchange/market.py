@@ -5,29 +5,25 @@ its actions follow from its seed or its tape and from the times it is asked, nev
 do, so a client's orders cannot change the market that a later run will see. It must never read a
 clock or draw from anything but the generator it was given.
 
-What the exchange makes of an action:
-
-`PlaceHouse`  a limit order of a house account: unlimited balances, no fees, no self-trade
-              prevention. It matches like any order and rests, or with `immediate` rests not.
-`CancelHouse` takes that order out of the book; nothing happens if it is filled or unknown.
-`SetQuote`    one house level on each side, in place of the ones the last `SetQuote` of the symbol
-              set (a side of None: nothing there). What clients took from them is not refilled before
-              the next `SetQuote`. A new level that crosses resting client orders trades with them
-              first, at their prices, up to its size.
-`PrintTrade`  a trade of the recorded market, offered to resting client orders of the side opposite
-              to `aggressor`: see docs/markets.md. House orders and quotes do not take part.
+What the exchange makes of an action is told at its struct here, and done by `movement`. Symbols are the
+exchange's own (`BTC/USDT`).
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
-from fairlead.core.model import Side
+from fairlead.core.model import Instrument, Side
 
 
 class PlaceHouse(msgspec.Struct, frozen=True):
-    """`key` names the order among all house orders, ever; `participant` is the house account."""
+    """A limit order of the house account `participant`: no limit of balance, no fees.
+
+    It matches like any order and rests, or with `immediate` rests not. `key` names it among all house
+    orders of this run.
+    """
 
     time_ns: int
     key: str
@@ -40,6 +36,8 @@ class PlaceHouse(msgspec.Struct, frozen=True):
 
 
 class CancelHouse(msgspec.Struct, frozen=True):
+    """Takes the order of this key out of the book; nothing if it is filled or was never in it."""
+
     time_ns: int
     key: str
 
@@ -50,7 +48,12 @@ class Level(msgspec.Struct, frozen=True):
 
 
 class SetQuote(msgspec.Struct, frozen=True):
-    """`bid` is below `ask` when both are there."""
+    """One level on each side, in place of those of the symbol's last `SetQuote`; None: nothing there.
+
+    What clients took from a level is not refilled before the next `SetQuote`. A new level that crosses
+    resting clients' orders trades with them, at their prices, up to its size. `bid` is below `ask`
+    when both are there. An instrument's least quantity and notional do not matter here.
+    """
 
     time_ns: int
     symbol: str
@@ -59,7 +62,11 @@ class SetQuote(msgspec.Struct, frozen=True):
 
 
 class PrintTrade(msgspec.Struct, frozen=True):
-    """`aggressor` is the side that took: SELL when the recorded buyer was the maker."""
+    """A trade of the recorded market, offered to the resting clients' orders it would have met.
+
+    `aggressor` is the side that took: SELL when the recorded buyer was the maker. House orders and
+    quotes do not take part.
+    """
 
     time_ns: int
     symbol: str
@@ -87,4 +94,8 @@ class Market(Protocol):
 
         Whatever did not fit into the bound leaves `next_time_ns` in the past: ask again.
         """
+        ...
+
+    def change_instruments(self, instruments: Iterable[Instrument]) -> None:
+        """Learn that the exchange changed rules, a tick say; the symbols stay the same."""
         ...
