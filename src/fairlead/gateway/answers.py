@@ -1,0 +1,93 @@
+"""What a call is and what answers it, independent of the server: values in, values out.
+
+`send_answer` is the only thing here that waits.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from fairlead.gateway.shapes import MessageError
+from fairlead.gateway.wrong import FormError
+
+JSON = b"application/json"
+Header = tuple[bytes, bytes]
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request. `tail` is the rest of the raw path after a route that ends in a parameter."""
+
+    method: str
+    raw_path: bytes
+    query: bytes
+    http_version: str
+    body: bytes
+    tail: bytes = b""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A whole answer."""
+
+    status: int
+    body: bytes
+    media_type: bytes = JSON
+    headers: tuple[Header, ...] = ()
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """A 200 whose body is made while it is sent, in chunks of bounded size."""
+
+    chunks: AsyncGenerator[bytes]
+
+
+Handler = Callable[[Call], Awaitable[Answer | Stream]]
+
+_encode = msgspec.json.Encoder().encode
+
+
+def json_answer(status: int, value: object, *headers: Header) -> Answer:
+    """Return `value` as a JSON answer."""
+    return Answer(status, _encode(value), JSON, headers)
+
+
+def message_answer(status: int, message: str, *headers: Header) -> Answer:
+    """Return the small error shape `{"message"}`."""
+    return json_answer(status, MessageError(message), *headers)
+
+
+def form_message(error: FormError) -> Answer:
+    """Return a 400 in the small error shape (calls whose contract has no validation body)."""
+    return message_answer(400, str(error))
+
+
+async def send_answer(answer: Answer, send: Send) -> None:
+    """Send a whole answer."""
+    body = answer.body
+    headers = [
+        (b"content-type", answer.media_type),
+        (b"content-length", b"%d" % len(body)),
+        *answer.headers,
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Return the whole body; its size is bounded by the border in front."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        return body
+    parts = [body]
+    while message.get("more_body", False):
+        message = await receive()
+        parts.append(message.get("body", b""))
+    return b"".join(parts)
+
+
+def call_of(scope: Scope, body: bytes, tail: bytes = b"") -> Call:
+    """Return the call that an ASGI scope describes."""
+    return Call(
+        scope["method"], scope["raw_path"], scope["query_string"], scope["http_version"], body, tail
+    )

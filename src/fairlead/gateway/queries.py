@@ -1,0 +1,87 @@
+"""What a URL says: query parameters and path parameters, decoded once, each wrong one named."""
+
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from fairlead.gateway.wrong import Finding, FormError, Wrong, cut
+
+Value = TypeVar("Value")
+_PARAMETERS_MAX = 64
+
+
+class Query:
+    """The parameters of a query string. Unknown ones are left alone.
+
+    Reading collects `findings`; `check` raises them all. What could not be read is None until then.
+    """
+
+    def __init__(self, query: bytes) -> None:
+        """Raises FormError when the text is not a query string."""
+        self.findings: list[Finding] = []
+        self._values: dict[str, str] = {}
+        try:
+            pairs = parse_qsl(
+                query.decode("ascii"),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=_PARAMETERS_MAX,
+            )
+        except ValueError:
+            raise FormError(
+                [("query", f"is not percent-encoded UTF-8 of at most {_PARAMETERS_MAX} parameters")]
+            ) from None
+        self._twice: set[str] = set()
+        for name, value in pairs:
+            if name in self._values:
+                self._twice.add(name)
+            self._values[name] = value
+
+    def required(self, name: str, read: Callable[[object], Value]) -> Value | None:
+        """Return the parameter as `read` (raising Wrong) reads it."""
+        if name not in self._values:
+            self.findings.append((name, "is missing, it is required"))
+            return None
+        return self.optional(name, read)
+
+    def optional(self, name: str, read: Callable[[object], Value]) -> Value | None:
+        """Return the parameter as `read` reads it, None when it is absent."""
+        if name not in self._values:
+            return None
+        if name in self._twice:
+            self.findings.append((name, "is given more than once, give it once"))
+            return None
+        return self.read(name, self._values[name], read)
+
+    def read(self, name: str, text: str | None, read: Callable[[object], Value]) -> Value | None:
+        """Return `text` (None: not UTF-8) as `read` reads it, for a parameter from elsewhere."""
+        try:
+            return read(text)
+        except Wrong as wrong:
+            self.findings.append((name, str(wrong)))
+            return None
+
+    def check(self) -> None:
+        """Raise FormError if anything was wrong."""
+        if self.findings:
+            raise FormError(self.findings)
+
+
+def read_count(most: int) -> Callable[[object], int]:
+    """Return a reader of whole numbers from 1 to `most`."""
+
+    def read(value: object) -> int:
+        text = str(value)
+        if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most:
+            return int(text)
+        raise Wrong(f"{cut(text)} is not a whole number from 1 to {most}")
+
+    return read
+
+
+def path_text(raw: bytes) -> str | None:
+    """Return a path parameter, percent-decoded once; None when it is not UTF-8."""
+    try:
+        return unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,187 @@
+"""Values → the shapes that leave us. Knows every wire name of an answer; decides nothing."""
+
+from decimal import Decimal
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from fairlead.core.messages import AccountState
+from fairlead.core.model import Balance, Fill, Instrument, Order, Side
+from fairlead.core.order import status
+from fairlead.gateway import shapes
+from fairlead.gateway.forms import ORDER_TYPE
+from fairlead.gateway.numbers import plain
+from fairlead.gateway.times import time_text
+from fairlead.gateway.wrong import Finding
+
+encode = msgspec.json.Encoder().encode
+_ZERO = Raw("0")
+
+
+class Renderer:
+    """Renders values in the contract's shapes; `omit_nulls` leaves null fields out (strict clients)."""
+
+    def __init__(self, omit_nulls: bool = False) -> None:
+        self._null: UnsetType | None = UNSET if omit_nulls else None
+
+    def order(self, order: Order) -> shapes.OrderExecutionReport:
+        """Return the report of `order`, every field in the contract's order, ours after them."""
+        null = self._null
+        price, quantity, filled = order.price, order.quantity, order.quantity_filled
+        return shapes.OrderExecutionReport(
+            "ORDER_EXEC_REPORT_UPDATE",
+            order.client_order_id,
+            order.venue_client_id,
+            order.exchange_order_id or null,
+            _number(order.leaves_quantity),
+            _number(filled),
+            status(order),
+            [(shown, time_text(time_ns)) for shown, time_ns in order.status_history],
+            order.error_message or null,
+            [_fill(fill) for fill in order.fills],
+            order.account,
+            order.client_order_id,
+            order.symbol_exchange,
+            order.symbol,
+            _number(quantity),
+            _number(price),
+            _number(order.average_price) if filled else _ZERO,
+            order.side,
+            ORDER_TYPE,
+            order.time_in_force_text,
+            null if order.expire_time_ns is None else time_text(order.expire_time_ns),
+            order.exec_inst,
+            order.in_doubt_ns is not None,
+            order.sequence,
+            time_text(order.time_order_ns),
+        )
+
+    def history(self, order: Order) -> shapes.OrderHistory:
+        """Return the history row of `order`: flat, camelCase."""
+        null = self._null
+        is_explained = order.reason is not None or order.error_message is not None
+        return shapes.OrderHistory(
+            apikey=order.caller,
+            exchangeId=order.account,
+            clientOrderId=order.client_order_id,
+            symbolIdExchange=order.symbol_exchange,
+            symbolIdCoinapi=order.symbol,
+            amountOrder=_number(order.quantity),
+            price=_number(order.price),
+            side=1 if order.side is Side.BUY else 2,
+            orderType=ORDER_TYPE,
+            timeInForce=order.time_in_force_text,
+            expireTime=null if order.expire_time_ns is None else time_text(order.expire_time_ns),
+            execInst=order.exec_inst,
+            clientOrderIdFormatExchange=order.venue_client_id,
+            exchangeOrderId=order.exchange_order_id or null,
+            amountOpen=_number(order.leaves_quantity),
+            amountFilled=_number(order.quantity_filled),
+            avgPx=_number(order.average_price),
+            status=status(order),
+            statusHistoryStatus=[shown for shown, _ in order.status_history],
+            statusHistoryTime=[time_text(time_ns) for _, time_ns in order.status_history],
+            errorMessageResult=status(order) if is_explained else null,
+            errorMessageReason=order.reason or null,
+            errorMessageMessage=order.error_message or null,
+            fillsTime=[time_text(fill.time_ns) for fill in order.fills],
+            fillsPrice=[_number(fill.price) for fill in order.fills],
+            fillsAmount=[_number(fill.quantity) for fill in order.fills],
+            createdTime=time_text(order.time_order_ns),
+        )
+
+    def balances(self, account: str, balances: tuple[Balance, ...]) -> shapes.Balance:
+        """Return the snapshot of one account."""
+        rows = [self._balance(balance) for balance in balances]
+        return shapes.Balance("BALANCE_SNAPSHOT", account, rows)
+
+    def positions(self, account: str) -> shapes.Position:
+        """Return the snapshot of one spot account, which has no positions."""
+        return shapes.Position("POSITION_SNAPSHOT", account, [])
+
+    def account(self, state: AccountState) -> shapes.OperatorAccount:
+        """Return an account as an operator sees it."""
+        reconciled_ns = state.reconciled_time_ns
+        return shapes.OperatorAccount(
+            exchange_id=state.account,
+            mode=state.mode,
+            connected=state.connected,
+            reconciled=state.reconciled,
+            loaded=state.loaded,
+            trouble=state.trouble or self._null,
+            sequence=state.sequence,
+            orders_open=state.orders_open,
+            orders_in_doubt=state.orders_in_doubt,
+            reconciled_time=self._null if reconciled_ns is None else time_text(reconciled_ns),
+            reconciled_trade_id=state.reconciled_trade_id or self._null,
+        )
+
+    def attention(self, order: Order, trouble: str) -> shapes.OperatorAttention:
+        """Return an order that an operator should look at."""
+        return shapes.OperatorAttention(trouble, self.order(order))
+
+    def instruments(
+        self, account: str, instruments: tuple[Instrument, ...]
+    ) -> shapes.OperatorInstruments:
+        """Return the instruments of one account with the rules that orders in them must keep."""
+        return shapes.OperatorInstruments(account, [_instrument(each) for each in instruments])
+
+    def _balance(self, balance: Balance) -> shapes.BalanceRow:
+        return shapes.BalanceRow(
+            id=balance.asset_exchange,
+            asset_id_exchange=balance.asset_exchange,
+            asset_id_coinapi=balance.asset,
+            balance=_number(balance.total),
+            available=_number(balance.available),
+            locked=_number(balance.locked),
+            traded=_number(balance.traded),
+            last_updated_by=balance.updated_by,
+            rate_usd=self._null,
+        )
+
+
+def invalid(findings: list[Finding], trace_id: str) -> shapes.ValidationError:
+    """Return the body of a 400: every finding as text, and the same by field."""
+    by_field: dict[str, str] = {}
+    for field, text in findings:
+        by_field[field] = f"{by_field[field]}; {text}" if field in by_field else text
+    return shapes.ValidationError(
+        type="https://tools.ietf.org/html/rfc7231#section-6.5.1",
+        title="One or more validation errors occurred.",
+        status=400,
+        traceId=trace_id,
+        errors="; ".join([f"{field}: {text}" for field, text in findings]),
+        errors_by_field=by_field,
+    )
+
+
+def _fill(fill: Fill) -> shapes.Fills:
+    return shapes.Fills(
+        time_text(fill.time_ns),
+        _number(fill.price),
+        _number(fill.quantity),
+        fill.trade_id,
+        _number(fill.fee),
+        fill.fee_asset,
+        fill.liquidity,
+    )
+
+
+def _instrument(instrument: Instrument) -> shapes.OperatorInstrument:
+    return shapes.OperatorInstrument(
+        symbol_id_coinapi=instrument.symbol,
+        symbol_id_exchange=instrument.symbol_exchange,
+        asset_id_base_exchange=instrument.base_exchange,
+        asset_id_quote_exchange=instrument.quote_exchange,
+        asset_id_base_coinapi=instrument.base,
+        asset_id_quote_coinapi=instrument.quote,
+        price_precision=_number(instrument.price_tick),
+        size_precision=_number(instrument.quantity_step),
+        amount_min=_number(instrument.quantity_min),
+        amount_max=_number(instrument.quantity_max),
+        notional_min=_number(instrument.notional_min),
+    )
+
+
+def _number(number: Decimal) -> Raw:
+    return Raw(plain(number))

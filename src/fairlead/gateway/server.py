@@ -1,0 +1,125 @@
+"""The HTTP server: what it serves, on which socket, from start to stop."""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Generator, Mapping
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
+
+from fairlead.core.port import EdgePort
+from fairlead.gateway.border import Border, BorderSettings
+from fairlead.gateway.health import HealthApi, Readiness
+from fairlead.gateway.openapi import document_routes
+from fairlead.gateway.protocol import Limits, bounded
+from fairlead.gateway.rest import RestApi, RestSettings
+from fairlead.gateway.routing import Router, joined
+
+_POLL_S = 0.005
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound to `host` (a name or an address) and `port` (0: any free one).
+
+    It does not listen yet: connections are refused until the server starts. Raises OSError.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.setblocking(False)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def address_of(bound: socket.socket) -> tuple[str, int]:
+    """Return the numeric host and the real port of a bound socket."""
+    host, port = bound.getsockname()[:2]
+    return str(host), int(port)
+
+
+def gateway_app(
+    port: EdgePort,
+    listen: tuple[tuple[str, int], ...],
+    readiness: Callable[[], Awaitable[Readiness]],
+    registry: CollectorRegistry,
+    *,
+    rest: RestSettings | None = None,
+    border: BorderSettings | None = None,
+    mounts: Mapping[bytes, ASGIApp] | None = None,
+    websocket: ASGIApp | None = None,
+) -> ASGIApp:
+    """Return everything a gateway serves, behind its border.
+
+    `listen`: the addresses it is reached by. `mounts`: raw path prefix → another ASGI application,
+    which is behind the same border.
+    """
+    rest_api = RestApi(port, new_trace_id, rest)
+    health_api = HealthApi(readiness, registry)
+    routes = joined(rest_api.routes, health_api.routes, document_routes())
+    router = Router(routes, rest_api.prefixes, mounts, websocket)
+    return Border(router, listen, new_trace_id, border)
+
+
+def new_trace_id() -> str:
+    """Return a W3C trace context id, by which an answer is found again."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+
+
+class HttpServer:
+    """Serves one ASGI application on one bound socket, from `start` to `stop`."""
+
+    def __init__(self, app: ASGIApp, bound: socket.socket, limits: Limits | None = None) -> None:
+        limits = limits or Limits()
+        self.address = address_of(bound)
+        self._bound = bound
+        self._server = _Server(
+            uvicorn.Config(
+                app,  # type: ignore[arg-type, unused-ignore]
+                http=bounded(limits),
+                ws="websockets-sansio",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                backlog=limits.backlog,
+                timeout_keep_alive=limits.keep_alive_s,
+                timeout_graceful_shutdown=limits.stop_timeout_s,
+            )
+        )
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen; when this returns, connections are accepted."""
+        assert self._serving is None, "a server starts once"
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._bound]))
+        while not self._server.started:
+            if self._serving.done():
+                await self._serving  # raises what went wrong
+            await asyncio.sleep(_POLL_S)
+
+    async def stop(self) -> None:
+        """Accept nothing more, let running requests finish within the bound, close everything."""
+        if self._serving is None:
+            self._bound.close()
+            return
+        self._server.should_exit = True
+        await self._serving
+
+
+class _Server(uvicorn.Server):
+    """Signals are the composition root's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the process's signal handlers alone."""
+        yield

@@ -1,0 +1,193 @@
+"""What leaves us as JSON: one struct per shape, its fields in the order of the contract (section 3).
+
+Encoding and the OpenAPI document both come from these. Field names are the wire's. Numbers are raw
+JSON text, so that they leave with their exact digits; times are text. `UNSET` leaves a field out.
+"""
+
+from typing import Annotated, Literal, get_args
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from fairlead.core.model import AccountMode, Side, Status, Updater
+
+Number = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "number"})]
+Text = str | None | UnsetType  # null when there is none; left out where nulls are omitted
+RejectReason = Literal[
+    "OTHER", "EXCHANGE_UNREACHABLE", "EXCHANGE_RESPONSE_TIMEOUT", "ORDER_ID_NOT_FOUND",
+    "INVALID_TYPE", "METHOD_NOT_SUPPORTED", "JSON_ERROR",
+]  # fmt: skip
+REJECT_REASONS: tuple[RejectReason, ...] = get_args(RejectReason)
+
+
+class Fills(msgspec.Struct):
+    time: str
+    price: Number
+    amount: Number
+    trade_id: str
+    fee: Number
+    fee_asset: str
+    liquidity: str
+
+
+class OrderExecutionReport(msgspec.Struct):
+    type: Literal["ORDER_EXEC_REPORT_UPDATE"]
+    id: str
+    client_order_id_format_exchange: str
+    exchange_order_id: Text
+    amount_open: Number
+    amount_filled: Number
+    status: Status
+    status_history: list[tuple[str, str]]
+    error_message: Text
+    fills: list[Fills]
+    exchange_id: str
+    client_order_id: str
+    symbol_id_exchange: str
+    symbol_id_coinapi: str
+    amount_order: Number
+    price: Number
+    avg_px: Number
+    side: Side
+    order_type: Literal["LIMIT"]
+    time_in_force: str
+    expire_time: Text
+    exec_inst: tuple[str, ...]
+    in_doubt: bool
+    sequence: int
+    time_order: str
+
+
+class BalanceRow(msgspec.Struct):
+    id: str
+    asset_id_exchange: str
+    asset_id_coinapi: str
+    balance: Number
+    available: Number
+    locked: Number
+    traded: Number
+    last_updated_by: Updater
+    rate_usd: Number | UnsetType | None  # nobody states it yet
+
+
+class Balance(msgspec.Struct):
+    type: Literal["BALANCE_SNAPSHOT"]
+    exchange_id: str
+    data: list[BalanceRow]
+
+
+class PositionRow(msgspec.Struct):
+    id: str
+    symbol_id_exchange: str
+    symbol_id_coinapi: str
+    avg_entry_price: Number
+    quantity: Number
+    side: Side
+    unrealized_pnl: Number
+    leverage: Number
+    cross_margin: bool
+    liquidation_price: Number
+    raw_data: dict[str, str]
+
+
+class Position(msgspec.Struct):
+    type: Literal["POSITION_SNAPSHOT"]
+    exchange_id: str
+    data: list[PositionRow]
+
+
+class OrderHistory(msgspec.Struct):
+    apikey: str
+    exchangeId: str  # noqa: N815 - the wire's name, as all here
+    clientOrderId: str  # noqa: N815
+    symbolIdExchange: str  # noqa: N815
+    symbolIdCoinapi: str  # noqa: N815
+    amountOrder: Number  # noqa: N815
+    price: Number
+    side: int
+    orderType: Literal["LIMIT"]  # noqa: N815
+    timeInForce: str  # noqa: N815
+    expireTime: Text  # noqa: N815
+    execInst: tuple[str, ...]  # noqa: N815
+    clientOrderIdFormatExchange: str  # noqa: N815
+    exchangeOrderId: Text  # noqa: N815
+    amountOpen: Number  # noqa: N815
+    amountFilled: Number  # noqa: N815
+    avgPx: Number  # noqa: N815
+    status: Status
+    statusHistoryStatus: list[str]  # noqa: N815
+    statusHistoryTime: list[str]  # noqa: N815
+    errorMessageResult: Text  # noqa: N815
+    errorMessageReason: Text  # noqa: N815
+    errorMessageMessage: Text  # noqa: N815
+    fillsTime: list[str]  # noqa: N815
+    fillsPrice: list[Number]  # noqa: N815
+    fillsAmount: list[Number]  # noqa: N815
+    createdTime: str  # noqa: N815
+
+
+class ValidationError(msgspec.Struct):
+    type: Literal["https://tools.ietf.org/html/rfc7231#section-6.5.1"]
+    title: Literal["One or more validation errors occurred."]
+    status: int
+    traceId: str  # noqa: N815
+    errors: str
+    errors_by_field: dict[str, str]
+
+
+class MessageReject(msgspec.Struct, kw_only=True):
+    type: Literal["MESSAGE_REJECT"]
+    reject_reason: RejectReason
+    exchange_id: str | UnsetType = UNSET
+    message: str
+    rejected_message: str | UnsetType = UNSET
+
+
+class MessageError(msgspec.Struct):
+    message: str
+
+
+# ── ours, for operators ──────────────────────────────────────────────────────────────────────────
+
+
+class OperatorAccount(msgspec.Struct):
+    exchange_id: str
+    mode: AccountMode
+    connected: bool
+    reconciled: bool
+    loaded: bool
+    trouble: Text
+    sequence: int
+    orders_open: int
+    orders_in_doubt: int
+    reconciled_time: Text
+    reconciled_trade_id: Text
+
+
+class OperatorAttention(msgspec.Struct):
+    trouble: str
+    order: OrderExecutionReport
+
+
+class OperatorMode(msgspec.Struct):
+    exchange_id: str
+    mode: AccountMode
+
+
+class OperatorInstrument(msgspec.Struct):
+    symbol_id_coinapi: str
+    symbol_id_exchange: str
+    asset_id_base_exchange: str
+    asset_id_quote_exchange: str
+    asset_id_base_coinapi: str
+    asset_id_quote_coinapi: str
+    price_precision: Number
+    size_precision: Number
+    amount_min: Number
+    amount_max: Number
+    notional_min: Number
+
+
+class OperatorInstruments(msgspec.Struct):
+    exchange_id: str
+    data: list[OperatorInstrument]
