@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from fairlead.core.account import Account
-from fairlead.core.identity import client_key
+from fairlead.core.identity import ClientIds
 from fairlead.core.messages import (
     AccountReport,
     AlarmReport,
@@ -104,7 +104,7 @@ class Deciding:
 
     def __init__(self, settings: EngineSettings, restored: Restored) -> None:
         self.settings = settings
-        self.installation_id = restored.installation_id
+        self.client_ids = ClientIds(restored.installation_id)
         self.accounts: dict[str, Account] = {}
         self.orders = Orders()
         self.flights: dict[int, Flight] = {}
@@ -134,7 +134,7 @@ class Deciding:
         report = OrderReport(
             order.account, account.sequence, order.number, self.now.utc_ns, cause, order
         )
-        key = client_key(self.installation_id, order.account, order.client_order_id)
+        key = self.client_ids.key(order.account, order.client_order_id)
         self.unit.opened.append((key, order.number))
         self.unit.unsettled.add(order.number)
         return self._keep(account, None, apply(None, report), report)
@@ -279,6 +279,7 @@ class Deciding:
                 self._let_go(number)
         self._visiting.clear()
         self.trades_known.clear()
+        self.client_ids.forget()
         for account in self.accounts.values():
             self._report_balances(account)
             if account.is_dirty:

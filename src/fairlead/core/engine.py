@@ -18,7 +18,7 @@ from fairlead.core.cancelling import (
 from fairlead.core.deciding import Deciding, Effects, EngineSettings, Now
 from fairlead.core.doubt import ask, ask_due, settle_due
 from fairlead.core.exact import is_exact
-from fairlead.core.identity import client_key, key_of_venue_client_id
+from fairlead.core.identity import key_of_venue_client_id
 from fairlead.core.messages import (
     CancelAll,
     CancelOrder,
@@ -104,9 +104,7 @@ class Engine:
 
     def _want_client_id(self, account: str, client_order_id: str, wanted: Wanted) -> None:
         if self.deciding.orders.by_client_id(account, client_order_id) is None:
-            wanted.client_keys.add(
-                client_key(self.deciding.installation_id, account, client_order_id)
-            )
+            wanted.client_keys.add(self.deciding.client_ids.key(account, client_order_id))
 
     def _want_exchange_id(self, account: str, exchange_order_id: str, wanted: Wanted) -> None:
         if self.deciding.orders.by_exchange_id(account, exchange_order_id) is None:

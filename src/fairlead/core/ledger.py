@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from fairlead.core.model import ZERO, Balance, Fill, Order, Side, Stage, Updater
+from fairlead.core.model import FINAL_STAGES, ZERO, Balance, Fill, Order, Side, Stage, Updater
 
 _RECEIVED_OR_ROUTING = frozenset({Stage.RECEIVED, Stage.ROUTING})
 
@@ -29,6 +29,16 @@ def reservation(order: Order) -> tuple[str, Decimal]:
 def is_in_flight(order: Order) -> bool:
     """Whether the exchange may or may not count this order among its locks now."""
     return order.stage in _RECEIVED_OR_ROUTING or order.in_doubt_ns is not None
+
+
+def _reserves_alike(before: Order, after: Order) -> bool:
+    """Whether nothing changed that a reservation depends on; most reports are like that."""
+    return (
+        before.quantity_filled is after.quantity_filled
+        and before.closed_quantity is after.closed_quantity
+        and after.stage not in FINAL_STAGES
+        and before.stage not in FINAL_STAGES
+    )
 
 
 class Ledger:
@@ -70,11 +80,15 @@ class Ledger:
 
     def order_changed(self, before: Order | None, after: Order, now_ns: int) -> None:
         """Move the reservation from what `before` held to what `after` holds."""
-        asset, quantity = reservation(after)
         self._in_flight += is_in_flight(after)
-        if before is not None:
-            quantity -= reservation(before)[1]
+        if before is None:
+            asset, quantity = reservation(after)
+        else:
             self._in_flight -= is_in_flight(before)
+            if _reserves_alike(before, after):
+                return
+            asset, quantity = reservation(after)
+            quantity -= reservation(before)[1]
         if quantity:
             self._reserved[asset] = self._reserved.get(asset, ZERO) + quantity
             self._move(asset, now_ns, ZERO, quantity, ZERO)

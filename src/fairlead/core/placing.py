@@ -3,7 +3,6 @@
 from fairlead.core.account import Account
 from fairlead.core.deciding import Deciding
 from fairlead.core.doubt import doubt, in_doubt_refusal
-from fairlead.core.identity import venue_client_id
 from fairlead.core.messages import (
     Cause,
     OrderReply,
@@ -248,8 +247,8 @@ def _order(deciding: Deciding, request: PlaceOrder, rules: Instrument) -> Order:
         number=number,
         account=request.account,
         client_order_id=request.client_order_id,
-        venue_client_id=venue_client_id(
-            deciding.installation_id, request.account, request.client_order_id
+        venue_client_id=deciding.client_ids.venue_client_id(
+            request.account, request.client_order_id
         ),
         symbol=rules.symbol,
         symbol_exchange=rules.symbol_exchange,

@@ -311,7 +311,7 @@ class Sequencer:
             routing_ns = order.status_history[-2][1] if len(order.status_history) > 1 else 0
             self.metrics.hops["exchange"].add(max(0, report.time_ns - routing_ns))
         if report.stage is not None or report.fill is not None or report.opened is not None:
-            key = (str(status(order)), str(order.reason or ""))
+            key = (status(order), order.reason or "")
             self.metrics.orders_ended[key] += 1
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────────
