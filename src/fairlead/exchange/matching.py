@@ -286,42 +286,6 @@ class Matching:
             if price is not None and size > ZERO and side not in market.quotes:
                 self._place_quote(market, tape, side, price, size, now_ns)
 
-    def print_trade(
-        self,
-        symbol: str,
-        price: Decimal,
-        quantity: Decimal,
-        aggressor_side: Side,
-        now_ns: int,
-        queue: Decimal = ZERO,
-    ) -> Decimal:
-        """Let a trade of the tape execute the clients' resting orders that it would have met.
-
-        Orders better than `price` fill first, in price–time order, at their own prices. At `price`
-        itself the tape's visible queue takes the first `queue` of what is left. House orders are
-        passed over. Returns the quantity that clients' orders filled.
-        """
-        market = self.markets[symbol]
-        tape = self.house(TAPE_ACCOUNT)
-        aggressor = self._aggressor(market, tape, aggressor_side, price, quantity, now_ns)
-        resting = [
-            order
-            for order in market.book.side(aggressor_side.opposite).reached(aggressor.price_units)
-            if not order.account.is_house
-        ]
-        left = quantity
-        has_passed_queue = False
-        for order in resting:
-            if order.price_units == aggressor.price_units and not has_passed_queue:
-                has_passed_queue = True
-                left -= queue
-            if left <= ZERO:
-                break
-            traded = min(left, order.leaves_quantity)
-            self._trade(market, order, aggressor, traded, now_ns)
-            left -= traded
-        return aggressor.filled
-
     def fill_from_house(self, house: Account, order: Order, quantity: Decimal, now_ns: int) -> None:
         """Let `house` trade `quantity` with an open order, as if it had come to the order's price."""
         assert order.state is OrderState.OPEN

@@ -6,10 +6,9 @@ which house order a market's key names.
 
 from typing import assert_never
 
-from fairlead.core.model import ZERO, TimeInForce
+from fairlead.core.model import Instrument, TimeInForce
 from fairlead.exchange.market import (
     CancelHouse,
-    Market,
     MarketAction,
     PlaceHouse,
     PrintTrade,
@@ -17,33 +16,68 @@ from fairlead.exchange.market import (
 )
 from fairlead.exchange.matching import Matching
 from fairlead.exchange.orders import Order
+from fairlead.exchange.participants import Participants
+from fairlead.exchange.tape import ByEvents, Tape, Target, ToEvent
+from fairlead.exchange.tape_queue import TapeQueue
 from fairlead.venues.sim_messages import OrderState
 
 _KEYS_MAX = 10_000  # beyond this, keys of closed orders are swept out
 
 
 class Movement:
-    """The exchange's hand on its market. `is_on` may be switched."""
+    """The exchange's hand on its market: participants, a tape, both or neither."""
 
-    def __init__(self, matching: Matching, market: Market | None) -> None:
+    def __init__(
+        self, matching: Matching, participants: Participants | None, tape: Tape | None
+    ) -> None:
+        self.participants = participants
+        self.tape = tape
+        self.participants_are_on = participants is not None
         self._matching = matching
-        self.market = market
-        self.is_on = True
+        self._queue = TapeQueue(matching)
         self._orders: dict[str, Order] = {}
 
     def next_time_ns(self) -> int | None:
-        """Return when the market wants to act, or None while it does not or is off."""
-        if self.market is None or not self.is_on:
-            return None
-        return self.market.next_time_ns()
+        """Return when something of the market wants to act, or None."""
+        tape_ns = None if self.tape is None else self.tape.next_time_ns()
+        if self.participants is None or not self.participants_are_on:
+            return tape_ns
+        participants_ns = self.participants.next_time_ns()
+        return participants_ns if tape_ns is None else min(participants_ns, tape_ns)
 
     def act(self, now_ns: int) -> None:
         """Carry out what the market does up to `now_ns`."""
-        if self.market is not None:
-            self.carry_out(self.market.act(now_ns), now_ns)
+        if self.tape is not None:
+            self._carry_out_all(self.tape.act(now_ns), now_ns)
+        if self.participants is not None and self.participants_are_on:
+            self._carry_out_all(self.participants.act(now_ns), now_ns)
 
-    def carry_out(self, actions: list[MarketAction], now_ns: int) -> None:
-        """Carry out these actions, in order."""
+    def switch_participants(self, is_on: bool, now_ns: int) -> None:
+        """Let the participants act, or stop them and take their orders out of the books."""
+        self.participants_are_on = is_on
+        if not is_on:
+            for order in self._orders.values():
+                if order.state is OrderState.OPEN:
+                    self._matching.cancel(order, now_ns)
+            self._orders.clear()
+
+    def change_instruments(self, instruments: tuple[Instrument, ...]) -> None:
+        """Let the participants keep other rules from now on."""
+        if self.participants is not None:
+            self.participants.change_instruments(instruments)
+
+    def advance_tape(self, target: Target, count_max: int, now_ns: int) -> bool:
+        """Carry out at most `count_max` events of a stepped tape; True once `target` is reached."""
+        assert self.tape is not None
+        if isinstance(target, ByEvents):  # of which every call would begin anew
+            target = ToEvent(self.tape.position().event + target.count)
+        for count, action in enumerate(self.tape.advance(target), start=1):
+            self._carry_out(action, now_ns)
+            if count >= count_max:
+                return False
+        return True
+
+    def _carry_out_all(self, actions: list[MarketAction], now_ns: int) -> None:
         for action in actions:
             self._carry_out(action, now_ns)
         if len(self._orders) > _KEYS_MAX:
@@ -51,21 +85,12 @@ class Movement:
                 key: order for key, order in self._orders.items() if order.state is OrderState.OPEN
             }
 
-    def withdraw(self, now_ns: int) -> None:
-        """Take every house order out of the books."""
-        for order in self._orders.values():
-            if order.state is OrderState.OPEN:
-                self._matching.cancel(order, now_ns)
-        self._orders.clear()
-        for symbol in self._matching.markets:
-            self._matching.set_quote(symbol, None, ZERO, None, ZERO, now_ns)
-
     def _carry_out(self, action: MarketAction, now_ns: int) -> None:
         matching = self._matching
         match action:
             case PlaceHouse():
                 placed = matching.place_house(
-                    matching.house(f"house:{action.participant}"),
+                    matching.house(_house_name(action.participant)),
                     action.symbol,
                     action.side,
                     action.price,
@@ -82,18 +107,13 @@ class Movement:
                 if order is not None and order.state is OrderState.OPEN:
                     matching.cancel(order, now_ns)
             case SetQuote():
-                bid, ask = action.bid, action.ask
-                matching.set_quote(
-                    action.symbol,
-                    None if bid is None else bid.price,
-                    ZERO if bid is None else bid.quantity,
-                    None if ask is None else ask.price,
-                    ZERO if ask is None else ask.quantity,
-                    now_ns,
-                )
+                self._queue.set_quote(action, now_ns)
             case PrintTrade():
-                matching.print_trade(
-                    action.symbol, action.price, action.quantity, action.aggressor, now_ns
-                )
+                self._queue.print_trade(action, now_ns)
             case _:
                 assert_never(action)
+
+
+def _house_name(participant: str) -> str:
+    """`HOUSE/MAKER` → `house:maker`, which no client can log in as."""
+    return "house:" + participant.removeprefix("HOUSE/").lower()

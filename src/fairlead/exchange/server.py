@@ -8,16 +8,24 @@ virtual time too.
 
 import asyncio
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import cast
 
-from fairlead.exchange.market import Market
+import msgspec
+
+from fairlead.exchange.conduct import Conduct, Treatment
+from fairlead.exchange.faults import Fault, FaultError, FaultName, How
 from fairlead.exchange.matching import Matching
+from fairlead.exchange.misbehavior import Active, Event, Misbehavior
 from fairlead.exchange.movement import Movement
 from fairlead.exchange.orders import Account
+from fairlead.exchange.participants import Participants
 from fairlead.exchange.session import Desk, Session, instruments_of
 from fairlead.exchange.settings import Settings
 from fairlead.exchange.store import FILE_NAME, open_store
+from fairlead.exchange.tape import Tape, Target
 from fairlead.venues.sim_messages import (
     ClientMessage,
     ExchangeMessage,
@@ -27,14 +35,16 @@ from fairlead.venues.sim_messages import (
     frame,
 )
 
+_DELAY_US_MAX = 24 * 3600 * 10**6  # a timer further off than this is set again on the way
 _MOVES_MAX = 100  # times a market may act before waiting clients have their turn
 
 
 class Exchange:
     """One simulated exchange.
 
-    `now_ns` is its clock, `folder` where its store is (None: in memory only), `market` what moves
-    its prices besides clients. Raises StoreError if the store cannot be used.
+    `now_ns` is its clock, `folder` where its store is (None: in memory only), `seed` that of the
+    chance in faults. `participants` and a `tape` move its prices besides clients. Raises StoreError
+    if the store cannot be used.
     """
 
     def __init__(
@@ -42,7 +52,9 @@ class Exchange:
         settings: Settings,
         now_ns: Callable[[], int],
         folder: Path | None = None,
-        market: Market | None = None,
+        seed: int = 0,
+        participants: Participants | None = None,
+        tape: Tape | None = None,
     ) -> None:
         self.settings = settings
         self.now_ns = now_ns
@@ -50,12 +62,15 @@ class Exchange:
         self.store = open_store(None if folder is None else folder / FILE_NAME)
         self.store.restore(self.matching)
         self.desk = Desk(self.matching, self.store, settings)
-        self.movement = Movement(self.matching, market)
+        self.movement = Movement(self.matching, participants, tape)
+        self.misbehavior = Misbehavior(Random(seed))
         self.connections: dict[Connection, None] = {}
+        self._conduct = Conduct(self)
         self._streams: dict[Account, dict[Connection, None]] = {}
-        self._outbox: list[tuple[Connection, ExchangeMessage]] = []
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_ns: int | None = None
+        self._outbox: list[tuple[Connection, ExchangeMessage, Treatment | None]] = []
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._wake: asyncio.TimerHandle | None = None
+        self._wake_ns: int | None = None
         self._is_closed = False
 
     def connection(self) -> asyncio.Protocol:
@@ -64,13 +79,16 @@ class Exchange:
 
     def start(self) -> None:
         """Begin to move by itself: expiries, the market. Needs the running loop."""
+        self.catch_up(self.now_ns())
         self.release()
 
     def close(self) -> None:
         """Close all connections and the store."""
+        if self._is_closed:
+            return
         self._is_closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (*self._timers, *((self._wake,) if self._wake else ())):
+            timer.cancel()
         for connection in list(self.connections):
             connection.close()
         self.desk.commit()
@@ -83,7 +101,12 @@ class Exchange:
         now_ns = self.now_ns()
         self.catch_up(now_ns)
         for message in messages:
-            self._take(connection, message, now_ns)
+            if self.misbehavior.is_active:
+                self._conduct.take(connection, message, now_ns)
+            else:
+                self.say(connection, self.answer(connection, message, now_ns))
+            if self.matching.events:
+                self.collect_events()
         self.release()
 
     def catch_up(self, now_ns: int) -> None:
@@ -97,49 +120,76 @@ class Exchange:
                 break
             self.movement.act(now_ns)
         if self.matching.events:
-            self._collect_events()
+            self.collect_events()
 
-    def release(self) -> None:
-        """Commit what was done and only then write what there is to say about it."""
-        if self.matching.events:
-            self._collect_events()
-        self.desk.commit()
-        outbox, self._outbox = self._outbox, []
-        written: dict[Connection, None] = {}
-        last: ExchangeMessage | None = None
-        data = b""
-        for connection, message in outbox:
-            if message is not last:
-                data, last = frame(message), message
-            connection.buffer(data)
-            written[connection] = None
-        for connection in written:
-            connection.flush()
-        self._arm()
-
-    def set_instruments_changed(self) -> None:
-        """Tell every logged-in connection the instruments as they are now."""
-        changed = InstrumentsChanged(instruments_of(self.matching))
-        for streams in self._streams.values():
-            for connection in streams:
-                self._outbox.append((connection, changed))
-
-    def _take(self, connection: "Connection", message: ClientMessage, now_ns: int) -> None:
+    def answer(
+        self, connection: "Connection", message: ClientMessage, now_ns: int
+    ) -> ExchangeMessage:
+        """Carry out one message and return its answer; nothing is said yet."""
         session = connection.session
         known = session.account
         answer = session.answer(message, now_ns)
         if session.account is not known and session.account is not None:
             self._streams.setdefault(session.account, {})[connection] = None
-        self._outbox.append((connection, answer))
-        if self.matching.events:
-            self._collect_events()
+        return answer
 
-    def _collect_events(self) -> None:
-        """Move the accounts' events to the connections that listen."""
+    def say(
+        self,
+        connection: "Connection",
+        message: ExchangeMessage,
+        treatment: Treatment | None = None,
+    ) -> None:
+        """Have `message` written to the connection with the next release."""
+        self._outbox.append((connection, message, treatment))
+
+    def say_event(self, account: Account, event: Event) -> None:
+        """Have an account event written to every connection that listens."""
+        for connection in self._streams.get(account, ()):
+            self._outbox.append((connection, event, None))
+
+    def collect_events(self) -> None:
+        """Move what accounts must hear from the matching engine to their connections."""
         events, self.matching.events = self.matching.events, []
-        for account, event in events:
-            for connection in self._streams.get(account, ()):
-                self._outbox.append((connection, event))
+        if self.misbehavior.is_active:
+            now_ns = self.now_ns()
+            for account, event in events:
+                self._conduct.say_event(account, event, now_ns)
+        else:
+            for account, event in events:
+                self.say_event(account, event)
+
+    def release(self) -> None:
+        """Commit what was done and only then write what there is to say about it."""
+        if self.matching.events:
+            self.collect_events()
+        self.desk.commit()
+        outbox, self._outbox = self._outbox, []
+        written: dict[Connection, None] = {}
+        last: ExchangeMessage | None = None
+        data = b""
+        for connection, message, treatment in outbox:
+            if message is not last:
+                data, last = frame(message), message
+            if treatment is None:
+                connection.buffer(data)
+            else:
+                self._conduct.mistreat(connection, data, treatment)
+            written[connection] = None
+        for connection in written:
+            connection.flush()
+        self._arm()
+
+    def later(self, delay_ms: int, act: Callable[[], None]) -> None:
+        """Do `act` and release what comes of it, unless the exchange is closed by then."""
+
+        def do() -> None:
+            self._timers.discard(timer)
+            self.catch_up(self.now_ns())
+            act()
+            self.release()
+
+        timer = asyncio.get_running_loop().call_later(delay_ms / 1_000, do)
+        self._timers.add(timer)
 
     def _arm(self) -> None:
         """Set the timer to what is due next by time alone."""
@@ -147,21 +197,82 @@ class Exchange:
         due_ns = move_ns if expiry_ns is None else expiry_ns
         if expiry_ns is not None and move_ns is not None:
             due_ns = min(expiry_ns, move_ns)
-        if due_ns == self._timer_ns or self._is_closed:
+        if due_ns == self._wake_ns or self._is_closed:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._timer_ns = None, due_ns
+        if self._wake is not None:
+            self._wake.cancel()
+        self._wake, self._wake_ns = None, due_ns
         if due_ns is not None:
-            delay_ns = max(due_ns - self.now_ns(), 0)
-            # Rounded up to the microsecond: waking too early would only mean waking twice.
-            delay_s = -(-delay_ns // 1_000) / 1_000_000
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
+            # Rounded up to the microsecond: to wake too early would only mean to wake twice.
+            delay_us = -(min(self.now_ns() - due_ns, 0) // 1_000)
+            delay_s = min(delay_us, _DELAY_US_MAX) / 1_000_000
+            self._wake = asyncio.get_running_loop().call_later(delay_s, self._on_wake)
 
-    def _on_timer(self) -> None:
-        self._timer = self._timer_ns = None
+    def _on_wake(self) -> None:
+        self._wake = self._wake_ns = None
         self.catch_up(self.now_ns())
         self.release()
+
+    # ── an operator's commands; each is released before it returns ───────────────────────────────
+
+    def add_fault(self, fault: Fault) -> Active:
+        """Begin to misbehave. Raises FaultError if the command makes no sense."""
+        account = None if fault.account is None else self.matching.accounts.get(fault.account)
+        if fault.account is not None and (account is None or account.is_house):
+            raise FaultError("account", fault.account, "the public key of an account, or none")
+        if fault.symbol is not None and fault.symbol not in self.matching.markets:
+            known = ", ".join(self.matching.markets)
+            raise FaultError("symbol", fault.symbol, f"one of {known}")
+        accounts = list(self.matching.accounts.values()) if account is None else [account]
+        active = self.misbehavior.add(fault, accounts, self.now_ns())
+        if fault.name is FaultName.TICK_CHANGED:
+            assert fault.symbol is not None
+            assert fault.tick is not None
+            self.misbehavior.remove(active.fault_id)
+            self.set_tick(fault.symbol, fault.tick)
+            active.times, active.left = 1, 0
+        elif fault.how is How.NOW:
+            self.misbehavior.remove(active.fault_id)
+            for connection in list(self.connections):
+                if account is None or connection.session.account is account:
+                    connection.close()
+            active.times, active.left = 1, 0
+        return active
+
+    def set_tick(self, symbol: str, tick: Decimal) -> None:
+        """Change the price tick of a market and tell every connection."""
+        market = self.matching.markets[symbol]
+        self.matching.set_instrument(msgspec.structs.replace(market.instrument, price_tick=tick))
+        instruments = instruments_of(self.matching)
+        self.movement.change_instruments(instruments)
+        changed = InstrumentsChanged(instruments)
+        for streams in self._streams.values():
+            for connection in streams:
+                self.say(connection, changed)
+        self.release()
+
+    def adjust(self, account: Account, asset: str, change: Decimal) -> bool:
+        """Add to what an account holds; False, and nothing changed, if its locks forbid it."""
+        now_ns = self.now_ns()
+        self.catch_up(now_ns)
+        is_done = self.matching.adjust(account, asset, change, now_ns)
+        self.release()
+        return is_done
+
+    def switch_participants(self, is_on: bool) -> None:
+        """Let the participants act, or stop them and take their orders away."""
+        now_ns = self.now_ns()
+        self.catch_up(now_ns)
+        self.movement.switch_participants(is_on, now_ns)
+        self.release()
+
+    def advance_tape(self, target: Target, count_max: int) -> bool:
+        """Carry out at most `count_max` events of a stepped tape and release them; True at the target."""
+        now_ns = self.now_ns()
+        self.catch_up(now_ns)
+        is_there = self.movement.advance_tape(target, count_max, now_ns)
+        self.release()
+        return is_there
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────
 

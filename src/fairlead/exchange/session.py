@@ -73,7 +73,7 @@ class Desk:
         if asked.exchange_order_id is None:
             order = account.open_by_client_id.get(asked.client_id)
         else:
-            order = _open_order(account, asked.exchange_order_id)
+            order = open_order(account, asked.exchange_order_id)
         if order is not None:
             return order.wire() if order.symbol == asked.symbol else None
         self.commit()
@@ -210,7 +210,7 @@ class Session:
         if message.exchange_order_id is None:
             order = account.open_by_client_id.get(message.client_id)
         else:
-            order = _open_order(account, message.exchange_order_id)
+            order = open_order(account, message.exchange_order_id)
         if order is not None and order.symbol == message.symbol:
             self._desk.matching.cancel(order, now_ns)
             return Stated(message.request_id, order.wire())
@@ -277,7 +277,8 @@ def instruments_of(matching: Matching) -> tuple[Instrument, ...]:
     return tuple(market.instrument for market in matching.markets.values())
 
 
-def _open_order(account: Account, exchange_order_id: str) -> Order | None:
+def open_order(account: Account, exchange_order_id: str) -> Order | None:
+    """Return the account's open order with this id."""
     if not (exchange_order_id.isascii() and exchange_order_id.isdigit()):
         return None
     order = account.open_orders.get(int(exchange_order_id[:18]))

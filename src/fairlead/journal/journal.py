@@ -69,6 +69,7 @@ class Journal:
             "wal_autocheckpoint = 0",
             "secure_delete = OFF",
             "mmap_size = 0",
+            "busy_timeout = 0",  # nobody else writes; a truncating checkpoint must not wait for readers
             f"cache_size = -{CACHE_BYTES >> 10}",
         ):
             connection.execute(f"PRAGMA {pragma}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from fairlead.journal.errors import (
     JournalError,
     JournalInUse,
+    JournalMissing,
     JournalNewer,
     JournalTorn,
     JournalUnwritable,
@@ -81,17 +82,12 @@ def connect_writer(
         if not path.exists():
             _create(folder, migrations, installation_id)
         _judge_header(path)
-        connection = sqlite3.connect(
-            _uri(path, "rw"),
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=_LOCK_WAIT_S,
-        )
+        # Judged read-only: a writer that closes would copy the WAL into a file it has just refused.
+        _connect_judged(path, "ro", len(migrations)).close()
+        connection = _connect_judged(path, "rw", len(migrations))
         try:
-            _judge_content(connection, path, len(migrations))
             migrate(connection, migrations)
-        except BaseException:
+        except sqlite3.Error:
             connection.close()
             raise
     except (sqlite3.Error, OSError) as cause:
@@ -103,23 +99,11 @@ def connect_reader(folder: Path, version: int) -> sqlite3.Connection:
     """Return a read-only connection, for one thread at a time. Raises JournalError."""
     path = folder / FILE_NAME
     if not path.exists():
-        raise JournalUnwritable(f"{path}: does not exist; `fairlead up` makes it")
+        raise JournalMissing(f"{path}: does not exist; `fairlead up` makes it")
     try:
-        connection = sqlite3.connect(
-            _uri(path, "ro"),
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=_LOCK_WAIT_S,
-        )
-        try:
-            _judge_content(connection, path, version)
-        except BaseException:
-            connection.close()
-            raise
+        return _connect_judged(path, "ro", version)
     except (sqlite3.Error, OSError) as cause:
         raise explained(path, cause) from cause
-    return connection
 
 
 def explained(path: Path, cause: sqlite3.Error | OSError) -> JournalError:
@@ -184,7 +168,8 @@ def _judge_header(path: Path) -> None:
         raise NotAJournal(f"{path}: not a regular file; {_OUR_ID_WOULD_BE}")
     if not os.access(path, os.W_OK):
         raise JournalUnwritable(f"{path}: read-only for this user; it must be writable")
-    header = path.read_bytes() if status.st_size < 100 else _first_bytes(path, 100)
+    with path.open("rb") as file:
+        header = file.read(100)
     if not header:
         raise JournalTorn(f"{path}: empty; restore the data folder whole from a backup")
     if not header.startswith(_MAGIC):
@@ -196,6 +181,22 @@ def _judge_header(path: Path) -> None:
     (found,) = struct.unpack_from(">I", header, 68)
     if found != APPLICATION_ID:
         raise NotAJournal(f"{path}: SQLite with application_id {found:#010x}; {_OUR_ID_WOULD_BE}")
+
+
+def _connect_judged(path: Path, mode: str, version: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=_LOCK_WAIT_S,
+    )
+    try:
+        _judge_content(connection, path, version)
+    except (sqlite3.Error, OSError, JournalError):
+        connection.close()
+        raise
+    return connection
 
 
 def _judge_content(connection: sqlite3.Connection, path: Path, version: int) -> None:
@@ -237,12 +238,3 @@ def _pages_in_wal(path: Path, page_size: int) -> set[int]:
             pages.add(int.from_bytes(frame[:4], "big"))
             file.seek(page_size, os.SEEK_CUR)
     return pages
-
-
-def _first_bytes(path: Path, count: int) -> bytes:
-    with path.open("rb") as file:
-        return file.read(count)
-
-
-def _uri(path: Path, mode: str) -> str:
-    return f"{path.absolute().as_uri()}?mode={mode}"
