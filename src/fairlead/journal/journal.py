@@ -12,8 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import msgspec
-
 from fairlead.core.messages import OrderReport
 from fairlead.core.unit import Recalled, Restored, TradeKey, Unit, Wanted
 from fairlead.journal.errors import CommitFailed, JournalTorn
@@ -27,6 +25,7 @@ from fairlead.journal.opening import (
 )
 from fairlead.journal.rows import (
     FILLS_IN_STATE,
+    UNDECODABLE,
     accounts_of,
     balances_of,
     change_seconds,
@@ -105,7 +104,7 @@ class Journal:
             connection = connect_writer(folder, migrations, fresh)
             try:
                 return cls(folder, lock, connection)
-            except (sqlite3.Error, OSError, msgspec.MsgspecError) as cause:
+            except (sqlite3.Error, OSError, *UNDECODABLE) as cause:
                 connection.close()
                 raise _explained(folder / FILE_NAME, cause) from cause
             except BaseException:
@@ -130,7 +129,7 @@ class Journal:
                 accounts=[record for _, record in accounts_of(self._connection)],
                 balances=list(balances_of(self._connection)),
             )
-        except (sqlite3.Error, msgspec.MsgspecError) as cause:
+        except (sqlite3.Error, *UNDECODABLE) as cause:
             raise _explained(self._path, cause) from cause
 
     def recall(self, wanted: Wanted) -> Recalled:
@@ -151,7 +150,7 @@ class Journal:
             found = (order_of(self._connection, number) for number in numbers)
             orders = [order for order in found if order is not None]
             return Recalled(orders, {key for key in wanted.trades if self._is_booked(key)})
-        except (sqlite3.Error, msgspec.MsgspecError) as cause:
+        except (sqlite3.Error, *UNDECODABLE) as cause:
             raise _explained(self._path, cause) from cause
 
     def commit(self, unit: Unit) -> None:

@@ -10,16 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-import msgspec
-
 from fairlead.core.messages import OrderReport, Report
 from fairlead.core.model import Order
-from fairlead.core.order import apply
+from fairlead.core.order import IllegalChange, apply
 from fairlead.core.port import HistoryRow, Released
 from fairlead.journal.errors import JournalTorn
 from fairlead.journal.opening import FILE_NAME, connect_reader, explained
 from fairlead.journal.rows import (
     NS_PER_SECOND,
+    UNDECODABLE,
     decode_numbers,
     decode_reports,
     order_of,
@@ -192,9 +191,9 @@ class _Snapshot:
             self._connection.execute("ROLLBACK")
         if isinstance(error, sqlite3.Error):
             raise explained(self._path, error) from error
-        if isinstance(error, msgspec.MsgspecError):
+        if isinstance(error, (*UNDECODABLE, IllegalChange)):
             raise JournalTorn(
-                f"{self._path}: a row cannot be decoded ({error}); run `fairlead verify`"
+                f"{self._path}: a row makes no sense ({error}); run `fairlead verify`"
             ) from error
 
 

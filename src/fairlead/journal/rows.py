@@ -17,6 +17,9 @@ NS_PER_SECOND = 1_000_000_000
 _DIGITS_MAX = 18  # fit into 63 bits
 FILLS_IN_STATE = 8  # most orders have fewer fills: then one row holds all of the order
 
+# What the decoders below raise on bytes that are not what they should be.
+UNDECODABLE = (msgspec.MsgspecError, ValueError, TypeError)
+
 encode = msgspec.msgpack.Encoder().encode
 decode_reports = msgspec.msgpack.Decoder(list[Report]).decode
 decode_order = msgspec.msgpack.Decoder(Order).decode

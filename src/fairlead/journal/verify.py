@@ -20,9 +20,10 @@ from fairlead.journal.keys import recent_pairs
 from fairlead.journal.opening import FILE_NAME, connect_reader, explained
 from fairlead.journal.rows import (
     FILLS_IN_STATE,
+    UNDECODABLE,
     accounts_of,
-    balances_of,
     change_seconds,
+    decode_balance,
     decode_numbers,
     decode_reports,
     narrow,
@@ -75,7 +76,7 @@ def verify(folder: Path) -> Verification:
             _Replay(connection, verification).run()
         except sqlite3.Error as cause:
             verification.differs(f"cannot be read on: {explained(folder / FILE_NAME, cause)}")
-        except msgspec.MsgspecError as cause:
+        except UNDECODABLE as cause:
             verification.differs(f"a row cannot be decoded: {cause}")
     finally:
         connection.close()
@@ -135,7 +136,7 @@ class _Replay:
             self._found.frames += 1
             try:
                 reports = decode_reports(data)
-            except msgspec.MsgspecError as cause:
+            except UNDECODABLE as cause:
                 self._found.differs(f"frame {batch}: cannot be decoded: {cause}")
                 continue
             self._replay_frame(batch, reports)
@@ -181,7 +182,7 @@ class _Replay:
             return
         try:
             order = self._orders[number] = apply(order, report)
-        except IllegalChange as cause:
+        except (IllegalChange, ArithmeticError) as cause:
             self._found.differs(f"order {number}: frame {batch}: {cause}")
             return
         batches = self._batches.setdefault(number, [])
@@ -214,7 +215,7 @@ class _Replay:
     def _stored(self, number: int) -> Order | None:
         try:
             return order_of(self._connection, number)
-        except msgspec.MsgspecError as cause:
+        except UNDECODABLE as cause:
             self._found.differs(f"order {number}: its row cannot be decoded: {cause}")
             return None
 
@@ -309,7 +310,10 @@ class _Replay:
             self._found.differs(f"account {account}: has reports and no row")
 
     def _compare_balances(self) -> None:
-        rows = {(a, b.asset): b for a, b in balances_of(self._connection)}
+        sql = "SELECT exchange_id, asset, data FROM balances JOIN accounts USING (account_no)"
+        rows = {
+            (a, asset): decode_balance(data) for a, asset, data in self._connection.execute(sql)
+        }
         self._found.balances = len(rows)
         for account, asset in sorted(rows.keys() | self._balances.keys()):
             kept, said = rows.get((account, asset)), self._balances.get((account, asset))
@@ -317,7 +321,7 @@ class _Replay:
                 where = "no row" if kept is None else "no report"
                 self._found.differs(f"account {account}: balance of {asset} has {where}")
                 continue
-            for name in ("total", "locked", "traded", "locked_elsewhere"):
+            for name in ("asset", "total", "locked", "traded", "locked_elsewhere"):
                 if getattr(kept, name) != getattr(said, name):
                     self._found.differs(
                         f"account {account}: {name} of {asset} is {getattr(kept, name)}, its last"
