@@ -27,14 +27,8 @@ def participants(seed: int = 1, settings: ParticipantSettings | None = None) -> 
     return Participants(INSTRUMENTS, Random(seed), START_NS, settings)
 
 
-def due_ns(market: Participants) -> int:
-    time_ns = market.next_time_ns()
-    assert time_ns is not None
-    return time_ns
-
-
 def run(market: Participants, acts: int) -> list[MarketAction]:
-    return [action for _ in range(acts) for action in market.act(due_ns(market))]
+    return [action for _ in range(acts) for action in market.act(market.next_time_ns())]
 
 
 def test_same_seed_gives_the_same_actions_and_another_seed_others() -> None:
@@ -84,7 +78,7 @@ def test_there_is_never_a_profit_in_going_round_the_three_pairs() -> None:
     prices = set()
     for _ in range(3_000):
         quoted = set()
-        for action in market.act(due_ns(market)):
+        for action in market.act(market.next_time_ns()):
             if isinstance(action, PlaceHouse) and action.participant == MAKER:
                 key = (action.symbol, action.side)
                 if key not in quoted:  # the first of a side is the best
@@ -140,23 +134,6 @@ def test_missed_beats_are_left_out_and_the_whole_market_is_quoted_again() -> Non
     assert market.next_time_ns() == late_ns + 750_000_000
 
 
-def test_switched_off_they_cancel_all_and_switched_on_they_quote_all_again() -> None:
-    market = participants()
-    placed = run(market, 50)
-    canceled = market.switch_off(START_NS)
-    assert not market.is_on
-    assert market.next_time_ns() is None
-    assert market.act(START_NS * 2) == []
-    makers = [each.key for each in placed if isinstance(each, PlaceHouse) and not each.immediate]
-    assert {each.key for each in canceled if isinstance(each, CancelHouse)} == set(makers[-18:])
-    assert market.switch_off(START_NS) == []
-    market.switch_on(START_NS * 2)
-    market.switch_on(START_NS * 3)
-    assert due_ns(market) == START_NS * 2
-    again = [each for each in market.act(START_NS * 2) if isinstance(each, PlaceHouse)]
-    assert {each.symbol for each in again} == set(BY_SYMBOL)
-
-
 def test_changed_tick_is_kept_from_the_next_act_on() -> None:
     market = participants()
     market.act(START_NS)
@@ -209,12 +186,12 @@ def test_an_asset_of_unknown_worth_is_refused() -> None:
         participants(1, settings)
 
 
-def test_in_the_exchange_they_trade_keep_both_sides_and_go_when_switched_off() -> None:
+def test_in_the_exchange_they_trade_keep_both_sides_and_go_and_come_with_the_switch() -> None:
     matching = Matching(Settings())
     market = participants(2)
     movement = Movement(matching, market, None)
     for _ in range(600):
-        movement.act(due_ns(market))
+        movement.act(market.next_time_ns())
         for book in (each.book for each in matching.markets.values()):
             assert not book.is_crossed()
             assert book.bids.best() is not None
@@ -223,7 +200,14 @@ def test_in_the_exchange_they_trade_keep_both_sides_and_go_when_switched_off() -
     assert matching.events == [], "nothing of a house order is told"
     assert not any(total_holdings(matching.accounts.values()).values())
     assert {f"house:{MAKER}", f"house:{TAKER}"} < set(matching.accounts)
-    movement.switch_participants(False, due_ns(market))
+    off_ns = market.next_time_ns()
+    movement.switch_participants(False, off_ns)
+    assert movement.next_time_ns() is None
     for each in matching.markets.values():
         assert each.book.bids.best() is None
         assert each.book.asks.best() is None
+    movement.switch_participants(True, off_ns + 60 * SECOND_NS)
+    movement.act(off_ns + 60 * SECOND_NS)
+    for each in matching.markets.values():
+        assert each.book.bids.best() is not None
+        assert each.book.asks.best() is not None

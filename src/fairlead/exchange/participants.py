@@ -107,43 +107,24 @@ class Participants:
         self._turn = 0
         self._orders_made = 0
         self._open: dict[str, list[str]] = {}
-        self._next_ns: int | None = start_ns
-
-    @property
-    def is_on(self) -> bool:
-        """Whether they act."""
-        return self._next_ns is not None
-
-    def switch_on(self, now_ns: int) -> None:
-        """Let them act again from `now_ns`, on all instruments at once; nothing if they are on."""
-        if self._next_ns is None:
-            self._next_ns = now_ns
-
-    def switch_off(self, now_ns: int) -> list[MarketAction]:
-        """Stop them and return the cancels of all their orders."""
-        self._next_ns = None
-        return [
-            cancel
-            for instrument in self._instruments
-            for cancel in self._cancels(instrument.symbol_exchange, now_ns)
-        ]
+        self._next_ns = start_ns
 
     def change_instruments(self, instruments: Iterable[Instrument]) -> None:
         """Keep these rules from the next act on."""
         changed = {instrument.symbol_exchange: instrument for instrument in instruments}
         self._instruments = tuple(changed[known.symbol_exchange] for known in self._instruments)
 
-    def next_time_ns(self) -> int | None:
-        """Return the time of the next beat, None when switched off."""
+    def next_time_ns(self) -> int:
+        """Return the time of the next beat."""
         return self._next_ns
 
     def act(self, now_ns: int) -> list[MarketAction]:
         """Return one beat's actions if one is due, else nothing.
 
-        The first beat, the first after switching on and one after missed beats quote all instruments
-        at once; what was missed is left out, not made up.
+        The first beat, and one after missed beats (nobody asked meanwhile), quotes all instruments at
+        once; what was missed is left out, not made up.
         """
-        if self._next_ns is None or now_ns < self._next_ns:
+        if now_ns < self._next_ns:
             return []
         beat_ns = self._settings.beat_ms * 1_000_000
         self._next_ns += beat_ns
