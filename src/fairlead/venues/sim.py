@@ -1,0 +1,410 @@
+"""The simulated exchange's dialect: requests to frames, frames to reports, for one account.
+
+Every answer becomes one of three outcomes: done, refused, unknown. What an answer or the stream
+states is passed on whoever asked for it, and however late; what an answer *means for its request* is
+said once, except that a place given up as unknown and answered late is news again. Never waits,
+never reads a clock, never sends anything twice.
+
+    the exchange answers                    a place, a cancel        a question
+    what was asked for                      DONE                     DONE, after what it states
+    ORDER_UNKNOWN                           REFUSED, order_unknown   a query: not found, then DONE
+    INTERNAL                                UNKNOWN                  UNKNOWN
+    DUPLICATE                               UNKNOWN: ours lives      -
+    RATE                                    REFUSED, retry_after_ms  REFUSED, retry_after_ms
+    any other refusal                       REFUSED                  REFUSED
+    nothing in time, or the line is lost    UNKNOWN                  UNKNOWN
+    something else, or not to be read       UNKNOWN, disconnect      UNKNOWN, disconnect
+"""
+
+from typing import assert_never
+
+import msgspec
+
+from fairlead.core.messages import (
+    Outcome,
+    VenueAnswer,
+    VenueCancel,
+    VenueConnected,
+    VenueNotFound,
+    VenuePlace,
+    VenueQuery,
+    VenueReport,
+    VenueRequest,
+    VenueStreamGap,
+)
+from fairlead.core.model import Abilities, ExecInst, TimeInForce
+from fairlead.venues import sim_messages as wire
+from fairlead.venues.sim_words import (
+    page_reports,
+    venue_balances,
+    venue_fill,
+    venue_instruments,
+    venue_order,
+    wire_request,
+)
+from fairlead.venues.venue import Acts
+
+MS = 1_000_000  # ns
+LOGIN_ID = 0  # requests count from 1, pings down from -1
+RETRY_AFTER_MS_DEFAULT = 1_000  # when the exchange says "too often" and not for how long
+
+ABILITIES = Abilities(
+    exchange="SIM",
+    time_in_force=frozenset(TimeInForce),
+    # It never cancels because a connection ends, so an order may ask for that and have it.
+    exec_inst=frozenset({ExecInst.MAKER_OR_CANCEL, ExecInst.DO_NOT_CANCEL_ON_DISCONNECT}),
+    client_id_alphabet="a-zA-Z0-9-_",
+    client_id_length_max=36,
+    query_by_client_id=True,
+    cancel_by_client_id=True,
+    cancel_on_disconnect=False,
+    request_window_ms=5_000,
+    login_parameters=("PublicApiKey", "PrivateApiKey"),
+)
+"""What SIM can do; the request window is the one the exchange names at login."""
+
+
+class SimLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Times and bounds of one conversation.
+
+    `ping_idle_ms`: silence after which we ask whether anybody is there; `pong_timeout_ms`: further
+    silence after which nobody is. Places given up are remembered for late answers, at most
+    `given_up_max` of them and `given_up_ms` long. Over `pending_max` unanswered requests, a further
+    one is NOT_SENT.
+    """
+
+    answer_timeout_ms: int = 5_000
+    ping_idle_ms: int = 3_000
+    pong_timeout_ms: int = 5_000
+    given_up_max: int = 10_000
+    given_up_ms: int = 600_000
+    pending_max: int = 20_000
+
+
+class SimDialect:
+    """One account's conversation with the simulated exchange."""
+
+    def __init__(
+        self,
+        account: str,
+        public_key: str,
+        private_key: str,
+        limits: SimLimits = SimLimits(),  # noqa: B008 (frozen)
+    ) -> None:
+        self.abilities = ABILITIES
+        self._account = account
+        self._public_key = public_key
+        self._private_key = private_key
+        self._limits = limits
+        self._now_ns = 0
+        self._age_ns = (
+            0  # time passed, as our deadlines count it: a clock set back stops it briefly
+        )
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin as a new connection does."""
+        self._reader = wire.exchange_messages()
+        self._is_logged_in = False
+        self._login_deadline_ns: int | None = None
+        self._pending: dict[
+            int, tuple[VenueRequest, int]
+        ] = {}  # by id, with deadline; oldest first
+        self._given_up: dict[int, tuple[VenuePlace, int]] = {}  # by id, with end; oldest first
+        self._event_expected = 0
+        self._heard_ns = self._age_ns
+        self._pinged_ns: int | None = None
+        self._ping_id = LOGIN_ID
+
+    # ── what the link calls ──────────────────────────────────────────────────────────────────────
+
+    def opened(self, now_ns: int) -> Acts:
+        """The transport is connected: log in."""
+        self._tick(now_ns)
+        self._forget()
+        self._login_deadline_ns = self._age_ns + self._limits.answer_timeout_ms * MS
+        login = wire.Login(LOGIN_ID, now_ns, self._public_key, self._private_key)
+        return Acts(send=wire.frame(login))
+
+    def ask(self, request: VenueRequest, now_ns: int) -> Acts:
+        """Translate one request, and await its answer."""
+        assert self._is_logged_in, "asked before login"
+        assert request.request_id > LOGIN_ID, f"request id {request.request_id} is not above 0"
+        assert request.request_id not in self._pending, f"{request.request_id} is asked already"
+        self._tick(now_ns)
+        if len(self._pending) >= self._limits.pending_max:
+            text = f"{len(self._pending)} requests wait for an answer, the most there may be"
+            return Acts(reports=[_answer(request, Outcome.NOT_SENT, text=text)])
+        deadline_ns = self._age_ns + self._limits.answer_timeout_ms * MS
+        self._pending[request.request_id] = (request, deadline_ns)
+        return Acts(send=wire.frame(wire_request(request, now_ns)))
+
+    def receive(self, data: bytes, now_ns: int) -> Acts:
+        """Translate bytes as they come, in whatever pieces."""
+        self._tick(now_ns)
+        self._heard_ns = self._age_ns
+        self._pinged_ns = None
+        acts = Acts()
+        try:
+            for message in self._reader.feed(data):
+                self._hear(message, acts)
+                if acts.disconnect is not None:
+                    break
+        except wire.FrameError as error:
+            acts.disconnect = f"the exchange sent what cannot be read: {error}"
+        return acts
+
+    def due(self, now_ns: int) -> Acts:
+        """Give up what is overdue; ask whether the exchange is there when it was silent long."""
+        self._tick(now_ns)
+        acts = Acts()
+        text = f"no answer within {self._limits.answer_timeout_ms} ms"
+        while self._pending:
+            request, deadline_ns = next(iter(self._pending.values()))
+            if self._age_ns < deadline_ns:
+                break
+            del self._pending[request.request_id]
+            acts.reports.append(self._unknown(request, text))
+        while self._given_up:
+            place, end_ns = next(iter(self._given_up.values()))
+            if self._age_ns < end_ns:
+                break
+            del self._given_up[place.request_id]
+        if self._login_deadline_ns is not None:
+            if self._age_ns >= self._login_deadline_ns:
+                acts.disconnect = f"the login got {text}"
+        else:
+            self._keep_alive(now_ns, acts)
+        return acts
+
+    def closed(self, now_ns: int) -> list[VenueReport]:
+        """The transport is gone: the outcome of every unanswered request is unknown."""
+        self._tick(now_ns)
+        text = "the connection ended before the answer"
+        reports: list[VenueReport] = [
+            _answer(request, Outcome.UNKNOWN, text=text) for request, _ in self._pending.values()
+        ]
+        self._forget()
+        return reports
+
+    # ── time ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _tick(self, now_ns: int) -> None:
+        if now_ns > self._now_ns and self._now_ns:
+            self._age_ns += now_ns - self._now_ns
+        self._now_ns = now_ns
+
+    def _keep_alive(self, now_ns: int, acts: Acts) -> None:
+        """Ping after a silence; a silence after the ping means nobody is there."""
+        if self._pinged_ns is not None:
+            silence_ms = (self._age_ns - self._heard_ns) // MS
+            if self._age_ns - self._pinged_ns >= self._limits.pong_timeout_ms * MS:
+                acts.disconnect = f"nothing was heard for {silence_ms} ms, not even to a ping"
+        elif self._age_ns - self._heard_ns >= self._limits.ping_idle_ms * MS:
+            self._ping_id -= 1
+            self._pinged_ns = self._age_ns
+            acts.send = wire.frame(wire.Ping(self._ping_id, now_ns))
+
+    # ── what the exchange says ───────────────────────────────────────────────────────────────────
+
+    def _hear(self, message: wire.ExchangeMessage, acts: Acts) -> None:
+        """Pass on what one message states, and end the request it answers."""
+        reports = acts.reports
+        account = self._account
+        match message:
+            case wire.Execution():
+                self._count_event(message.event, reports)
+                if message.fill is not None:
+                    reports.append(venue_fill(account, message.fill))
+                reports.append(venue_order(account, message.order))
+                if message.balances:
+                    reports.append(venue_balances(account, message))
+            case wire.Placed():
+                self._hear_placed(message, acts)
+            case wire.Stated():
+                self._hear_stated(message, acts)
+            case wire.Refused():
+                self._hear_refused(message, acts)
+            case wire.BalancesChanged():
+                self._count_event(message.event, reports)
+                reports.append(venue_balances(account, message))
+            case wire.InstrumentsChanged():
+                reports.append(venue_instruments(account, message))
+            case wire.Pong():
+                pass  # that there are bytes at all was what we wanted to know
+            case wire.LoggedIn():
+                self._hear_logged_in(message, reports)
+            case wire.OpenOrders() | wire.FillsPage() | wire.Balances() | wire.Instruments():
+                self._hear_page(message, acts)
+            case _:
+                assert_never(message)
+
+    def _hear_logged_in(self, message: wire.LoggedIn, reports: list[VenueReport]) -> None:
+        if self._is_logged_in:
+            return
+        self._is_logged_in = True
+        self._login_deadline_ns = None
+        self._event_expected = max(self._event_expected, message.last_event + 1)
+        self.abilities = msgspec.structs.replace(
+            ABILITIES, request_window_ms=message.request_window_ms
+        )
+        reports.append(VenueConnected(account=self._account, abilities=self.abilities))
+
+    def _count_event(self, event: int, reports: list[VenueReport]) -> None:
+        """Say so when the stream skipped something. A late or doubled event is no gap."""
+        expected = self._event_expected
+        if event > expected and self._is_logged_in:
+            gap = VenueStreamGap(account=self._account, expected=expected, got=event)
+            reports.append(gap)
+        if event >= expected:
+            self._event_expected = event + 1
+
+    def _hear_placed(self, message: wire.Placed, acts: Acts) -> None:
+        found = self._pending.get(message.request_id) or self._given_up.get(message.request_id)
+        if found is None:
+            return
+        place = found[0]
+        if (
+            not isinstance(place, VenuePlace)
+            or message.client_id != place.venue_client_id
+            or not message.exchange_order_id
+        ):
+            self._hear_nonsense(place, message, acts)
+            return
+        self._end(message.request_id)
+        acts.reports.append(
+            _answer(place, Outcome.DONE, exchange_order_id=message.exchange_order_id)
+        )
+
+    def _hear_stated(self, message: wire.Stated, acts: Acts) -> None:
+        found = self._pending.get(message.request_id)
+        if found is None:
+            acts.reports.append(venue_order(self._account, message.order))
+            return
+        request = found[0]
+        if not (isinstance(request, VenueQuery | VenueCancel) and _is_about(message, request)):
+            self._hear_nonsense(request, message, acts)
+            return
+        order = venue_order(self._account, message.order, request)
+        self._end(message.request_id)
+        acts.reports.append(order)
+        acts.reports.append(
+            _answer(request, Outcome.DONE, exchange_order_id=order.exchange_order_id)
+        )
+
+    def _hear_page(
+        self,
+        message: wire.OpenOrders | wire.FillsPage | wire.Balances | wire.Instruments,
+        acts: Acts,
+    ) -> None:
+        """Pass on an answer that lists things, whole if it was asked for, else its facts alone."""
+        found = self._pending.get(message.request_id)
+        request = None if found is None else found[0]
+        stated = page_reports(self._account, message, request)
+        if stated is None:
+            assert request is not None
+            self._hear_nonsense(request, message, acts)
+            return
+        acts.reports.extend(stated)
+        if request is not None:
+            self._end(request.request_id)
+            acts.reports.append(_answer(request, Outcome.DONE))
+
+    def _hear_refused(self, message: wire.Refused, acts: Acts) -> None:
+        text = message.text or message.code.value
+        if message.request_id == LOGIN_ID:
+            if not self._is_logged_in:
+                acts.disconnect = f"the exchange refused the login: {text}"
+                acts.refused_login = message.code is wire.RefusalCode.LOGIN
+            return
+        found = self._pending.pop(message.request_id, None)
+        if found is None:
+            return
+        request = found[0]
+        code = message.code
+        match code:
+            case wire.RefusalCode.INTERNAL:
+                acts.reports.append(self._unknown(request, text))
+            case wire.RefusalCode.DUPLICATE if isinstance(request, VenuePlace):
+                # Our client ids are our own and sent once: an order that lives under this one is it.
+                acts.reports.append(self._unknown(request, text))
+            case wire.RefusalCode.ORDER_UNKNOWN if isinstance(request, VenueQuery):
+                acts.reports.append(
+                    VenueNotFound(
+                        account=self._account, request_id=request.request_id, asked=request
+                    )
+                )
+                acts.reports.append(_answer(request, Outcome.DONE, text=text))
+            case wire.RefusalCode.RATE:
+                wait_ms = message.retry_after_ms
+                acts.reports.append(
+                    _answer(
+                        request,
+                        Outcome.REFUSED,
+                        text=text,
+                        retry_after_ms=RETRY_AFTER_MS_DEFAULT if wait_ms is None else wait_ms,
+                    )
+                )
+            case _:
+                is_unknown = code is wire.RefusalCode.ORDER_UNKNOWN
+                acts.reports.append(
+                    _answer(request, Outcome.REFUSED, text=text, order_unknown=is_unknown)
+                )
+        if code is wire.RefusalCode.NOT_LOGGED_IN:
+            acts.disconnect = f"the exchange no longer knows who we are: {text}"
+
+    def _hear_nonsense(
+        self, request: VenueRequest, message: wire.ExchangeMessage, acts: Acts
+    ) -> None:
+        """An answer that does not fit: its request's outcome is unknown, and so is the line's state."""
+        kind = type(message).__name__
+        text = f"the exchange answered {type(request).__name__} {request.request_id} with a {kind}"
+        text = f"{text} that does not fit it"
+        if self._pending.pop(request.request_id, None) is not None:
+            acts.reports.append(_answer(request, Outcome.UNKNOWN, text=text))
+        acts.disconnect = text
+
+    # ── the ends of requests ─────────────────────────────────────────────────────────────────────
+
+    def _end(self, request_id: int) -> None:
+        """The request has its answer, also if it had been given up."""
+        if self._pending.pop(request_id, None) is None:
+            self._given_up.pop(request_id, None)
+
+    def _unknown(self, request: VenueRequest, text: str) -> VenueAnswer:
+        """End a request as unknown; a place is remembered, for it may be answered yet."""
+        if isinstance(request, VenuePlace):
+            if len(self._given_up) >= self._limits.given_up_max:
+                del self._given_up[next(iter(self._given_up))]
+            end_ns = self._age_ns + self._limits.given_up_ms * MS
+            self._given_up[request.request_id] = (request, end_ns)
+        return _answer(request, Outcome.UNKNOWN, text=text)
+
+
+def _answer(
+    request: VenueRequest,
+    outcome: Outcome,
+    *,
+    exchange_order_id: str | None = None,
+    text: str | None = None,
+    order_unknown: bool = False,
+    retry_after_ms: int | None = None,
+) -> VenueAnswer:
+    return VenueAnswer(
+        account=request.account,
+        request_id=request.request_id,
+        request=request,
+        outcome=outcome,
+        exchange_order_id=exchange_order_id,
+        text=text,
+        order_unknown=order_unknown,
+        retry_after_ms=retry_after_ms,
+    )
+
+
+def _is_about(message: wire.Stated, request: VenueQuery | VenueCancel) -> bool:
+    """Whether the order stated is the one that was asked about."""
+    order = message.order
+    if request.exchange_order_id is not None:
+        return order.exchange_order_id == request.exchange_order_id
+    return bool(order.exchange_order_id) and order.client_id == request.venue_client_id

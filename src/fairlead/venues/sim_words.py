@@ -1,0 +1,256 @@
+"""The simulated exchange's words in ours, and ours in its: one function per word, no state.
+
+Every number from the wire is bounded here; one that cannot be a price or a quantity raises
+`FrameError`, as bytes that are not of the dialect do.
+"""
+
+from decimal import Decimal
+from typing import assert_never
+
+from fairlead.core.messages import (
+    VenueAssetBalance,
+    VenueBalances,
+    VenueBalancesStated,
+    VenueCancel,
+    VenueFill,
+    VenueFillsListed,
+    VenueFillsSince,
+    VenueInstruments,
+    VenueInstrumentsListed,
+    VenueOpenOrders,
+    VenueOpenOrdersListed,
+    VenueOrder,
+    VenueOrderState,
+    VenuePlace,
+    VenueQuery,
+    VenueReport,
+    VenueRequest,
+)
+from fairlead.core.model import ExecInst, TimeInForce
+from fairlead.venues import sim_messages as wire
+
+DECIMAL_TEXT_MAX = 60  # characters of a number: far inside the exact context's 160 digits
+
+# ── ours in the exchange's ───────────────────────────────────────────────────────────────────────
+
+
+def wire_request(request: VenueRequest, now_ns: int) -> wire.ClientMessage:
+    """Return the frame's struct for one request, sent at `now_ns`."""
+    match request:
+        case VenuePlace():
+            time_in_force, expire_time_ns = _wire_time_in_force(request)
+            return wire.Place(
+                request.request_id,
+                now_ns,
+                request.venue_client_id,
+                request.symbol_exchange,
+                request.side,
+                request.price,
+                request.quantity,
+                time_in_force,
+                ExecInst.MAKER_OR_CANCEL in request.exec_inst,
+                expire_time_ns,
+            )
+        case VenueCancel():
+            return wire.Cancel(
+                request.request_id,
+                now_ns,
+                request.symbol_exchange,
+                request.exchange_order_id,
+                request.venue_client_id,
+            )
+        case VenueQuery():
+            return wire.Query(
+                request.request_id,
+                now_ns,
+                request.symbol_exchange,
+                request.exchange_order_id,
+                request.venue_client_id,
+            )
+        case VenueOpenOrders():
+            return wire.AskOpenOrders(request.request_id, now_ns)
+        case VenueFillsSince():
+            return wire.AskFills(request.request_id, now_ns, int(request.cursor or "0"))
+        case VenueBalances():
+            return wire.AskBalances(request.request_id, now_ns)
+        case VenueInstruments():
+            return wire.AskInstruments(request.request_id, now_ns)
+        case _:
+            assert_never(request)
+
+
+def _wire_time_in_force(place: VenuePlace) -> tuple[TimeInForce, int | None]:
+    """Return time in force and expiry as the exchange is told: what we time, it need not know."""
+    match place.time_in_force:
+        case TimeInForce.GOOD_TILL_TIME_EXCHANGE:
+            return TimeInForce.GOOD_TILL_TIME_EXCHANGE, place.expire_time_ns
+        case TimeInForce.GOOD_TILL_CANCEL | TimeInForce.GOOD_TILL_TIME_OMS:
+            return TimeInForce.GOOD_TILL_CANCEL, None
+        case TimeInForce.IMMEDIATE_OR_CANCEL:
+            return TimeInForce.IMMEDIATE_OR_CANCEL, None
+        case TimeInForce.FILL_OR_KILL:
+            return TimeInForce.FILL_OR_KILL, None
+        case _:
+            assert_never(place.time_in_force)
+
+
+# ── the exchange's in ours ───────────────────────────────────────────────────────────────────────
+
+
+def venue_order(
+    account: str, order: wire.WireOrder, asked: VenueQuery | VenueCancel | None = None
+) -> VenueOrder:
+    """Return the exchange's word on one order; `asked` is the request it answers."""
+    return VenueOrder(
+        account=account,
+        request_id=0 if asked is None else asked.request_id,
+        exchange_order_id=order.exchange_order_id,
+        venue_client_id=order.client_id or None,
+        symbol_exchange=order.symbol,
+        side=order.side,
+        price=_bounded(order.price),
+        quantity=_bounded(order.quantity),
+        quantity_filled=_bounded(order.filled),
+        time_in_force=order.time_in_force,
+        expire_time_ns=order.expire_time_ns,
+        state=_venue_state(order.state),
+        time_ns=order.time_ns,
+        exchange_ordinal=order.event,
+        text=order.text,
+        asked=asked,
+    )
+
+
+def _venue_state(state: wire.OrderState) -> VenueOrderState:
+    match state:
+        case wire.OrderState.OPEN:
+            return VenueOrderState.OPEN
+        case wire.OrderState.FILLED:
+            return VenueOrderState.FILLED
+        case wire.OrderState.CANCELED:
+            return VenueOrderState.CANCELED
+        case wire.OrderState.EXPIRED:
+            return VenueOrderState.EXPIRED
+        case _:
+            assert_never(state)
+
+
+def venue_fill(account: str, fill: wire.WireFill, *, from_page: bool = False) -> VenueFill:
+    """Return one execution."""
+    return VenueFill(
+        account=account,
+        exchange_order_id=fill.exchange_order_id,
+        venue_client_id=fill.client_id or None,
+        symbol_exchange=fill.symbol,
+        side=fill.side,
+        trade_id=fill.trade_id,
+        price=_bounded(fill.price),
+        quantity=_bounded(fill.quantity),
+        fee=_bounded(fill.fee),
+        fee_asset_exchange=fill.fee_asset,
+        liquidity=fill.liquidity,
+        time_ns=fill.time_ns,
+        exchange_ordinal=fill.event,
+        from_page=from_page,
+    )
+
+
+def venue_balances(
+    account: str,
+    stated: wire.Balances | wire.BalancesChanged | wire.Execution,
+    request_id: int = 0,
+) -> VenueBalancesStated:
+    """Return balances as of the event they come with; only a page names every asset."""
+    return VenueBalancesStated(
+        account=account,
+        request_id=request_id,
+        balances=tuple(
+            [
+                VenueAssetBalance(balance.asset, _bounded(balance.total), _bounded(balance.locked))
+                for balance in stated.balances
+            ]
+        ),
+        exchange_ordinal=stated.event,
+        time_ns=stated.time_ns,
+        is_complete=isinstance(stated, wire.Balances),
+    )
+
+
+def venue_instruments(
+    account: str, stated: wire.Instruments | wire.InstrumentsChanged, request_id: int = 0
+) -> VenueInstrumentsListed:
+    """Return the whole instrument list."""
+    for instrument in stated.instruments:
+        for rule in (
+            instrument.price_tick,
+            instrument.quantity_step,
+            instrument.quantity_min,
+            instrument.quantity_max,
+            instrument.notional_min,
+        ):
+            _bounded(rule)
+    return VenueInstrumentsListed(
+        account=account, request_id=request_id, instruments=stated.instruments
+    )
+
+
+Page = wire.OpenOrders | wire.FillsPage | wire.Balances | wire.Instruments
+
+
+def page_reports(
+    account: str, page: Page, request: VenueRequest | None
+) -> list[VenueReport] | None:
+    """Return what a page states: whole as the answer to `request`, its facts alone without one.
+
+    None if the page is no answer to `request`.
+    """
+    match page:
+        case wire.OpenOrders():
+            orders = tuple([venue_order(account, order) for order in page.orders])
+            if request is None:
+                return list(orders)
+            if not isinstance(request, VenueOpenOrders):
+                return None
+            return [
+                VenueOpenOrdersListed(account=account, request_id=request.request_id, orders=orders)
+            ]
+        case wire.FillsPage():
+            fills = tuple([venue_fill(account, fill, from_page=True) for fill in page.fills])
+            if request is None:
+                return list(fills)
+            if not isinstance(request, VenueFillsSince):
+                return None
+            return [
+                VenueFillsListed(
+                    account=account,
+                    request_id=request.request_id,
+                    fills=fills,
+                    cursor=str(page.fills[-1].ordinal) if page.fills else request.cursor,
+                    is_last=page.is_last,
+                )
+            ]
+        case wire.Balances():
+            if request is None:
+                return [venue_balances(account, page)]
+            if not isinstance(request, VenueBalances):
+                return None
+            return [venue_balances(account, page, request.request_id)]
+        case wire.Instruments():
+            if request is None:
+                return [venue_instruments(account, page)]
+            if not isinstance(request, VenueInstruments):
+                return None
+            return [venue_instruments(account, page, request.request_id)]
+        case _:
+            assert_never(page)
+
+
+def _bounded(number: Decimal) -> Decimal:
+    """Return `number` if it is one that can be computed with. Raises FrameError."""
+    if (
+        number.is_finite()
+        and -40 <= number.adjusted() <= 40
+        and len(str(number)) <= DECIMAL_TEXT_MAX
+    ):
+        return number
+    raise wire.FrameError(f"{str(number)[:DECIMAL_TEXT_MAX]} is no price, quantity or fee")
