@@ -10,6 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from fairlead.core.model import Side
+from fairlead.exchange.rules import tick_is_valid
 
 
 class FaultName(StrEnum):
@@ -253,8 +254,8 @@ def check(fault: Fault) -> None:
     if fault.name is FaultName.TICK_CHANGED:
         if fault.symbol is None:
             raise FaultError("symbol", None, "the symbol whose tick changes, like BTC/USDT")
-        if fault.tick is None or not fault.tick.is_finite() or fault.tick <= 0:
-            raise FaultError("tick", fault.tick, "a price tick above 0")
+        if fault.tick is None or not tick_is_valid(fault.tick):
+            raise FaultError("tick", fault.tick, "a price tick from 0.000000000001 to 1000000")
 
 
 def _check_range(fault: Fault, field: str, least: int, most: int) -> None:

@@ -46,6 +46,12 @@ def refusal_of_form(ticket: Place, instrument: Instrument, now_ns: int) -> Refus
     )
 
 
+def tick_is_valid(tick: Decimal) -> bool:
+    """Whether prices can be multiples of `tick`: 10⁻¹² to 10⁶, with at most 12 decimals."""
+    exponent = tick.as_tuple().exponent
+    return isinstance(exponent, int) and -12 <= exponent <= 0 and 0 < tick <= 10**6
+
+
 def _refusal_of_price(price: Decimal, instrument: Instrument) -> Refusal | None:
     if not price.is_finite() or not 0 < price <= PRICE_MAX:
         return Refusal(RefusalCode.PRICE, f"price {price} is not between 0 and {PRICE_MAX:f}")

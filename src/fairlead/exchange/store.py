@@ -7,7 +7,6 @@ foreign, newer or torn is refused with `StoreError` and never written.
 """
 
 import sqlite3
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -49,6 +48,15 @@ CREATE TABLE fills (
     "CREATE TABLE facts (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE client_id_runs (last_number INTEGER PRIMARY KEY)",
     client_ids.SCHEMA,
+)
+
+_SELECT_ORDERS = (
+    "SELECT number, account, body FROM orders WHERE number > ?1"
+    " AND (?2 IS NULL OR account = ?2) ORDER BY number LIMIT ?3"
+)
+_SELECT_OPEN = (
+    "SELECT number, account, body FROM orders WHERE open = 1 AND number > ?1"
+    " AND (?2 IS NULL OR account = ?2) ORDER BY number LIMIT ?3"
 )
 
 
@@ -208,16 +216,69 @@ class Store:
         return [_decode_fill(body) for (body,) in rows]
 
     def orders_after(
-        self, number: int, limit: int, account: int | None = None
+        self,
+        number: int,
+        limit: int,
+        account: int | None = None,
+        state: OrderState | None = None,
+        client_id: str | None = None,
     ) -> list[tuple[int, WireOrder]]:
         """Return at most `limit` (account, order) with a greater number, oldest first."""
-        # An account with few orders among millions costs a scan; the operator's tools can wait.
+        if client_id is not None:
+            return self._orders_of_client(client_id, number, limit, account, state)
+        # An account with few orders among millions costs a scan; an operator can wait for it.
+        select = _SELECT_OPEN if state is OrderState.OPEN else _SELECT_ORDERS
+        found: list[tuple[int, WireOrder]] = []
+        while len(found) < limit:
+            rows = self._connection.execute(select, (number, account, PAGE_ROWS)).fetchall()
+            if not rows:
+                break
+            number = rows[-1][0]
+            stated = [(owner, _decode_order(body)) for _, owner, body in rows]
+            found.extend(each for each in stated if state in (None, each[1].state))
+        return found[:limit]
+
+    def all_fills_after(
+        self, owner: int, ordinal: int, limit: int, account: int | None = None
+    ) -> list[tuple[int, WireFill]]:
+        """Return at most `limit` (account, fill) behind this one, by account and ordinal."""
+        if account is not None:
+            after = ordinal if owner == account else 0
+            return (
+                []
+                if owner > account
+                else [(account, fill) for fill in self.fills_after(account, after, limit)]
+            )
         rows = self._connection.execute(
-            "SELECT account, body FROM orders WHERE number > ?1 AND (?2 IS NULL OR account = ?2)"
-            " ORDER BY number LIMIT ?3",
-            (number, account, limit),
+            "SELECT account, body FROM fills WHERE (account, ordinal) > (?, ?)"
+            " ORDER BY account, ordinal LIMIT ?",
+            (owner, ordinal, limit),
         )
-        return [(owner, _decode_order(body)) for owner, body in rows]
+        return [(number, _decode_fill(body)) for number, body in rows]
+
+    def _orders_of_client(
+        self,
+        client_id: str,
+        after: int,
+        limit: int,
+        account: int | None,
+        state: OrderState | None,
+    ) -> list[tuple[int, WireOrder]]:
+        found = []
+        for number in sorted(self._ids.numbers(client_id)):
+            if number <= after:
+                continue
+            owner, body = self._connection.execute(
+                "SELECT account, body FROM orders WHERE number = ?", (number,)
+            ).fetchone()
+            stated = _decode_order(body)
+            if (
+                stated.client_id == client_id
+                and account in (None, owner)
+                and state in (None, stated.state)
+            ):
+                found.append((owner, stated))
+        return found[:limit]
 
 
 def open_store(path: Path | None) -> Store:
@@ -252,14 +313,6 @@ def open_store(path: Path | None) -> Store:
     except (StoreError, sqlite3.DatabaseError, msgspec.DecodeError) as error:
         connection.close()
         raise StoreError(f"{path} cannot be used: {error}") from error
-
-
-def stored_orders(store: Store, account: int | None = None) -> Iterator[tuple[int, WireOrder]]:
-    """Iterate over all (account, order), oldest first, a bounded number in memory at a time."""
-    number = 0
-    while rows := store.orders_after(number, PAGE_ROWS, account):
-        yield from rows
-        number = int(rows[-1][1].exchange_order_id)
 
 
 def _check(connection: sqlite3.Connection, path: Path | None) -> None:

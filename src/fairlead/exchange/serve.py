@@ -1,0 +1,126 @@
+"""The exchange in a process of its own: `fairlead exchange`.
+
+Listens for the byte dialect on one address and for the operator on another, says both in
+`endpoint.json`, and runs until it is told to stop. Reads the wall clock for the exchange.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import msgspec
+import uvicorn
+from starlette.types import ASGIApp
+
+from fairlead.core.exact import use_exact_decimals
+from fairlead.exchange.build import Setup, build_exchange
+from fairlead.exchange.operator import operator_app
+
+ENDPOINT_FILE = "endpoint.json"
+_POLL_S = 0.005
+
+
+Guard = Callable[[ASGIApp, tuple[str, int]], ASGIApp]
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """Where the exchange can be reached; `endpoint.json`."""
+
+    url: str
+    operator_url: str
+    pid: int
+
+
+async def serve(
+    setup: Setup,
+    listen: tuple[str, int],
+    operator_listen: tuple[str, int],
+    guard: Guard | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Serve an exchange until SIGTERM, SIGINT or `stop`.
+
+    `guard` wraps the operator's application, given the address it is reached by: what keeps other
+    origins and foreign hosts out is not the exchange's.
+    A port of 0 lets the system choose. `endpoint.json` in the folder appears once both listen.
+    Raises StoreError, TapeError, or OSError if an address cannot be had.
+    """
+    assert setup.folder is not None
+    use_exact_decimals()
+    stop = stop or asyncio.Event()
+    loop = asyncio.get_running_loop()
+    exchange = build_exchange(setup, time.time_ns)
+    try:
+        exchange.start()
+        server = await loop.create_server(exchange.connection, *listen)
+        operator_socket = _bind(*operator_listen)
+        app: ASGIApp = operator_app(exchange)
+        operator = _Server(
+            uvicorn.Config(
+                guard(app, operator_socket.getsockname()[:2]) if guard else app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=2,
+            )
+        )
+        with contextlib.suppress(NotImplementedError):
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, stop.set)
+        operator_task = asyncio.create_task(operator.serve([operator_socket]))
+        while not operator.started:
+            if operator_task.done():
+                await operator_task  # raises what went wrong
+            await asyncio.sleep(_POLL_S)
+        endpoint = Endpoint(
+            f"tcp://{_address(server.sockets[0])}",
+            f"http://{_address(operator_socket)}",
+            os.getpid(),
+        )
+        write_endpoint(setup.folder, endpoint)
+        sys.stderr.write(f"exchange {endpoint.url}, operator {endpoint.operator_url}\n")
+        await stop.wait()
+        server.close()
+        operator.should_exit = True
+        await operator_task
+    finally:
+        exchange.close()
+
+
+class _Server(uvicorn.Server):
+    """Signals are `serve`'s."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the signal handlers alone."""
+        yield
+
+
+def write_endpoint(folder: Path, endpoint: Endpoint) -> None:
+    """Write `endpoint.json` so that a reader sees all of it or nothing."""
+    half_written = folder / f".{ENDPOINT_FILE}.{endpoint.pid}"
+    half_written.write_bytes(msgspec.json.encode(endpoint) + b"\n")
+    half_written.replace(folder / ENDPOINT_FILE)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _address(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
