@@ -167,12 +167,10 @@ class Edge:
 
     # ── for those who watch ──────────────────────────────────────────────────────────────────────
 
-    def unsettled_accounts(self) -> dict[str, str]:
-        """Return, of the accounts that are not reconciled, why not."""
-        names = ((name, self._engine.account(name)) for name in self.accounts)
-        return {
-            name: account.trouble or "reconciling" for name, account in names if account.trouble
-        }
+    def account_states(self) -> dict[str, str]:
+        """Return, by account, `reconciled` or why it is not."""
+        accounts = (self._engine.account(name) for name in self.accounts)
+        return {account.name: account.trouble or "reconciled" for account in accounts}
 
     def gauges(self) -> Iterator[tuple[str, str, dict[str, float]]]:
         """Yield (name, text, value by account) of what is true now, for metrics."""

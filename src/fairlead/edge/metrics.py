@@ -6,7 +6,7 @@ durations are measured in steady ns and shown in seconds.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -69,7 +69,9 @@ class EdgeCollector(Collector):
     """Gives `EdgeMetrics` and the present state to Prometheus."""
 
     def __init__(
-        self, metrics: EdgeMetrics, gauges: "Iterable[tuple[str, str, dict[str, float]]]"
+        self,
+        metrics: EdgeMetrics,
+        gauges: Callable[[], Iterable[tuple[str, str, dict[str, float]]]],
     ) -> None:
         self._metrics = metrics
         self._gauges = gauges
@@ -97,7 +99,7 @@ class EdgeCollector(Collector):
             ("status", "reason"), metrics.orders_ended,
         )  # fmt: skip
         yield _counter("fairlead_alarms", "Alarms raised.", ("account", "code"), metrics.alarms)
-        for name, text, values in self._gauges:
+        for name, text, values in self._gauges():
             gauge = GaugeMetricFamily(name, text, labels=["account"])
             for account, value in values.items():
                 gauge.add_metric([account], value)

@@ -1,0 +1,284 @@
+"""The composition root: builds the parts in order, runs them, takes them down in reverse.
+
+    exchange (unless it runs elsewhere) → journal → edge with a link per account → gateway
+
+Reads the clocks, installs the signal handlers, tunes the garbage collector. Must never decide
+anything about an order.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import structlog
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from starlette.types import ASGIApp
+
+from fairlead.config import AccountConfig, Config
+from fairlead.core.exact import use_exact_decimals
+from fairlead.edge.clock import SystemClock
+from fairlead.edge.edge import Edge, EdgeSettings, Inbox, OwnedLink
+from fairlead.edge.metrics import EdgeCollector
+from fairlead.exchange.build import Setup, build_exchange
+from fairlead.exchange.operator import operator_app
+from fairlead.exchange.server import Exchange
+from fairlead.gateway.health import AccountHealth, Readiness
+from fairlead.gateway.server import HttpServer, bind, gateway_app
+from fairlead.journal.journal import Journal
+from fairlead.journal.reader import JournalReader
+from fairlead.venues.link import Link, Tcp
+from fairlead.venues.pipe import Pipe
+from fairlead.venues.sim import SimDialect
+
+log = structlog.get_logger()
+
+EXIT_OK = 0
+EXIT_FATAL = 70  # EX_SOFTWARE of sysexits.h
+ENDPOINT_FILE = "endpoint.json"
+EXCHANGE_FOLDER = "exchange"
+_Result = TypeVar("_Result")
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """Where a running system is reached; also the content of DIR/endpoint.json.
+
+    `operator_url` is the simulated exchange's operator API, None when the exchange runs elsewhere.
+    """
+
+    url: str
+    operator_url: str | None
+    pid: int
+    data: str
+
+
+OnReady = Callable[[Endpoint], Awaitable[None] | None]
+
+
+class App:
+    """A running system. `fatal` resolves to the cause when it must stop."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._loop = asyncio.get_running_loop()
+        self.fatal: asyncio.Future[BaseException] = self._loop.create_future()
+        self._exchange: Exchange | None = None
+        self._edge: Edge | None = None
+        self._server: HttpServer | None = None
+        self._collections: asyncio.TimerHandle | None = None
+        # One thread reads the journal for history, in short transactions, beside the order path.
+        self._readers = ThreadPoolExecutor(1, "journal-reader", use_exact_decimals)
+
+    async def start(self) -> Endpoint:
+        """Build and start the parts; when this returns, the API answers.
+
+        Raises JournalError, StoreError, TapeError and OSError; then nothing is left running.
+        """
+        config = self._config
+        config.data.mkdir(parents=True, exist_ok=True)
+        try:
+            bound = bind(config.host, config.port)
+            if config.exchange_url is None:
+                self._exchange = self._start_exchange()
+            self._edge = self._start_edge()
+            app = self._gateway(self._edge, bound.getsockname()[:2])
+            self._server = HttpServer(app, bound, config.http.connections)
+            await self._server.start()
+        except BaseException:
+            await self.stop()
+            raise
+        self._tune_collector()
+        return self._write_endpoint(self._server)
+
+    async def stop(self) -> None:
+        """Take the parts down in reverse; running requests may finish, open orders stay open."""
+        if self._collections is not None:
+            self._collections.cancel()
+        if self._server is not None:
+            await self._server.stop()
+        if self._edge is not None:
+            self._edge.close()
+        if self._exchange is not None:
+            self._exchange.close()
+        self._readers.shutdown()
+
+    def _start_exchange(self) -> Exchange:
+        settings = self._config.exchange
+        setup = Setup(
+            folder=self._config.data / EXCHANGE_FOLDER,
+            seed=settings.seed,
+            participants=settings.participants,
+            market_tape=tuple(str(path) for path in settings.market_tape),
+            tape_speed=settings.market_speed,
+            settings=settings.settings,
+        )
+        exchange = build_exchange(setup, time.time_ns)
+        exchange.start()
+        return exchange
+
+    def _start_edge(self) -> Edge:
+        config = self._config
+        journal = Journal.open(config.data)
+        try:
+            reader = JournalReader(config.data)
+        except BaseException:
+            journal.close()
+            raise
+        edge = Edge(
+            journal=journal,
+            reader=reader,
+            run_blocking=self._run_blocking,
+            clock=SystemClock(),
+            accounts=[account.exchange_id for account in config.accounts],
+            make_link=self._make_link,
+            settings=EdgeSettings(
+                engine=config.engine,
+                reconcile=config.reconcile,
+                limits=config.sequencer,
+                requests_per_s=config.rate.requests_per_s,
+                cancel_reserve=config.rate.cancel_reserve,
+            ),
+            on_fatal=self._on_fatal,
+        )
+        edge.start()
+        return edge
+
+    def _make_link(self, name: str, inbox: Inbox) -> OwnedLink:
+        account = next(each for each in self._config.accounts if each.exchange_id == name)
+        return Link(
+            name,
+            SimDialect(name, *_login(account)),
+            self._connect(),
+            inbox,
+            loop=self._loop,
+            now_ns=time.time_ns,
+            random=random.Random(),
+        )
+
+    def _connect(self) -> Tcp | Pipe:
+        address = self._config.exchange_address
+        if address is not None:
+            return Tcp(self._loop, address.host, address.port)
+        assert self._exchange is not None
+        return Pipe(self._loop, self._exchange.connection)
+
+    def _gateway(self, edge: Edge, listen: tuple[str, int]) -> ASGIApp:
+        registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=registry)
+        registry.register(EdgeCollector(edge.metrics, edge.gauges))
+        mounts: dict[bytes, ASGIApp] = {}
+        if self._exchange is not None:
+            mounts[b"/operator"] = operator_app(self._exchange)
+        return gateway_app(
+            edge,
+            (listen,),
+            self._readiness,
+            registry,
+            rest=self._config.http.rest,
+            border=self._config.http.border,
+            mounts=mounts,
+        )
+
+    async def _readiness(self) -> Readiness:
+        edge = self._edge
+        assert edge is not None
+        return Readiness(
+            edge.sequencer.failure is None,
+            tuple(AccountHealth(name, state) for name, state in edge.account_states().items()),
+        )
+
+    async def _run_blocking(self, work: Callable[[], _Result]) -> _Result:
+        return await self._loop.run_in_executor(self._readers, work)
+
+    def _on_fatal(self, cause: BaseException) -> None:
+        log.error("fatal", cause=f"{type(cause).__name__}: {cause}", exc_info=cause)
+        if not self.fatal.done():
+            self.fatal.set_result(cause)
+
+    def _write_endpoint(self, server: HttpServer) -> Endpoint:
+        host, port = server.address
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        operator_url = url if self._exchange is not None else None
+        endpoint = Endpoint(url, operator_url, os.getpid(), str(self._config.data.resolve()))
+        half_written = self._config.data / f".{ENDPOINT_FILE}.{endpoint.pid}"
+        half_written.write_bytes(msgspec.json.encode(endpoint) + b"\n")
+        half_written.replace(self._config.data / ENDPOINT_FILE)
+        return endpoint
+
+    def _tune_collector(self) -> None:
+        """Keep the garbage collector's full passes off the order path: they are its tail."""
+        process = self._config.process
+        sys.setswitchinterval(process.switch_interval_us / 1e6)
+        gc.set_threshold(process.gc_young_threshold, 50, 1_000_000)
+        if process.gc_freeze:
+            gc.collect()
+            gc.freeze()
+        if process.gc_full_interval_s:
+            self._collect_later()
+
+    def _collect_later(self) -> None:
+        def collect() -> None:
+            gc.collect()
+            self._collect_later()
+
+        self._collections = self._loop.call_later(self._config.process.gc_full_interval_s, collect)
+
+
+async def run(config: Config, on_ready: OnReady | None = None) -> int:
+    """Serve until SIGINT, SIGTERM or a fatal error; return the exit code (0, or 70 when fatal).
+
+    `on_ready` is called, and awaited if it is a coroutine, beside the serving.
+    Raises what `App.start` raises.
+    """
+    use_exact_decimals()
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signal_number, stopping.set)
+    app = App(config)
+    endpoint = await app.start()
+    log.info("serving", url=endpoint.url, data=endpoint.data, pid=endpoint.pid)
+    ready: asyncio.Task[None] | None = None
+    if on_ready is not None:
+        ready = asyncio.create_task(_call(on_ready, endpoint))
+    app.fatal.add_done_callback(lambda _: stopping.set())
+    await stopping.wait()
+    if ready is not None:
+        ready.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ready
+    await app.stop()
+    if app.fatal.done():
+        cause = app.fatal.result()
+        sys.stderr.write(f"fairlead: stopped: {type(cause).__name__}: {cause}\n")
+        return EXIT_FATAL
+    log.info("stopped")
+    return EXIT_OK
+
+
+async def _call(on_ready: OnReady, endpoint: Endpoint) -> None:
+    result = on_ready(endpoint)
+    if result is not None:
+        await result
+
+
+def _login(account: AccountConfig) -> tuple[str, str]:
+    return account.parameters["PublicApiKey"], account.parameters["PrivateApiKey"]
+
+
+def endpoint_of(folder: Path) -> Endpoint | None:
+    """Return the endpoint that was last written in a data folder, None if there is none."""
+    try:
+        return msgspec.json.decode((folder / ENDPOINT_FILE).read_bytes(), type=Endpoint)
+    except FileNotFoundError:
+        return None
