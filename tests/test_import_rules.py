@@ -50,6 +50,7 @@ ALLOWED = """
     cli -> app                       cli -> simulation.world         cli -> exchange.book
     app -> gateway.rest              app -> edge.sequencer           app -> venues.sim
     app -> exchange.book             app -> config                   app -> journal.journal
+    config -> edge.sequencer         config -> exchange.book         config -> gateway.rest
     simulation.world -> exchange.book                                simulation.world -> edge.sequencer
     gateway.rest -> core.port        gateway.rest -> core.model      gateway.rest -> core.order
     edge.sequencer -> journal.journal
@@ -64,6 +65,8 @@ FORBIDDEN = """
     core.engine -> journal.journal   layers
     journal.journal -> edge.sequencer layers
     core.engine -> config            layers
+    edge.sequencer -> config         layers
+    config -> app                    layers
     edge.sequencer -> app            layers
     app -> simulation.world          layers
     fix.codec -> core.model          layers

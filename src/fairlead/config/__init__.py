@@ -1,0 +1,37 @@
+"""What can be set, from where, and what it is when nobody sets it.
+
+    model      the frozen structs that the composition root builds the parts from
+    table      one row per setting: name, kind, meaning
+    kinds      reading one value, from TOML or from text
+    loading    file, environment and flags in rising priority → one Config, or every finding
+    accounts   the accounts' grammar, and the keys that are made when none are given
+    page       docs/configuration.md, generated from the table
+
+The parts never import this package: each has its own settings struct, which the composition root
+hands to it.
+"""
+
+from fairlead.config.loading import ConfigError, load
+from fairlead.config.model import (
+    AccountConfig,
+    Config,
+    ExchangeConfig,
+    HttpConfig,
+    Listen,
+    LogConfig,
+    ProcessConfig,
+    RateConfig,
+)
+
+__all__ = [
+    "AccountConfig",
+    "Config",
+    "ConfigError",
+    "ExchangeConfig",
+    "HttpConfig",
+    "Listen",
+    "LogConfig",
+    "ProcessConfig",
+    "RateConfig",
+    "load",
+]

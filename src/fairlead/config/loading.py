@@ -1,0 +1,239 @@
+"""File, environment and flags in rising priority → one Config, or everything that is wrong.
+
+Every unknown or wrong setting is named with where it stands and what would be right. The only thing
+written is DIR/accounts.toml, when an account has no keys.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar, cast
+
+import msgspec
+
+from fairlead.config import model
+from fairlead.config.accounts import read_accounts, with_keys
+from fairlead.config.kinds import Wrong, is_loopback, shown
+from fairlead.config.table import BY_NAME, SETTINGS
+from fairlead.core.deciding import EngineSettings
+from fairlead.edge.reconcile import ReconcileSettings
+from fairlead.edge.sequencer import Limits as SequencerLimits
+from fairlead.exchange.settings import Fees
+from fairlead.exchange.settings import Settings as ExchangeSettings
+from fairlead.gateway.border import BorderSettings
+from fairlead.gateway.protocol import Limits as ConnectionLimits
+from fairlead.gateway.rest import RestSettings
+
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
+_SECTIONS = {setting.name.partition(".")[0] for setting in SETTINGS if "." in setting.name}
+_ACCOUNTS = "accounts"
+_ACCOUNTS_VARIABLE = "FAIRLEAD_ACCOUNTS"
+_VARIABLES = {setting.variable: setting.name for setting in SETTINGS} | {
+    _ACCOUNTS_VARIABLE: _ACCOUNTS
+}
+_OTHER_VARIABLES = frozenset({"FAIRLEAD_CONFIG", "FAIRLEAD_URL"})  # read by the command line
+_MISSPELT_MEDIA_TYPE = "appliction/json"
+
+DEFAULT_DATA = "data"
+DEFAULT_LISTEN = model.Listen("127.0.0.1", 3080)
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be taken; `findings` says everything that is wrong with it."""
+
+    def __init__(self, findings: list[str]) -> None:
+        super().__init__("\n".join(findings))
+        self.findings = findings
+
+
+class _Given(msgspec.Struct, frozen=True):
+    """One setting as it was given: where it stands, and the folder its paths start from."""
+
+    name: str
+    value: object
+    where: str
+    folder: Path
+
+
+def load(
+    path: Path | None, environment: Mapping[str, str], flags: Mapping[str, object]
+) -> model.Config:
+    """Return the configuration; `flags` are settings by their names in the table.
+
+    Paths in the file start from its folder, others from the working directory. Accounts without keys
+    get them from DIR/accounts.toml, which is made if need be. Raises ConfigError.
+    """
+    findings: list[str] = []
+    given = [*_from_file(path, findings), *_from_environment(environment, findings)]
+    given += [_Given(name, value, _flag(name), Path()) for name, value in flags.items()]
+    values = _values(given, findings)
+    config = _config(values)
+    if not findings:
+        findings += _contradictions(config)
+    if findings:
+        raise ConfigError(findings)
+    try:
+        accounts = with_keys(config.accounts, config.data)
+    except (OSError, Wrong) as error:
+        raise ConfigError([str(error)]) from None
+    return msgspec.structs.replace(config, accounts=accounts)
+
+
+# ── what was given ───────────────────────────────────────────────────────────────────────────────
+
+
+def _from_file(path: Path | None, findings: list[str]) -> list[_Given]:
+    if path is None:
+        return []
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except OSError as error:
+        findings.append(f"{path}: {error.strerror}; give the path of a TOML file")
+        return []
+    except (ValueError, tomllib.TOMLDecodeError) as error:
+        findings.append(f"{path}: {error}; expected TOML")
+        return []
+    given = []
+    for name, value in _flat(content):
+        if name == _ACCOUNTS or name in BY_NAME:
+            given.append(_Given(name, value, f"{path}: {name}", path.parent))
+        else:
+            near = _near(name, [*BY_NAME, _ACCOUNTS])
+            findings.append(f"{path}: {name}: there is no such setting{near}")
+    return given
+
+
+def _flat(content: dict[str, object]) -> Iterator[tuple[str, object]]:
+    for name, value in content.items():
+        if name in _SECTIONS and isinstance(value, dict):
+            for inner, inner_value in value.items():
+                yield f"{name}.{inner}", inner_value
+        else:
+            yield name, value
+
+
+def _from_environment(environment: Mapping[str, str], findings: list[str]) -> list[_Given]:
+    given = []
+    for variable, value in sorted(environment.items()):
+        if not variable.startswith("FAIRLEAD_") or variable in _OTHER_VARIABLES:
+            continue
+        name = _VARIABLES.get(variable)
+        if name is None:
+            near = _near(variable, [*_VARIABLES])
+            findings.append(f"{variable}: there is no such setting{near}")
+        else:
+            given.append(_Given(name, value, variable, Path()))
+    return given
+
+
+def _flag(name: str) -> str:
+    if name == _ACCOUNTS:
+        return "--account"
+    flag = BY_NAME[name].flag
+    assert flag is not None, f"{name} has no flag"
+    return flag
+
+
+def _near(name: str, names: list[str]) -> str:
+    """Return the settings spelled most like `name`, worded as a suggestion."""
+    close = difflib.get_close_matches(name, names, n=2, cutoff=0.7)
+    if not close:
+        last = name.rpartition(".")[2]
+        close = [known for known in names if known.rpartition(".")[2] == last]
+    return f"; did you mean {' or '.join(close)}?" if close else "; see docs/configuration.md"
+
+
+# ── what it comes to ─────────────────────────────────────────────────────────────────────────────
+
+
+def _values(given: list[_Given], findings: list[str]) -> dict[str, object]:
+    """Read each value; a later one of the same name replaces an earlier one."""
+    values: dict[str, object] = {}
+    for one in given:
+        try:
+            if one.name == _ACCOUNTS:
+                values[one.name] = read_accounts(one.value)
+            else:
+                values[one.name] = BY_NAME[one.name].kind.read(one.value, one.folder)
+        except Wrong as wrong:
+            text = (
+                str(wrong) if one.name == _ACCOUNTS else f"is {shown(one.value)}, expected {wrong}"
+            )
+            findings.append(f"{one.where}: {text}")
+    return values
+
+
+def _config(values: Mapping[str, object]) -> model.Config:
+    base = model.Config(data=Path(DEFAULT_DATA), listen=DEFAULT_LISTEN, accounts=())
+    address = values.get("exchange_url")
+    return msgspec.structs.replace(
+        _changed(base, values, ""),
+        exchange_address=cast(model.Listen | None, address),
+        exchange=_exchange(values),
+        engine=_changed(EngineSettings(), values, "engine."),
+        reconcile=_changed(ReconcileSettings(), values, "reconcile."),
+        limits=_changed(SequencerLimits(), values, "limits."),
+        rate=_changed(model.RateConfig(), values, "rate."),
+        http=_http(values),
+        log=_changed(model.LogConfig(), values, "log."),
+        process=_changed(model.ProcessConfig(), values, "process."),
+    )
+
+
+def _exchange(values: Mapping[str, object]) -> model.ExchangeConfig:
+    fees = {
+        field: values[f"exchange.{name}"]
+        for field, name in (("maker", "maker_fee"), ("taker", "taker_fee"), ("step", "fee_step"))
+        if f"exchange.{name}" in values
+    }
+    settings = msgspec.structs.replace(
+        _changed(ExchangeSettings(), values, "exchange."),
+        fees=msgspec.structs.replace(Fees(), **fees),
+    )
+    exchange = _changed(model.ExchangeConfig(), values, "exchange.")
+    participants = values.get("exchange.participants", not exchange.market_tape)
+    return msgspec.structs.replace(exchange, settings=settings, participants=participants)
+
+
+def _http(values: Mapping[str, object]) -> model.HttpConfig:
+    rest = _changed(RestSettings(), values, "http.")
+    if values.get("http.misspelt_media_type"):
+        rest = msgspec.structs.replace(rest, reject_media_type=_MISSPELT_MEDIA_TYPE)
+    return model.HttpConfig(
+        rest=rest,
+        border=_changed(BorderSettings(), values, "http."),
+        connections=_changed(ConnectionLimits(), values, "http."),
+    )
+
+
+def _changed(struct: _Struct, values: Mapping[str, object], prefix: str) -> _Struct:
+    """Return `struct` with every field that `values` names under `prefix`."""
+    changes = {
+        field: values[prefix + field]
+        for field in type(struct).__struct_fields__
+        if prefix + field in values
+    }
+    return msgspec.structs.replace(struct, **changes)
+
+
+def _contradictions(config: model.Config) -> list[str]:
+    """Say what is wrong with settings that are right one by one."""
+    findings = []
+    if not is_loopback(config.listen.host) and not config.allow_open_network:
+        findings.append(
+            f"listen: {config.listen} is not a loopback address, and nothing here asks a client who it"
+            " is: anyone who reaches it could trade; listen on 127.0.0.1, or say --allow-open-network"
+        )
+    if config.rate.cancel_reserve >= config.rate.requests_per_s:
+        findings.append(
+            f"rate.cancel_reserve: {config.rate.cancel_reserve} leaves nothing for orders, expected"
+            f" less than rate.requests_per_s {config.rate.requests_per_s}"
+        )
+    if config.http.border.body_bytes_max > config.http.connections.request_bytes_max:
+        findings.append(
+            f"http.body_bytes_max: {config.http.border.body_bytes_max} is more than a whole request,"
+            f" http.request_bytes_max {config.http.connections.request_bytes_max}"
+        )
+    return findings

@@ -1,0 +1,122 @@
+"""The configuration as values: what the composition root builds the parts from.
+
+Everything here is frozen and already checked. The parts' own settings structs are used as they are,
+so a limit and its default are written in one place. Must never read a file or the environment.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from fairlead.core.deciding import EngineSettings
+from fairlead.edge.reconcile import ReconcileSettings
+from fairlead.edge.sequencer import Limits as SequencerLimits
+from fairlead.exchange.settings import Settings as ExchangeSettings
+from fairlead.gateway.border import BorderSettings
+from fairlead.gateway.protocol import Limits as ConnectionLimits
+from fairlead.gateway.rest import RestSettings
+
+
+class Listen(msgspec.Struct, frozen=True):
+    """An address to listen on, or to connect to. `port` 0: any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class AccountConfig(msgspec.Struct, frozen=True):
+    """One login at an exchange: its whole name, and the parameters the exchange asks for."""
+
+    exchange_id: str
+    parameters: dict[str, str]
+
+    def __repr__(self) -> str:
+        """Name the account and its parameters, never their values."""
+        return f"AccountConfig({self.exchange_id!r}, {sorted(self.parameters)})"
+
+
+class RateConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How often one account may ask its exchange; the default is within what SIM allows."""
+
+    requests_per_s: int = 10_000
+    cancel_reserve: int = 100
+
+
+class ExchangeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The simulated exchange, embedded or in a process of its own.
+
+    `market_speed` None: the tape is stepped by the operator API. `market_instrument` is that of a
+    tape of trades, which does not name its own.
+    """
+
+    settings: ExchangeSettings = ExchangeSettings()
+    seed: int = 1
+    participants: bool = True
+    market_tape: tuple[Path, ...] = ()
+    market_instrument: str = "SIM_SPOT_BTC_USDT"
+    market_speed: Decimal | None = Decimal(1)
+
+
+class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The HTTP server: its answers, its border, its connections."""
+
+    rest: RestSettings = RestSettings()
+    border: BorderSettings = BorderSettings()
+    connections: ConnectionLimits = ConnectionLimits()
+
+
+class LogConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`level`: debug, info, warning or error. `format`: json, or text for people."""
+
+    level: str = "info"
+    format: str = "json"
+
+
+class ProcessConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The interpreter: after start the heap is frozen, then collected as these thresholds say.
+
+    `gc_full_interval_s`: how often a full collection runs, off the order path; 0: never.
+    `switch_interval_us`: how long a thread keeps the interpreter while another waits for it.
+    """
+
+    gc_freeze: bool = True
+    gc_young_threshold: int = 50_000
+    gc_full_interval_s: int = 0
+    switch_interval_us: int = 500
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything `fairlead up` needs to know. `exchange_address` None: the exchange is embedded."""
+
+    data: Path
+    listen: Listen
+    accounts: tuple[AccountConfig, ...]
+    allow_open_network: bool = False
+    exchange_address: Listen | None = None
+    exchange: ExchangeConfig = ExchangeConfig()
+    engine: EngineSettings = EngineSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
+    limits: SequencerLimits = SequencerLimits()
+    rate: RateConfig = RateConfig()
+    http: HttpConfig = HttpConfig()
+    log: LogConfig = LogConfig()
+    process: ProcessConfig = ProcessConfig()
+
+    @property
+    def host(self) -> str:
+        """Return the host to listen on."""
+        return self.listen.host
+
+    @property
+    def port(self) -> int:
+        """Return the port to listen on, 0 for any free one."""
+        return self.listen.port
+
+    @property
+    def exchange_url(self) -> str | None:
+        """Return where the exchange is, `tcp://HOST:PORT`; None when it is embedded."""
+        return None if self.exchange_address is None else f"tcp://{self.exchange_address}"

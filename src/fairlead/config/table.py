@@ -1,0 +1,122 @@
+"""Every setting: its name, what it takes, what it means. One row each; nothing else names settings.
+
+The name is that of the TOML file; `engine.ask_delay_ms` is `ask_delay_ms` under `[engine]`, and
+FAIRLEAD_ENGINE_ASK_DELAY_MS in the environment. The defaults are those of the structs in `model`.
+"""
+
+# ruff: noqa: E501 - one row, one line
+
+import msgspec
+
+from fairlead.config.kinds import (
+    ASSETS,
+    HOST_NAMES,
+    LISTEN,
+    ORIGINS,
+    PATH,
+    PATHS,
+    REMOTE,
+    SPEED,
+    SYMBOL,
+    YES_NO,
+    Kind,
+    choice,
+    fraction,
+    seconds,
+    whole,
+)
+
+_MS = whole(1, 3_600_000)
+_COUNT = whole(1, 10_000_000)
+_BYTES = whole(1_024, 1 << 30)
+_FEE = fraction("-0.1", "0.1")
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One row. `flag` is the command line's name for it, if it has one."""
+
+    name: str
+    kind: Kind
+    text: str
+    flag: str | None = None
+
+    @property
+    def variable(self) -> str:
+        """Return the environment variable's name."""
+        return "FAIRLEAD_" + self.name.replace(".", "_").upper()
+
+
+# fmt: off
+SETTINGS: tuple[Setting, ...] = (
+    Setting("data", PATH, "the folder that holds everything durable", "--data"),
+    Setting("listen", LISTEN, "where the API is served", "--listen"),
+    Setting("allow_open_network", YES_NO, "serve without authentication on an address that is not loopback", "--allow-open-network"),
+    Setting("exchange_url", REMOTE, "the simulated exchange in another process; not set: it is embedded", "--exchange-url"),
+
+    Setting("exchange.seed", whole(0, 2**63 - 1), "seed of the participants and of the faults' chance", "--seed"),
+    Setting("exchange.participants", YES_NO, "whether participants keep a moving market; not set: yes, unless there is a tape", "--participants/--no-participants"),
+    Setting("exchange.market_tape", PATHS, "files of recorded trades and quotes that drive the market", "--market-tape"),
+    Setting("exchange.market_instrument", SYMBOL, "the instrument of a tape of trades, which does not name its own", "--market-instrument"),
+    Setting("exchange.market_speed", SPEED, "how fast a tape runs; stepped: only the operator API moves it", "--market-speed"),
+    Setting("exchange.starting_balances", ASSETS, "what a login with a new key pair starts with"),
+    Setting("exchange.maker_fee", _FEE, "part of the traded value; negative: a rebate"),
+    Setting("exchange.taker_fee", _FEE, "part of the traded value"),
+    Setting("exchange.fee_step", fraction("0.000000000001", "1"), "fees are rounded up to a multiple of this"),
+    Setting("exchange.request_window_ms", _MS, "a request older than this on arrival is refused"),
+    Setting("exchange.request_future_ms", _MS, "so is one that claims to be sent later than this from now"),
+    Setting("exchange.requests_per_second", _COUNT, "per account; one more is refused with the time to wait"),
+    Setting("exchange.open_orders_max", _COUNT, "per account; one more is refused"),
+    Setting("exchange.accounts_max", _COUNT, "a further first login is refused"),
+    Setting("exchange.connections_max", whole(1, 65_536), "a further connection is closed at once"),
+    Setting("exchange.output_bytes_max", _BYTES, "a connection that reads nothing is closed when this much waits for it"),
+
+    Setting("engine.order_answer_timeout_ms", _MS, "how long a new order waits for the exchange's answer; then it is in doubt"),
+    Setting("engine.ask_delay_ms", _MS, "after that, the first wait between questions about it; doubles"),
+    Setting("engine.ask_delay_longest_ms", _MS, "the longest such wait"),
+    Setting("engine.not_found_margin_ms", _MS, "beyond the exchange's request window, before “not found” is believed"),
+    Setting("engine.not_found_count", whole(2, 100), "how often “not found” must be heard"),
+    Setting("engine.cancel_delay_ms", _MS, "the first wait before a cancel without effect is followed up; doubles"),
+    Setting("engine.cancel_delay_longest_ms", _MS, "the longest such wait"),
+    Setting("engine.cancel_attempts_most", whole(1, 1_000), "then an operator is told"),
+    Setting("engine.settle_delay_ms", _MS, "the first wait before missing fills are asked for; doubles"),
+    Setting("engine.settle_delay_longest_ms", _MS, "the longest such wait"),
+    Setting("engine.settle_deadline_ms", _MS, "how long fills may be missing before an operator is told"),
+    Setting("engine.order_rate_per_s", _COUNT, "new orders per account; one more is REJECTED"),
+    Setting("engine.orphan_fills_most", _COUNT, "fills kept per process while their order is unknown"),
+
+    Setting("reconcile.interval_ms", _MS, "between two reconciliations of an account"),
+    Setting("reconcile.retry_ms", _MS, "after one that failed"),
+    Setting("reconcile.gap_ms", _MS, "the least time between two, however much there is to ask"),
+
+    Setting("limits.inbox_most", _COUNT, "requests waiting to be decided; further ones are answered 503"),
+    Setting("limits.batch_most", whole(1, 100_000), "messages decided and committed together"),
+
+    Setting("rate.requests_per_s", _COUNT, "what one account may ask of its exchange"),
+    Setting("rate.cancel_reserve", whole(0, 10_000_000), "of these, kept for cancels"),
+
+    Setting("http.omit_nulls", YES_NO, "leave null fields out of reports, for strict generated clients"),
+    Setting("http.misspelt_media_type", YES_NO, "answer 490 and 504 as appliction/json, as the contract's documents spell it"),
+    Setting("http.host_names", HOST_NAMES, "names in Host besides loopback names and the listen address; others get 421"),
+    Setting("http.origins", ORIGINS, "origins whose web pages may use the API besides our own; others get 403"),
+    Setting("http.body_bytes_max", _BYTES, "a longer body gets 413"),
+    Setting("http.headers_max", whole(10, 10_000), "more header fields get 431"),
+    Setting("http.head_bytes_max", _BYTES, "a longer head gets 431"),
+    Setting("http.request_bytes_max", _BYTES, "a request that is longer in all is cut off"),
+    Setting("http.connections_max", whole(1, 65_536), "a further connection gets 503"),
+    Setting("http.request_timeout_s", seconds("0.1", "3600"), "for a request to arrive; then 408"),
+    Setting("http.write_timeout_s", seconds("0.1", "3600"), "for a client to read its answer; then it is cut off"),
+    Setting("http.keep_alive_s", whole(1, 86_400), "an idle connection is closed after this"),
+    Setting("http.stop_timeout_s", whole(1, 3_600), "for running requests when the process stops"),
+    Setting("http.backlog", whole(1, 65_535), "connections waiting to be accepted"),
+
+    Setting("log.level", choice("debug", "info", "warning", "error"), "the least level that is logged", "--log-level"),
+    Setting("log.format", choice("json", "text"), "json: one object per line; text: for people", "--log-format"),
+
+    Setting("process.gc_freeze", YES_NO, "set the heap apart after start, so that it is never collected again"),
+    Setting("process.gc_young_threshold", whole(700, 10_000_000), "objects made before the young ones are collected"),
+    Setting("process.gc_full_interval_s", whole(0, 86_400), "a full collection, off the order path; 0: never"),
+    Setting("process.switch_interval_us", whole(5, 100_000), "how long a thread keeps the interpreter while another waits"),
+)
+# fmt: on
+
+BY_NAME = {setting.name: setting for setting in SETTINGS}
