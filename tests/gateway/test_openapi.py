@@ -1,0 +1,129 @@
+"""The generated document says at least what the contract's document says."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from prometheus_client import CollectorRegistry
+
+from fairlead.gateway.health import HealthApi, Readiness
+from fairlead.gateway.openapi import openapi_document
+from fairlead.gateway.rendering import Renderer, encode
+from fairlead.gateway.rest import RestApi
+from tests.gateway.orders import ORDER, body
+from tests.gateway.scripted_edge import ScriptedEdge
+
+ROOT = Path(__file__).parents[2]
+CONTRACT = ROOT.parent / "shared" / "spec" / "ems-rest.openapi.json"
+FACTS = Path(__file__).parent / "data" / "contract_facts.json"
+
+Document = dict[str, Any]
+
+
+def resolved(document: Document, schema: Document) -> Document:
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return schema
+
+
+def facts_of(document: Document) -> Iterator[str]:
+    """Every path, answer, schema, field with its type, required field and enum value, one a line."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            yield f"call {method} {path}"
+            for parameter in operation.get("parameters", ()):
+                yield f"parameter {method} {path} {parameter['in']} {parameter['name']}"
+            for status, answer in operation["responses"].items():
+                (content,) = answer["content"].values()
+                name = content["schema"]["$ref"].rsplit("/", 1)[1]
+                yield f"answer {method} {path} {status} {name}"
+    for name, schema in document["components"]["schemas"].items():
+        yield from _facts_of_schema(document, name, schema)
+
+
+def _facts_of_schema(document: Document, name: str, schema: Document) -> Iterator[str]:
+    schema = resolved(document, schema)
+    for part in schema.get("allOf", ()):
+        yield from _facts_of_schema(document, name, part)
+    if "allOf" in schema:
+        return
+    kind = {"integer": "number"}.get(schema["type"], schema["type"])
+    yield f"schema {name} {kind}"
+    for value in schema.get("enum", ()):
+        yield f"value {name} {value}"
+    for field in schema.get("required", ()):
+        yield f"required {name} {field}"
+    if "items" in schema:
+        yield from _facts_of_schema(document, f"{name}[]", schema["items"])
+    for field, of in schema.get("properties", {}).items():
+        yield from _facts_of_schema(document, f"{name}.{field}", of)
+
+
+def test_nothing_of_the_contract_is_missing() -> None:
+    facts = set(json.loads(FACTS.read_text()))
+    assert len(facts) > 200
+    # What may be null may also be left out, so that we require no more than the contract here.
+    assert facts - set(facts_of(openapi_document())) == set()
+
+
+def test_the_frozen_facts_are_the_contract_s() -> None:
+    if not CONTRACT.exists():
+        pytest.skip(f"{CONTRACT} is not here; the frozen facts stand for it")
+    assert sorted(facts_of(json.loads(CONTRACT.read_text()))) == json.loads(FACTS.read_text())
+
+
+async def _ready() -> Readiness:
+    return Readiness(True, ())
+
+
+def test_every_route_is_in_the_document() -> None:
+    api = RestApi(ScriptedEdge(), lambda: "trace")
+    routed = {(path.decode(), method) for path, methods in api.routes.items() for method in methods}
+    for prefix, methods in api.prefixes:
+        tail = {"status": "{client_order_id}", "history": "{time_start}/{time_end}"}
+        name = prefix.decode().rstrip("/").rsplit("/", 1)[1]
+        routed |= {(prefix.decode() + tail[name], method) for method in methods}
+    documented = {
+        (path, method.upper())
+        for path, methods in openapi_document()["paths"].items()
+        for method in methods
+    }
+    assert documented == routed
+    assert not HealthApi(_ready, CollectorRegistry()).routes.keys() & api.routes.keys()
+
+
+def json_schema(schema: Any) -> Any:
+    """The schema with OpenAPI's `nullable` in JSON Schema's words."""
+    if isinstance(schema, list):
+        return [json_schema(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    said = {name: json_schema(each) for name, each in schema.items() if name != "nullable"}
+    return {"anyOf": [said, {"type": "null"}]} if schema.get("nullable") is True else said
+
+
+@pytest.mark.parametrize("omit_nulls", [False, True])
+def test_a_report_fits_its_schema(omit_nulls: bool) -> None:
+    document = openapi_document()
+    report = json.loads(encode(Renderer(omit_nulls).order(ORDER)))
+    for part in document["components"]["schemas"]["OrderExecutionReport"]["allOf"]:
+        schema = resolved(document, part) | {"components": document["components"]}
+        jsonschema.validate(report, json_schema(schema))
+
+
+def test_the_good_order_fits_its_schema() -> None:
+    document = openapi_document()
+    schema = document["components"]["schemas"]["OrderNewSingleRequest"]
+    order = json.loads(body(price=10.5, amount_order=1))
+    jsonschema.validate(order, schema | {"components": document["components"]})
+
+
+def test_the_fields_stand_in_the_order_they_are_sent() -> None:
+    schemas = openapi_document()["components"]["schemas"]
+    report = json.loads(encode(Renderer().order(ORDER)))
+    more = list(schemas["OrderExecutionReport_allOf"]["properties"])
+    assert more == [name for name in report if name in more]
+    assert set(report) == set(more) | set(schemas["OrderNewSingleRequest"]["properties"])
