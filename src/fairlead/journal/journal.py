@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal, Self
 
 from fairlead.core.messages import OrderReport
 from fairlead.core.unit import Recalled, Restored, TradeKey, Unit, Wanted
@@ -92,7 +92,7 @@ class Journal:
         *,
         migrations: Sequence[Migration] = MIGRATIONS,
         installation_id: bytes | None = None,
-    ) -> "Journal":
+    ) -> Self:
         """Open the journal in `folder`, or make one.
 
         `installation_id` (16 bytes) is for a seeded world; otherwise a new file gets a random one.
@@ -183,12 +183,19 @@ class Journal:
         if self.wal_bytes < CHECKPOINT_BYTES:
             return False
         try:
-            how = "TRUNCATE" if os.stat(self._wal_path).st_size > TRUNCATE_BYTES else "PASSIVE"
+            is_grown = os.stat(self._wal_path).st_size > TRUNCATE_BYTES
+        except OSError as cause:
+            raise explained(self._path, cause) from cause
+        self.checkpoint("TRUNCATE" if is_grown else "PASSIVE")
+        return True
+
+    def checkpoint(self, how: Literal["PASSIVE", "TRUNCATE"]) -> None:
+        """Copy the WAL into the file as far as readers allow; TRUNCATE also empties it if they do."""
+        try:
             self._connection.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
         except (sqlite3.Error, OSError) as cause:
             raise explained(self._path, cause) from cause
         self.checkpoint_count += 1
-        return True
 
     @property
     def wal_bytes(self) -> int:
