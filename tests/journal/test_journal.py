@@ -12,6 +12,7 @@ from fairlead.core.unit import ExchangeKey, TradeKey, Wanted, empty_unit, nothin
 from fairlead.journal import CommitFailed, Journal, JournalReader, verify
 from fairlead.journal import journal as journal_module
 from fairlead.journal import keys as keys_module
+from fairlead.journal.errors import JournalInUse, JournalTorn
 from tests.journal.bookkeeper import SYMBOL, Bookkeeper, wanted_key
 
 
@@ -292,3 +293,24 @@ def test_empty_unit_is_kept_too(tmp_path: Path) -> None:
         journal.commit(empty_unit(5))
         assert journal.commit_count == 1
     assert verify(tmp_path).frames == 1
+
+
+def test_row_that_cannot_be_decoded_stops_restore_and_recall(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        books = Bookkeeper(journal)
+        books.open("one")
+        books.commit()
+        journal._connection.execute("UPDATE orders SET state = x'c1'")
+        with pytest.raises(JournalTorn, match="a row cannot be decoded"):
+            journal.restore()
+        with pytest.raises(JournalTorn, match="a row cannot be decoded"):
+            journal.recall(Wanted(set(), set(), {1}, set()))
+
+
+def test_checkpoint_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "CHECKPOINT_BYTES", 1)
+    with Journal.open(tmp_path) as journal:
+        Bookkeeper(journal).commit()
+        journal._connection.execute("BEGIN IMMEDIATE")  # no checkpoint inside a transaction
+        with pytest.raises(JournalInUse, match=r"journal\.sqlite: database table is locked"):
+            journal.checkpoint_if_due()

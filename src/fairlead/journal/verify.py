@@ -144,14 +144,13 @@ class _Replay:
     def _replay_frame(self, batch: int, reports: list[Report]) -> None:
         changed: dict[int, set[int]] = {}
         first_sequences: dict[str, int] = {}
-        numbers: list[int] = []
+        numbers: dict[int, None] = {}  # in order, once each
         for report in reports:
             self._found.reports += 1
             first_sequences.setdefault(report.account, report.sequence)
             self._follow_sequence(batch, report)
             if isinstance(report, OrderReport):
-                if report.number not in numbers:
-                    numbers.append(report.number)
+                numbers[report.number] = None
                 for second in change_seconds(report):
                     changed.setdefault(second, set()).add(report.number)
                 self._follow_order(batch, report)
