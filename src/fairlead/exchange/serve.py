@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from fairlead.core.exact import use_exact_decimals
 from fairlead.exchange.build import Setup, build_exchange
 from fairlead.exchange.operator import operator_app
+from fairlead.exchange.store import StoreError
 
 ENDPOINT_FILE = "endpoint.json"
 _POLL_S = 0.005
@@ -56,6 +57,13 @@ async def serve(
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     exchange = build_exchange(setup, time.time_ns)
+    failures: list[StoreError] = []
+
+    def fail(error: StoreError) -> None:
+        failures.append(error)
+        stop.set()
+
+    exchange.on_failure = fail
     try:
         exchange.start()
         server = await loop.create_server(exchange.connection, *listen)
@@ -89,6 +97,8 @@ async def serve(
         server.close()
         operator.should_exit = True
         await operator_task
+        if failures:
+            raise failures[0]
     finally:
         exchange.close()
 

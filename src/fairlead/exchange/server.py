@@ -24,7 +24,7 @@ from fairlead.exchange.orders import Account
 from fairlead.exchange.participants import Participants
 from fairlead.exchange.session import Desk, Session, instruments_of
 from fairlead.exchange.settings import Settings
-from fairlead.exchange.store import FILE_NAME, open_store
+from fairlead.exchange.store import FILE_NAME, StoreError, open_store
 from fairlead.exchange.tape import Tape, Target
 from fairlead.venues.sim_messages import (
     ClientMessage,
@@ -44,7 +44,8 @@ class Exchange:
 
     `now_ns` is its clock, `folder` where its store is (None: in memory only), `seed` that of the
     chance in faults. `participants` and a `tape` move its prices besides clients. Raises StoreError
-    if the store cannot be used.
+    if the store cannot be used. `on_failure` is called once if it cannot be written later; by then
+    every connection is closed, and the process should stop.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Exchange:
         self.desk = Desk(self.matching, self.store, settings)
         self.movement = Movement(self.matching, participants, tape)
         self.misbehavior = Misbehavior(Random(seed))
+        self.on_failure: Callable[[StoreError], None] = _raise
         self.connections: dict[Connection, None] = {}
         self._conduct = Conduct(self)
         self._streams: dict[Account, dict[Connection, None]] = {}
@@ -85,14 +87,17 @@ class Exchange:
     def close(self) -> None:
         """Close all connections and the store."""
         if self._is_closed:
+            self.store.close()
             return
         self._is_closed = True
         for timer in (*self._timers, *((self._wake,) if self._wake else ())):
             timer.cancel()
         for connection in list(self.connections):
             connection.close()
-        self.desk.commit()
-        self.store.close()
+        try:
+            self.desk.commit()
+        finally:
+            self.store.close()
 
     # ── one batch: handle, commit, write ─────────────────────────────────────────────────────────
 
@@ -101,10 +106,16 @@ class Exchange:
         now_ns = self.now_ns()
         self.catch_up(now_ns)
         for message in messages:
-            if self.misbehavior.is_active:
-                self._conduct.take(connection, message, now_ns)
-            else:
-                self.say(connection, self.answer(connection, message, now_ns))
+            if self._is_closed:
+                return
+            try:
+                if self.misbehavior.is_active:
+                    self._conduct.take(connection, message, now_ns)
+                else:
+                    self.say(connection, self.answer(connection, message, now_ns))
+            except StoreError as error:
+                self._fail(error)
+                return
             if self.matching.events:
                 self.collect_events()
         self.release()
@@ -160,9 +171,15 @@ class Exchange:
 
     def release(self) -> None:
         """Commit what was done and only then write what there is to say about it."""
+        if self._is_closed:
+            return
         if self.matching.events:
             self.collect_events()
-        self.desk.commit()
+        try:
+            self.desk.commit()
+        except StoreError as error:
+            self._fail(error)
+            return
         outbox, self._outbox = self._outbox, []
         written: dict[Connection, None] = {}
         last: ExchangeMessage | None = None
@@ -178,6 +195,14 @@ class Exchange:
         for connection in written:
             connection.flush()
         self._arm()
+
+    def _fail(self, error: StoreError) -> None:
+        """Stop for good: memory is ahead of the store, and only a restart brings them together."""
+        self._is_closed = True
+        self._outbox.clear()
+        for connection in list(self.connections):
+            connection.close()
+        self.on_failure(error)
 
     def later(self, delay_ms: int, act: Callable[[], None]) -> None:
         """Do `act` and release what comes of it, unless the exchange is closed by then."""
@@ -292,6 +317,10 @@ class Exchange:
             streams.pop(connection, None)
             if not streams:
                 self._streams.pop(account, None)
+
+
+def _raise(error: StoreError) -> None:
+    raise error
 
 
 class Connection:

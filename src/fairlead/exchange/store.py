@@ -24,6 +24,8 @@ SCHEMA_VERSION = 1
 CACHE_KIB = 4_096
 CHECKPOINT_PAGES = 4_000
 CHECKED_BYTES = 16 * 1024 * 1024  # a file up to this size is checked whole at start
+TRADES = 0  # the newest trade id of each market
+INSTRUMENTS = -(2**62)
 PAGE_ROWS = 500  # rows read at once by whoever reads everything
 
 _SCHEMA = (
@@ -44,8 +46,8 @@ CREATE TABLE fills (
     PRIMARY KEY (account, ordinal)
 ) WITHOUT ROWID
 """,
-    "CREATE TABLE accounts (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
-    "CREATE TABLE facts (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+    # By account number; TRADES and INSTRUMENTS are no account's.
+    "CREATE TABLE states (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     "CREATE TABLE client_id_runs (last_number INTEGER PRIMARY KEY)",
     client_ids.SCHEMA,
 )
@@ -106,10 +108,19 @@ class Store:
         """Write what changed since the last commit, as one transaction, and forget the changes.
 
         What only house accounts did waits for the next change of a client's: nobody was told it.
+        Raises StoreError if it could not be written; memory is ahead of the file from then on.
         """
         changes = matching.changes
         if not (changes.orders or changes.instruments or _has_client(changes)):
             return
+        try:
+            self._write(matching, changes)
+        except sqlite3.Error as error:
+            raise StoreError(f"the exchange's store cannot be written: {error}") from error
+        self.commits += 1
+        matching.changes = Changes()
+
+    def _write(self, matching: Matching, changes: Changes) -> None:
         execute = self._connection.execute
         executemany = self._connection.executemany
         execute("BEGIN")
@@ -132,20 +143,15 @@ class Store:
                 "INSERT INTO fills VALUES (?, ?, ?)",
                 [(account, fill.ordinal, _encode(fill)) for account, fill in changes.fills],
             )
+        states = [(number, _account_body(account)) for number, account in changes.accounts.items()]
+        if changes.fills:
             trades = {symbol: market.trades for symbol, market in matching.markets.items()}
-            execute("INSERT OR REPLACE INTO facts VALUES ('trades', ?)", (_encode(trades),))
-        executemany(
-            "INSERT OR REPLACE INTO accounts VALUES (?, ?)",
-            [(number, _account_body(account)) for number, account in changes.accounts.items()],
-        )
+            states.append((TRADES, _encode(trades)))
         if changes.instruments:
             instruments = tuple(market.instrument for market in matching.markets.values())
-            execute(
-                "INSERT OR REPLACE INTO facts VALUES ('instruments', ?)", (_encode(instruments),)
-            )
+            states.append((INSTRUMENTS, _encode(instruments)))
+        executemany("INSERT OR REPLACE INTO states VALUES (?, ?)", states)
         execute("COMMIT")
-        self.commits += 1
-        matching.changes = Changes()
 
     def restore(self, matching: Matching) -> None:
         """Put what is stored into a new `matching`: accounts, open orders, counters, instruments.
@@ -159,21 +165,21 @@ class Store:
 
     def _restore(self, matching: Matching) -> None:
         execute = self._connection.execute
-        for name, body in execute("SELECT name, body FROM facts").fetchall():
-            if name == "instruments":
+        by_number = {}
+        matching.orders = self._newest
+        for number, body in execute("SELECT number, body FROM states").fetchall():
+            if number == INSTRUMENTS:
                 for instrument in _decode_instruments(body):
                     if instrument.symbol_exchange in matching.markets:
                         matching.markets[instrument.symbol_exchange].instrument = instrument
-            if name == "trades":
+            elif number == TRADES:
                 for symbol, trades in _decode_trades(body).items():
                     if symbol in matching.markets:
                         matching.markets[symbol].trades = trades
-        matching.orders = self._newest
-        by_number = {}
-        for number, body in execute("SELECT number, body FROM accounts").fetchall():
-            account = _account(number, _decode_account(body))
-            by_number[number] = account
-            matching.restore_account(account)
+            else:
+                account = _account(number, _decode_account(body))
+                by_number[number] = account
+                matching.restore_account(account)
         rows = execute("SELECT account, body FROM orders WHERE open = 1 ORDER BY number").fetchall()
         for number, body in rows:
             stated = _decode_order(body)
