@@ -143,7 +143,7 @@ class App:
             settings=EdgeSettings(
                 engine=config.engine,
                 reconcile=config.reconcile,
-                limits=config.sequencer,
+                limits=config.limits,
                 requests_per_s=config.rate.requests_per_s,
                 cancel_reserve=config.rate.cancel_reserve,
             ),
