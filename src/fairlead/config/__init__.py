@@ -11,7 +11,7 @@ The parts never import this package: each has its own settings struct, which the
 hands to it.
 """
 
-from fairlead.config.loading import ConfigError, load
+from fairlead.config.loading import ConfigError, load, load_exchange
 from fairlead.config.model import (
     AccountConfig,
     Config,
@@ -34,4 +34,5 @@ __all__ = [
     "ProcessConfig",
     "RateConfig",
     "load",
+    "load_exchange",
 ]

@@ -91,8 +91,16 @@ def _read_path(value: object, folder: Path) -> Path:
     return folder / Path(value).expanduser()
 
 
-def _read_paths(value: object, folder: Path) -> tuple[Path, ...]:
-    return tuple(_read_path(part, folder) for part in words(value, PATHS.expects))
+def _read_tapes(value: object, folder: Path) -> tuple[str, ...]:
+    """Read files and SYMBOL=FILE, in text also separated by commas."""
+    tapes = []
+    for word in words(value, TAPES.expects):
+        for name in word.split(","):
+            match = re.fullmatch(r"([A-Z0-9_]+=)?(.+)", name, re.ASCII)
+            if match is None:
+                raise Wrong(TAPES.expects)
+            tapes.append(f"{match[1] or ''}{_read_path(match[2], folder)}")
+    return tuple(tapes)
 
 
 def _read_listen(value: object, _: Path) -> Listen:
@@ -141,12 +149,6 @@ def _read_speed(value: object, _: Path) -> Decimal | None:
     if number is None or not 0 < number <= 1_000_000:
         raise Wrong(SPEED.expects)
     return number
-
-
-def _read_symbol(value: object, _: Path) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"SIM_SPOT_[A-Z0-9]+_[A-Z0-9]+", value):
-        raise Wrong(SYMBOL.expects)
-    return value
 
 
 def words(value: object, expects: str) -> tuple[str, ...]:
@@ -214,11 +216,10 @@ def _is_ip6(host: str) -> bool:
 
 YES_NO = Kind("true or false", _read_yes_no)
 PATH = Kind("a path", _read_path)
-PATHS = Kind("a list of paths", _read_paths)
+TAPES = Kind("a list of files, folders or SYMBOL=FILE", _read_tapes)
 LISTEN = Kind("HOST:PORT such as 127.0.0.1:3080 (port 0: any free one)", _read_listen)
 REMOTE = Kind("a URL tcp://HOST:PORT such as tcp://127.0.0.1:3090", _read_remote)
 HOST_NAMES = Kind('a list of host names such as ["desk.example"]', _read_names)
 ORIGINS = Kind('a list of origins such as ["https://desk.example:8443"]', _read_origins)
 ASSETS = Kind('quantities by asset such as {BTC = 100, USDT = "2500.50"}', _read_assets)
 SPEED = Kind('"stepped", or a number above 0 (1: as recorded)', _read_speed)
-SYMBOL = Kind("a symbol such as SIM_SPOT_BTC_USDT", _read_symbol)

@@ -36,9 +36,6 @@ _VARIABLES = {setting.variable: setting.name for setting in SETTINGS} | {
 _OTHER_VARIABLES = frozenset({"FAIRLEAD_CONFIG", "FAIRLEAD_URL"})  # read by the command line
 _MISSPELT_MEDIA_TYPE = "appliction/json"
 
-DEFAULT_DATA = "data"
-DEFAULT_LISTEN = model.Listen("127.0.0.1", 3080)
-
 
 class ConfigError(ValueError):
     """The configuration cannot be taken; `findings` says everything that is wrong with it."""
@@ -60,10 +57,42 @@ class _Given(msgspec.Struct, frozen=True):
 def load(
     path: Path | None, environment: Mapping[str, str], flags: Mapping[str, object]
 ) -> model.Config:
-    """Return the configuration; `flags` are settings by their names in the table.
+    """Return the configuration of `fairlead up`, every account with its keys.
 
-    Paths in the file start from its folder, others from the working directory. Accounts without keys
-    get them from DIR/accounts.toml, which is made if need be. Raises ConfigError.
+    Those without any get them from DIR/accounts.toml, which is made if need be. Raises ConfigError.
+    """
+    config = read(path, environment, flags)
+    findings = _unguarded("listen", config.listen, config)
+    if findings:
+        raise ConfigError(findings)
+    try:
+        accounts = with_keys(config.accounts, config.data)
+    except (OSError, Wrong) as error:
+        raise ConfigError([str(error)]) from None
+    return msgspec.structs.replace(config, accounts=accounts)
+
+
+def load_exchange(
+    path: Path | None, environment: Mapping[str, str], flags: Mapping[str, object]
+) -> model.ExchangeConfig:
+    """Return the configuration of `fairlead exchange`. Raises ConfigError."""
+    config = read(path, environment, flags)
+    exchange = config.exchange
+    findings = [
+        *_unguarded("exchange.listen", exchange.listen, config),
+        *_unguarded("exchange.operator_listen", exchange.operator_listen, config),
+    ]
+    if findings:
+        raise ConfigError(findings)
+    return exchange
+
+
+def read(
+    path: Path | None, environment: Mapping[str, str], flags: Mapping[str, object]
+) -> model.Config:
+    """Return the configuration as it was given; `flags` are settings by their names in the table.
+
+    Paths in the file start from its folder, others from the working directory. Raises ConfigError.
     """
     findings: list[str] = []
     given = [*_from_file(path, findings), *_from_environment(environment, findings)]
@@ -74,11 +103,7 @@ def load(
         findings += _contradictions(config)
     if findings:
         raise ConfigError(findings)
-    try:
-        accounts = with_keys(config.accounts, config.data)
-    except (OSError, Wrong) as error:
-        raise ConfigError([str(error)]) from None
-    return msgspec.structs.replace(config, accounts=accounts)
+    return config
 
 
 # ── what was given ───────────────────────────────────────────────────────────────────────────────
@@ -166,10 +191,9 @@ def _values(given: list[_Given], findings: list[str]) -> dict[str, object]:
 
 
 def _config(values: Mapping[str, object]) -> model.Config:
-    base = model.Config(data=Path(DEFAULT_DATA), listen=DEFAULT_LISTEN, accounts=())
     address = values.get("exchange_url")
     return msgspec.structs.replace(
-        _changed(base, values, ""),
+        _changed(model.Config(), values, ""),
         exchange_address=cast(model.Listen | None, address),
         exchange=_exchange(values),
         engine=_changed(EngineSettings(), values, "engine."),
@@ -221,11 +245,6 @@ def _changed(struct: _Struct, values: Mapping[str, object], prefix: str) -> _Str
 def _contradictions(config: model.Config) -> list[str]:
     """Say what is wrong with settings that are right one by one."""
     findings = []
-    if not is_loopback(config.listen.host) and not config.allow_open_network:
-        findings.append(
-            f"listen: {config.listen} is not a loopback address, and nothing here asks a client who it"
-            " is: anyone who reaches it could trade; listen on 127.0.0.1, or say --allow-open-network"
-        )
     if config.rate.cancel_reserve >= config.rate.requests_per_s:
         findings.append(
             f"rate.cancel_reserve: {config.rate.cancel_reserve} leaves nothing for orders, expected"
@@ -237,3 +256,12 @@ def _contradictions(config: model.Config) -> list[str]:
             f" http.request_bytes_max {config.http.connections.request_bytes_max}"
         )
     return findings
+
+
+def _unguarded(name: str, listen: model.Listen, config: model.Config) -> list[str]:
+    if config.allow_open_network or is_loopback(listen.host):
+        return []
+    return [
+        f"{name}: {listen} is not a loopback address, and nothing here asks a client who it is:"
+        " anyone who reaches it could trade; listen on 127.0.0.1, or say --allow-open-network"
+    ]

@@ -49,16 +49,19 @@ class RateConfig(msgspec.Struct, frozen=True, kw_only=True):
 class ExchangeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The simulated exchange, embedded or in a process of its own.
 
-    `market_speed` None: the tape is stepped by the operator API. `market_instrument` is that of a
-    tape of trades, which does not name its own.
+    `market_tape`: FILE, FOLDER or SYMBOL=FILE. `market_speed` None: the tape is stepped by the
+    operator API. `data`, `listen` and `operator_listen` are for the process of its own; its default
+    folder is where the embedded one keeps its state, so that it can move out.
     """
 
     settings: ExchangeSettings = ExchangeSettings()
     seed: int = 1
     participants: bool = True
-    market_tape: tuple[Path, ...] = ()
-    market_instrument: str = "SIM_SPOT_BTC_USDT"
+    market_tape: tuple[str, ...] = ()
     market_speed: Decimal | None = Decimal(1)
+    data: Path = Path("data/exchange")
+    listen: Listen = Listen("127.0.0.1", 3090)
+    operator_listen: Listen = Listen("127.0.0.1", 3091)
 
 
 class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,9 +95,9 @@ class ProcessConfig(msgspec.Struct, frozen=True, kw_only=True):
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Everything `fairlead up` needs to know. `exchange_address` None: the exchange is embedded."""
 
-    data: Path
-    listen: Listen
-    accounts: tuple[AccountConfig, ...]
+    data: Path = Path("data")
+    listen: Listen = Listen("127.0.0.1", 3080)
+    accounts: tuple[AccountConfig, ...] = ()
     allow_open_network: bool = False
     exchange_address: Listen | None = None
     exchange: ExchangeConfig = ExchangeConfig()
