@@ -7,6 +7,7 @@
 #   make bench       the benchmarks, one table
 #   make simulate    the seeded world: SEEDS=2000
 #   make crash-test  kill -9 under load: KILLS=200
+#   make docs-generate   write the pages of docs/reference that are made from code
 #   make lock        write requirements/*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
 #   make clean       remove the environment, caches and build output; keeps ./data
 #
@@ -22,7 +23,7 @@ TEST_JOBS ?= 2
 export KILLS
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench simulate crash-test lock clean env-run env-dev
+.PHONY: help run test check format bench simulate crash-test docs-generate lock clean env-run env-dev
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -57,6 +58,9 @@ simulate: env-run
 
 crash-test: env-dev
 	$(PY) -m pytest -m soak tests/crash -s --timeout 0 $(CRASH_ARGS)
+
+docs-generate: env-dev
+	$(PY) tools/generate_docs.py
 
 lock: env-run
 	tools/lock $(LOCK_ARGS)

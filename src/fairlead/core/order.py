@@ -69,6 +69,7 @@ _ENDS_DOUBT = frozenset({
     Cause.DOUBT_ENDED, Cause.RESOLVED,
 })  # fmt: skip
 _ENDS_CANCEL = frozenset({Cause.CANCELED, Cause.REJECTED, Cause.EXPIRED, Cause.CANCEL_ENDED})
+_IN_BOOK = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
 _BEFORE_WORKING = frozenset({Stage.RECEIVED, Stage.ROUTING, Stage.ROUTED})
 
 
@@ -152,6 +153,10 @@ def apply(order: Order | None, report: OrderReport) -> Order:
     status_history = order.status_history
     shown = status_of(stage, quantity_filled > ZERO, cancel_pending)
     if shown is not status_history[-1][0]:
+        if shown is Status.PENDING_CANCEL and status_history[-1][0] not in _IN_BOOK:
+            # The cancel went out before the order was in the book: it was there before it was pending.
+            in_book = status_of(stage, quantity_filled > ZERO, False)
+            status_history = (*status_history, (in_book, report.time_ns))
         status_history = (*status_history, (shown, report.time_ns))
     return Order(
         order.number, order.account, order.client_order_id, order.venue_client_id,
@@ -173,11 +178,6 @@ def apply(order: Order | None, report: OrderReport) -> Order:
         report.sequence,
         fills,
     )  # fmt: skip
-
-
-def has_trade(order: Order, trade_id: str) -> bool:
-    """Whether a fill of this trade is booked on the order."""
-    return any(fill.trade_id == trade_id for fill in order.fills)
 
 
 def missing_quantity(order: Order) -> bool:
