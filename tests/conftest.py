@@ -1,4 +1,4 @@
-"""What every test starts with: arithmetic that refuses to round, as every entry point of the program has it."""
+"""What every test starts with: arithmetic that refuses to round, as in every entry point."""
 
 import pytest
 

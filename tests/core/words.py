@@ -1,4 +1,4 @@
-"""Instruments, orders and fills as tests of the core want them: good ones, of which a test changes what it is about."""
+"""Instruments, orders and fills for tests of the core: good ones; a test changes what it is about."""
 
 from decimal import Decimal
 
