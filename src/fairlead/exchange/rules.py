@@ -16,7 +16,7 @@ from fairlead.venues.sim_messages import Place, RefusalCode
 CLIENT_ID_LENGTH_MAX = 64
 CLIENT_ID_ALPHABET = "A-Z a-z 0-9 . _ : / -"
 PRICE_MAX = Decimal(10**12)
-EXPIRE_TIME_MAX_NS = 253_402_300_799 * 10**9  # the end of the year 9999
+EXPIRE_TIME_MAX_NS = 2**63 - 1  # in the year 2262
 
 _client_id = re.compile(r"[A-Za-z0-9._:/-]{1,64}", re.ASCII).fullmatch
 _WIDE = decimal.Context(prec=60, traps=[])
