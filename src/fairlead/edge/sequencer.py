@@ -64,10 +64,17 @@ class Line(msgspec.Struct):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Over `inbox_most` waiting requests, new ones are refused; a batch holds `batch_most`."""
+    """Bounds of the pump.
+
+    Over `inbox_most` waiting messages, new requests are refused. A batch holds `batch_most` messages,
+    and may wait `fillings_most` turns of the event loop for more of them while more keep coming.
+    The pump wakes for timers at most every `wake_least_us`.
+    """
 
     inbox_most: int = 20_000
     batch_most: int = 256
+    fillings_most: int = 4
+    wake_least_us: int = 2_000
 
 
 class _Submitted(msgspec.Struct):
@@ -100,6 +107,8 @@ class Sequencer:
         self._scheduled_ns: int | None = None
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at_ns = 0
+        self._filled = 0
+        self._fillings = 0
         self._listeners: list[Listener] = []
         self._failure: BaseException | None = None
         self._loop = asyncio.get_running_loop()
@@ -176,6 +185,9 @@ class Sequencer:
     def _pump(self) -> None:
         if self._failure is not None:
             return
+        if self._is_filling():
+            self._loop.call_soon(self._pump)
+            return
         now = self._clock.now()
         if self._scheduled_ns is not None:
             self.metrics.loop_lag.add(now.steady_ns - self._scheduled_ns)
@@ -185,6 +197,16 @@ class Sequencer:
         if self._inbox:
             self._schedule()
         self._schedule_wake()
+
+    def _is_filling(self) -> bool:
+        """Let the loop bring what has already arrived: one commit then serves all of it."""
+        size = len(self._inbox)
+        if size == self._filled or self._fillings >= self._limits.fillings_most:
+            self._filled = self._fillings = 0
+            return False
+        self._filled = size
+        self._fillings += 1
+        return True
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Run a batch; whatever goes wrong in it, memory and disk may disagree: stop."""
@@ -326,6 +348,7 @@ class Sequencer:
         wait_ns = min((wait for wait in waits if wait is not None), default=None)
         if wait_ns is None:
             return
+        wait_ns = max(wait_ns, self._limits.wake_least_us * 1_000)
         at_ns = now.steady_ns + wait_ns
         if self._wake is not None:
             if self._wake_at_ns <= at_ns:
