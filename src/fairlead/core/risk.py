@@ -21,6 +21,8 @@ from fairlead.core.model import (
 
 _IMMEDIATE = frozenset({TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL})
 
+_CONTRADICTING = {ExecInst.CANCEL_ON_DISCONNECT, ExecInst.DO_NOT_CANCEL_ON_DISCONNECT}
+
 
 def plain(value: Decimal) -> str:
     """Return `value` without an exponent and without trailing zeros."""
@@ -29,13 +31,31 @@ def plain(value: Decimal) -> str:
 
 
 def check_instrument(place: PlaceOrder, rules: Instrument) -> list[tuple[str, str]]:
-    """Return (field, message) for every instrument rule the order breaks."""
+    """Return (field, message) for every instrument rule the order breaks.
+
+    The values that the messages name keep all rules together: with them in place of the order's own
+    there is no finding.
+    """
+    price, quantity = place.price, place.quantity
+    if (
+        not price % rules.price_tick
+        and not quantity % rules.quantity_step
+        and rules.quantity_min <= quantity <= rules.quantity_max
+        and price * quantity >= rules.notional_min
+    ):
+        return []
+    nearest_price = _nearest(price, rules.price_tick)
     return [
-        *_off_grid("price", place.price, rules.price_tick, "tick", rules.symbol),
-        *_off_grid("amount_order", place.quantity, rules.quantity_step, "size step", rules.symbol),
-        *_quantity_range(place, rules),
-        *_notional(place, rules),
+        *_price_off_grid(price, nearest_price, rules),
+        *_quantity_findings(quantity, nearest_price, rules),
     ]
+
+
+def quantity_range(price: Decimal, rules: Instrument) -> tuple[Decimal, Decimal]:
+    """Return the least and the most quantity an order at `price` may have; none if least > most."""
+    step = rules.quantity_step
+    least = max(_up(rules.quantity_min, step), _up(rules.notional_min, price * step) / price)
+    return least, rules.quantity_max // step * step
 
 
 def check_abilities(place: PlaceOrder, abilities: Abilities) -> list[tuple[str, str]]:
@@ -54,6 +74,11 @@ def check_abilities(place: PlaceOrder, abilities: Abilities) -> list[tuple[str, 
                 f"{instruction} is not supported by {abilities.exchange};"
                 f" supported: {_names(abilities.exec_inst)}",
             ))  # fmt: skip
+    if set(place.exec_inst) >= _CONTRADICTING:
+        findings.append((
+            "exec_inst",
+            "CANCEL_ON_DISCONNECT contradicts DO_NOT_CANCEL_ON_DISCONNECT; give one of the two",
+        ))  # fmt: skip
     if ExecInst.MAKER_OR_CANCEL in place.exec_inst and place.time_in_force in _IMMEDIATE:
         findings.append((
             "exec_inst",
@@ -105,23 +130,54 @@ def _insufficient(
 ) -> str:
     spendable = max(ZERO, available)
     per_step = rules.quantity_step * (place.price if place.side is Side.BUY else 1)
-    most = spendable // per_step * rules.quantity_step
+    least, most = quantity_range(place.price, rules)
+    most = min(most, spendable // per_step * rules.quantity_step)
+    can_be = (
+        f"the most that amount_order can be at this price is {plain(most)}"
+        if most >= least
+        else f"not enough for {plain(least)}, the least that amount_order can be at this price"
+    )
     return (
         f"{Reason.INSUFFICIENT_BALANCE}: needs {plain(needed)} {asset}, {plain(available)} available;"
-        f" the most that amount_order can be at this price is {plain(most)}"
+        f" {can_be}"
     )
 
 
-def _off_grid(
-    field: str, value: Decimal, step: Decimal, step_name: str, symbol: str
-) -> list[tuple[str, str]]:
-    if not value % step:
+def _price_off_grid(price: Decimal, nearest: Decimal, rules: Instrument) -> list[tuple[str, str]]:
+    if price == nearest:
         return []
     return [(
-        field,
-        f"{plain(value)} is not a multiple of the {step_name} {plain(step)} of {symbol};"
-        f" the nearest is {plain(_nearest(value, step))}",
+        "price",
+        f"{plain(price)} is not a multiple of the tick {plain(rules.price_tick)} of {rules.symbol};"
+        f" the nearest is {plain(nearest)}",
     )]  # fmt: skip
+
+
+def _quantity_findings(
+    quantity: Decimal, price: Decimal, rules: Instrument
+) -> list[tuple[str, str]]:
+    """Return what is wrong with `quantity` in an order at `price`, which keeps its own rule."""
+    shown, symbol = plain(quantity), rules.symbol
+    wrong = []
+    if quantity % rules.quantity_step:
+        wrong.append(
+            f"{shown} is not a multiple of the size step {plain(rules.quantity_step)} of {symbol}"
+        )
+    if quantity < rules.quantity_min:
+        wrong.append(f"{shown} is below the least quantity {plain(rules.quantity_min)} of {symbol}")
+    elif quantity > rules.quantity_max:
+        wrong.append(f"{shown} is above the most quantity {plain(rules.quantity_max)} of {symbol}")
+    if price * quantity < rules.notional_min:
+        wrong.append(
+            f"{shown} at price {plain(price)} is worth {plain(price * quantity)} {rules.quote},"
+            f" below the least notional {plain(rules.notional_min)} of {symbol}"
+        )
+    least, most = quantity_range(price, rules)
+    if least > most:
+        right = f"no amount_order is valid at price {plain(price)}"
+    else:
+        right = f"the nearest is {plain(min(max(_nearest(quantity, rules.quantity_step), least), most))}"
+    return [("amount_order", f"{text}; {right}") for text in wrong]
 
 
 def _nearest(value: Decimal, step: Decimal) -> Decimal:
@@ -131,33 +187,10 @@ def _nearest(value: Decimal, step: Decimal) -> Decimal:
     return above if not below or above - value < value - below else below
 
 
-def _quantity_range(place: PlaceOrder, rules: Instrument) -> list[tuple[str, str]]:
-    if place.quantity < rules.quantity_min:
-        side, limit = "below the least", rules.quantity_min
-    elif place.quantity > rules.quantity_max:
-        side, limit = "above the most", rules.quantity_max
-    else:
-        return []
-    return [(
-        "amount_order",
-        f"{plain(place.quantity)} is {side} quantity {plain(limit)} of {rules.symbol}",
-    )]  # fmt: skip
-
-
-def _notional(place: PlaceOrder, rules: Instrument) -> list[tuple[str, str]]:
-    notional = place.price * place.quantity
-    if notional >= rules.notional_min:
-        return []
-    per_step = place.price * rules.quantity_step
-    least = rules.notional_min // per_step * rules.quantity_step
-    if least * place.price < rules.notional_min:
-        least += rules.quantity_step
-    return [(
-        "amount_order",
-        f"{plain(place.quantity)} at price {plain(place.price)} is worth {plain(notional)}"
-        f" {rules.quote}, below the least notional {plain(rules.notional_min)} of {rules.symbol};"
-        f" at this price the least is {plain(least)}",
-    )]  # fmt: skip
+def _up(value: Decimal, step: Decimal) -> Decimal:
+    """Return the least multiple of `step` that is not below `value`."""
+    below = value // step * step
+    return below if below == value else below + step
 
 
 def _supports_time_in_force(time_in_force: TimeInForce, abilities: Abilities) -> bool:
