@@ -43,7 +43,6 @@ from fairlead.core.messages import (
     VenuePlace,
     VenueReport,
     VenueRequest,
-    VenueStreamGap,
 )
 from fairlead.core.model import Order, Stage
 from fairlead.core.operating import query, query_order, resolve, set_mode
@@ -66,6 +65,17 @@ class Engine:
         assert is_exact(), "call use_exact_decimals() first"
         self.deciding = Deciding(settings, restored)
         self._restored = restored
+        self._wants: dict[type, Callable[..., None]] = {
+            PlaceOrder: self._want_named,
+            ResolveOrder: self._want_named,
+            CancelOrder: self._want_cancelled,
+            QueryOrder: self._want_queried,
+            VenueFill: self._want_fill,
+            VenueOrder: self._want_order,
+            VenueAnswer: self._want_answered,
+            VenueFillsListed: self._want_fills,
+            VenueOpenOrdersListed: self._want_orders,
+        }
         records = {record.account: record for record in restored.accounts}
         for name in dict.fromkeys([*records, *accounts]):
             balances = [balance for account, balance in restored.balances if account == name]
@@ -74,33 +84,36 @@ class Engine:
 
     # ── the past ─────────────────────────────────────────────────────────────────────────────────
 
-    def wants(self, message: object, wanted: Wanted) -> None:
+    def wants(self, message: Request | VenueReport, wanted: Wanted) -> None:
         """Add to `wanted` what deciding `message` needs that is not in memory."""
-        match message:
-            case PlaceOrder() | ResolveOrder():
-                self._want_client_id(message.account, message.client_order_id, wanted)
-            case CancelOrder(client_order_id=str(client_order_id)):
-                self._want_client_id(message.account, client_order_id, wanted)
-            case CancelOrder(exchange_order_id=str(exchange_order_id)):
-                self._want_exchange_id(message.account, exchange_order_id, wanted)
-            case QueryOrder():
-                names = [message.account] if message.account else self.deciding.accounts
-                for name in names:
-                    self._want_client_id(name, message.client_order_id, wanted)
-            case VenueFill():
-                self._want_fill(message, wanted)
-            case VenueOrder():
-                self._want_order(message, wanted)
-            case VenueAnswer(request=VenuePlace(number=number) | VenueCancel(number=number)):
-                self._want_number(number, wanted)
-            case VenueFillsListed():
-                for fill in message.fills:
-                    self._want_fill(fill, wanted)
-            case VenueOpenOrdersListed():
-                for order in message.orders:
-                    self._want_order(order, wanted)
-            case _:
-                pass
+        want = self._wants.get(type(message))
+        if want is not None:
+            want(message, wanted)
+
+    def _want_named(self, request: PlaceOrder | ResolveOrder, wanted: Wanted) -> None:
+        self._want_client_id(request.account, request.client_order_id, wanted)
+
+    def _want_cancelled(self, request: CancelOrder, wanted: Wanted) -> None:
+        if request.client_order_id is not None:
+            self._want_client_id(request.account, request.client_order_id, wanted)
+        elif request.exchange_order_id is not None:
+            self._want_exchange_id(request.account, request.exchange_order_id, wanted)
+
+    def _want_queried(self, request: QueryOrder, wanted: Wanted) -> None:
+        for name in [request.account] if request.account else self.deciding.accounts:
+            self._want_client_id(name, request.client_order_id, wanted)
+
+    def _want_answered(self, news: VenueAnswer, wanted: Wanted) -> None:
+        if isinstance(news.request, VenuePlace | VenueCancel):
+            self._want_number(news.request.number, wanted)
+
+    def _want_fills(self, news: VenueFillsListed, wanted: Wanted) -> None:
+        for fill in news.fills:
+            self._want_fill(fill, wanted)
+
+    def _want_orders(self, news: VenueOpenOrdersListed, wanted: Wanted) -> None:
+        for order in news.orders:
+            self._want_order(order, wanted)
 
     def _want_client_id(self, account: str, client_order_id: str, wanted: Wanted) -> None:
         if self.deciding.orders.by_client_id(account, client_order_id) is None:
@@ -172,32 +185,9 @@ class Engine:
 
     def hear(self, news: VenueReport) -> None:
         """Decide what an exchange said."""
-        account = self.deciding.accounts[news.account]
-        match news:
-            case VenueFill():
-                hearing.fill_heard(self.deciding, account, news)
-            case VenueOrder():
-                hearing.order_heard(self.deciding, account, news)
-            case VenueAnswer():
-                hearing.answer_heard(self.deciding, news)
-            case VenueBalancesStated():
-                hearing.balances_stated(account, news, self.deciding.now.utc_ns)
-            case VenueNotFound():
-                hearing.not_found_heard(self.deciding, news)
-            case VenueConnected():
-                hearing.connected(self.deciding, account, news)
-            case VenueDisconnected():
-                hearing.disconnected(account, news)
-            case VenueInstrumentsListed():
-                hearing.instruments_listed(self.deciding, account, news)
-            case VenueOpenOrdersListed():
-                for order in news.orders:
-                    hearing.order_heard(self.deciding, account, order)
-            case VenueFillsListed():
-                for fill in news.fills:
-                    hearing.fill_heard(self.deciding, account, fill)
-            case VenueStreamGap():
-                pass  # the reconciler looks
+        hear = _NEWS.get(type(news))
+        if hear is not None:
+            hear(self.deciding, self.deciding.accounts[news.account], news)
 
     def take_requests(self) -> list[VenueRequest]:
         """Return what exchanges are to be asked, each once."""
@@ -253,6 +243,18 @@ _REQUESTS: dict[type, Callable[..., None]] = {
     ResolveOrder: resolve,
     QueryOrder: query_order,
 }
+_NEWS: dict[type, Callable[..., None]] = {
+    VenueFill: hearing.fill_heard,
+    VenueOrder: hearing.order_heard,
+    VenueAnswer: hearing.answer_heard,
+    VenueBalancesStated: hearing.balances_stated,
+    VenueNotFound: hearing.not_found_heard,
+    VenueConnected: hearing.connected,
+    VenueDisconnected: hearing.disconnected,
+    VenueInstrumentsListed: hearing.instruments_listed,
+    VenueOpenOrdersListed: hearing.open_orders_listed,
+    VenueFillsListed: hearing.fills_listed,
+}  # a stream gap is the reconciler's
 _TIMERS: dict[TimerKind, Callable[[Deciding, Order], None]] = {
     TimerKind.ANSWER: placing.answer_due,
     TimerKind.ASK: ask_due,

@@ -19,8 +19,10 @@ from fairlead.core.messages import (
     VenueConnected,
     VenueDisconnected,
     VenueFill,
+    VenueFillsListed,
     VenueInstrumentsListed,
     VenueNotFound,
+    VenueOpenOrdersListed,
     VenueOrder,
     VenueOrderState,
     VenuePlace,
@@ -68,7 +70,7 @@ def connected(deciding: Deciding, account: Account, news: VenueConnected) -> Non
             ask(deciding, order)
 
 
-def disconnected(account: Account, news: VenueDisconnected) -> None:
+def disconnected(_: Deciding, account: Account, news: VenueDisconnected) -> None:
     """Mark the account unreachable; what was asked gets its own answers."""
     account.is_connected = False
     account.is_reconciled = False
@@ -83,8 +85,9 @@ def instruments_listed(deciding: Deciding, account: Account, news: VenueInstrume
         )
 
 
-def balances_stated(account: Account, news: VenueBalancesStated, now_ns: int) -> None:
+def balances_stated(deciding: Deciding, account: Account, news: VenueBalancesStated) -> None:
     """Take the exchange's balances; a complete statement makes assets it does not name zero."""
+    now_ns = deciding.now.utc_ns
     if not account.is_loaded and not news.is_complete:
         return  # the first load is a whole one
     updated_by = Updater.EXCHANGE if account.is_loaded else Updater.INITIALIZATION
@@ -108,7 +111,7 @@ def balances_stated(account: Account, news: VenueBalancesStated, now_ns: int) ->
             account.is_dirty = True
 
 
-def answer_heard(deciding: Deciding, news: VenueAnswer) -> None:
+def answer_heard(deciding: Deciding, _: Account, news: VenueAnswer) -> None:
     """A request to the exchange ended."""
     request = news.request
     if isinstance(request, VenuePlace):
@@ -137,7 +140,7 @@ def _place_answer_heard(deciding: Deciding, order: Order, news: VenueAnswer) -> 
         doubt_ended(deciding, order, was_in_doubt)
 
 
-def not_found_heard(deciding: Deciding, news: VenueNotFound) -> None:
+def not_found_heard(deciding: Deciding, _: Account, news: VenueNotFound) -> None:
     """Take "no such order" for what it is worth."""
     order = deciding.orders.get(news.asked.number)
     if order is not None:
@@ -173,6 +176,18 @@ def order_heard(deciding: Deciding, account: Account, news: VenueOrder) -> None:
     answered(deciding, order)
     if order.in_doubt_ns is None:
         doubt_ended(deciding, order, was_in_doubt)
+
+
+def open_orders_listed(deciding: Deciding, account: Account, news: VenueOpenOrdersListed) -> None:
+    """Take every order the exchange lists as open; those it does not list are asked about."""
+    for order in news.orders:
+        order_heard(deciding, account, order)
+
+
+def fills_listed(deciding: Deciding, account: Account, news: VenueFillsListed) -> None:
+    """Book every fill of a page that was not booked yet."""
+    for fill in news.fills:
+        fill_heard(deciding, account, fill)
 
 
 def _known(deciding: Deciding, account: Account, news: VenueOrder | VenueFill) -> Order | None:

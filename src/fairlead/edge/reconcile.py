@@ -18,18 +18,24 @@ from fairlead.core.messages import (
     TimerKind,
     VenueAnswer,
     VenueBalances,
+    VenueBalancesStated,
     VenueConnected,
     VenueDisconnected,
+    VenueFill,
     VenueFillsListed,
     VenueFillsSince,
     VenueInstruments,
+    VenueNotFound,
     VenueOpenOrders,
     VenueOpenOrdersListed,
+    VenueOrder,
     VenueReport,
     VenueRequest,
     VenueStreamGap,
 )
 from fairlead.edge.timers import Timers
+
+_ORDER_NEWS = frozenset({VenueOrder, VenueFill, VenueBalancesStated, VenueNotFound})
 
 
 class Step(Enum):
@@ -95,6 +101,8 @@ class Reconciler:
 
     def heard(self, news: VenueReport, now: Now) -> None:
         """Take what the exchange said, after the engine has."""
+        if type(news) in _ORDER_NEWS:
+            return
         match news:
             case VenueConnected():
                 self._start()
