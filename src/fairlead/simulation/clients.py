@@ -1,0 +1,358 @@
+"""The people of a world: clients who trade through Fairlead, and what they make of its answers.
+
+A client sends all kinds of orders, right and wrong, sends them again when no answer came, cancels what
+it has and what it has not, and looks things up. It remembers what it asked for; what it was told is
+watched by `laws`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from random import Random
+
+import msgspec
+
+from fairlead.core.messages import (
+    AttentionReply,
+    CancelAll,
+    CancelOrder,
+    OrderReply,
+    PlaceOrder,
+    QueryAccounts,
+    QueryAttention,
+    QueryBalances,
+    QueryInstruments,
+    QueryOrder,
+    QueryOrders,
+    QuerySnapshot,
+    Refusal,
+    Refused,
+    Reply,
+    Request,
+    Resolution,
+    ResolveOrder,
+    SetMode,
+)
+from fairlead.core.model import AccountMode, ExecInst, Instrument, Order, Side, Stage, TimeInForce
+from fairlead.exchange.matching import Top
+from fairlead.exchange.settings import INSTRUMENTS
+from fairlead.simulation.door import Door
+from fairlead.simulation.laws import Law, Laws
+from fairlead.simulation.loop import NS
+from fairlead.simulation.network import MS
+
+_WORTH = {"BTC": 40_000, "ETH": 1_250, "USDT": 1}
+_MILLION = 1_000_000
+_RESOLVE_AGE_NS = 3 * NS  # by then no request can still arrive
+
+
+class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How lively a client is, and what it likes: `weights` by name of the act."""
+
+    pause_ms_max: int = 200
+    worth_max: int = 3_000
+    expiry_ms_max: int = 3_000
+    weights: tuple[tuple[str, int], ...] = (
+        ("place", 50),
+        ("burst", 3),
+        ("again", 8),
+        ("again_other", 2),
+        ("same_at_once", 2),
+        ("wrong", 4),
+        ("cancel", 22),
+        ("cancel_unanswered", 4),
+        ("cancel_unknown", 2),
+        ("cancel_all", 1),
+        ("look", 8),
+        ("mode", 1),
+        ("resolve", 1),
+    )
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What a client knows of the world besides Fairlead."""
+
+    utc_ns: Callable[[], int]
+    top: Callable[[str], Top | None]
+    truth: Callable[[Order], Resolution | None]
+
+
+class Client:
+    """One trader on one account."""
+
+    def __init__(
+        self,
+        name: str,
+        account: str,
+        door: Door,
+        random: Random,
+        laws: Laws,
+        settings: ClientSettings,
+        surroundings: Surroundings,
+    ) -> None:
+        self.name = name
+        self._account = account
+        self._door = door
+        self._random = random
+        self._laws = laws
+        self._settings = settings
+        self._surroundings = surroundings
+        self._acts = [name for name, _ in settings.weights]
+        self._weights = [weight for _, weight in settings.weights]
+        self._count = 0
+        self._asked: list[PlaceOrder] = []
+        self._unanswered: list[PlaceOrder] = []
+        self._exchange_ids: list[str] = []
+        self._mode_asked = AccountMode.ACTIVE
+        self._tasks: dict[asyncio.Task[None], None] = {}
+
+    async def trade(self, duration_ns: int) -> None:
+        """Act until the time is over, then send again what was never answered, until it is."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + duration_ns / NS
+        while loop.time() < end:
+            await asyncio.sleep(self._random.randrange(self._settings.pause_ms_max * 1_000) / 1e6)
+            act = self._random.choices(self._acts, self._weights)[0]
+            getattr(self, f"_{act}")()
+        await self._all_done()
+
+    async def finish(self) -> None:
+        """Undo halts, and ask again for every answer that was lost; the world is calm now."""
+        for _ in range(3):
+            self._start(SetMode(account=self._account, mode=AccountMode.ACTIVE))
+            unanswered, self._unanswered = self._unanswered, []
+            for request in unanswered:
+                self._start(request)
+            await self._all_done()
+
+    # ── acts ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _place(self) -> None:
+        self._start(self._new_order())
+
+    def _burst(self) -> None:
+        for _ in range(self._random.randrange(2, 12)):
+            self._place()
+
+    def _again(self) -> None:
+        """Send once more what got no answer, or anything."""
+        if self._unanswered:
+            at = self._random.randrange(len(self._unanswered))
+            self._start(self._unanswered.pop(at))
+            self._laws.count("sent again")
+        elif self._asked:
+            self._start(self._random.choice(self._asked))
+
+    def _again_other(self) -> None:
+        """Use a client id again, for another order."""
+        if self._asked:
+            request = self._random.choice(self._asked)
+            self._start(msgspec.structs.replace(request, quantity=request.quantity * 2))
+
+    def _same_at_once(self) -> None:
+        request = self._new_order()
+        for _ in range(self._random.randrange(2, 6)):
+            self._start(request)
+
+    def _wrong(self) -> None:
+        request = self._new_order()
+        tiny = Decimal("0.000000001")
+        match self._random.randrange(6):
+            case 0:
+                request = msgspec.structs.replace(request, price=request.price + tiny)
+            case 1:
+                request = msgspec.structs.replace(request, quantity=request.quantity + tiny)
+            case 2:
+                request = msgspec.structs.replace(request, quantity=request.quantity * 1_000_000)
+            case 3:
+                request = msgspec.structs.replace(request, symbol="SIM_SPOT_XRP_USDT")
+            case 4:
+                request = msgspec.structs.replace(request, account="NONE")
+            case _:
+                request = msgspec.structs.replace(
+                    request,
+                    time_in_force=TimeInForce.GOOD_TILL_TIME_OMS,
+                    expire_time_ns=self._surroundings.utc_ns() - 5,
+                )
+        self._start(request)
+
+    def _cancel(self) -> None:
+        """Cancel an order: a new one most of the time, sometimes by the exchange's id."""
+        if self._exchange_ids and not self._random.randrange(4):
+            exchange_id = self._random.choice(self._exchange_ids[-20:])
+            self._start(CancelOrder(account=self._account, exchange_order_id=exchange_id))
+        elif self._asked:
+            asked = self._random.choice(self._asked[-15:])
+            self._start(
+                CancelOrder(account=self._account, client_order_id=asked.client_order_id)
+            )
+
+    def _cancel_unanswered(self) -> None:
+        """Cancel an order in the same breath as it is sent."""
+        request = self._new_order()
+        self._start(request)
+        self._start(CancelOrder(account=self._account, client_order_id=request.client_order_id))
+
+    def _cancel_unknown(self) -> None:
+        self._start(CancelOrder(account=self._account, client_order_id=f"{self.name}-nothing"))
+
+    def _cancel_all(self) -> None:
+        self._start(CancelAll(account=self._account))
+
+    def _look(self) -> None:
+        account = self._account if self._random.randrange(4) else ""
+        match self._random.randrange(7):
+            case 0:
+                self._start(QueryOrders(account=account))
+            case 1:
+                self._start(QueryBalances(account=account))
+            case 2:
+                self._start(QueryAccounts(account=account))
+            case 3:
+                self._start(QueryInstruments(account=account))
+            case 4:
+                self._start(QuerySnapshot(account=self._account))
+            case _:
+                if self._asked:
+                    asked = self._random.choice(self._asked)
+                    self._start(
+                        QueryOrder(account=account, client_order_id=asked.client_order_id)
+                    )
+
+    def _mode(self) -> None:
+        """Halt or reduce; and back, so that trading goes on."""
+        if self._mode_asked is AccountMode.ACTIVE:
+            self._mode_asked = self._random.choice([AccountMode.HALTED, AccountMode.REDUCING])
+        else:
+            self._mode_asked = AccountMode.ACTIVE
+        self._start(SetMode(account=self._account, mode=self._mode_asked))
+        if self._mode_asked is not AccountMode.ACTIVE:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._random.randrange(1, 2_000) / 1_000, self._mode)
+
+    def _resolve(self) -> None:
+        """Be an operator, who looks at the exchange and says what is so."""
+        self._keep(asyncio.get_running_loop().create_task(self._resolve_doubts()))
+
+    # ── asking ───────────────────────────────────────────────────────────────────────────────────
+
+    def _new_order(self) -> PlaceOrder:
+        random = self._random
+        instrument = random.choice(INSTRUMENTS)
+        side = random.choice([Side.BUY, Side.SELL])
+        price = self._price(instrument, side)
+        worth = random.randrange(8, self._settings.worth_max)
+        step = instrument.quantity_step
+        quantity = step * max(1, worth * 10**8 // int(_WORTH[instrument.base] * step * 10**8))
+        time_in_force, expire_time_ns = TimeInForce.GOOD_TILL_CANCEL, None
+        exec_inst: tuple[ExecInst, ...] = ()
+        match random.randrange(20):
+            case 0 | 1 | 2:
+                time_in_force = TimeInForce.IMMEDIATE_OR_CANCEL
+            case 3 | 4:
+                time_in_force = TimeInForce.FILL_OR_KILL
+            case 5 | 6:
+                time_in_force = TimeInForce.GOOD_TILL_TIME_EXCHANGE
+            case 7 | 8 | 9:
+                time_in_force = TimeInForce.GOOD_TILL_TIME_OMS
+            case 10 | 11 | 12:
+                exec_inst = (ExecInst.MAKER_OR_CANCEL,)
+            case _:
+                pass
+        if time_in_force in (
+            TimeInForce.GOOD_TILL_TIME_EXCHANGE,
+            TimeInForce.GOOD_TILL_TIME_OMS,
+        ):
+            wait_ns = random.randrange(1, self._settings.expiry_ms_max) * MS
+            expire_time_ns = self._surroundings.utc_ns() + wait_ns
+        self._count += 1
+        return PlaceOrder(
+            account=self._account,
+            client_order_id=f"{self.name}-{self._count}",
+            symbol=instrument.symbol,
+            symbol_exchange=None if random.randrange(2) else instrument.symbol_exchange,
+            side=side,
+            price=price,
+            quantity=quantity,
+            time_in_force=time_in_force,
+            time_in_force_text=time_in_force.value,
+            expire_time_ns=expire_time_ns,
+            exec_inst=exec_inst,
+        )
+
+    def _price(self, instrument: Instrument, side: Side) -> Decimal:
+        """Return a price near the market: taking half of the time, or resting near it."""
+        random = self._random
+        top = self._surroundings.top(instrument.symbol_exchange)
+        best = None if top is None else (top.ask if side is Side.BUY else top.bid)
+        if best is None:
+            worths = _WORTH[instrument.base] * 10**5 // _WORTH[instrument.quote]
+            best = Decimal(worths) / 10**5
+        eager_ppm = random.randrange(-6_000, 4_000)
+        if side is Side.SELL:
+            eager_ppm = -eager_ppm
+        ticks = int(best // instrument.price_tick)
+        return instrument.price_tick * max(1, ticks * (_MILLION + eager_ppm) // _MILLION)
+
+    def _start(self, request: Request) -> None:
+        if isinstance(request, PlaceOrder) and request not in self._asked[-30:]:
+            self._asked.append(request)
+        self._keep(asyncio.get_running_loop().create_task(self._ask(request)))
+
+    def _keep(self, task: "asyncio.Task[None]") -> None:
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
+
+    async def _all_done(self) -> None:
+        while self._tasks:
+            await next(iter(self._tasks))
+
+    async def _ask(self, request: Request) -> None:
+        try:
+            reply = await self._door.submit(self.name, request)
+        except ConnectionError:
+            if isinstance(request, PlaceOrder):
+                self._unanswered.append(request)
+            return
+        self._take(request, reply)
+
+    def _take(self, request: Request, reply: Reply) -> None:
+        if isinstance(reply, OrderReply):
+            exchange_id = reply.order.exchange_order_id
+            if exchange_id is not None:
+                self._exchange_ids.append(exchange_id)
+            return
+        is_again = isinstance(request, PlaceOrder) and isinstance(reply, Refused)
+        if is_again and isinstance(reply, Refused) and isinstance(request, PlaceOrder):
+            if reply.refusal is Refusal.IN_DOUBT:
+                self._unanswered.append(request)
+            elif reply.refusal is Refusal.CONFLICT and self._is_only_use(request):
+                text = f"{request.client_order_id} is refused as used by another order; it is not"
+                self._laws.breaks(Law.ONE_ID, text)
+
+    def _is_only_use(self, request: PlaceOrder) -> bool:
+        uses = [each for each in self._asked if each.client_order_id == request.client_order_id]
+        return uses == [request]
+
+    async def _resolve_doubts(self) -> None:
+        try:
+            reply = await self._door.submit(self.name, QueryAttention(account=self._account))
+            if not isinstance(reply, AttentionReply):
+                return
+            for order, _ in reply.orders:
+                resolution = self._surroundings.truth(order)
+                age_ns = self._surroundings.utc_ns() - (order.in_doubt_ns or 0)
+                if resolution is None or order.stage is not Stage.ROUTING:
+                    continue
+                if age_ns < _RESOLVE_AGE_NS:
+                    continue
+                await self._door.submit(
+                    self.name,
+                    ResolveOrder(
+                        account=self._account,
+                        client_order_id=order.client_order_id,
+                        resolution=resolution,
+                    ),
+                )
+        except ConnectionError:
+            return

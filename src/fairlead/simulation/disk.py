@@ -1,0 +1,174 @@
+"""The file layer: real SQLite files, of which a crash leaves what had reached the disk.
+
+A crash leaves the state after the last finished sync plus an arbitrary prefix of the later writes.
+SQLite in WAL mode writes and syncs in a known order (https://sqlite.org/walformat.html,
+https://sqlite.org/atomiccommit.html): a commit appends to the WAL, or begins it anew, then syncs it;
+a checkpoint writes pages into the database, then syncs that. So the images of both are composed from
+the files before and after, cut anywhere. `SimulatedJournal` is the shipped journal; it is only
+interrupted.
+"""
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Literal, NoReturn
+
+import msgspec
+
+from fairlead.core.messages import Report
+from fairlead.core.unit import Unit
+from fairlead.journal.journal import Journal
+from fairlead.journal.opening import FILE_NAME
+from fairlead.journal.rows import decode_reports
+from fairlead.simulation.crashes import CrashKind, CrashPlan
+
+_RAM = Path("/dev/shm")  # noqa: S108 - a fast disk; every world has a folder of its own there
+
+
+class Image(msgspec.Struct, frozen=True):
+    """What a crash leaves: the bytes of the database and of its WAL."""
+
+    database: bytes
+    wal: bytes
+
+
+class Disk:
+    """A world's folders: one for each life of the journal, made from the image of the last."""
+
+    def __init__(self) -> None:
+        self.root = Path(
+            tempfile.mkdtemp(prefix="fairlead-world-", dir=_RAM if _RAM.is_dir() else None)
+        )
+        self._lives = 0
+
+    def folder(self, name: str, image: Image | None) -> Path:
+        """Return a new folder with the image in it."""
+        self._lives += 1
+        folder = self.root / f"{name}-{self._lives}"
+        folder.mkdir()
+        if image is not None:
+            (folder / FILE_NAME).write_bytes(image.database)
+            (folder / f"{FILE_NAME}-wal").write_bytes(image.wal)
+        return folder
+
+    def remove(self) -> None:
+        """Delete everything."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def read_image(folder: Path) -> Image:
+    """Return the files as they are."""
+    wal = folder / f"{FILE_NAME}-wal"
+    return Image((folder / FILE_NAME).read_bytes(), wal.read_bytes() if wal.exists() else b"")
+
+
+def torn_commit(before: Image, after: Image, random: Random) -> Image:
+    """Return what is left of a commit that was writing: a prefix of what it wrote to the WAL."""
+    old, new = before.wal, after.wal
+    start = next(
+        (at for at in range(0, len(new), 512) if old[at : at + 512] != new[at : at + 512]), len(new)
+    )
+    cut = random.randrange(start, len(new) + 1)
+    return Image(before.database, new[:cut] + old[cut:])
+
+
+def torn_checkpoint(before: Image, after: Image, page_size: int, random: Random) -> Image:
+    """Return what is left of a checkpoint: some pages written, the WAL as it was."""
+    old, new = before.database, after.database
+    changed = [
+        at
+        for at in range(0, len(new), page_size)
+        if old[at : at + page_size] != new[at : at + page_size]
+    ]
+    written = bytearray(old)
+    if changed:
+        count = random.randrange(len(changed) + 1)
+        for at in changed[:count]:
+            _put(written, at, new[at : at + page_size])
+        if count < len(changed):
+            at = changed[count]
+            _put(written, at, new[at : at + random.randrange(page_size)])
+    return Image(bytes(written), before.wal)
+
+
+def _put(written: bytearray, at: int, data: bytes) -> None:
+    if at > len(written):
+        written.extend(bytes(at - len(written)))
+    written[at : at + len(data)] = data
+
+
+Die = Callable[[CrashKind, Image], NoReturn]
+
+
+class SimulatedJournal(Journal):
+    """The shipped journal, which the plan may interrupt once it was `endangered`."""
+
+    _plan: CrashPlan | None = None
+
+    def endanger(
+        self, plan: CrashPlan, random: Random, die: Die, committed: Callable[[Unit], None]
+    ) -> None:
+        """From now on crash as planned; `committed` is told of every unit that is on disk."""
+        self._plan = plan
+        self._random = random
+        self._die = die
+        self._committed = committed
+
+    def commit(self, unit: Unit) -> None:
+        """Commit, and perhaps not live to tell."""
+        assert self._plan is not None
+        kind = self._plan.at_commit()
+        if kind is None:
+            super().commit(unit)
+            self._committed(unit)
+            return
+        before = read_image(self.folder)
+        if kind is CrashKind.COMMIT_BEFORE:
+            self._die(kind, before)
+        super().commit(unit)
+        after = read_image(self.folder)
+        self._die(
+            kind,
+            after if kind is CrashKind.COMMIT_AFTER else torn_commit(before, after, self._random),
+        )
+
+    def checkpoint_if_due(self) -> bool:
+        """Checkpoint when the plan says so, whatever the WAL's length, and perhaps crash in it."""
+        assert self._plan is not None
+        is_due, kind = self._plan.at_checkpoint()
+        if not is_due:
+            return False
+        before = read_image(self.folder) if kind is not None else None
+        how: Literal["PASSIVE", "TRUNCATE"] = "TRUNCATE" if self._random.randrange(2) else "PASSIVE"
+        self.checkpoint(how)
+        if kind is not None and before is not None:
+            after = read_image(self.folder)
+            if kind is CrashKind.CHECKPOINT:
+                after = torn_checkpoint(before, after, self._page_size, self._random)
+            self._die(kind, after)
+        return True
+
+
+class Observer:
+    """Reads what is on the disk, by a connection of its own: what a crash now would leave."""
+
+    def __init__(self, folder: Path) -> None:
+        path = (folder / FILE_NAME).absolute().as_uri()
+        self._connection = sqlite3.connect(f"{path}?mode=ro", uri=True, isolation_level=None)
+        self._batch = 0
+
+    def new_reports(self) -> list[list[Report]]:
+        """Return the reports of every commit since this was last asked."""
+        rows = self._connection.execute(
+            "SELECT batch, data FROM frames WHERE batch > ? ORDER BY batch", (self._batch,)
+        ).fetchall()
+        if rows:
+            self._batch = rows[-1][0]
+        return [decode_reports(data) for _, data in rows]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()

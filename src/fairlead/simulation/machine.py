@@ -1,0 +1,194 @@
+"""Fairlead's machine: starts the shipped edge from what is on the disk, lets it be killed, starts it again."""
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from random import Random
+from typing import NoReturn, TypeVar
+
+from fairlead.core.exact import use_exact_decimals
+from fairlead.core.port import Released
+from fairlead.edge.edge import Edge, Inbox
+from fairlead.journal.reader import JournalReader
+from fairlead.simulation.clock import MachineClock
+from fairlead.simulation.conversation import Conversation
+from fairlead.simulation.crashes import CrashKind, CrashPlan
+from fairlead.simulation.disk import Disk, Image, SimulatedJournal, read_image
+from fairlead.simulation.door import Door
+from fairlead.simulation.host import Host
+from fairlead.simulation.laws import Law, Laws
+from fairlead.simulation.loop import NS, Process, SimulatedCrash, VirtualLoop
+from fairlead.simulation.network import MS, Network, Way
+from fairlead.simulation.plan import WorldPlan
+from fairlead.simulation.wire import Wire
+from fairlead.venues.link import Link
+from fairlead.venues.sim import SimDialect
+
+_DOWN_MS_MAX = 1_500
+_Result = TypeVar("_Result")
+
+
+class Machine:
+    """One Fairlead after another on one disk."""
+
+    journal_class = SimulatedJournal
+
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        plan: WorldPlan,
+        network: Network,
+        disk: Disk,
+        clock: MachineClock,
+        crashes: CrashPlan,
+        laws: Laws,
+        door: Door,
+        conversation: Conversation,
+        host: Host,
+    ) -> None:
+        self.edge: Edge | None = None
+        self.folder = disk.folder("journal", None)
+        self._loop = loop
+        self._plan = plan
+        self._network = network
+        self._disk = disk
+        self._clock = clock
+        self._crashes = crashes
+        self._laws = laws
+        self._door = door
+        self._conversation = conversation
+        self._host = host
+        self._random = Random(f"machine {plan.seed}")
+        self._outside = contextvars.copy_context()
+        self._process: Process | None = None
+        self._image: Image | None = None
+        self._files: list[Callable[[], None]] = []
+        self._lives = 0
+        self._dead: list[object] = []  # kept, so that nothing of them is collected at a random time
+        self._followed: dict[str, int] = dict.fromkeys(plan.accounts, 0)
+
+    # ── start ────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Start Fairlead soon."""
+        self._process = process = Process(f"fairlead-{self._lives + 1}")
+        self._loop.call_soon(self._start, process, context=process.context)
+
+    def _start(self, process: Process) -> None:
+        self._lives += 1
+        self._conversation.note("fairlead", f"starts, life {self._lives}")
+        use_exact_decimals()
+        if self._image is not None:
+            self.folder = self._disk.folder("journal", self._image)
+        installation_id = self._plan.seed.to_bytes(16, "big")
+        journal = self.journal_class.open(self.folder, installation_id=installation_id)
+        reader = JournalReader(self.folder)
+        self._files = [reader.close, journal.close]
+        self._laws.restarted(self.folder)
+        journal.endanger(self._crashes, self._random, self._die, self._laws.committed)
+        moment_ns = self._crashes.started()
+        if moment_ns is not None:
+            self._loop.call_later(moment_ns / NS, self._die_at_moment)
+        edge = self.edge = Edge(
+            journal=journal,
+            reader=reader,
+            run_blocking=_run_at_once,
+            clock=self._clock,
+            accounts=self._plan.accounts,
+            make_link=partial(self._make_link, process),
+            settings=self._plan.edge,
+            on_fatal=self._on_fatal,
+        )
+        edge.sequencer.listen(self._laws.released)
+        edge.start()
+        self._door.open(edge, process)
+        if self._plan.has_followers:
+            for account in self._plan.accounts:
+                reports = edge.reports(account, self._followed[account])
+                task = self._loop.create_task(self._follow(account, reports))
+                self._dead += [reports, task]
+
+    def _make_link(self, process: Process, account: str, inbox: Inbox) -> Link:
+        plan = self._plan
+        wire = Wire(account, self._laws, self._crashes, self._conversation, self._die_sending)
+        return Link(
+            account,
+            SimDialect(account, public_key(account), "private", plan.dialect),
+            Way(self._network, process, lambda: self._host.process, self._accept, wire),
+            inbox,
+            loop=self._loop,
+            now_ns=self._clock.utc_ns,
+            random=Random(f"link {plan.seed} {self._lives} {account}"),
+            limits=plan.link,
+        )
+
+    def _accept(self) -> asyncio.Protocol:
+        assert self._host.exchange is not None
+        return self._host.exchange.connection()
+
+    async def _follow(self, account: str, reports: AsyncIterator[Released]) -> None:
+        """Read the account's reports as a feed does, and see that none is missing."""
+        async for released in reports:
+            sequence = released.report.sequence
+            if sequence != self._followed[account] + 1:
+                text = f"{account}: a follower gets {sequence} after {self._followed[account]}"
+                self._laws.breaks(Law.DENSE, text)
+            self._followed[account] = sequence
+            self._laws.released([(released.report, released.order)])
+
+    def _on_fatal(self, error: BaseException) -> None:
+        self._laws.breaks(Law.RUNS, f"{type(error).__name__}: {error}")
+
+    # ── end ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _die_sending(self, kind: CrashKind) -> NoReturn:
+        self._die(kind, read_image(self.folder))
+
+    def _die_at_moment(self) -> None:
+        kind = self._crashes.at_moment()
+        if kind is not None:
+            self._die(kind, read_image(self.folder))
+
+    def _die(self, kind: CrashKind, image: Image) -> NoReturn:
+        """Runs within the process, at the instruction where it dies."""
+        process = self._process
+        assert process is not None
+        is_silent = self._crashes.is_silent()
+        down_ms = self._random.randrange(1, _DOWN_MS_MAX)
+        power = "the power failed" if is_silent else "killed"
+        self._conversation.note("fairlead", f"CRASH {kind.value}: {power}, down for {down_ms} ms")
+        self._laws.count(f"crash {kind.value}")
+        self._loop.kill(process)
+        self._network.died(process, is_silent=is_silent)
+        self._door.slam()
+        self._dead.append(self.edge)
+        self.edge, self._process, self._image = None, None, image
+        self._loop.call_later(down_ms * MS / NS, self._restart, context=self._outside)
+        raise SimulatedCrash(kind.value)
+
+    def _restart(self) -> None:
+        self._close_files()
+        if self._random.randrange(2):
+            self._clock.reboot(self._random)
+        self.start()
+
+    def _close_files(self) -> None:
+        for close in self._files:
+            close()
+        self._files = []
+
+    def close(self) -> None:
+        """End it at the world's end."""
+        if self._process is not None:
+            self._loop.kill(self._process)
+        self._close_files()
+
+
+def public_key(account: str) -> str:
+    """Return the exchange's name of an account."""
+    return f"key-{account}"
+
+
+async def _run_at_once(work: Callable[[], _Result]) -> _Result:
+    return work()

@@ -1,0 +1,152 @@
+"""What kind of world a seed makes: how many accounts, how bad the network, which faults, which crashes."""
+
+from decimal import Decimal
+from random import Random
+
+import msgspec
+
+from fairlead.core.deciding import EngineSettings
+from fairlead.edge.edge import EdgeSettings
+from fairlead.edge.reconcile import ReconcileSettings
+from fairlead.exchange.faults import FaultName
+from fairlead.exchange.settings import Settings as ExchangeSettings
+from fairlead.simulation.clients import ClientSettings
+from fairlead.simulation.crashes import CrashSettings
+from fairlead.simulation.network import Weather
+from fairlead.venues.link import LinkLimits
+from fairlead.venues.sim import SimLimits
+
+REQUEST_WINDOW_MS = 300
+ACCOUNTS = ("SIM", "SIM/ALICE", "SIM/BOB")
+
+_STARTING_BALANCES = (
+    (("BTC", Decimal(100)), ("ETH", Decimal(2000)), ("USDT", Decimal(10_000_000))),
+    (("BTC", Decimal(1)), ("ETH", Decimal(20)), ("USDT", Decimal(40_000))),
+    (("BTC", Decimal("0.05")), ("ETH", Decimal(2)), ("USDT", Decimal(2_000))),
+)
+
+
+class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about a world that is decided before it begins. Times in ms.
+
+    `fault_wait_ms` between two faults at the exchange (None: it behaves); `exchange_kills` how often
+    it is killed and started again; `clock_jumps` how often Fairlead's wall clock jumps, by at most
+    `clock_jump_ms_max`; `strangers` orders and deposits at the exchange that are not ours.
+    """
+
+    seed: int
+    accounts: tuple[str, ...]
+    clients: int
+    duration_ms: int
+    client: ClientSettings
+    weather: Weather
+    crashes: CrashSettings
+    faults: tuple[FaultName, ...]
+    fault_wait_ms: int | None
+    exchange_kills: int
+    clock_jumps: int
+    clock_jump_ms_max: int
+    strangers: bool
+    has_participants: bool
+    has_followers: bool
+    exchange: ExchangeSettings
+    edge: EdgeSettings
+    link: LinkLimits
+    dialect: SimLimits
+
+
+def plan(seed: int) -> WorldPlan:
+    """Return the world of a seed. Most have a few kinds of trouble; some none, some all."""
+    random = Random(f"plan {seed}")
+
+    def troubled(per_cent: int) -> bool:
+        return random.randrange(100) < per_cent
+
+    faults: tuple[FaultName, ...] = ()
+    if troubled(75):
+        names = list(FaultName)
+        count = random.choice([1, 2, 4, len(names)])
+        faults = tuple(random.sample(names, count))
+    return WorldPlan(
+        seed=seed,
+        accounts=ACCOUNTS[: random.choice([1, 1, 2, 2, 3])],
+        clients=random.randrange(1, 4),
+        duration_ms=random.choice([2_000, 4_000, 6_000]),
+        client=ClientSettings(
+            pause_ms_max=random.choice([60, 200, 500]),
+            worth_max=random.choice([500, 3_000, 20_000]),
+            expiry_ms_max=random.choice([50, 1_000, 3_000]),
+        ),
+        weather=_weather(random, troubled(60)),
+        crashes=CrashSettings(
+            most=random.randrange(1, 7) if troubled(70) else 0,
+            commits=random.choice([5, 30, 100]),
+            checkpoint_one_in=random.choice([5, 50]),
+        ),
+        faults=faults,
+        fault_wait_ms=random.choice([100, 400, 1_500]) if faults else None,
+        exchange_kills=random.randrange(1, 3) if troubled(15) else 0,
+        clock_jumps=random.randrange(1, 4) if troubled(15) else 0,
+        clock_jump_ms_max=random.choice([100, 900, 3_600_000]),
+        strangers=troubled(40),
+        has_participants=troubled(60),
+        has_followers=troubled(20),
+        exchange=ExchangeSettings(
+            request_window_ms=REQUEST_WINDOW_MS,
+            starting_balances=random.choice(_STARTING_BALANCES),
+            requests_per_second=random.choice([20_000, 20_000, 100]),
+        ),
+        edge=_edge(random),
+        link=LinkLimits(
+            connect_timeout_ms=random.choice([200, 1_000]),
+            retry_first_ms=random.choice([1, 20]),
+            retry_max_ms=500,
+            due_interval_ms=random.choice([20, 100, 250]),
+            refused_login_ms=500,
+        ),
+        dialect=SimLimits(
+            answer_timeout_ms=random.choice([100, 500, 2_000]),
+            ping_idle_ms=random.choice([300, 1_000]),
+            pong_timeout_ms=500,
+        ),
+    )
+
+
+def _weather(random: Random, is_bad: bool) -> Weather:
+    latency_max_us = random.choice([200, 2_000, 20_000])
+    if not is_bad:
+        return Weather(latency_min_us=50, latency_max_us=latency_max_us, split=100)
+    return Weather(
+        latency_min_us=50,
+        latency_max_us=latency_max_us,
+        split=random.choice([0, 100, 900]),
+        stall=random.choice([0, 5, 30]),
+        stall_max_ms=random.choice([100, 320, 1_500]),
+        cut=random.choice([0, 200, 700]),
+        half_dead=random.choice([0, 0, 200]),
+        trouble_bytes_max=random.choice([500, 5_000, 40_000]),
+        refused=random.choice([0, 200]),
+        unanswered=random.choice([0, 0, 200]),
+    )
+
+
+def _edge(random: Random) -> EdgeSettings:
+    if not random.randrange(10):
+        return EdgeSettings()
+    return EdgeSettings(
+        engine=EngineSettings(
+            order_answer_timeout_ms=random.choice([200, 1_000, 5_000]),
+            ask_delay_ms=random.choice([20, 250]),
+            ask_delay_longest_ms=2_000,
+            cancel_delay_ms=random.choice([50, 500]),
+            cancel_delay_longest_ms=2_000,
+            settle_delay_ms=random.choice([20, 500]),
+            settle_delay_longest_ms=2_000,
+            settle_deadline_ms=3_000,
+        ),
+        reconcile=ReconcileSettings(
+            interval_ms=random.choice([500, 3_000]), retry_ms=200, gap_ms=random.choice([20, 250])
+        ),
+        requests_per_s=random.choice([10_000, 10_000, 90]),
+        cancel_reserve=random.choice([1, 20]),
+    )

@@ -1,0 +1,153 @@
+"""What goes wrong in a world while its clients trade: faults, kills, clock jumps, strangers."""
+
+import asyncio
+from decimal import Decimal
+from random import Random
+
+from fairlead.core.model import Side, TimeInForce
+from fairlead.exchange.orders import Account
+from fairlead.exchange.server import Exchange
+from fairlead.simulation.clock import MachineClock
+from fairlead.simulation.conversation import Conversation
+from fairlead.simulation.faults import Mischief, command
+from fairlead.simulation.host import Host
+from fairlead.simulation.laws import Laws
+from fairlead.simulation.loop import NS
+from fairlead.simulation.machine import public_key
+from fairlead.simulation.network import MS
+from fairlead.simulation.plan import WorldPlan
+from fairlead.venues.sim_messages import Place
+
+_STRANGER_WAIT_MS_MAX = 600
+_JUMP_LASTS_MS_MAX = 1_500
+
+
+class Trouble:
+    """Starts what the plan wants; `end` leaves a world in which all is well."""
+
+    def __init__(
+        self,
+        plan: WorldPlan,
+        host: Host,
+        clock: MachineClock,
+        laws: Laws,
+        conversation: Conversation,
+    ) -> None:
+        self._plan = plan
+        self._host = host
+        self._clock = clock
+        self._laws = laws
+        self._conversation = conversation
+        self._random = Random(f"trouble {plan.seed}")
+        self._orders = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def begin(self) -> None:
+        """Let it begin."""
+        plan, start = self._plan, asyncio.get_running_loop().create_task
+        if plan.fault_wait_ms is not None:
+            self._tasks.append(start(self._faults(plan.fault_wait_ms)))
+        if plan.strangers:
+            self._tasks.append(start(self._strangers()))
+        for _ in range(plan.exchange_kills):
+            self._tasks.append(start(self._kill()))
+        for _ in range(plan.clock_jumps):
+            self._tasks.append(start(self._jump()))
+
+    def end(self) -> None:
+        """End it all."""
+        for task in self._tasks:
+            task.cancel()
+        self._clock.offset_ns = 0
+        self._host.close_market()
+
+    async def _faults(self, wait_ms: int) -> None:
+        mischief = Mischief(Random(f"mischief {self._plan.seed}"), self._plan.faults)
+        while True:
+            await self._wait(wait_ms * 2)
+            keys = [public_key(account) for account in self._plan.accounts]
+            fault = mischief.draw([key for key in keys if self._host.account(key) is not None])
+            self._conversation.note("mischief", fault)
+            self._laws.count(f"fault {fault.name.value}")
+
+            def act(exchange: Exchange) -> None:
+                if command(exchange, fault):  # noqa: B023 - it runs before the next is drawn
+                    self._laws.is_revival_allowed = True
+
+            self._host.run(act)
+
+    async def _kill(self) -> None:
+        await self._wait(self._plan.duration_ms)
+        self._laws.count("exchange killed")
+        self._host.kill(self._random.randrange(1, 1_000) / 1_000)
+
+    async def _jump(self) -> None:
+        """Let the wall clock be wrong for a while."""
+        await self._wait(self._plan.duration_ms)
+        most = self._plan.clock_jump_ms_max
+        self._clock.offset_ns = self._random.randrange(-most, most + 1) * MS
+        self._conversation.note("clock", f"jumps to {self._clock.offset_ns / NS:+.3f} s")
+        self._laws.count("clock jump")
+        await self._wait(_JUMP_LASTS_MS_MAX)
+        self._clock.offset_ns = 0
+        self._conversation.note("clock", "is right again")
+
+    async def _strangers(self) -> None:
+        """Somebody else uses the same accounts at the exchange directly."""
+        while True:
+            await self._wait(_STRANGER_WAIT_MS_MAX)
+            name = self._random.choice(self._plan.accounts)
+            if self._laws.record.is_loaded(name):
+                self._host.run(lambda exchange, name=name: self._stranger(exchange, name))
+
+    def _stranger(self, exchange: Exchange, name: str) -> None:
+        """Runs in the exchange."""
+        account = exchange.matching.accounts.get(public_key(name))
+        if account is None:
+            return
+        exchange.catch_up(exchange.now_ns())
+        match self._random.randrange(6):
+            case 0:
+                asset = self._random.choice(["BTC", "ETH", "USDT", "XRP"])
+                change = Decimal(self._random.randrange(-50, 200)) / 100
+                exchange.adjust(account, asset, change)
+                self._conversation.note("stranger", f"{name}: {change} {asset}")
+            case 1 | 2:
+                orders = [each for each in account.open_orders.values()]
+                if orders:
+                    order = self._random.choice(orders)
+                    self._conversation.note("stranger", f"{name}: cancels {order.number}")
+                    exchange.matching.cancel(order, exchange.now_ns())
+            case _:
+                self._stranger_order(exchange, name, account)
+        exchange.release()
+
+    def _stranger_order(self, exchange: Exchange, name: str, account: Account) -> None:
+        random = self._random
+        instrument = random.choice(self._plan.exchange.instruments)
+        top = exchange.matching.top(instrument.symbol_exchange)
+        side = random.choice([Side.BUY, Side.SELL])
+        price = (top.ask if side is Side.BUY else top.bid) or top.bid or top.ask
+        if price is None:
+            return
+        self._orders += 1
+        # Strangers may use a client id again, and ids that look like ours.
+        client_id = random.choice([f"stranger-{self._orders}", "stranger", "a" * 26])
+        step = instrument.quantity_step
+        ticket = Place(
+            0,
+            exchange.now_ns(),
+            client_id,
+            instrument.symbol_exchange,
+            side,
+            price,
+            step * max(1, int(20 // (price * step))),
+            random.choice([TimeInForce.GOOD_TILL_CANCEL, TimeInForce.IMMEDIATE_OR_CANCEL]),
+            False,
+            None,
+        )
+        placed = exchange.matching.place(account, ticket, exchange.now_ns())
+        self._conversation.note("stranger", f"{name}: {ticket.side} {ticket.client_id}: {placed}")
+
+    async def _wait(self, ms_max: int) -> None:
+        await asyncio.sleep(self._random.randrange(1, ms_max * 1_000 + 1) / 1e6)

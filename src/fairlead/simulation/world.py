@@ -1,0 +1,263 @@
+"""One world: Fairlead, its exchange and its clients, run from a seed to its end and judged.
+
+Shipped and unchanged: journal, engine, sequencer, edge, reconciler, link, dialect, exchange. Put in
+place of the real ones: the event loop and the clocks, the network, what a crash leaves on the disk.
+"""
+
+import asyncio
+import contextvars
+import traceback
+from random import Random
+
+import msgspec
+
+from fairlead.core.exact import use_exact_decimals
+from fairlead.core.messages import (
+    AccountsReply,
+    BalancesReply,
+    CancelAll,
+    QueryAccounts,
+    QueryBalances,
+    Reply,
+    Request,
+    Resolution,
+)
+from fairlead.core.model import Order
+from fairlead.journal.verify import verify
+from fairlead.simulation.clients import Client, Surroundings
+from fairlead.simulation.clock import MachineClock, TrueClock
+from fairlead.simulation.conversation import Conversation
+from fairlead.simulation.crashes import CrashPlan
+from fairlead.simulation.disk import Disk
+from fairlead.simulation.door import Door
+from fairlead.simulation.host import Host
+from fairlead.simulation.judgement import is_at_rest, judge_account, judge_balances
+from fairlead.simulation.laws import Broken, Law, Laws
+from fairlead.simulation.loop import NS, Deadlock, VirtualLoop
+from fairlead.simulation.machine import Machine, public_key
+from fairlead.simulation.network import CALM, MS, Network
+from fairlead.simulation.plan import WorldPlan, plan
+from fairlead.simulation.trouble import Trouble
+from fairlead.venues.sim_messages import OrderState
+
+_REST_POLL_S = 0.25
+_REST_POLLS_MAX = 2_000
+_LAST_LINES = 40
+_OWED_NAMED_MAX = 3
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """How a world ended. `reach` counts what happened in it."""
+
+    seed: int
+    broken: tuple[Broken, ...]
+    reach: dict[str, int]
+    digest: str
+    virtual_ns: int
+    last_lines: tuple[str, ...]
+
+
+def run_world(
+    seed: int, *, machine_class: type[Machine] = Machine, changed: WorldPlan | None = None
+) -> tuple[Verdict, Conversation]:
+    """Run the world of a seed and judge it. `changed` is a plan other than the seed's own."""
+    return contextvars.Context().run(_run, changed or plan(seed), machine_class)
+
+
+def _run(world_plan: WorldPlan, machine_class: type[Machine]) -> tuple[Verdict, Conversation]:
+    use_exact_decimals()
+    world = World(world_plan, machine_class)
+    try:
+        world.run()
+    finally:
+        world.close()
+    laws = world.laws
+    verdict = Verdict(
+        world_plan.seed,
+        tuple(laws.broken),
+        dict(sorted(laws.reach.items())),
+        world.conversation.digest(),
+        world.loop.now_ns,
+        tuple(world.conversation.lines(_LAST_LINES)) if laws.broken else (),
+    )
+    return verdict, world.conversation
+
+
+class World:
+    """The parts, put together."""
+
+    def __init__(self, world_plan: WorldPlan, machine_class: type[Machine]) -> None:
+        self.plan = world_plan
+        seed = world_plan.seed
+        self.loop = loop = VirtualLoop(self._on_error)
+        self.conversation = Conversation(loop)
+        self.laws = Laws(self.conversation, self._on_broken)
+        self._end: asyncio.Future[None] = loop.create_future()
+        self._clock = MachineClock(loop)
+        self._true_clock = TrueClock(loop)
+        self._disk = Disk()
+        self._network = Network(
+            loop, Random(f"network {seed}"), world_plan.weather, self.conversation
+        )
+        self._host = Host(
+            loop, world_plan, self._network, self._disk, self._true_clock, self.conversation
+        )
+        self._door = Door(loop, Random(f"door {seed}"), self.laws, self.conversation)
+        self._crashes = CrashPlan(Random(f"crashes {seed}"), world_plan.crashes)
+        self._machine = machine_class(
+            loop, world_plan, self._network, self._disk, self._clock, self._crashes,
+            self.laws, self._door, self.conversation, self._host,
+        )  # fmt: skip
+        self._trouble = Trouble(
+            world_plan, self._host, self._clock, self.laws, self.conversation
+        )
+        self._clients = [self._client(number) for number in range(world_plan.clients)]
+
+    def run(self) -> None:
+        """Run to the end, or to the first broken law."""
+        try:
+            self.loop.run(self._live())
+        except Deadlock as error:
+            self.laws.breaks(Law.QUIET, str(error))
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self._machine.close()
+        self._host.close()
+        self.laws.record.close()
+        self._disk.remove()
+
+    # ── its life ─────────────────────────────────────────────────────────────────────────────────
+
+    async def _live(self) -> None:
+        story = self.loop.create_task(self._story())
+        await asyncio.wait([story, self._end], return_when=asyncio.FIRST_COMPLETED)
+        if story.done():
+            story.result()
+
+    async def _story(self) -> None:
+        self._host.start()
+        self._machine.start()
+        self._trouble.begin()
+        duration_ns = self.plan.duration_ms * MS
+        await asyncio.gather(*(client.trade(duration_ns) for client in self._clients))
+        self._calm()
+        await self._until_open()
+        await asyncio.gather(*(client.finish() for client in self._clients))
+        await self._until_rest()
+        await self._judge()
+        for account in self.plan.accounts:
+            await self._ask(CancelAll(account=account))
+        await self._until_rest()
+        await self._judge()
+        found = verify(self._machine.folder)
+        if not found.holds:
+            self.laws.breaks(Law.VERIFY, "; ".join(found.differences))
+
+    def _calm(self) -> None:
+        self.conversation.note("world", "calms down")
+        self._network.weather = CALM
+        self._crashes.stop()
+        self._trouble.end()
+
+    async def _until_open(self) -> None:
+        """Wait until every account is reconciled."""
+        for _ in range(_REST_POLLS_MAX):
+            reply = await self._ask(QueryAccounts(account=""), is_patient=False)
+            if isinstance(reply, AccountsReply) and all(a.reconciled for a in reply.accounts):
+                return
+            await asyncio.sleep(_REST_POLL_S)
+        self.laws.breaks(Law.QUIET, "accounts are not reconciled, though nothing goes wrong")
+
+    async def _until_rest(self) -> None:
+        """Wait until nothing is owed, then for whole sweeps to have looked at everything."""
+        owed: list[Order] = []
+        for _ in range(_REST_POLLS_MAX):
+            now_ns = self._clock.utc_ns()
+            orders = self.laws.record.orders.values()
+            owed = [order for order in orders if not is_at_rest(order, now_ns)]
+            if not owed:
+                break
+            await asyncio.sleep(_REST_POLL_S)
+        if owed:
+            named = "; ".join(
+                f"{order.client_order_id} {order.stage} filled {order.quantity_filled} closed"
+                f" {order.closed_quantity} pending {order.cancel_pending} doubt {order.in_doubt_ns}"
+                for order in owed[:_OWED_NAMED_MAX]
+            )
+            self.laws.breaks(Law.DECIDED, f"{len(owed)} orders do not come to an end: {named}")
+        await asyncio.sleep(2 * self.plan.edge.reconcile.interval_ms / 1_000 + 1)
+        await self._until_open()
+
+    async def _judge(self) -> None:
+        self.conversation.note("world", "is judged")
+        exchange = self._host.exchange
+        assert exchange is not None
+        accounts = []
+        for name in self.plan.accounts:
+            account = self._host.account(public_key(name))
+            assert account is not None
+            accounts.append((name, account))
+            judge_account(self.laws, name, exchange, account, self._clock.utc_ns())
+        reply = await self._ask(QueryBalances(account=""))
+        assert isinstance(reply, BalancesReply)
+        judge_balances(self.laws, reply, accounts)
+        self._judge_memory()
+
+    def _judge_memory(self) -> None:
+        edge = self._machine.edge
+        assert edge is not None
+        gauges = {name: values for name, _, values in edge.gauges()}
+        record = self.laws.record.orders.values()
+        for name in self.plan.accounts:
+            alive = sum(order.account == name and not order.is_settled for order in record)
+            held = int(gauges["fairlead_orders_unsettled"][name])
+            if held != alive:
+                text = f"{name}: {held} orders in memory, {alive} are not settled"
+                self.laws.breaks(Law.FORGOTTEN, text)
+
+    async def _ask(self, request: Request, *, is_patient: bool = True) -> Reply | None:
+        """Ask as one who is there when the world is at rest."""
+        while True:
+            try:
+                return await self._door.submit("world", request)
+            except ConnectionError:
+                if not is_patient:
+                    return None
+                await asyncio.sleep(_REST_POLL_S)
+
+    # ── its parts ────────────────────────────────────────────────────────────────────────────────
+
+    def _client(self, number: int) -> Client:
+        seed, accounts = self.plan.seed, self.plan.accounts
+        return Client(
+            f"c{number}",
+            accounts[number % len(accounts)],
+            self._door,
+            Random(f"client {seed} {number}"),
+            self.laws,
+            self.plan.client,
+            Surroundings(self._true_clock, self._host.top, self._truth),
+        )
+
+    def _truth(self, order: Order) -> Resolution | None:
+        """Say what an operator sees at the exchange about an order in doubt."""
+        exchange = self._host.exchange
+        account = self._host.account(public_key(order.account))
+        if exchange is None or account is None:
+            return None
+        exchange.desk.commit()
+        found = exchange.store.order_of_client(account.number, order.venue_client_id)
+        if found is None:
+            return Resolution.NEVER_REACHED
+        if found.state is OrderState.OPEN:
+            return Resolution.WORKING
+        return Resolution.CANCELED
+
+    def _on_broken(self) -> None:
+        if not self._end.done():
+            self._end.set_result(None)
+
+    def _on_error(self, message: str, error: BaseException | None) -> None:
+        text = message if error is None else "".join(traceback.format_exception(error))
+        self.laws.breaks(Law.RUNS, text)
