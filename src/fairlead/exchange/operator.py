@@ -46,6 +46,7 @@ def operator_app(exchange: Exchange) -> Starlette:
         Route("/operator/balances", operator.adjust, methods=["POST"]),
         Route("/operator/instruments", operator.instruments),
         Route("/operator/instruments", operator.change_instrument, methods=["POST"]),
+        Route("/operator/quotes", operator.quotes),
         Route("/operator/participants", operator.switch_participants, methods=["POST"]),
         Route("/operator/tape", operator.tape),
         Route("/operator/tape/advance", operator.advance_tape, methods=["POST"]),
@@ -151,6 +152,18 @@ class Operator:
     async def instruments(self, request: Request) -> Response:  # noqa: ARG002
         """List the instruments with the rules of now."""
         return _json({"instruments": self._instrument_rows()})
+
+    async def quotes(self, request: Request) -> Response:  # noqa: ARG002
+        """List the best bid and ask of every market; null and 0 where there is none."""
+        matching = self._exchange.matching
+        return _json(
+            {
+                "quotes": [
+                    rows.quote_row(each, matching.top(each.symbol_exchange))
+                    for each in instruments_of(matching)
+                ]
+            }
+        )
 
     # ── levers ───────────────────────────────────────────────────────────────────────────────────
 

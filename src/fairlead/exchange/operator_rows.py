@@ -4,6 +4,7 @@ import msgspec
 
 from fairlead.core.model import Instrument
 from fairlead.exchange.faults import FaultName, Kind
+from fairlead.exchange.matching import Top
 from fairlead.exchange.misbehavior import Active
 from fairlead.exchange.orders import Account
 from fairlead.venues.sim_messages import WireFill, WireOrder
@@ -36,6 +37,15 @@ def account_row(account: Account) -> dict[str, object]:
 def instrument_row(instrument: Instrument) -> dict[str, object]:
     """Return an instrument with its rules."""
     return msgspec.structs.asdict(instrument)
+
+
+def quote_row(instrument: Instrument, top: Top) -> dict[str, object]:
+    """Return a market's best prices with the open quantity at each."""
+    return {
+        "symbol": instrument.symbol,
+        "symbol_exchange": instrument.symbol_exchange,
+        **msgspec.structs.asdict(top),
+    }
 
 
 def fault_row(active: Active) -> dict[str, object]:
