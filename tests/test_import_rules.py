@@ -19,7 +19,7 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["import
 
 # Every package and module that the contracts name, and a few that they cover by their package.
 SKELETON = (
-    *("__init__", "cli", "app", "config"),
+    *("__init__", "cli", "commands", "app", "config"),
     *(
         "core.__init__",
         "core.port",
@@ -48,6 +48,7 @@ SKELETON = (
 
 ALLOWED = """
     cli -> app                       cli -> simulation.world         cli -> exchange.book
+    cli -> commands                  commands -> app                 commands -> simulation.world
     app -> gateway.rest              app -> edge.sequencer           app -> venues.sim
     app -> exchange.book             app -> config                   app -> journal.journal
     config -> edge.sequencer         config -> exchange.book         config -> gateway.rest
@@ -62,6 +63,8 @@ ALLOWED = """
 
 FORBIDDEN = """
     app -> cli                       layers
+    commands -> cli                  layers
+    app -> commands                  layers
     core.engine -> journal.journal   layers
     journal.journal -> edge.sequencer layers
     core.engine -> config            layers

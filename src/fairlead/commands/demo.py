@@ -1,0 +1,268 @@
+"""up --demo: one order's life on one screen, told through the REST API alone.
+
+Runs in a thread beside the serving and is a client like any other; nothing here can stop the system.
+"""
+
+import asyncio
+import json
+import shlex
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from fairlead import __version__
+from fairlead.app import Endpoint
+from fairlead.commands import show
+from fairlead.commands.client import Api, Json, NoAnswer
+from fairlead.commands.ending import Ended
+from fairlead.commands.operate import account_state
+from fairlead.commands.trade import api_time
+from fairlead.config import Config
+
+_SYMBOL = "SIM_SPOT_BTC_USDT"
+_QUANTITY = "0.01"
+_PRICE_WITHOUT_BOOK = Decimal(42_000)  # crosses the participants' market, which starts at 40,000
+_ABOVE_BEST = Decimal("1.001")  # the market moves between looking and sending
+_WAIT_S = 30.0
+_BOOK_WAIT_S = 3.0
+_LIFE_WAIT_S = 3.0
+_POLL_S = 0.02
+_EARLIER_SHOWN = 4
+_EARLIER_PAGE = 1_000
+_NS_PER_S = 1_000_000_000
+_EARLIER_WINDOWS_S = (60, 600, 3_600, 86_400, 30 * 86_400, 36_500 * 86_400)
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    """The order that was sent, the answer and how long it took, and the order's newest report."""
+
+    body: dict[str, str]
+    answered: str
+    answer_ns: int
+    report: Json
+
+
+async def show_one_order(endpoint: Endpoint, config: Config, began_ns: int) -> None:
+    """Print the page; whatever goes wrong is said on it and the system keeps serving.
+
+    `began_ns` is the steady time at which the system began to start.
+    """
+    await asyncio.to_thread(Demo(endpoint, config, began_ns).run)
+
+
+class Demo:
+    """The page, top to bottom."""
+
+    def __init__(self, endpoint: Endpoint, config: Config, began_ns: int) -> None:
+        self._endpoint = endpoint
+        self._config = config
+        self._began_ns = began_ns
+        self._account = config.accounts[0].exchange_id
+        self._api = Api(endpoint.url)
+        self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+
+    def run(self) -> None:
+        """Print it."""
+        try:
+            self._run()
+        except (Ended, NoAnswer) as error:
+            self._line(f"[yellow]The demonstration ended early: {escape(str(error))}[/]")
+        self._line(f"\n[bold]Serving {self._endpoint.url}[/], Ctrl-C stops it.")
+        show.flush()
+
+    def _run(self) -> None:
+        self._line(
+            f"\n[bold]Fairlead {__version__}[/]  {self._endpoint.url}"
+            f"  [dim]data in {escape(str(self._config.data))}[/]\n"
+        )
+        self._wait_until_reconciled()
+        self._show_earlier()
+        before = self._balances()
+        sent = self._send()
+        self._show_order(sent)
+        self._show_balances(before, self._balances())
+        self._show_next(sent)
+
+    # ── 1: ready ─────────────────────────────────────────────────────────────────────────────────
+
+    def _wait_until_reconciled(self) -> None:
+        deadline = time.monotonic() + _WAIT_S
+        while True:
+            states = self._api.wanted("/v1/operator/accounts", {"exchange_id": self._account})
+            if states and states[0]["reconciled"]:
+                break
+            if time.monotonic() > deadline:
+                state = account_state(states[0]) if states else "unknown"
+                self._line(f"{self._account} is not reconciled after {_WAIT_S:g} s: {state}")
+                break
+            time.sleep(_POLL_S)
+        waited = show.milliseconds(time.monotonic_ns() - self._began_ns)
+        where = self._config.exchange_url or "the embedded simulated exchange"
+        self._line(
+            f"[bold]1[/]  {self._account} is reconciled with {where}, {waited} ms after start"
+        )
+
+    def _show_earlier(self) -> None:
+        """Show the newest orders of earlier runs on this folder."""
+        now_ns = time.time_ns()
+        rows: list[Json] = []
+        is_more = False
+        for window_s in _EARLIER_WINDOWS_S:
+            start_ns = max(0, now_ns - window_s * _NS_PER_S)
+            answer = self._api.get(
+                "/v1/orders/history",
+                {
+                    "time_start": api_time(start_ns),
+                    "time_end": api_time(now_ns),
+                    "limit": str(_EARLIER_PAGE),
+                },
+            )
+            if not answer.is_ok:
+                raise answer.ended()
+            rows, is_more = answer.content, answer.after is not None
+            if len(rows) >= _EARLIER_SHOWN:
+                break
+        if not rows:
+            self._line("   no orders yet in this folder")
+            return
+        rows.sort(key=lambda row: str(row["createdTime"]))
+        count = f"{len(rows)} or more" if is_more else f"{len(rows)}"
+        self._line(f"   orders of earlier runs in this folder: {count}, the last of them")
+        columns = [column for column in show.ORDER_COLUMNS if column.name != "account"][:-1]
+        cells = [show.history_row(row) for row in rows[-_EARLIER_SHOWN:]]
+        lines = [[line[0], *line[2:-1]] for line in cells]
+        for line in show.plain_table(columns, lines)[1:]:
+            self._line(f"   [dim]{escape(line)}[/]")
+
+    # ── 2: one order ─────────────────────────────────────────────────────────────────────────────
+
+    def _send(self) -> _Sent:
+        body = {
+            "exchange_id": self._account,
+            "client_order_id": f"demo-{time.time_ns() // 1_000_000}",
+            "symbol_id_coinapi": _SYMBOL,
+            "side": "BUY",
+            "order_type": "LIMIT",
+            "time_in_force": "GOOD_TILL_CANCEL",
+            "amount_order": _QUANTITY,
+            "price": show.number(self._price()),
+        }
+        began_ns = time.monotonic_ns()
+        answer = self._api.post("/v1/orders", body)
+        answer_ns = time.monotonic_ns() - began_ns
+        if not answer.is_ok:
+            raise answer.ended()
+        return _Sent(body, answer.content["status"], answer_ns, self._followed(answer.content))
+
+    def _price(self) -> Decimal:
+        """Return a price that buys now: a little above the best offer."""
+        offer = self._best_offer()
+        if offer is None:
+            return _PRICE_WITHOUT_BOOK
+        listed = self._api.wanted("/v1/operator/instruments", {"exchange_id": self._account})
+        ticks = [
+            Decimal(each["price_precision"])
+            for each in listed[0]["data"]
+            if each["symbol_id_coinapi"] == _SYMBOL
+        ]
+        tick = ticks[0] if ticks else Decimal(1)
+        return (offer * _ABOVE_BEST // tick + 1) * tick
+
+    def _best_offer(self) -> Decimal | None:
+        """Return the lowest price that somebody sells at; None if that cannot be known."""
+        if self._endpoint.operator_url is None:
+            return None
+        operator = Api(self._endpoint.operator_url)
+        deadline = time.monotonic() + (_BOOK_WAIT_S if self._config.exchange.participants else 0)
+        while True:
+            answer = operator.get("/operator/quotes")
+            if not answer.is_ok:
+                return None
+            offers = {quote["symbol"]: quote["ask"] for quote in answer.content["quotes"]}
+            offer = offers.get(_SYMBOL)
+            if offer is not None or time.monotonic() > deadline:
+                return None if offer is None else Decimal(offer)
+            time.sleep(_POLL_S)
+
+    def _followed(self, report: Json) -> Json:
+        """Return the order's last report, or where it stands after some seconds."""
+        deadline = time.monotonic() + _LIFE_WAIT_S
+        while report["status"] in ("RECEIVED", "ROUTING", "ROUTED", "PARTIALLY_FILLED"):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_POLL_S)
+            report = self._report(report)
+        return report
+
+    def _report(self, report: Json) -> Json:
+        answer = self._api.status(report["client_order_id"], report["exchange_id"])
+        if not answer.is_ok:
+            raise answer.ended()
+        return answer.content
+
+    def _show_order(self, sent: _Sent) -> None:
+        report = sent.report
+        self._line(
+            f"\n[bold]2[/]  One order by POST /v1/orders, answered {sent.answered}"
+            f" in {show.milliseconds(sent.answer_ns)} ms"
+        )
+        self._line(f"   {escape(show.headline(report))}")
+        for line in (*show.status_lines(report), *show.fill_lines(report)):
+            self._line(f" {escape(line)}")
+        if report.get("error_message"):
+            self._line(f"   [red]{escape(report['error_message'])}[/]")
+        elif report["status"] == "NEW":
+            self._line("   it rests in the book: nobody sells at this price yet")
+
+    # ── 3, 4: balances, the next order ───────────────────────────────────────────────────────────
+
+    def _balances(self) -> dict[str, Decimal]:
+        """Return what the account has of each asset."""
+        snapshots = self._api.wanted("/v1/balances", {"exchange_id": self._account})
+        return {
+            row["asset_id_coinapi"]: Decimal(row["balance"])
+            for snapshot in snapshots
+            for row in snapshot["data"]
+        }
+
+    def _show_balances(self, before: dict[str, Decimal], after: dict[str, Decimal]) -> None:
+        columns = (
+            show.Column("3  balances"),
+            show.Column("before", is_number=True),
+            show.Column("after", is_number=True),
+            show.Column("change", is_number=True),
+        )
+        rows = []
+        for asset, total in after.items():
+            change = total - before.get(asset, Decimal(0))
+            if change or asset in _SYMBOL:
+                was = show.number(before.get(asset, Decimal(0)))
+                moved = f"+{show.number(change)}" if change > 0 else show.number(change)
+                rows.append([f"   {asset}", was, show.number(total), moved])
+        heading, *lines = show.plain_table(columns, rows)
+        self._line(f"\n[bold]{heading}[/]")
+        for line in lines:
+            self._line(line)
+
+    def _show_next(self, sent: _Sent) -> None:
+        body = {**sent.body, "client_order_id": f"next-{time.time_ns() // 1_000_000}"}
+        pairs = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in body.items()]
+        parts = (pairs[:3], pairs[3:6], pairs[6:])
+        text = "{\n  " + ",\n  ".join(", ".join(part) for part in parts) + "}"
+        self._line("\n[bold]4[/]  The next one is yours; sent twice, it is placed once:\n")
+        self._line(
+            f"curl -s {self._endpoint.url}/v1/orders -H 'Content-Type: application/json' -d"
+            f" {escape(shlex.quote(text))}\n"
+        )
+        program = Path(sys.argv[0])
+        shown = program if len(program.parts) < 4 else program.name
+        where = "" if self._config.data == Path("data") else f" --data {self._config.data}"
+        self._line(f"   or: {shown} order buy {_QUANTITY} {_SYMBOL} {body['price']}{where}")
+
+    def _line(self, text: str) -> None:
+        self._console.print(text)

@@ -1,0 +1,23 @@
+"""How a command ends: the exit codes, and the error that carries one with its words."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a script can act on; docs/command-line.md says the same."""
+
+    DONE = 0
+    REFUSED = 1  # understood and not done, or a check that does not hold
+    USAGE = 2  # the command line or the configuration is wrong; nothing was tried
+    UNREACHABLE = 3  # no system there, or it cannot now; nothing was changed
+    UNKNOWN = 4  # it may have been done: ask, never send again under another id
+    FATAL = 70  # the system could not start or had to stop
+
+
+class Ended(Exception):
+    """A command ends here: `text` is for people, one line, on stderr."""
+
+    def __init__(self, code: ExitCode, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text

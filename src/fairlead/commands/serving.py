@@ -1,0 +1,103 @@
+"""up, exchange: the commands that serve until they are told to stop."""
+
+import errno
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import uvloop
+from starlette.types import ASGIApp
+
+from fairlead import app
+from fairlead.commands import demo, logs, show
+from fairlead.commands.ending import Ended, ExitCode
+from fairlead.config import Config, ConfigError, ExchangeConfig, LogConfig, load, load_exchange
+from fairlead.exchange.build import Setup
+from fairlead.exchange.serve import serve
+from fairlead.exchange.store import StoreError
+from fairlead.exchange.tape_file import TapeError
+from fairlead.gateway.border import Border
+from fairlead.gateway.server import new_trace_id
+from fairlead.journal.errors import JournalError
+
+_Loaded = TypeVar("_Loaded", Config, ExchangeConfig)
+_CANNOT_START = (JournalError, StoreError, TapeError, OSError, sqlite3.Error)
+
+
+def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) -> None:
+    """Serve the whole system. Raises Ended."""
+    began_ns = time.monotonic_ns()
+    config = _loaded(partial(load, config_file, os.environ, flags))
+    log = config.log
+    if is_demo and log == LogConfig():
+        log = LogConfig(level="warning", format="text")  # the page is for people
+    logs.configure(log)
+
+    async def on_ready(endpoint: app.Endpoint) -> None:
+        if is_demo:
+            await demo.show_one_order(endpoint, config, began_ns)
+        else:
+            show.out(f"fairlead serves {endpoint.url}, data in {config.data}; Ctrl-C stops it")
+            show.flush()
+
+    try:
+        code = uvloop.run(app.run(config, on_ready))
+    except _CANNOT_START as error:
+        raise Ended(ExitCode.FATAL, _why_not(error, config)) from None
+    if code != ExitCode.DONE:
+        raise SystemExit(code)  # the cause has been said
+    if is_demo:
+        show.out("\nStopped. Open orders stay at the exchange; the next start finds them.")
+
+
+def exchange(config_file: Path | None, flags: Mapping[str, object]) -> None:
+    """Serve the simulated exchange in a process of its own. Raises Ended."""
+    config = _loaded(partial(load_exchange, config_file, os.environ, flags))
+    try:
+        uvloop.run(
+            serve(
+                setup_of(config),
+                (config.listen.host, config.listen.port),
+                (config.operator_listen.host, config.operator_listen.port),
+                _guarded,
+            )
+        )
+    except _CANNOT_START as error:
+        raise Ended(ExitCode.FATAL, str(error)) from None
+
+
+def setup_of(config: ExchangeConfig) -> Setup:
+    """Return what an exchange in a process of its own is started with."""
+    return Setup(
+        folder=config.data,
+        seed=config.seed,
+        participants=config.participants,
+        market_tape=config.market_tape,
+        tape_speed=config.market_speed,
+        settings=config.settings,
+    )
+
+
+def _guarded(application: ASGIApp, address: tuple[str, int]) -> ASGIApp:
+    """Keep other origins and foreign hosts out of the operator API."""
+    return Border(application, (address,), new_trace_id)
+
+
+def _loaded(read: Callable[[], _Loaded]) -> _Loaded:
+    try:
+        return read()
+    except ConfigError as error:
+        raise Ended(ExitCode.USAGE, "\n".join(error.findings)) from None
+
+
+def _why_not(error: Exception, config: Config) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return (
+            f"cannot listen on {config.listen}: something else does; stop that, or give"
+            f" --listen {config.host}:0 for any free port"
+        )
+    return str(error)
