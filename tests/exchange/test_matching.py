@@ -278,9 +278,7 @@ def test_a_cancel_releases_the_lock_and_leaves_the_book(floor: Floor) -> None:
 
 def test_a_client_id_is_refused_only_while_its_order_is_open(floor: Floor) -> None:
     order = floor.accept(floor.alice, BUY, "100", "1", client_id="mine")
-    assert (
-        floor.refuse(floor.alice, BUY, "100", "1", client_id="mine") is RefusalCode.DUPLICATE
-    )
+    assert floor.refuse(floor.alice, BUY, "100", "1", client_id="mine") is RefusalCode.DUPLICATE
     floor.accept(floor.bob, BUY, "100", "1", client_id="mine")
     floor.matching.cancel(order, floor.now_ns)
     floor.accept(floor.alice, BUY, "100", "1", client_id="mine")

@@ -162,8 +162,7 @@ def test_it_trades_as_the_naive_reference_does_and_keeps_every_invariant(steps) 
                 expiries[key] = expire_ns
         check_always(matching)
     told = {
-        (fill.client_id, int(fill.price), int(fill.quantity))
-        for _, fill in matching.changes.fills
+        (fill.client_id, int(fill.price), int(fill.quantity)) for _, fill in matching.changes.fills
     }
     expected = {
         (key, price, quantity)

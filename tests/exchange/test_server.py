@@ -175,7 +175,13 @@ def test_fills_are_paged_and_say_which_is_the_last() -> None:
 
 def test_requests_outside_the_window_are_refused_and_nothing_is_done() -> None:
     async def body(exchange: Exchange, alice: Client) -> None:
-        for age_ms, is_taken in ((299, True), (300, True), (301, False), (-1000, True), (-1001, False)):
+        for age_ms, is_taken in (
+            (299, True),
+            (300, True),
+            (301, False),
+            (-1000, True),
+            (-1001, False),
+        ):
             sent_ns = now_ns() - age_ms * 10**6
             order = msgspec.structs.replace(alice.order(f"a{age_ms}"), sent_ns=sent_ns)
             answer = await alice.ask(order)

@@ -76,7 +76,11 @@ class Shop:
             },
             [order.wire() for order in self.matching.open_orders.values()],
             [
-                [order.number for half in (market.book.bids, market.book.asks) for order in half.orders()]
+                [
+                    order.number
+                    for half in (market.book.bids, market.book.asks)
+                    for order in half.orders()
+                ]
                 for market in self.matching.markets.values()
             ],
             self.matching.orders,

@@ -244,7 +244,7 @@ def check(fault: Fault) -> None:
         _check_range(fault, field, 1, most)
     if not fault.share.is_finite() or not 0 <= fault.share <= 1:
         raise FaultError("share", fault.share, "a number from 0 to 1")
-    for request in fault.requests or ():
+    for request in () if fault.requests is None else fault.requests or ("",):
         if request not in REQUESTS:
             raise FaultError("requests", request, f"some of {', '.join(REQUESTS)}")
     manners = _HOW.get(fault.name)

@@ -9,7 +9,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -44,11 +43,12 @@ async def serve(
     operator_listen: tuple[str, int],
     guard: Guard | None = None,
     stop: asyncio.Event | None = None,
+    started: Callable[[Endpoint], None] | None = None,
 ) -> None:
     """Serve an exchange until SIGTERM, SIGINT or `stop`.
 
     `guard` wraps the operator's application, given the address it is reached by: what keeps other
-    origins and foreign hosts out is not the exchange's.
+    origins and foreign hosts out is not the exchange's. `started` is called once both listen.
     A port of 0 lets the system choose. `endpoint.json` in the folder appears once both listen.
     Raises StoreError, TapeError, or OSError if an address cannot be had.
     """
@@ -57,6 +57,7 @@ async def serve(
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     exchange = build_exchange(setup, time.time_ns)
+    (setup.folder / ENDPOINT_FILE).unlink(missing_ok=True)  # that of a process that is gone
     failures: list[StoreError] = []
 
     def fail(error: StoreError) -> None:
@@ -92,7 +93,8 @@ async def serve(
             os.getpid(),
         )
         write_endpoint(setup.folder, endpoint)
-        sys.stderr.write(f"exchange {endpoint.url}, operator {endpoint.operator_url}\n")
+        if started is not None:
+            started(endpoint)
         await stop.wait()
         server.close()
         operator.should_exit = True

@@ -106,8 +106,8 @@ class Exchange:
         now_ns = self.now_ns()
         self.catch_up(now_ns)
         for message in messages:
-            if self._is_closed:
-                return
+            if connection not in self.connections:
+                break  # a fault closed it
             try:
                 if self.misbehavior.is_active:
                     self._conduct.take(connection, message, now_ns)
