@@ -598,3 +598,16 @@ def test_every_kind_is_in_the_table_and_in_the_documents() -> None:
         assert f"| `{name.value}` |" in text
         for parameter in kind.parameters:
             assert f"`{parameter}`" in text
+
+
+def test_a_login_that_arrives_after_its_connection_is_gone_is_not_listened_to() -> None:
+    async def body(exchange: Exchange, alice: Client) -> None:
+        exchange.add_fault(Fault(name=FaultName.REQUEST_LATE, requests=("login",), delay_ms=100))
+        stranger = Client(exchange)
+        await silent(stranger, Login(1, now_ns(), "carol", "secret"))
+        stranger.hang_up()
+        await pass_time(200)
+        assert "carol" in exchange.matching.accounts
+        assert len(exchange.connections) == len(exchange._streams) == 1
+
+    scenario(body)

@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -37,18 +38,23 @@ class Endpoint(msgspec.Struct, frozen=True):
     pid: int
 
 
+def _announce(endpoint: Endpoint) -> None:
+    sys.stderr.write(f"exchange {endpoint.url}, operator {endpoint.operator_url}\n")
+
+
 async def serve(
     setup: Setup,
     listen: tuple[str, int],
     operator_listen: tuple[str, int],
     guard: Guard | None = None,
     stop: asyncio.Event | None = None,
-    started: Callable[[Endpoint], None] | None = None,
+    started: Callable[[Endpoint], None] = _announce,
 ) -> None:
     """Serve an exchange until SIGTERM, SIGINT or `stop`.
 
     `guard` wraps the operator's application, given the address it is reached by: what keeps other
-    origins and foreign hosts out is not the exchange's. `started` is called once both listen.
+    origins and foreign hosts out is not the exchange's. `started` is called once both listen; by default it
+    says where on standard error.
     A port of 0 lets the system choose. `endpoint.json` in the folder appears once both listen.
     Raises StoreError, TapeError, or OSError if an address cannot be had.
     """
@@ -93,8 +99,7 @@ async def serve(
             os.getpid(),
         )
         write_endpoint(setup.folder, endpoint)
-        if started is not None:
-            started(endpoint)
+        started(endpoint)
         await stop.wait()
         server.close()
         operator.should_exit = True

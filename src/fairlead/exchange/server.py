@@ -140,7 +140,8 @@ class Exchange:
         session = connection.session
         known = session.account
         answer = session.answer(message, now_ns)
-        if session.account is not known and session.account is not None:
+        is_new = session.account is not known and connection in self.connections
+        if is_new and session.account is not None:
             self._streams.setdefault(session.account, {})[connection] = None
         return answer
 
