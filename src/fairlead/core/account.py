@@ -3,6 +3,7 @@
 Must never hold orders; those are in `core.orders`.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 
 from fairlead.core.ledger import Ledger
@@ -44,6 +45,7 @@ class Account:
         self.is_reconciled = False
         self.trouble: str | None = "not connected yet"
         self.is_dirty = False
+        self._ambiguous: set[str] = set()
         self._by_symbol: dict[str, Instrument] = {}
         self._by_symbol_exchange: dict[str, Instrument] = {}
         self._assets: dict[str, str] = {}
@@ -54,17 +56,18 @@ class Account:
         return tuple(self._by_symbol.values())
 
     def take_instruments(self, instruments: Iterable[Instrument]) -> list[str]:
-        """Replace the instruments; return the symbols left out because they are not one-to-one."""
+        """Replace the instruments; those that are not one-to-one are left out.
+
+        Returns the symbols left out now that were not before.
+        """
         listed = list(instruments)
-        symbols = [instrument.symbol for instrument in listed]
-        symbols_exchange = [instrument.symbol_exchange for instrument in listed]
-        ambiguous = [
+        symbols = Counter(instrument.symbol for instrument in listed)
+        symbols_exchange = Counter(instrument.symbol_exchange for instrument in listed)
+        kept = [
             instrument
             for instrument in listed
-            if symbols.count(instrument.symbol) > 1
-            or symbols_exchange.count(instrument.symbol_exchange) > 1
+            if symbols[instrument.symbol] == 1 == symbols_exchange[instrument.symbol_exchange]
         ]
-        kept = [instrument for instrument in listed if instrument not in ambiguous]
         self._by_symbol = {instrument.symbol: instrument for instrument in kept}
         self._by_symbol_exchange = {instrument.symbol_exchange: instrument for instrument in kept}
         self._assets = {
@@ -75,7 +78,8 @@ class Account:
                 (instrument.quote_exchange, instrument.quote),
             )
         }
-        return sorted({instrument.symbol for instrument in ambiguous})
+        before, self._ambiguous = self._ambiguous, symbols.keys() - self._by_symbol.keys()
+        return sorted(self._ambiguous - before)
 
     def instrument(self, symbol: str | None, symbol_exchange: str | None) -> Instrument | None:
         """Return the instrument that every given symbol names, None if there is no such one."""

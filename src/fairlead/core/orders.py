@@ -11,7 +11,11 @@ from fairlead.core.unit import ExchangeKey
 
 
 class Orders:
-    """An index; an order is put again whenever it changes, and replaces what was there."""
+    """An index; an order is put again whenever it changes, and replaces what was there.
+
+    Of several orders that the exchange has under one client id (strangers' may be) the first put is
+    the one found by it.
+    """
 
     def __init__(self) -> None:
         self._by_number: dict[int, Order] = {}
@@ -29,7 +33,7 @@ class Orders:
         self._by_number[order.number] = order
         if previous is None:
             self._by_client[order.account, order.client_order_id] = order.number
-            self._by_venue_client[order.account, order.venue_client_id] = order.number
+            self._by_venue_client.setdefault((order.account, order.venue_client_id), order.number)
             self._by_account.setdefault(order.account, {})[order.number] = None
         if order.exchange_order_id is not None and (
             previous is None or previous.exchange_order_id is None
@@ -41,7 +45,9 @@ class Orders:
         """Forget an order that is in the index."""
         order = self._by_number.pop(number)
         del self._by_client[order.account, order.client_order_id]
-        del self._by_venue_client[order.account, order.venue_client_id]
+        venue_key = (order.account, order.venue_client_id)
+        if self._by_venue_client.get(venue_key) == number:
+            del self._by_venue_client[venue_key]
         del self._by_account[order.account][number]
         if order.exchange_order_id is not None:
             key = ExchangeKey(order.account, order.exchange_order_id)
