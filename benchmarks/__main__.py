@@ -1,55 +1,149 @@
-"""`python -m benchmarks [name …]`: run, and print one table."""
+"""`python -m benchmarks [name …]`: run, print one table, and keep it beside this file.
+
+    orders    durable orders by REST and the echo they are compared with
+    million   a million orders: steadiness, memory, bytes; then a restart on them
+    restart   a restart on a million closed orders that were made quickly
+    profile   where the time of an order goes (needs py-spy)
+
+Without names: all of them. `--quick` makes everything small: it shows that it works and measures nothing.
+"""
 
 import argparse
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from benchmarks import machine
-from benchmarks.orders import Comparison, compare
+import msgspec
+
+from benchmarks import machine, million, orders, profile, restart
+from benchmarks.tables import Section, as_text
 
 RESULTS = Path(__file__).parent / "results"
+NAMES = ("orders", "million", "restart", "profile")
 
 
-def main() -> int:
-    """Run what was asked for; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--count", type=int, default=30_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+class Sizes(msgspec.Struct, frozen=True):
+    """How much is done. `counts`: connections → requests in one of the rounds."""
+
+    rounds: int
+    counts: dict[int, int]
+    million: int
+    still_open: int
+    restarts: int
+    profiled: int
+    syncs: int
+
+
+FULL = Sizes(3, {1: 5_000, 32: 40_000}, 1_000_000, 1_000, 3, 40_000, 2_000)
+QUICK = Sizes(1, {1: 40, 32: 256}, 2_000, 20, 1, 400, 20)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What is written to the results."""
+
+    time: str
+    command: str
+    machine: str
+    sections: list[Section]
+
+
+def main(arguments: list[str]) -> int:
+    """Run what was asked for; return 0, or 1 when a requirement was missed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(NAMES))
+    parser.add_argument("--quick", action="store_true", help="small: shows only that it works")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where files are put")
+    parser.add_argument("--rounds", type=int, help="rounds of `orders`")
+    options = parser.parse_args(arguments)
+    names = options.names or list(NAMES)
+    for name in names:
+        if name not in NAMES:
+            parser.error(f"{name} is not one of {', '.join(NAMES)}")
+    sizes = QUICK if options.quick else FULL
+    if options.rounds:
+        sizes = msgspec.structs.replace(sizes, rounds=options.rounds)
+    options.results.mkdir(parents=True, exist_ok=True)
+    own_cores = os.sched_getaffinity(0)
     cores = machine.choose_cores()
     os.sched_setaffinity(0, {cores.load})
-    RESULTS.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=RESULTS, prefix="run-") as name:
-        for result in compare(Path(name), cores, (1, 32), options.count, options.rounds):
-            _show(result)
-    return 0
+    try:
+        with tempfile.TemporaryDirectory(dir=options.results, prefix="run-") as folder:
+            sections = _run(names, sizes, Path(folder), options.results, cores)
+            heading = _heading(Path(folder), cores, sizes, options.quick)
+    finally:
+        os.sched_setaffinity(0, own_cores)
+    print(as_text(heading, sections))
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    command = " ".join(["python -m benchmarks", *arguments])
+    finding = Finding(moment, command, "\n".join(heading), sections)
+    file = options.results / f"{moment.replace(':', '')}.json"
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(finding)))
+    print(f"\n{file}")
+    missed = any(not each.holds for section in sections for each in section.requirements)
+    return 1 if missed and not options.quick else 0
 
 
-def _show(result: Comparison) -> None:
-    for name, side in (("echo", result.echo), ("orders", result.orders)):
-        print(
-            f"{name:8}{result.connections:3} connections  {side.per_second:9,.0f}/s"
-            + "".join(
-                f"  {label} {side.quantile_us(share):8.0f} µs"
-                for label, share in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))
-            )
-            + "   rounds "
-            + " ".join(f"{each.per_second:,.0f}" for each in side.rounds)
-        )
-    counted = result.counted
-    count = sum(each.count for each in result.orders.rounds)
-    print(
-        f"ratio {result.ratio:.3f}; per order: {counted.commits / count:.3f} commits"
-        f" {counted.flushes / count:.3f} flushes {counted.commit_s / count * 1e6:.1f} µs committing,"
-        f" {counted.cpu_s / count * 1e6:.0f} µs CPU; {counted.messages / counted.batches:.1f} messages"
-        f" a batch; fdatasync {result.sync.median_us:.0f} µs p99 {result.sync.p99_us:.0f};"
-        f" body {result.orders.rounds[0].body_mean} B, echo {result.echo.rounds[0].body_mean} B"
-    )
+def _run(
+    names: list[str], sizes: Sizes, folder: Path, results: Path, cores: machine.Cores
+) -> list[Section]:
+    sections: list[Section] = []
+    restarts: dict[str, restart.Restart] = {}
+    if "orders" in names:
+        _say("orders")
+        compared = orders.compare(folder / "orders", cores, sizes.counts, sizes.rounds)
+        sections.append(orders.section(compared))
+    if "million" in names:
+        _say("million")
+        data = folder / "million"
+        found = million.measure_million(data, cores, sizes.million)
+        sections.append(million.section(found))
+        restart.leave_open(data, cores, sizes.still_open)
+        restarts["real"] = restart.measure_restart(data, cores, found.total, sizes.restarts)
+    if "restart" in names:
+        _say("restart")
+        data = restart.cached_past(results, cores, sizes.million, sizes.still_open)
+        restarts["made"] = restart.measure_restart(data, cores, sizes.million, sizes.restarts)
+    if restarts:
+        sections.append(restart.section(restarts))
+    if "profile" in names:
+        _say("profile")
+        sampler = profile.find_sampler()
+        if sampler is None:
+            print("profile: skipped, it needs py-spy: pip install py-spy", file=sys.stderr)
+        else:
+            profiled = profile.measure_profile(folder / "profile", cores, sizes.profiled, sampler)
+            sections.append(profile.section(profiled))
+    return sections
+
+
+def _heading(folder: Path, cores: machine.Cores, sizes: Sizes, is_quick: bool) -> list[str]:
+    device, point, kind = machine.mount_of(folder)
+    sync = machine.measure_sync(folder, sizes.syncs)
+    lines = [
+        machine.describe(),
+        f"server on core {cores.server}, load on core {cores.load}"
+        + (
+            "" if cores.are_apart else ": ONE CORE for both, latencies and rates are not comparable"
+        ),
+        f"{kind} on {device} ({point}): pwrite 4 KiB and fdatasync"
+        f" {sync.median_us:.0f} µs median, {sync.p99_us:.0f} µs p99",
+    ]
+    if machine.is_in_memory(folder):
+        lines.append("THE DATA IS IN MEMORY: a sync costs nothing here, choose another --results")
+    if is_quick:
+        lines.append("QUICK: these numbers say nothing")
+    return lines
+
+
+def _say(name: str) -> None:
+    print(f"{name} …", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 _BLOCK = bytes(range(256)) * 16  # 4 KiB
-_DISKLESS = ("tmpfs", "ramfs", "overlay", "devtmpfs")
+_MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs", "devtmpfs")
 
 
 class Cores(msgspec.Struct, frozen=True):
@@ -71,7 +71,7 @@ def mount_of(folder: Path) -> tuple[str, str, str]:
 
 def is_in_memory(folder: Path) -> bool:
     """Whether `folder` is on a file system that survives nothing, so that a sync costs nothing."""
-    return mount_of(folder)[2] in _DISKLESS[:2]
+    return mount_of(folder)[2] in _MEMORY_FILE_SYSTEMS
 
 
 def flush_count(folder: Path) -> int | None:
@@ -80,12 +80,24 @@ def flush_count(folder: Path) -> int | None:
     Of the whole machine: https://docs.kernel.org/admin-guide/iostats.html, field 16.
     """
     device = os.stat(folder).st_dev
-    wanted = f"{os.major(device)} {os.minor(device)} "
     for line in Path("/proc/diskstats").read_text().splitlines():
         fields = line.split()
-        if line.strip().startswith(" ".join(fields[:2])) and f"{fields[0]} {fields[1]} " == wanted:
+        if (int(fields[0]), int(fields[1])) == (os.major(device), os.minor(device)):
             return int(fields[18]) if len(fields) > 18 else None
     return None
+
+
+def memory_bytes(process_id: int) -> int:
+    """Return the resident memory of a process."""
+    for line in Path(f"/proc/{process_id}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) << 10
+    raise ProcessLookupError(process_id)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the bytes of all files directly in `folder`."""
+    return sum(each.stat().st_size for each in folder.iterdir() if each.is_file())
 
 
 def describe() -> str:

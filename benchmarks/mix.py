@@ -50,6 +50,22 @@ def connections(address: tuple[str, int], number: int, total: int) -> list[NextR
     return [_connection(halves, ids, each, 4 * start) for start in range(number)]
 
 
+def resting(address: tuple[str, int], total: int) -> list[NextRequest]:
+    """Return the requests of one connection that places `total` orders which stay in the book."""
+    halves: list[tuple[bytes, bytes]] = []
+    for number in range(100):
+        body = _body("SIM", "BUY", f"40000.{number:02}", "GOOD_TILL_CANCEL")
+        before, _, after = request_bytes(address, body).partition(_ID)
+        halves.append((before, after))
+    return [_connection(halves, random_ids(), total, 0)]
+
+
+def harmless_order() -> bytes:
+    """Return the body of an order that ends at once and unfilled."""
+    body = _body("SIM/ALICE", "SELL", "51000.50", "IMMEDIATE_OR_CANCEL")
+    return body.replace(_ID, next(random_ids()))
+
+
 def _connection(
     halves: list[tuple[bytes, bytes]], ids: Iterator[bytes], most: int, start: int
 ) -> NextRequest:

@@ -15,9 +15,15 @@ from benchmarks import mix
 from benchmarks.load import Latencies, drive
 from benchmarks.machine import Cores, SyncTime, flush_count, measure_sync
 from benchmarks.servers import Running, running
+from benchmarks.tables import Requirement, Section
 
 ROUNDS = 3
 RECONCILED_TIMEOUT_S = 30.0
+FILLED = 'fairlead_orders_status_total{reason="",status="FILLED"}'
+RATIO_MIN = 0.25  # of orders/s to echoes/s, with 32 connections
+TAIL_MAX = 10  # p99 to p50, with 32 connections
+MEDIAN_MAX_US = 1_000  # with one connection …
+SYNC_MAX_US = 250  # … where fdatasync takes at most this
 
 
 class Counted(msgspec.Struct):
@@ -41,6 +47,11 @@ class Side(msgspec.Struct):
         """Return the median of the rounds."""
         return median(each.per_second for each in self.rounds)
 
+    @property
+    def load_busy(self) -> float:
+        """Return the share of the time that the load computed: at 1 the load was what is measured."""
+        return median(each.load_cpu_ns / each.total_ns for each in self.rounds)
+
     def quantile_us(self, share: float) -> float:
         """Return the median of the rounds' quantiles."""
         return median(each.quantile_us(share) for each in self.rounds)
@@ -63,15 +74,21 @@ class Comparison(msgspec.Struct):
 
 
 def compare(
-    folder: Path, cores: Cores, connections: tuple[int, ...], count: int, rounds: int = ROUNDS
+    folder: Path, cores: Cores, counts: dict[int, int], rounds: int = ROUNDS
 ) -> list[Comparison]:
-    """Measure, per number of connections, `rounds` rounds of `count` orders and of as many echoes."""
+    """Measure by turns, in `rounds` rounds, as many echoes and orders as `counts` says.
+
+    `counts`: the number of connections → the number of requests in a round.
+    """
     with running(cores.server, "fairlead", str(folder / "data")) as ours:
         await_reconciled(ours)
-        warm = _drive(ours, 32, 2_000)
+        warm = drive_mix(ours, 32, 2_000)
         with running(cores.server, "echo", str(warm.body_mean)) as bare:
-            _drive(bare, 32, 2_000)
-            return [_compare(folder, ours, bare, number, count, rounds) for number in connections]
+            drive_mix(bare, 32, 2_000)
+            return [
+                _compare(folder, ours, bare, connections, count, rounds)
+                for connections, count in counts.items()
+            ]
 
 
 def _compare(
@@ -80,24 +97,24 @@ def _compare(
     counted = Counted()
     result = Comparison(connections, Side([]), Side([]), counted, measure_sync(folder, 300))
     for _ in range(rounds):
-        result.echo.rounds.append(_drive(bare, connections, count))
-        flushes = flush_count(folder)
+        result.echo.rounds.append(drive_mix(bare, connections, count))
+        flushes = flush_count(folder) or 0
         before = counters(ours)
-        result.orders.rounds.append(_drive(ours, connections, count))
+        result.orders.rounds.append(drive_mix(ours, connections, count))
         after = counters(ours)
-        counted.commits += _grown(before, after, "fairlead_commit_seconds_count")
-        counted.commit_s += _grown(before, after, "fairlead_commit_seconds_sum")
-        counted.batches += _grown(before, after, "fairlead_batches_total")
-        counted.messages += _grown(before, after, "fairlead_messages_total")
-        counted.cpu_s += _grown(before, after, "process_cpu_seconds_total")
-        if flushes is not None:
-            counted.flushes += (flush_count(folder) or flushes) - flushes
-        filled = _grown(before, after, 'fairlead_orders_status_total{reason="",status="FILLED"}')
+        counted.flushes += (flush_count(folder) or 0) - flushes
+        counted.commits += grown(before, after, "fairlead_commit_seconds_count")
+        counted.commit_s += grown(before, after, "fairlead_commit_seconds_sum")
+        counted.batches += grown(before, after, "fairlead_batches_total")
+        counted.messages += grown(before, after, "fairlead_messages_total")
+        counted.cpu_s += grown(before, after, "process_cpu_seconds_total")
+        filled = grown(before, after, FILLED)
         assert filled * 2 == result.orders.rounds[-1].count, "half of the orders fill"
     return result
 
 
-def _drive(server: Running, connections: int, count: int) -> Latencies:
+def drive_mix(server: Running, connections: int, count: int) -> Latencies:
+    """Send `count` orders of the mix over `connections` connections."""
     return uvloop.run(drive(server.address, mix.connections(server.address, connections, count)))
 
 
@@ -123,5 +140,92 @@ def await_reconciled(server: Running) -> None:
         time.sleep(0.02)
 
 
-def _grown(before: dict[str, float], after: dict[str, float], name: str) -> float:
+def grown(before: dict[str, float], after: dict[str, float], name: str) -> float:
+    """Return by how much a counter grew."""
     return after.get(name, 0.0) - before.get(name, 0.0)
+
+
+# ── what is shown ────────────────────────────────────────────────────────────────────────────────
+
+QUANTILES = (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))
+
+
+def section(results: list[Comparison]) -> Section:
+    """Return the part of the table about echoes and orders."""
+    columns = (
+        "",
+        "connections",
+        "requests/s",
+        "p50 µs",
+        "p99 µs",
+        "p99.9 µs",
+        "body B",
+        "load busy",
+    )
+    rows: list[tuple[str, ...]] = []
+    notes: list[str] = []
+    required: list[Requirement] = []
+    figures: dict[str, float] = {}
+    for result in results:
+        for name, side in (("echo", result.echo), ("orders", result.orders)):
+            rows.append(_row(name, result.connections, side, figures))
+        notes.append(_note(result, figures))
+        required += _required(result)
+    return Section(
+        "durable orders by REST, and a bare echo", columns, rows, notes, required, figures
+    )
+
+
+def _row(name: str, connections: int, side: Side, figures: dict[str, float]) -> tuple[str, ...]:
+    key = f"{name}_{connections}"
+    figures[f"{key}_per_s"] = side.per_second
+    cells = [name, str(connections), f"{side.per_second:,.0f}"]
+    for label, share in QUANTILES:
+        micros = figures[f"{key}_{label}_us"] = side.quantile_us(share)
+        cells.append(f"{micros:,.0f}")
+    busy = figures[f"{key}_load_busy"] = side.load_busy
+    return (*cells, str(side.rounds[0].body_mean), f"{busy:.0%}")
+
+
+def _note(result: Comparison, figures: dict[str, float]) -> str:
+    count = sum(each.count for each in result.orders.rounds)
+    counted = result.counted
+    key = f"orders_{result.connections}"
+    figures[f"{key}_ratio"] = result.ratio
+    figures[f"{key}_commits_per_order"] = counted.commits / count
+    figures[f"{key}_flushes_per_order"] = counted.flushes / count
+    figures[f"{key}_commit_us_per_order"] = counted.commit_s / count * 1e6
+    figures[f"{key}_cpu_us_per_order"] = counted.cpu_s / count * 1e6
+    rounds = ", ".join(
+        f"{ours.per_second:,.0f} of {bare.per_second:,.0f}"
+        for ours, bare in zip(result.orders.rounds, result.echo.rounds, strict=True)
+    )
+    return (
+        f"{result.connections} connections: ratio {result.ratio:.3f} ({rounds}); per order"
+        f" {counted.commits / count:.3f} commits, {counted.flushes / count:.3f} disk flushes,"
+        f" {counted.commit_s / count * 1e6:.0f} µs committing, {counted.cpu_s / count * 1e6:.0f} µs CPU;"
+        f" {counted.messages / counted.batches:.1f} messages a batch;"
+        f" fdatasync before {result.sync.median_us:.0f} µs (p99 {result.sync.p99_us:.0f})"
+    )
+
+
+def _required(result: Comparison) -> list[Requirement]:
+    median_us = result.orders.quantile_us(0.5)
+    tail = result.orders.quantile_us(0.99) / median_us
+    if result.connections == 1:
+        text = f"1 connection: median ≤ {MEDIAN_MAX_US} µs where fdatasync ≤ {SYNC_MAX_US} µs"
+        sync_us = result.sync.median_us
+        holds = median_us <= MEDIAN_MAX_US or sync_us > SYNC_MAX_US
+        return [Requirement(text, f"{median_us:.0f} µs, fdatasync {sync_us:.0f} µs", holds)]
+    return [
+        Requirement(
+            f"{result.connections} connections: orders/s ≥ {RATIO_MIN} of echo",
+            f"{result.ratio:.3f}",
+            result.ratio >= RATIO_MIN,
+        ),
+        Requirement(
+            f"{result.connections} connections: p99 ≤ {TAIL_MAX} × p50",
+            f"{tail:.1f}",
+            tail <= TAIL_MAX,
+        ),
+    ]

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -33,25 +34,31 @@ HOST = "127.0.0.1"
 
 
 class Running(msgspec.Struct, frozen=True):
-    """A server that serves."""
+    """A server that serves. Times are of the monotonic clock, in ns: process started, serving."""
 
     process_id: int
     address: tuple[str, int]
+    started_ns: int
+    serving_ns: int
 
 
 @contextlib.contextmanager
 def running(core: int, *arguments: str) -> Iterator[Running]:
     """Start a server on `core`, and end it when the block ends."""
     command = [sys.executable, "-m", "benchmarks.servers", *arguments]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, preexec_fn=lambda: os.sched_setaffinity(0, {core})
-    )
+    own_cores = os.sched_getaffinity(0)
+    started_ns = time.monotonic_ns()
+    os.sched_setaffinity(0, {core})  # the child inherits it
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    finally:
+        os.sched_setaffinity(0, own_cores)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             raise RuntimeError(f"{' '.join(command)} ended with {process.wait()}")
-        yield Running(process.pid, (HOST, int(line)))
+        yield Running(process.pid, (HOST, int(line)), started_ns, time.monotonic_ns())
     finally:
         process.terminate()
         process.wait()
@@ -110,7 +117,7 @@ async def _serve_echo(body_bytes: int, tell_port: Callable[[int], None]) -> None
         )
     )
     serving = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.005)
     gc.set_threshold(50_000, 50, 1_000_000)  # as ours
     gc.collect()
