@@ -48,7 +48,7 @@ class Account:
         self._ambiguous: set[str] = set()
         self._by_symbol: dict[str, Instrument] = {}
         self._by_symbol_exchange: dict[str, Instrument] = {}
-        self._assets: dict[str, str] = {}
+        self._assets = {balance.asset_exchange: balance.asset for balance in self.ledger.balances()}
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -70,14 +70,10 @@ class Account:
         ]
         self._by_symbol = {instrument.symbol: instrument for instrument in kept}
         self._by_symbol_exchange = {instrument.symbol_exchange: instrument for instrument in kept}
-        self._assets = {
-            asset_exchange: asset
-            for instrument in kept
-            for asset_exchange, asset in (
-                (instrument.base_exchange, instrument.base),
-                (instrument.quote_exchange, instrument.quote),
-            )
-        }
+        for instrument in kept:
+            self._assets[instrument.base_exchange] = instrument.base
+            self._assets[instrument.quote_exchange] = instrument.quote
+        self.ledger.name_assets({asset: name for name, asset in self._assets.items()})
         before, self._ambiguous = self._ambiguous, symbols.keys() - self._by_symbol.keys()
         return sorted(self._ambiguous - before)
 

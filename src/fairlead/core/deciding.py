@@ -295,6 +295,8 @@ class Deciding:
         self.flights.pop(number, None)
 
     def _report_balances(self, account: Account) -> None:
+        if not account.is_loaded:
+            return  # what orders move is not a balance before the exchange has stated one
         for balance in account.ledger.take_changed():
             account.sequence += 1
             account.is_dirty = True

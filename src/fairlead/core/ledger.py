@@ -5,7 +5,7 @@ total, one before it is already inside. Locked is what our open orders reserve p
 locks besides. Must never learn anything but from orders, fills and statements.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -50,6 +50,7 @@ class Ledger:
         self._after_statement: dict[str, list[tuple[int, Decimal]]] = {}
         self._in_flight = 0
         self._changed: set[str] = set()
+        self._names_exchange: dict[str, str] = {}
 
     def balances(self) -> tuple[Balance, ...]:
         """Return all balances by asset."""
@@ -59,6 +60,10 @@ class Ledger:
         """Return what may be spent of the asset, 0 if it is unknown."""
         balance = self._balances.get(asset)
         return ZERO if balance is None else balance.available
+
+    def name_assets(self, names_exchange: Mapping[str, str]) -> None:
+        """Take the exchange's names of our assets, for those that a fill brings first."""
+        self._names_exchange.update(names_exchange)
 
     def take_changed(self) -> list[Balance]:
         """Return the balances that moved since this was last called, by asset."""
@@ -124,6 +129,9 @@ class Ledger:
     ) -> None:
         """Take the exchange's word, unless a later one was already heard.
 
+        Of the fills heard before, those after `exchange_ordinal` are added; without one (0) the word is
+        taken as it is. The first load begins to count what is traded.
+
         What the exchange locks beyond our reservations is believed only while no order of ours is in
         flight; otherwise it cannot be told apart from theirs.
         """
@@ -133,7 +141,7 @@ class Ledger:
         after = [
             (ordinal, delta)
             for ordinal, delta in self._after_statement.get(asset, ())
-            if ordinal > exchange_ordinal
+            if ordinal > exchange_ordinal > 0
         ]
         if after:
             self._after_statement[asset] = after
@@ -152,7 +160,7 @@ class Ledger:
             asset_exchange,
             total,
             locked_now,
-            ZERO if balance is None else balance.traded,
+            ZERO if balance is None or updated_by is Updater.INITIALIZATION else balance.traded,
             updated_by,
             now_ns,
             exchange_ordinal,
@@ -177,7 +185,10 @@ class Ledger:
     ) -> None:
         balance = self._balances.get(asset)
         if balance is None:
-            balance = Balance(asset, asset, ZERO, ZERO, ZERO, Updater.BALANCE_MANAGER, now_ns)
+            name_exchange = self._names_exchange.get(asset, asset)
+            balance = Balance(
+                asset, name_exchange, ZERO, ZERO, ZERO, Updater.BALANCE_MANAGER, now_ns
+            )  # fmt: skip
         self._balances[asset] = Balance(
             asset,
             balance.asset_exchange,
