@@ -122,6 +122,7 @@ class App:
             settings=settings.settings,
         )
         exchange = build_exchange(setup, time.time_ns)
+        exchange.on_failure = self._on_fatal
         exchange.start()
         return exchange
 
