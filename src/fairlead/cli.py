@@ -334,6 +334,27 @@ def verify(
 
 
 @program.command()
+def simulate(
+    seeds: Annotated[int, typer.Option(help="How many worlds.", min=1)] = 100,
+    seed: Annotated[
+        int | None, typer.Option(help="Replay this one and print what was said.")
+    ] = None,
+    fresh_from: Annotated[
+        int | None, typer.Option(help="The first fresh seed, to repeat a run.", min=0)
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run seeded worlds of faults and crashes, half of them always the same; 1 if a law breaks."""
+    from fairlead.commands import simulate as worlds
+
+    if seed is not None:
+        worlds.replay(seed, as_json=as_json)
+    else:
+        worlds.many(seeds, jobs, fresh_from, as_json=as_json)
+
+
+@program.command()
 def version(as_json: AsJson = False) -> None:
     """Print the version."""
     from fairlead import __version__

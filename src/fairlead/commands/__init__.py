@@ -8,7 +8,8 @@
     serving   up, exchange
     logs      how the log is written
     demo      up --demo: one order's life on one screen
-    checks    verify, simulate
+    checks    verify
+    simulate  seeded worlds, many or one
 
 Each module is imported when its command runs, so that a client command starts fast. Client commands
 know the system only through its REST API.

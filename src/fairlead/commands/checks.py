@@ -1,4 +1,4 @@
-"""verify, simulate: does what is written, and what is built, hold?"""
+"""verify: does what is written in a journal agree with itself?"""
 
 import json
 from pathlib import Path
@@ -7,14 +7,13 @@ import msgspec
 
 from fairlead.commands import show
 from fairlead.commands.ending import Ended, ExitCode
+from fairlead.core.exact import use_exact_decimals
+from fairlead.journal.errors import JournalError
+from fairlead.journal.verify import verify as verify_journal
 
 
 def verify(folder: Path, *, as_json: bool) -> None:
     """Apply every report of the journal in `folder` again; print each difference. Raises Ended."""
-    from fairlead.core.exact import use_exact_decimals
-    from fairlead.journal.errors import JournalError
-    from fairlead.journal.verify import verify as verify_journal
-
     use_exact_decimals()
     try:
         found = verify_journal(folder)
