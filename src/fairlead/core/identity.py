@@ -4,11 +4,11 @@ Both come from one hash over (installation, account, client id), so that either 
 two installations on one exchange account do not collide.
 """
 
-import base64
 import hashlib
 
-ALPHABET_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
-VENUE_ID_LENGTH = 26  # characters of 5 bits: 130 bits, of which at least 96 are asked for
+VENUE_ID_LENGTH = 32  # hexadecimal digits: 128 bits, of which at least 96 are asked for
+_KEY_DIGITS = 16  # of them make the key
+_DIGITS = frozenset("0123456789abcdef")
 
 
 class ClientIds:
@@ -16,27 +16,33 @@ class ClientIds:
 
     def __init__(self, installation_id: bytes) -> None:
         self._installation_id = installation_id
-        self._digests: dict[tuple[str, str], bytes] = {}
+        self._begun: dict[str, "hashlib._Hash"] = {}
+        self._made: dict[tuple[str, str], str] = {}
+
+    def venue_client_id(self, account: str, client_order_id: str) -> str:
+        """Return the id the exchange is given: 32 lower-case hexadecimal digits of the hash."""
+        made = self._made.get((account, client_order_id))
+        if made is None:
+            # The account's length goes in before it, so that no two pairs read the same.
+            begun = self._begun.get(account)
+            if begun is None:
+                name = account.encode()
+                begun = hashlib.sha256(self._installation_id)
+                begun.update(len(name).to_bytes(4, "big") + name)
+                self._begun[account] = begun
+            hash_ = begun.copy()
+            hash_.update(client_order_id.encode())
+            made = hash_.hexdigest()[:VENUE_ID_LENGTH]
+            self._made[account, client_order_id] = made
+        return made
 
     def key(self, account: str, client_order_id: str) -> int:
         """Return the journal's key: 63 bits of the hash. Different ids may share it."""
-        return int.from_bytes(self._digest(account, client_order_id)[:8], "big") >> 1
-
-    def venue_client_id(self, account: str, client_order_id: str) -> str:
-        """Return the id the exchange is given: 26 lower-case base32 characters, 130 bits."""
-        digest = self._digest(account, client_order_id)
-        return base64.b32encode(digest[:17])[:VENUE_ID_LENGTH].decode().lower()
+        return int(self.venue_client_id(account, client_order_id)[:_KEY_DIGITS], 16) >> 1
 
     def forget(self) -> None:
         """Drop the hashes made so far: the batch is over."""
-        self._digests.clear()
-
-    def _digest(self, account: str, client_order_id: str) -> bytes:
-        digest = self._digests.get((account, client_order_id))
-        if digest is None:
-            digest = _digest(self._installation_id, account, client_order_id)
-            self._digests[account, client_order_id] = digest
-        return digest
+        self._made.clear()
 
 
 def client_key(installation_id: bytes, account: str, client_order_id: str) -> int:
@@ -51,22 +57,6 @@ def venue_client_id(installation_id: bytes, account: str, client_order_id: str) 
 
 def key_of_venue_client_id(venue_id: str) -> int | None:
     """Return the `client_key` that a `venue_client_id` was made with, None if it is not one of ours."""
-    if len(venue_id) != VENUE_ID_LENGTH:
+    if len(venue_id) != VENUE_ID_LENGTH or not _DIGITS.issuperset(venue_id):
         return None
-    bits = 0
-    for character in venue_id:
-        digit = ALPHABET_BASE32.find(character)
-        if digit < 0:
-            return None
-        bits = bits << 5 | digit
-    return bits >> 67
-
-
-def _digest(installation_id: bytes, account: str, client_order_id: str) -> bytes:
-    """Hash the three with their lengths, so that no two triples read the same."""
-    hash_ = hashlib.sha256(installation_id)
-    for text in (account, client_order_id):
-        data = text.encode()
-        hash_.update(len(data).to_bytes(4, "big"))
-        hash_.update(data)
-    return hash_.digest()
+    return int(venue_id[:_KEY_DIGITS], 16) >> 1
