@@ -14,7 +14,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 
@@ -327,14 +327,14 @@ class _Conversation(asyncio.Protocol):
             self._link.failed(error)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        stream = cast(asyncio.Transport, transport)  # uvloop's do not say that they are
         if self._link is None:
-            transport.abort()
+            stream.abort()
             return
-        sock = transport.get_extra_info("socket")
+        sock = stream.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._link.connected(transport)
+        self._link.connected(stream)
 
     def data_received(self, data: bytes) -> None:
         if self._link is not None:

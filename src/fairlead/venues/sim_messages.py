@@ -288,6 +288,8 @@ def frame(message: ClientMessage | ExchangeMessage) -> bytes:
 _client_decoder = msgspec.msgpack.Decoder(ClientMessage)
 _exchange_decoder = msgspec.msgpack.Decoder(ExchangeMessage)
 _MessageType = TypeVar("_MessageType")
+# msgspec lets Python's own errors about bad UTF-8 and too deep nesting through.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class FrameReader(Generic[_MessageType]):
@@ -310,7 +312,7 @@ class FrameReader(Generic[_MessageType]):
                 break
             try:
                 messages.append(self._decode(buffer[start + 4 : start + 4 + size]))
-            except msgspec.DecodeError as error:
+            except _UNREADABLE as error:
                 raise FrameError(f"frame does not decode: {error}") from error
             start += 4 + size
         self._rest = buffer[start:]
