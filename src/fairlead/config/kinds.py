@@ -151,6 +151,13 @@ def _read_speed(value: object, _: Path) -> Decimal | None:
     return number
 
 
+def _read_power_of_ten(value: object, _: Path) -> Decimal:
+    number = _decimal(value)
+    if number is None or not 0 < number <= 1 or number != Decimal(1).scaleb(number.adjusted()):
+        raise Wrong(POWER_OF_TEN.expects)
+    return Decimal(1).scaleb(number.adjusted())
+
+
 def words(value: object, expects: str) -> tuple[str, ...]:
     """Return a list of texts, or the words of one text; raises Wrong naming `expects`."""
     parts = value.split() if isinstance(value, str) else value
@@ -222,4 +229,5 @@ REMOTE = Kind("a URL tcp://HOST:PORT such as tcp://127.0.0.1:3090", _read_remote
 HOST_NAMES = Kind('a list of host names such as ["desk.example"]', _read_names)
 ORIGINS = Kind('a list of origins such as ["https://desk.example:8443"]', _read_origins)
 ASSETS = Kind('quantities by asset such as {BTC = 100, USDT = "2500.50"}', _read_assets)
+POWER_OF_TEN = Kind("1, 0.1, 0.01 and so on", _read_power_of_ten)
 SPEED = Kind('"stepped", or a number above 0 (1: as recorded)', _read_speed)

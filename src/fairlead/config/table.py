@@ -14,6 +14,7 @@ from fairlead.config.kinds import (
     LISTEN,
     ORIGINS,
     PATH,
+    POWER_OF_TEN,
     REMOTE,
     SPEED,
     TAPES,
@@ -28,7 +29,7 @@ from fairlead.config.kinds import (
 _MS = whole(1, 3_600_000)
 _COUNT = whole(1, 10_000_000)
 _BYTES = whole(1_024, 1 << 30)
-_FEE = fraction("-0.1", "0.1")
+_FEE = fraction("0", "0.1")
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -57,9 +58,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("exchange.market_tape", TAPES, "recorded trades and quotes that drive the market; SYMBOL=FILE where a file of trades does not say whose", "--market-tape"),
     Setting("exchange.market_speed", SPEED, "how fast a tape runs; stepped: only the operator API moves it", "--market-speed"),
     Setting("exchange.starting_balances", ASSETS, "what a login with a new key pair starts with"),
-    Setting("exchange.maker_fee", _FEE, "part of the traded value; negative: a rebate"),
-    Setting("exchange.taker_fee", _FEE, "part of the traded value"),
-    Setting("exchange.fee_step", fraction("0.000000000001", "1"), "fees are rounded up to a multiple of this"),
+    Setting("exchange.maker_fee", _FEE, "part of what a side receives when its order rested in the book"),
+    Setting("exchange.taker_fee", _FEE, "the same when its order took from the book"),
+    Setting("exchange.fee_step", POWER_OF_TEN, "fees are rounded up to a multiple of this"),
     Setting("exchange.request_window_ms", _MS, "a request older than this on arrival is refused"),
     Setting("exchange.request_future_ms", _MS, "so is one that claims to be sent later than this from now"),
     Setting("exchange.requests_per_second", _COUNT, "per account; one more is refused with the time to wait"),
