@@ -25,19 +25,19 @@ NAMES = ("orders", "million", "restart", "profile")
 
 
 class Sizes(msgspec.Struct, frozen=True):
-    """How much is done. `counts`: connections → requests in one of the rounds."""
+    """How much is done. `counts` and `profiled`: connections → requests, in one of the rounds."""
 
     rounds: int
     counts: dict[int, int]
     million: int
     still_open: int
     restarts: int
-    profiled: int
+    profiled: dict[int, int]
     syncs: int
 
 
-FULL = Sizes(3, {1: 5_000, 32: 40_000}, 1_000_000, 1_000, 3, 40_000, 2_000)
-QUICK = Sizes(1, {1: 40, 32: 256}, 2_000, 20, 1, 400, 20)
+FULL = Sizes(3, {1: 5_000, 32: 40_000}, 1_000_000, 1_000, 3, {1: 5_000, 32: 40_000}, 2_000)
+QUICK = Sizes(1, {1: 40, 32: 256}, 2_000, 20, 1, {32: 256}, 20)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -101,10 +101,10 @@ def _run(
     if "million" in names:
         _say("million")
         data = folder / "million"
-        found = million.measure_million(data, cores, sizes.million)
-        sections.append(million.section(found))
+        lived = million.measure_million(data, cores, sizes.million)
+        sections.append(million.section(lived))
         restart.leave_open(data, cores, sizes.still_open)
-        restarts["real"] = restart.measure_restart(data, cores, found.total, sizes.restarts)
+        restarts["real"] = restart.measure_restart(data, cores, lived.total, sizes.restarts)
     if "restart" in names:
         _say("restart")
         data = restart.cached_past(results, cores, sizes.million, sizes.still_open)
@@ -117,8 +117,10 @@ def _run(
         if sampler is None:
             print("profile: skipped, it needs py-spy: pip install py-spy", file=sys.stderr)
         else:
-            profiled = profile.measure_profile(folder / "profile", cores, sizes.profiled, sampler)
-            sections.append(profile.section(profiled))
+            for connections, count in sizes.profiled.items():
+                data = folder / f"profile-{connections}"
+                found = profile.measure_profile(data, cores, connections, count, sampler)
+                sections.append(profile.section(found))
     return sections
 
 

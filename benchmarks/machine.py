@@ -109,6 +109,6 @@ def describe() -> str:
             break
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return (
-        f"{model}, {len(os.sched_getaffinity(0))} cores, {pages >> 30} GiB,"
+        f"{model}, {os.cpu_count()} cores, {pages >> 30} GiB,"
         f" Linux {platform.release()}, Python {platform.python_version()}"
     )

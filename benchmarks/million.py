@@ -9,7 +9,7 @@ import msgspec
 
 from benchmarks.machine import Cores, folder_bytes, memory_bytes
 from benchmarks.orders import await_reconciled, counters, drive_mix, grown
-from benchmarks.servers import Running, running
+from benchmarks.servers import Running, system
 from benchmarks.tables import Requirement, Section
 
 CONNECTIONS = 64
@@ -43,7 +43,7 @@ class Million(msgspec.Struct, frozen=True):
 
 def measure_million(data: Path, cores: Cores, total: int) -> Million:
     """Send `total` orders to a new system in `data`; its windows are those of the requirement, scaled."""
-    with running(cores.server, "fairlead", str(data)) as server:
+    with system(cores.server, data) as server:
         await_reconciled(server)
         sent = drive_mix(server, CONNECTIONS, min(WARM, total // 20)).count
         memory_before = memory_bytes(server.process_id)

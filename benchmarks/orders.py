@@ -14,7 +14,7 @@ import uvloop
 from benchmarks import mix
 from benchmarks.load import Latencies, drive
 from benchmarks.machine import Cores, SyncTime, flush_count, measure_sync
-from benchmarks.servers import Running, running
+from benchmarks.servers import Running, echo, system
 from benchmarks.tables import Requirement, Section
 
 ROUNDS = 3
@@ -80,10 +80,10 @@ def compare(
 
     `counts`: the number of connections → the number of requests in a round.
     """
-    with running(cores.server, "fairlead", str(folder / "data")) as ours:
+    with system(cores.server, folder / "data") as ours:
         await_reconciled(ours)
         warm = drive_mix(ours, 32, 2_000)
-        with running(cores.server, "echo", str(warm.body_mean)) as bare:
+        with echo(cores.server, warm.body_mean, folder) as bare:
             drive_mix(bare, 32, 2_000)
             return [
                 _compare(folder, ours, bare, connections, count, rounds)

@@ -14,16 +14,12 @@ from collections import Counter
 from pathlib import Path
 
 import msgspec
-import uvloop
 
-from benchmarks import mix
-from benchmarks.load import drive
 from benchmarks.machine import Cores
-from benchmarks.orders import await_reconciled, counters
-from benchmarks.servers import running
+from benchmarks.orders import await_reconciled, counters, drive_mix
+from benchmarks.servers import system
 from benchmarks.tables import Section
 
-CONNECTIONS = 32
 SAMPLES_PER_S = 500
 FUNCTIONS_SHOWN = 30
 _FRAME = re.compile(r"(\S+) \((.*):(\d+)\)$").match
@@ -51,7 +47,7 @@ _COMMIT_STATEMENT = 'execute("COMMIT")'
 class Profile(msgspec.Struct):
     """µs per order by stage and by function, most first; they add up to `wall_us`."""
 
-    orders: int
+    connections: int
     samples: int
     wall_us: float
     cpu_us: float
@@ -64,14 +60,15 @@ def find_sampler() -> str | None:
     return shutil.which("py-spy", path=sysconfig.get_path("scripts")) or shutil.which("py-spy")
 
 
-def measure_profile(folder: Path, cores: Cores, count: int, sampler: str) -> Profile:
-    """Load the system with `count` orders without the sampler, then with it."""
-    with running(cores.server, "fairlead", str(folder / "data")) as server:
+def measure_profile(
+    folder: Path, cores: Cores, connections: int, count: int, sampler: str
+) -> Profile:
+    """Load the system with `count` orders without the sampler, then about as long with it."""
+    with system(cores.server, folder / "data") as server:
         await_reconciled(server)
 
         def load(orders: int) -> int:
-            requests = mix.connections(server.address, CONNECTIONS, orders)
-            return uvloop.run(drive(server.address, requests)).total_ns
+            return drive_mix(server, connections, orders).total_ns
 
         load(2_000)
         before_s = counters(server)["process_cpu_seconds_total"]
@@ -89,18 +86,18 @@ def measure_profile(folder: Path, cores: Cores, count: int, sampler: str) -> Pro
         )
         time.sleep(0.5)  # it reads the process's symbols
         while process.poll() is None:
-            load(2_000)
+            load(min(2_000, count))
         if process.returncode:
             raise RuntimeError(f"{sampler} ended with {process.returncode}")
-    return _digest(stacks.read_text(), count, wall_us, cpu_us)
+    return _digest(stacks.read_text(), connections, wall_us, cpu_us)
 
 
-def _digest(raw: str, orders: int, wall_us: float, cpu_us: float) -> Profile:
+def _digest(raw: str, connections: int, wall_us: float, cpu_us: float) -> Profile:
     stages: Counter[str] = Counter()
     functions: Counter[str] = Counter()
     for line in raw.splitlines():
         stack, _, samples = line.rpartition(" ")
-        stage, function = _place(stack.split(";"))
+        stage, function = place(stack.split(";"))
         stages[stage] += int(samples)
         functions[function] += int(samples)
     total = stages.total()
@@ -108,10 +105,10 @@ def _digest(raw: str, orders: int, wall_us: float, cpu_us: float) -> Profile:
     def in_us(counted: Counter[str]) -> list[tuple[str, float]]:
         return [(name, count / total * wall_us) for name, count in counted.most_common()]
 
-    return Profile(orders, total, wall_us, cpu_us, in_us(stages), in_us(functions))
+    return Profile(connections, total, wall_us, cpu_us, in_us(stages), in_us(functions))
 
 
-def _place(frames: list[str]) -> tuple[str, str]:
+def place(frames: list[str]) -> tuple[str, str]:
     """Return the stage and the function that a stack's time belongs to."""
     for frame in reversed(frames):
         match = _FRAME(frame)
@@ -140,11 +137,10 @@ def section(result: Profile) -> Section:
     ]
     rows.append(("together", f"{result.wall_us:.1f}", ""))
     notes = [
-        f"{result.samples:,} samples; CPU of the server {result.cpu_us:.1f} µs per order;"
-        f" {CONNECTIONS} connections; most of it in:"
+        f"{result.samples:,} samples; CPU of the server {result.cpu_us:.1f} µs per order; most of it in:"
     ]
     notes += [f"{micros:6.1f} µs  {name}" for name, micros in result.functions[:FUNCTIONS_SHOWN]]
-    figures = {f"profile_{name}_us": micros for name, micros in result.stages}
+    figures = {f"profile_{result.connections}_{name}_us": micros for name, micros in result.stages}
     return Section(
         "where an order's time goes", ("", "µs per order", "share"), rows, notes, [], figures
     )

@@ -19,7 +19,7 @@ from benchmarks.load import drive
 from benchmarks.machine import Cores
 from benchmarks.orders import await_reconciled, counters
 from benchmarks.past import write_past
-from benchmarks.servers import Running, running
+from benchmarks.servers import Running, system
 from benchmarks.tables import Requirement, Section
 from fairlead.core.exact import use_exact_decimals
 from fairlead.exchange.store import open_store
@@ -75,7 +75,7 @@ def cached_past(results: Path, cores: Cores, closed: int, still_open: int) -> Pa
 
 def leave_open(data: Path, cores: Cores, count: int) -> None:
     """Place `count` orders that rest in the book, then kill the system."""
-    with running(cores.server, "fairlead", str(data)) as server:
+    with system(cores.server, data) as server:
         await_reconciled(server)
         uvloop.run(drive(server.address, mix.resting(server.address, count)))
         subprocess.run(["kill", "-KILL", str(server.process_id)], check=True)
@@ -86,7 +86,7 @@ def measure_restart(data: Path, cores: Cores, closed: int, rounds: int = ROUNDS)
     serving, ready = [], []
     still_open = 0
     for _ in range(rounds):
-        with running(cores.server, "fairlead", str(data)) as server:
+        with system(cores.server, data) as server:
             serving.append((server.serving_ns - server.started_ns) / 1e6)
             ready.append((_first_answer_ns(server) - server.started_ns) / 1e6)
             samples = counters(server)
@@ -129,7 +129,9 @@ def _first_answer_ns(server: Running) -> int:
 
 def _imports_ms() -> float:
     before = time.perf_counter_ns()
-    subprocess.run([sys.executable, "-c", "import benchmarks.servers"], check=True)
+    subprocess.run(
+        [sys.executable, "-c", "import fairlead.cli, fairlead.commands.serving"], check=True
+    )
     return (time.perf_counter_ns() - before) / 1e6
 
 

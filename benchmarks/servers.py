@@ -1,9 +1,7 @@
 """The two servers under load, each a process of its own on the server's core.
 
-    python -m benchmarks.servers echo BODY_BYTES      the baseline
-    python -m benchmarks.servers fairlead DIR         the system, simulated exchange embedded
-
-Each prints its port when it serves, and ends at SIGTERM.
+The system is what is shipped: `fairlead up` with its defaults, the simulated exchange embedded, two
+accounts and no participants. The baseline is below; `python -m benchmarks.servers BODY_BYTES PORT_FILE`.
 """
 
 import asyncio
@@ -13,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -26,11 +25,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fairlead import app
-from fairlead.config.model import AccountConfig, Config, ExchangeConfig, Listen
-from fairlead.exchange.settings import Settings
-
 HOST = "127.0.0.1"
+START_TIMEOUT_S = 60.0
+_POLL_S = 0.002
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -42,28 +39,70 @@ class Running(msgspec.Struct, frozen=True):
     serving_ns: int
 
 
+def system(core: int, data: Path) -> contextlib.AbstractContextManager[Running]:
+    """Run the system on `core` for the length of the block."""
+    program = Path(sysconfig.get_path("scripts")) / "fairlead"
+    command = [
+        str(program),
+        "up",
+        "--data",
+        str(data),
+        "--listen",
+        f"{HOST}:0",
+        "--no-participants",
+    ]
+    command += ["--account", "SIM", "--account", "SIM/ALICE"]
+    endpoint = data / "endpoint.json"
+
+    def port(process_id: int) -> int | None:
+        try:
+            said = msgspec.json.decode(endpoint.read_bytes())
+        except FileNotFoundError:
+            return None
+        return int(said["url"].rpartition(":")[2]) if said["pid"] == process_id else None
+
+    return _running(core, command, data.with_name(f"{data.name}.log"), port)
+
+
+def echo(core: int, body_bytes: int, folder: Path) -> contextlib.AbstractContextManager[Running]:
+    """Run the baseline on `core` for the length of the block."""
+    port_file = folder / "echo.port"
+    command = [sys.executable, "-m", "benchmarks.servers", str(body_bytes), str(port_file)]
+
+    def port(_: int) -> int | None:
+        text = port_file.read_text() if port_file.exists() else ""
+        return int(text) if text.endswith("\n") else None
+
+    return _running(core, command, folder / "echo.log", port)
+
+
 @contextlib.contextmanager
-def running(core: int, *arguments: str) -> Iterator[Running]:
-    """Start a server on `core`, and end it when the block ends."""
-    command = [sys.executable, "-m", "benchmarks.servers", *arguments]
+def _running(
+    core: int, command: list[str], log: Path, port: Callable[[int], int | None]
+) -> Iterator[Running]:
     own_cores = os.sched_getaffinity(0)
-    started_ns = time.monotonic_ns()
-    os.sched_setaffinity(0, {core})  # the child inherits it
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        os.sched_setaffinity(0, {core})  # the child inherits it
+        started_ns = time.monotonic_ns()
+        try:
+            process = subprocess.Popen(command, stdout=output, stderr=output)
+        finally:
+            os.sched_setaffinity(0, own_cores)
     try:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    finally:
-        os.sched_setaffinity(0, own_cores)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{' '.join(command)} ended with {process.wait()}")
-        yield Running(process.pid, (HOST, int(line)), started_ns, time.monotonic_ns())
+        found = port(process.pid)
+        while found is None:
+            if process.poll() is not None:
+                text = log.read_text(errors="replace")
+                raise RuntimeError(f"{' '.join(command)} ended:\n{text}")
+            if time.monotonic_ns() - started_ns > START_TIMEOUT_S * 1e9:
+                raise TimeoutError(f"{' '.join(command)} does not serve")
+            time.sleep(_POLL_S)
+            found = port(process.pid)
+        yield Running(process.pid, (HOST, found), started_ns, time.monotonic_ns())
     finally:
         process.terminate()
         process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 # ── the baseline ─────────────────────────────────────────────────────────────────────────────────
@@ -89,7 +128,7 @@ def echo_app(body_bytes: int) -> Starlette:
     encode = msgspec.json.Encoder(decimal_format="number").encode
     pad: dict[int, str] = {}
 
-    async def echo(request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         order = decode(await request.body())
         length = len(order.exchange_id) + len(order.side) + len(order.time_in_force)
         if length not in pad:
@@ -97,10 +136,10 @@ def echo_app(body_bytes: int) -> Starlette:
         order.pad = pad[length]
         return Response(encode(order), media_type="application/json")
 
-    return Starlette(routes=[Route("/v1/orders", echo, methods=["POST"])])
+    return Starlette(routes=[Route("/v1/orders", answer, methods=["POST"])])
 
 
-async def _serve_echo(body_bytes: int, tell_port: Callable[[int], None]) -> None:
+async def _serve_echo(body_bytes: int, port_file: Path) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
             echo_app(body_bytes),
@@ -122,46 +161,11 @@ async def _serve_echo(body_bytes: int, tell_port: Callable[[int], None]) -> None
     gc.set_threshold(50_000, 50, 1_000_000)  # as ours
     gc.collect()
     gc.freeze()
-    tell_port(server.servers[0].sockets[0].getsockname()[1])
+    port = server.servers[0].sockets[0].getsockname()[1]
+    port_file.write_text(f"{port}\n")  # noqa: ASYNC240 - before anything is served
     await serving
 
 
-# ── the system ───────────────────────────────────────────────────────────────────────────────────
-
-
-def configuration(data: Path) -> Config:
-    """Return the shipped configuration with two accounts, a rich exchange and no participants."""
-    accounts = tuple(
-        AccountConfig(name, {"PublicApiKey": f"public-{number}", "PrivateApiKey": "private"})
-        for number, name in enumerate(("SIM", "SIM/ALICE"))
-    )
-    rich = tuple((asset, Decimal(10**9)) for asset in ("BTC", "ETH", "USDT"))
-    exchange = ExchangeConfig(participants=False, settings=Settings(starting_balances=rich))
-    return Config(data=data, listen=Listen(HOST, 0), accounts=accounts, exchange=exchange)
-
-
-async def _serve_fairlead(data: Path, tell_port: Callable[[int], None]) -> int:
-    def on_ready(endpoint: app.Endpoint) -> None:
-        tell_port(int(endpoint.url.rpartition(":")[2]))
-
-    return await app.run(configuration(data), on_ready)
-
-
-def main(arguments: list[str]) -> int:
-    """Serve until SIGTERM."""
-    name, argument = arguments
-    starter = os.dup(1)
-    os.dup2(2, 1)  # the log goes to standard output: let nobody wait for a full pipe
-
-    def tell_port(port: int) -> None:
-        os.write(starter, b"%d\n" % port)
-
-    if name == "echo":
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        uvloop.run(_serve_echo(int(argument), tell_port))
-        return 0
-    return uvloop.run(_serve_fairlead(Path(argument), tell_port))
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvloop.run(_serve_echo(int(sys.argv[1]), Path(sys.argv[2])))
