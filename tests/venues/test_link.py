@@ -16,6 +16,7 @@ from fairlead.core.messages import (
 from fairlead.venues import sim_messages as wire
 from fairlead.venues.link import Link, LinkLimits, Tcp
 from fairlead.venues.pipe import Pipe
+from fairlead.venues.pipe import connect as pipe_ends
 from fairlead.venues.sim import SimDialect
 from tests.venues.talk import (
     ACCOUNT,
@@ -358,6 +359,43 @@ async def test_an_attempt_that_comes_to_nothing_is_given_up(world):
     assert nowhere.given_up == 1
     (disconnected,) = world.inbox.take()
     assert disconnected.text == "no connection to nowhere within 700 ms"
+
+
+@world_story()
+async def test_silence_drops_the_connection(world):
+    await world.connect()
+    world.peer.transport.pause_reading()
+    await asyncio.sleep(9)
+    disconnected, connected = world.inbox.take()
+    assert "nothing was heard" in disconnected.text
+    assert isinstance(connected, VenueConnected)
+
+
+@world_story()
+async def test_a_connection_made_after_it_was_given_up_is_dropped(world):
+    peer, ways = Peer(), []
+
+    class Slow:
+        peer_name = "a slow one"
+
+        def __call__(self, protocol, failed):
+            ways.append((protocol, failed))
+            return lambda: None
+
+    world.link = Link(
+        ACCOUNT, SimDialect(ACCOUNT, "a", "b"), Slow(), world.inbox,
+        loop=world.loop, now_ns=world.loop.now_ns, random=Random(1),
+    )  # fmt: skip
+    world.link.start()
+    await asyncio.sleep(5.01)
+    protocol, failed = ways[0]
+    world.inbox.take()
+    failed(OSError("late"))
+    pipe_ends(world.loop, protocol, peer)
+    await asyncio.sleep(0.01)
+    assert peer.heard == []
+    assert peer.ends != []
+    assert world.inbox.take() == []
 
 
 # ── closing ──────────────────────────────────────────────────────────────────────────────────────

@@ -353,11 +353,11 @@ def test_a_duplicate_means_that_ours_may_live():
     assert talk.hear(refused(1, Code.DUPLICATE)) == [answer(place(), Outcome.UNKNOWN, text=text)]
 
 
-@pytest.mark.parametrize(("said", "wait_ms"), [(250, 250), (0, 0), (None, 1_000)])
-def test_asked_too_often_says_when_to_ask_again(said, wait_ms):
+@pytest.mark.parametrize("wait_ms", [250, 0, None])
+def test_asked_too_often_says_when_to_ask_again(wait_ms):
     talk = Talk()
     talk.ask(place())
-    assert talk.hear(refused(1, Code.RATE, said)) == [
+    assert talk.hear(refused(1, Code.RATE, wait_ms)) == [
         answer(place(), Outcome.REFUSED, text="because of RATE", retry_after_ms=wait_ms)
     ]
 

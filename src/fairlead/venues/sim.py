@@ -46,7 +46,6 @@ from fairlead.venues.venue import Acts
 
 MS = 1_000_000  # ns
 LOGIN_ID = 0  # requests count from 1, pings down from -1
-RETRY_AFTER_MS_DEFAULT = 1_000  # when the exchange says "too often" and not for how long
 
 ABILITIES = Abilities(
     exchange="SIM",
@@ -338,12 +337,7 @@ class SimDialect:
             case wire.RefusalCode.RATE:
                 wait_ms = message.retry_after_ms
                 acts.reports.append(
-                    _answer(
-                        request,
-                        Outcome.REFUSED,
-                        text=text,
-                        retry_after_ms=RETRY_AFTER_MS_DEFAULT if wait_ms is None else wait_ms,
-                    )
+                    _answer(request, Outcome.REFUSED, text=text, retry_after_ms=wait_ms)
                 )
             case _:
                 is_unknown = code is wire.RefusalCode.ORDER_UNKNOWN
