@@ -7,9 +7,8 @@ account or a clock is decided by the engine.
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 
@@ -139,15 +138,17 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Form(msgspec.Struct, frozen=True):
-    """The fields of one request, under the contract's schema name."""
+    """The fields of one request, under the contract's schema name; `readers` are what reading needs."""
 
     name: str
     fields: tuple[Field, ...]
     names: frozenset[str]
+    readers: tuple[tuple[str, Callable[[object], object], bool], ...]
 
 
 def _form(name: str, *fields: Field) -> Form:
-    return Form(name, fields, frozenset(field.name for field in fields))
+    readers = tuple((field.name, field.read, field.is_required) for field in fields)
+    return Form(name, fields, frozenset(field.name for field in fields), readers)
 
 
 def _ref(name: str) -> Schema:
@@ -224,23 +225,23 @@ def place_order(members: Members, caller: str = "") -> PlaceOrder:
     """Return the new order that `members` asks for; raises FormError with everything that is wrong."""
     found, findings = _read(PLACE, members)
     _check_symbol(members, findings)
-    time_in_force = TIME_IN_FORCE.get(cast(str, found.get("time_in_force")))
+    time_in_force = TIME_IN_FORCE.get(found.get("time_in_force", ""))
     if time_in_force is not None:
         _check_expire_time(members, time_in_force, findings)
     if findings or time_in_force is None:
         raise FormError(findings)
     return PlaceOrder(
-        account=cast(str, found["exchange_id"]),
-        client_order_id=cast(str, found["client_order_id"]),
-        symbol=cast("str | None", found.get("symbol_id_coinapi")),
-        symbol_exchange=cast("str | None", found.get("symbol_id_exchange")),
-        side=cast(Side, found["side"]),
-        price=cast(Decimal, found["price"]),
-        quantity=cast(Decimal, found["amount_order"]),
+        account=found["exchange_id"],
+        client_order_id=found["client_order_id"],
+        symbol=found.get("symbol_id_coinapi"),
+        symbol_exchange=found.get("symbol_id_exchange"),
+        side=found["side"],
+        price=found["price"],
+        quantity=found["amount_order"],
         time_in_force=time_in_force,
-        time_in_force_text=cast(str, found["time_in_force"]),
-        expire_time_ns=cast("int | None", found.get("expire_time")),
-        exec_inst=cast("tuple[ExecInst, ...]", found.get("exec_inst", ())),
+        time_in_force_text=found["time_in_force"],
+        expire_time_ns=found.get("expire_time"),
+        exec_inst=found.get("exec_inst", ()),
         caller=caller,
     )
 
@@ -265,55 +266,53 @@ def cancel_order(members: Members) -> CancelOrder:
     if findings:
         raise FormError(findings)
     return CancelOrder(
-        account=cast(str, found["exchange_id"]),
-        client_order_id=cast("str | None", found.get("client_order_id")),
-        exchange_order_id=cast("str | None", found.get("exchange_order_id")),
+        account=found["exchange_id"],
+        client_order_id=found.get("client_order_id"),
+        exchange_order_id=found.get("exchange_order_id"),
     )
 
 
 def cancel_all(members: Members) -> CancelAll:
     """Return the cancel of all orders of an account; raises FormError."""
-    return CancelAll(account=cast(str, _read_all(CANCEL_ALL, members)["exchange_id"]))
+    return CancelAll(account=_read_all(CANCEL_ALL, members)["exchange_id"])
 
 
 def resolve_order(members: Members) -> ResolveOrder:
     """Return an operator's word on an order; raises FormError."""
     found = _read_all(RESOLVE, members)
     return ResolveOrder(
-        account=cast(str, found["exchange_id"]),
-        client_order_id=cast(str, found["client_order_id"]),
-        resolution=cast(Resolution, found["resolution"]),
+        account=found["exchange_id"],
+        client_order_id=found["client_order_id"],
+        resolution=found["resolution"],
     )
 
 
 def set_mode(members: Members) -> SetMode:
     """Return an operator's change of an account's mode; raises FormError."""
     found = _read_all(MODE, members)
-    return SetMode(account=cast(str, found["exchange_id"]), mode=cast(AccountMode, found["mode"]))
+    return SetMode(account=found["exchange_id"], mode=found["mode"])
 
 
-def _read_all(form: Form, members: Members) -> dict[str, object]:
+def _read_all(form: Form, members: Members) -> dict[str, Any]:
     found, findings = _read(form, members)
     if findings:
         raise FormError(findings)
     return found
 
 
-def _read(form: Form, members: Members) -> tuple[dict[str, object], list[Finding]]:
+def _read(form: Form, members: Members) -> tuple[dict[str, Any], list[Finding]]:
     """Return the values read, null and absent ones left out, and everything that is wrong."""
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     findings: list[Finding] = []
-    for field in form.fields:
-        name = field.name
+    for name, read, is_required in form.readers:
         value = members.get(name)
-        if value is None:
-            if field.is_required:
-                findings.append((name, "is missing, it is required"))
-            continue
-        try:
-            found[name] = field.read(value)
-        except Wrong as wrong:
-            findings.append((name, str(wrong)))
+        if value is not None:
+            try:
+                found[name] = read(value)
+            except Wrong as wrong:
+                findings.append((name, str(wrong)))
+        elif is_required:
+            findings.append((name, "is missing, it is required"))
     if not members.keys() <= form.names:
         for name in sorted(members.keys() - form.names)[:FINDINGS_MAX]:
             names = ", ".join(field.name for field in form.fields)

@@ -184,4 +184,5 @@ def _instrument(instrument: Instrument) -> shapes.OperatorInstrument:
 
 
 def _number(number: Decimal) -> Raw:
-    return Raw(plain(number))
+    text = str(number)
+    return Raw(plain(number) if "E" in text or text[0] == "-" else text)

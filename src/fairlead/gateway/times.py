@@ -60,8 +60,7 @@ def read_bound(value: object) -> int:
 
 def time_text(time_ns: int) -> str:
     """Return `yyyy-MM-ddTHH:mm:ss.fffffffZ`; what is below 100 ns is cut off."""
-    seconds, rest_ns = divmod(time_ns, 1_000_000_000)
-    return f"{_second_text(seconds)}{rest_ns // 100:07d}Z"
+    return f"{_second_text(time_ns // 1_000_000_000)}{time_ns // 100 % 10_000_000:07d}Z"
 
 
 @lru_cache(maxsize=4096)
