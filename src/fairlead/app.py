@@ -17,7 +17,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -33,6 +33,7 @@ from fairlead.exchange.build import Setup, build_exchange
 from fairlead.exchange.operator import operator_app
 from fairlead.exchange.server import Exchange
 from fairlead.gateway.health import AccountHealth, Readiness
+from fairlead.gateway.protocol import BoundedProtocol
 from fairlead.gateway.server import HttpServer, bind, gateway_app
 from fairlead.journal.journal import Journal
 from fairlead.journal.reader import JournalReader
@@ -206,6 +207,15 @@ class App:
         if not self.fatal.done():
             self.fatal.set_result(cause)
 
+    def on_loop_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take what the loop caught: an error of ours stops the process, one of a client does not."""
+        cause = context.get("exception")
+        is_of_client = isinstance(context.get("protocol"), BoundedProtocol)
+        if is_of_client or cause is None or isinstance(cause, OSError):
+            log.warning("loop", text=context.get("message"), cause=repr(cause))
+        else:
+            self._on_fatal(cause)
+
     def _write_endpoint(self, server: HttpServer) -> Endpoint:
         host, port = server.address
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -247,6 +257,7 @@ async def run(config: Config, on_ready: OnReady | None = None) -> int:
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signal_number, stopping.set)
     app = App(config)
+    loop.set_exception_handler(app.on_loop_error)
     endpoint = await app.start()
     log.info("serving", url=endpoint.url, data=endpoint.data, pid=endpoint.pid)
     ready: asyncio.Task[None] | None = None
