@@ -146,7 +146,7 @@ def _from_environment(environment: Mapping[str, str], findings: list[str]) -> li
             continue
         name = _VARIABLES.get(variable)
         if name is None:
-            near = _near(variable, [*_VARIABLES])
+            near = _near(variable, [*_VARIABLES], prefix="FAIRLEAD_")
             findings.append(f"{variable}: there is no such setting{near}")
         else:
             given.append(_Given(name, value, variable, Path()))
@@ -156,14 +156,14 @@ def _from_environment(environment: Mapping[str, str], findings: list[str]) -> li
 def _flag(name: str) -> str:
     if name == _ACCOUNTS:
         return "--account"
-    flag = BY_NAME[name].flag
-    assert flag is not None, f"{name} has no flag"
-    return flag
+    return BY_NAME[name].flag or name
 
 
-def _near(name: str, names: list[str]) -> str:
+def _near(name: str, names: list[str], prefix: str = "") -> str:
     """Return the settings spelled most like `name`, worded as a suggestion."""
-    close = difflib.get_close_matches(name, names, n=2, cutoff=0.7)
+    stems = [known.removeprefix(prefix) for known in names]
+    close = difflib.get_close_matches(name.removeprefix(prefix), stems, n=2, cutoff=0.7)
+    close = [prefix + stem for stem in close]
     if not close:
         last = name.rpartition(".")[2]
         close = [known for known in names if known.rpartition(".")[2] == last]

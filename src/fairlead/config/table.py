@@ -90,8 +90,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("reconcile.retry_ms", _MS, "after one that failed"),
     Setting("reconcile.gap_ms", _MS, "the least time between two, however much there is to ask"),
 
-    Setting("limits.inbox_most", _COUNT, "requests waiting to be decided; further ones are answered 503"),
+    Setting("limits.inbox_most", _COUNT, "messages waiting to be decided; further requests are answered 503"),
     Setting("limits.batch_most", whole(1, 100_000), "messages decided and committed together"),
+    Setting("limits.fillings_most", whole(0, 1_000), "turns of the event loop that a batch waits for more while more keep coming"),
+    Setting("limits.wake_least_us", whole(0, 1_000_000), "the least time between two looks at the timers"),
 
     Setting("rate.requests_per_s", _COUNT, "what one account may ask of its exchange"),
     Setting("rate.cancel_reserve", whole(0, 10_000_000), "of these, kept for cancels"),

@@ -1,0 +1,311 @@
+"""File, environment and flags come to one Config; whatever is wrong is named with what would be right."""
+
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from fairlead.config import ConfigError, Listen, load_exchange
+from fairlead.config.kinds import is_loopback
+from fairlead.config.loading import read
+from fairlead.config.model import Config
+from fairlead.config.page import default_of
+from fairlead.config.table import BY_NAME, SETTINGS, Setting
+
+OTHER = {  # a right value besides the default, as text and as it stands in TOML
+    "data": ("elsewhere", '"elsewhere"'),
+    "listen": ("[::1]:0", '"[::1]:0"'),
+    "allow_open_network": ("yes", "true"),
+    "exchange_url": ("tcp://127.0.0.1:3090", '"tcp://127.0.0.1:3090"'),
+    "exchange.seed": ("7", "7"),
+    "exchange.participants": ("off", "false"),
+    "exchange.market_tape": (
+        "a.csv SIM_SPOT_BTC_USDT=b.csv",
+        '["a.csv", "SIM_SPOT_BTC_USDT=b.csv"]',
+    ),
+    "exchange.market_speed": ("stepped", '"stepped"'),
+    "exchange.starting_balances": ("BTC=1.5 USDT=2", '{BTC = 1.5, USDT = "2"}'),
+    "exchange.maker_fee": ("0.0005", "0.0005"),
+    "exchange.taker_fee": ("0", "0"),
+    "exchange.fee_step": ("0.01", "0.01"),
+    "exchange.data": ("there", '"there"'),
+    "exchange.listen": ("localhost:1", '"localhost:1"'),
+    "exchange.operator_listen": ("localhost:2", '"localhost:2"'),
+    "rate.requests_per_s": ("5000", "5000"),
+    "http.request_bytes_max": ("9999999", "9999999"),
+    "http.omit_nulls": ("1", "true"),
+    "http.misspelt_media_type": ("on", "true"),
+    "http.host_names": ("desk.example other", '["desk.example", "other"]'),
+    "http.origins": ("https://desk.example:8443", '["https://desk.example:8443"]'),
+    "http.request_timeout_s": ("2.5", "2.5"),
+    "http.write_timeout_s": ("3", "3"),
+    "log.level": ("debug", '"debug"'),
+    "log.format": ("text", '"text"'),
+    "process.gc_freeze": ("false", "false"),
+}
+NOT_SET_BY_SETTINGS = {"instruments", "fees", "reject_media_type", "exchange_address", "settings"}
+
+
+def other(setting: Setting) -> tuple[str, str]:
+    if setting.name in OTHER:
+        return OTHER[setting.name]
+    least = re.search(r"from (\d+)", setting.kind.expects)
+    assert least is not None, f"{setting.name} needs a row in OTHER"
+    return str(int(least[1]) + 1), str(int(least[1]) + 1)
+
+
+def toml(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "fairlead.toml"
+    file.write_text(text)
+    return file
+
+
+def line(name: str, value: str) -> str:
+    section, _, key = name.rpartition(".")
+    return f"[{section}]\n{key} = {value}\n" if section else f"{key} = {value}\n"
+
+
+def findings(path: Path | None, environment: dict[str, str], flags: dict[str, object]) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        read(path, environment, flags)
+    return caught.value.findings
+
+
+# ── every setting ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_field_of_every_struct_has_a_row() -> None:
+    config = Config()
+    structs = {
+        "": (config,),
+        "exchange.": (config.exchange, config.exchange.settings),
+        "engine.": (config.engine,),
+        "reconcile.": (config.reconcile,),
+        "limits.": (config.limits,),
+        "rate.": (config.rate,),
+        "http.": (config.http.rest, config.http.border, config.http.connections),
+        "log.": (config.log,),
+        "process.": (config.process,),
+    }
+    sections = {prefix.rstrip(".") for prefix in structs}
+    for prefix, homes in structs.items():
+        for home in homes:
+            for field in home.__struct_fields__:
+                if field not in NOT_SET_BY_SETTINGS | sections | {"accounts"}:
+                    assert prefix + field in BY_NAME
+
+
+def test_the_defaults_as_the_page_writes_them_are_the_defaults(tmp_path: Path) -> None:
+    named = [(each.name, default_of(each.name)) for each in SETTINGS]
+    flags = {name: value.strip('"') for name, value in named if value not in ("", "[]")}
+    flags["exchange.starting_balances"] = "BTC=100 ETH=2000 USDT=10000000"
+    assert read(None, {}, flags) == Config()
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda each: each.name)
+def test_a_setting_means_the_same_from_file_environment_and_flag(
+    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text, written = other(setting)
+    from_file = read(toml(tmp_path, line(setting.name, written)).relative_to(tmp_path), {}, {})
+    assert from_file == read(None, {setting.variable: text}, {})
+    assert from_file == read(None, {}, {setting.name: text})
+    assert from_file != Config()
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda each: each.name)
+@pytest.mark.parametrize("wrong", ["[[1]]", "{a = true}"], ids=["array", "table"])
+def test_a_wrong_setting_is_named_with_what_would_be_right(
+    setting: Setting, wrong: str, tmp_path: Path
+) -> None:
+    file = toml(tmp_path, line(setting.name, wrong))
+    (finding,) = findings(file, {}, {})
+    assert finding.startswith(f"{file}: {setting.name}: is ")
+    assert finding.endswith(f"expected {setting.kind.expects}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("data", ""),
+        ("listen", "127.0.0.1"),
+        ("listen", ":3080"),
+        ("listen", "127.0.0.1:65536"),
+        ("listen", "127.0.0.1:+1"),
+        ("listen", "127.0.0.1:٣"),
+        ("listen", "[::g]:1"),
+        ("listen", "::1:80"),
+        ("exchange_url", "127.0.0.1:3090"),
+        ("exchange_url", "http://127.0.0.1:3090"),
+        ("exchange_url", "tcp://127.0.0.1:0"),
+        ("allow_open_network", "perhaps"),
+        ("exchange.seed", "-1"),
+        ("exchange.seed", "1.0"),
+        ("exchange.seed", "1_000"),
+        ("exchange.seed", "９"),
+        ("exchange.maker_fee", "NaN"),
+        ("exchange.maker_fee", "1e-3"),
+        ("exchange.maker_fee", "0.2"),
+        ("exchange.fee_step", "0.5"),
+        ("exchange.fee_step", "0"),
+        ("exchange.market_speed", "0"),
+        ("exchange.market_speed", "Infinity"),
+        ("exchange.market_speed", "fast"),
+        ("exchange.market_tape", "a.csv,,b.csv"),
+        ("exchange.starting_balances", "BTC"),
+        ("exchange.starting_balances", "btc=1"),
+        ("exchange.starting_balances", "BTC=-1"),
+        ("engine.not_found_count", "1"),
+        ("http.host_names", "http://desk"),
+        ("http.origins", "desk.example"),
+        ("http.request_timeout_s", "0"),
+        ("log.level", "loud"),
+    ],
+)
+def test_a_wrong_text_is_named_with_what_would_be_right(name: str, value: str) -> None:
+    setting = BY_NAME[name]
+    (finding,) = findings(None, {setting.variable: value}, {})
+    assert finding == f'{setting.variable}: is "{value}", expected {setting.kind.expects}'
+
+
+# ── names ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("listn = 1", "listn: there is no such setting; did you mean listen?"),
+        ("[engine]\nask_dely_ms = 1", "engine.ask_dely_ms: there is no such setting; did you mean"),
+        ("ask_delay_ms = 1", "did you mean engine.ask_delay_ms?"),
+        ("[enigne]\nask_delay_ms = 1", "enigne: there is no such setting"),
+        ("zzz = 1", "zzz: there is no such setting; see docs/configuration.md"),
+    ],
+)
+def test_an_unknown_setting_in_the_file_is_named(tmp_path: Path, text: str, meant: str) -> None:
+    (finding,) = findings(toml(tmp_path, text), {}, {})
+    assert meant in finding
+
+
+def test_an_unknown_variable_is_named_and_others_are_left_alone() -> None:
+    environment = {"FAIRLEAD_LISTN": "1", "FAIRLEAD_URL": "x", "FAIRLEAD_CONFIG": "x", "HOME": "/"}
+    (finding,) = findings(None, environment, {})
+    assert finding == "FAIRLEAD_LISTN: there is no such setting; did you mean FAIRLEAD_LISTEN?"
+
+
+def test_everything_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
+    file = toml(tmp_path, "listn = 1\n[log]\nlevel = 3\n")
+    found = findings(file, {"FAIRLEAD_EXCHANGE_SEED": "x"}, {"listen": "nowhere"})
+    assert [text.split(": is ")[0] for text in found[1:]] == [
+        f"{file}: log.level",
+        "FAIRLEAD_EXCHANGE_SEED",
+        "--listen",
+    ]
+
+
+@pytest.mark.parametrize("text", ["listen = ", "\x00", "a = 1\na = 2"])
+def test_a_file_that_is_not_toml_is_refused(tmp_path: Path, text: str) -> None:
+    file = toml(tmp_path, text)
+    (finding,) = findings(file, {}, {})
+    assert finding.startswith(f"{file}: ")
+    assert finding.endswith("; expected TOML")
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    (finding,) = findings(tmp_path / "none.toml", {}, {})
+    assert (
+        finding == f"{tmp_path}/none.toml: No such file or directory; give the path of a TOML file"
+    )
+
+
+# ── what it comes to ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_environment_overrides_the_file_and_flags_override_both(tmp_path: Path) -> None:
+    file = toml(tmp_path, "[exchange]\nseed = 1\naccounts_max = 5\n")
+    environment = {"FAIRLEAD_EXCHANGE_SEED": "2"}
+    assert read(file, {}, {}).exchange.seed == 1
+    assert read(file, environment, {}).exchange.seed == 2
+    both = read(file, environment, {"exchange.seed": "3"})
+    assert (both.exchange.seed, both.exchange.settings.accounts_max) == (3, 5)
+
+
+def test_paths_in_a_file_start_from_its_folder(tmp_path: Path) -> None:
+    file = toml(tmp_path, 'data = "d"\n[exchange]\nmarket_tape = ["SIM_SPOT_BTC_USDT=t.csv", "/a"]')
+    config = read(file, {}, {})
+    assert config.data == tmp_path / "d"
+    assert config.exchange.market_tape == (f"SIM_SPOT_BTC_USDT={tmp_path}/t.csv", "/a")
+    assert read(file, {}, {"data": "d"}).data == Path("d")
+
+
+def test_fractions_stay_exact(tmp_path: Path) -> None:
+    text = "[exchange]\nmaker_fee = 0.00010000000000000001\nstarting_balances = {BTC = 0.1}\n"
+    settings = read(toml(tmp_path, text), {}, {}).exchange.settings
+    assert settings.fees.maker == Decimal("0.00010000000000000001")
+    assert settings.starting_balances == (("BTC", Decimal("0.1")),)
+
+
+def test_participants_make_way_for_a_tape_unless_they_are_asked_for() -> None:
+    assert read(None, {}, {}).exchange.participants
+    assert not read(None, {}, {"exchange.market_tape": ["a.csv"]}).exchange.participants
+    both = {"exchange.market_tape": ["a.csv"], "exchange.participants": True}
+    assert read(None, {}, both).exchange.participants
+
+
+def test_the_misspelt_media_type_is_emitted_only_if_configured() -> None:
+    assert read(None, {}, {}).http.rest.reject_media_type == "application/json"
+    config = read(None, {"FAIRLEAD_HTTP_MISSPELT_MEDIA_TYPE": "true"}, {})
+    assert config.http.rest.reject_media_type == "appliction/json"
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"FAIRLEAD_RATE_CANCEL_RESERVE": "10000"}, "rate.cancel_reserve"),
+        ({"FAIRLEAD_HTTP_BODY_BYTES_MAX": "4194305"}, "http.body_bytes_max"),
+    ],
+)
+def test_settings_that_contradict_one_another_are_refused(
+    environment: dict[str, str], named: str
+) -> None:
+    (finding,) = findings(None, environment, {})
+    assert finding.startswith(f"{named}: ")
+
+
+@pytest.mark.parametrize("name", ["exchange.listen", "exchange.operator_listen"])
+def test_the_exchange_too_stays_on_loopback(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{name}: 0\.0\.0\.0:1 is not a loopback address"):
+        load_exchange(None, {}, {name: "0.0.0.0:1"})
+    exchange = load_exchange(None, {}, {name: "0.0.0.0:1", "allow_open_network": True})
+    assert Listen("0.0.0.0", 1) in (exchange.listen, exchange.operator_listen)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("LocalHost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.0.0.1", False),
+        ("localhost.example", False),
+        ("2130706433", False),
+    ],
+)
+def test_what_is_loopback(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+def test_an_address_reads_as_it_is_written() -> None:
+    assert str(Listen("127.0.0.1", 80)) == "127.0.0.1:80"
+    assert str(Listen("::1", 80)) == "[::1]:80"
+    config = read(None, {}, {"exchange_url": "tcp://[::1]:5"})
+    assert config.exchange_url == "tcp://[::1]:5"
+
+
+def test_a_long_value_is_shortened_in_its_message() -> None:
+    (finding,) = findings(None, {"FAIRLEAD_LOG_LEVEL": "x" * 500}, {})
+    assert len(finding) < 200
