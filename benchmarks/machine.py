@@ -87,6 +87,23 @@ def flush_count(folder: Path) -> int | None:
     return None
 
 
+class Scheduled(msgspec.Struct, frozen=True):
+    """How long a process's main thread has run, and how long it could have but others did, in ns."""
+
+    ran_ns: int
+    waited_ns: int
+
+    def since(self, before: "Scheduled") -> "Scheduled":
+        """Return what came on top of `before`."""
+        return Scheduled(self.ran_ns - before.ran_ns, self.waited_ns - before.waited_ns)
+
+
+def scheduled(process_id: int) -> Scheduled:
+    """Return it for a process. https://docs.kernel.org/scheduler/sched-stats.html, /proc/PID/schedstat"""
+    ran_ns, waited_ns, _ = Path(f"/proc/{process_id}/schedstat").read_text().split()
+    return Scheduled(int(ran_ns), int(waited_ns))
+
+
 def memory_bytes(process_id: int) -> int:
     """Return the resident memory of a process."""
     for line in Path(f"/proc/{process_id}/status").read_text().splitlines():

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.machine import Cores, folder_bytes, memory_bytes
-from benchmarks.orders import await_reconciled, counters, drive_mix, grown
+from benchmarks.machine import Cores, folder_bytes, memory_bytes, scheduled
+from benchmarks.orders import await_reconciled, drive_mix
 from benchmarks.servers import Running, system
 from benchmarks.tables import Requirement, Section
 
@@ -67,11 +67,12 @@ def measure_million(data: Path, cores: Cores, total: int) -> Million:
 
 
 def _window(server: Running, sent: int, count: int) -> tuple[Window, int]:
-    before = counters(server)
+    before = scheduled(server.process_id)
     took = drive_mix(server, CONNECTIONS, count)
-    cpu_s = grown(before, counters(server), "process_cpu_seconds_total")
+    ran_ns = scheduled(server.process_id).since(before).ran_ns
     after = sent + took.count
-    return Window(sent, after, took.total_ns / 1e3 / took.count, cpu_s / took.count * 1e6), after
+    each_us = 1 / 1e3 / took.count
+    return Window(sent, after, took.total_ns * each_us, ran_ns * each_us), after
 
 
 def _frame_bytes(data: Path) -> int:

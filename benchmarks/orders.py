@@ -13,7 +13,7 @@ import uvloop
 
 from benchmarks import mix
 from benchmarks.load import Latencies, drive
-from benchmarks.machine import Cores, SyncTime, flush_count, measure_sync
+from benchmarks.machine import Cores, Scheduled, SyncTime, flush_count, measure_sync, scheduled
 from benchmarks.servers import Running, echo, system
 from benchmarks.tables import Requirement, Section
 
@@ -34,13 +34,32 @@ class Counted(msgspec.Struct):
     batches: float = 0
     messages: float = 0
     flushes: int = 0
-    cpu_s: float = 0
 
 
 class Side(msgspec.Struct):
-    """One server under one number of connections: a measurement per round."""
+    """One server under one number of connections: a measurement per round, and its processor's time."""
 
-    rounds: list[Latencies]
+    server: Running
+    rounds: list[Latencies] = []
+    processor: list[Scheduled] = []
+
+    def drive(self, connections: int, count: int) -> None:
+        """Measure one more round."""
+        before = scheduled(self.server.process_id)
+        self.rounds.append(drive_mix(self.server, connections, count))
+        self.processor.append(scheduled(self.server.process_id).since(before))
+
+    @property
+    def cpu_us(self) -> float:
+        """Return the median of the rounds' processor time per request."""
+        pairs = zip(self.processor, self.rounds, strict=True)
+        return median(time.ran_ns / 1e3 / each.count for time, each in pairs)
+
+    @property
+    def disturbed(self) -> float:
+        """Return the share of the time in which the server could have run and others did."""
+        waited_ns = sum(each.waited_ns for each in self.processor)
+        return waited_ns / sum(each.total_ns for each in self.rounds)
 
     @property
     def per_second(self) -> float:
@@ -58,7 +77,7 @@ class Side(msgspec.Struct):
 
 
 class Comparison(msgspec.Struct):
-    """Echo and orders with the same number of connections. `cpu_s` of the orders' server."""
+    """Echo and orders with the same number of connections."""
 
     connections: int
     echo: Side
@@ -95,19 +114,18 @@ def _compare(
     folder: Path, ours: Running, bare: Running, connections: int, count: int, rounds: int
 ) -> Comparison:
     counted = Counted()
-    result = Comparison(connections, Side([]), Side([]), counted, measure_sync(folder, 300))
+    result = Comparison(connections, Side(bare), Side(ours), counted, measure_sync(folder, 300))
     for _ in range(rounds):
-        result.echo.rounds.append(drive_mix(bare, connections, count))
+        result.echo.drive(connections, count)
         flushes = flush_count(folder) or 0
         before = counters(ours)
-        result.orders.rounds.append(drive_mix(ours, connections, count))
+        result.orders.drive(connections, count)
         after = counters(ours)
         counted.flushes += (flush_count(folder) or 0) - flushes
         counted.commits += grown(before, after, "fairlead_commit_seconds_count")
         counted.commit_s += grown(before, after, "fairlead_commit_seconds_sum")
         counted.batches += grown(before, after, "fairlead_batches_total")
         counted.messages += grown(before, after, "fairlead_messages_total")
-        counted.cpu_s += grown(before, after, "process_cpu_seconds_total")
         filled = grown(before, after, FILLED)
         assert filled * 2 == result.orders.rounds[-1].count, "half of the orders fill"
     return result
@@ -153,14 +171,8 @@ QUANTILES = (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))
 def section(results: list[Comparison]) -> Section:
     """Return the part of the table about echoes and orders."""
     columns = (
-        "",
-        "connections",
-        "requests/s",
-        "p50 µs",
-        "p99 µs",
-        "p99.9 µs",
-        "body B",
-        "load busy",
+        *("", "connections", "requests/s", "p50 µs", "p99 µs", "p99.9 µs", "CPU µs", "body B"),
+        *("load busy", "disturbed"),
     )
     rows: list[tuple[str, ...]] = []
     notes: list[str] = []
@@ -183,8 +195,11 @@ def _row(name: str, connections: int, side: Side, figures: dict[str, float]) -> 
     for label, share in QUANTILES:
         micros = figures[f"{key}_{label}_us"] = side.quantile_us(share)
         cells.append(f"{micros:,.0f}")
+    cpu_us = figures[f"{key}_cpu_us"] = side.cpu_us
     busy = figures[f"{key}_load_busy"] = side.load_busy
-    return (*cells, str(side.rounds[0].body_mean), f"{busy:.0%}")
+    disturbed = figures[f"{key}_disturbed"] = side.disturbed
+    body = str(side.rounds[0].body_mean)
+    return (*cells, f"{cpu_us:.0f}", body, f"{busy:.0%}", f"{disturbed:.0%}")
 
 
 def _note(result: Comparison, figures: dict[str, float]) -> str:
@@ -195,7 +210,6 @@ def _note(result: Comparison, figures: dict[str, float]) -> str:
     figures[f"{key}_commits_per_order"] = counted.commits / count
     figures[f"{key}_flushes_per_order"] = counted.flushes / count
     figures[f"{key}_commit_us_per_order"] = counted.commit_s / count * 1e6
-    figures[f"{key}_cpu_us_per_order"] = counted.cpu_s / count * 1e6
     rounds = ", ".join(
         f"{ours.per_second:,.0f} of {bare.per_second:,.0f}"
         for ours, bare in zip(result.orders.rounds, result.echo.rounds, strict=True)
@@ -203,7 +217,7 @@ def _note(result: Comparison, figures: dict[str, float]) -> str:
     return (
         f"{result.connections} connections: ratio {result.ratio:.3f} ({rounds}); per order"
         f" {counted.commits / count:.3f} commits, {counted.flushes / count:.3f} disk flushes,"
-        f" {counted.commit_s / count * 1e6:.0f} µs committing, {counted.cpu_s / count * 1e6:.0f} µs CPU;"
+        f" {counted.commit_s / count * 1e6:.0f} µs committing;"
         f" {counted.messages / counted.batches:.1f} messages a batch;"
         f" fdatasync before {result.sync.median_us:.0f} µs (p99 {result.sync.p99_us:.0f})"
     )

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.machine import Cores
-from benchmarks.orders import await_reconciled, counters, drive_mix
+from benchmarks.machine import Cores, scheduled
+from benchmarks.orders import await_reconciled, drive_mix
 from benchmarks.servers import system
 from benchmarks.tables import Section
 
@@ -71,9 +71,9 @@ def measure_profile(
             return drive_mix(server, connections, orders).total_ns
 
         load(2_000)
-        before_s = counters(server)["process_cpu_seconds_total"]
+        before = scheduled(server.process_id)
         wall_us = load(count) / 1e3 / count
-        cpu_us = (counters(server)["process_cpu_seconds_total"] - before_s) / count * 1e6
+        cpu_us = scheduled(server.process_id).since(before).ran_ns / 1e3 / count
         stacks = folder / "stacks"
         process = subprocess.Popen(
             [
