@@ -45,7 +45,7 @@ QUICK = {
     "engine.cancel_delay_ms": 100,
     "engine.cancel_delay_longest_ms": 200,
     "engine.settle_delay_ms": 100,
-    "reconcile.interval_ms": 5_000,
+    "reconcile.interval_ms": 1_000,
     "reconcile.retry_ms": 100,
     "reconcile.gap_ms": 50,
 }

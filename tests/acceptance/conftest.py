@@ -6,7 +6,7 @@ Both have two accounts and short times; every test ends without faults.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -42,8 +42,24 @@ class Desk:
 
     def close(self) -> None:
         self._threads.shutdown()
+        if self.exchange is not None:
+            self.exchange.close()
         self.api.close()
         self.operator.api.close()
+
+    def kill_exchange(self) -> None:
+        """End the exchange's process; it must have one of its own."""
+        assert self.exchange is not None
+        self.exchange.kill()
+        self.operator.api.close()
+
+    def restart_exchange(self) -> None:
+        """Start it again on the same data and ports."""
+        assert self.exchange is not None
+        config = self.folder / "config.toml"
+        folder = self.exchange.folder
+        self.exchange = Exchange(folder, config, "--no-participants", after=self.exchange)
+        self.exchange.ready()
 
     def meanwhile(self, call: Callable[[Api], Result]) -> "Future[Result]":
         """Make a call on a connection of its own, beside the test."""
@@ -115,8 +131,12 @@ class Desk:
         assert answer.status == 200, answer
 
 
+MakeDesk = Callable[..., AbstractContextManager[Desk]]
+
+
 @pytest.fixture(scope="session")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Iterator[Desk]]:
+def make_desk(tmp_path_factory: pytest.TempPathFactory) -> MakeDesk:
+    @contextmanager
     def make(*, apart: bool = False, **settings: object) -> Iterator[Desk]:
         folder = tmp_path_factory.mktemp("desk")
         changed = {name.replace("__", "."): value for name, value in settings.items()}
@@ -132,16 +152,16 @@ def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Iterato
             with running(ems):
                 ems.reconciled()
                 operator = exchange.operator() if exchange else ems.operator()
-                desk = Desk(folder, ems, operator, exchange)
-                with closing(desk):
+                with closing(Desk(folder, ems, operator, exchange)) as desk:
                     yield desk
 
     return make
 
 
 @pytest.fixture(scope="module")
-def desk_of_module(make_desk: Callable[..., Iterator[Desk]]) -> Iterator[Desk]:
-    yield from make_desk()
+def desk_of_module(make_desk: MakeDesk) -> Iterator[Desk]:
+    with make_desk() as desk:
+        yield desk
 
 
 @pytest.fixture
@@ -151,8 +171,9 @@ def desk(desk_of_module: Desk) -> Iterator[Desk]:
 
 
 @pytest.fixture(scope="module")
-def apart_of_module(make_desk: Callable[..., Iterator[Desk]]) -> Iterator[Desk]:
-    yield from make_desk(apart=True)
+def apart_of_module(make_desk: MakeDesk) -> Iterator[Desk]:
+    with make_desk(apart=True) as desk:
+        yield desk
 
 
 @pytest.fixture
