@@ -60,6 +60,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="small: shows only that it works")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where files are put")
     parser.add_argument("--rounds", type=int, help="rounds of `orders`")
+    parser.add_argument("--million", type=int, help="another number than a million")
     options = parser.parse_args(arguments)
     names = options.names or list(NAMES)
     for name in names:
@@ -68,6 +69,8 @@ def main(arguments: list[str]) -> int:
     sizes = QUICK if options.quick else FULL
     if options.rounds:
         sizes = msgspec.structs.replace(sizes, rounds=options.rounds)
+    if options.million:
+        sizes = msgspec.structs.replace(sizes, million=options.million)
     options.results.mkdir(parents=True, exist_ok=True)
     own_cores = os.sched_getaffinity(0)
     cores = machine.choose_cores()

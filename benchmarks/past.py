@@ -44,7 +44,7 @@ class Past:
             for order in orders:
                 self._close(closed, order)
             self._commit(closed)
-            self._journal.checkpoint_if_due()
+            self._journal.tidy_if_due()
 
     def _unit(self) -> Unit:
         self._now_ns += STEP_NS
