@@ -264,9 +264,15 @@ class Program:
     says goes to a file beside the folder.
     """
 
-    def __init__(self, folder: Path, arguments: Sequence[str], prefix: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        arguments: Sequence[str],
+        prefix: Sequence[str] = (),
+        log_path: Path | None = None,
+    ) -> None:
         self.folder = folder
-        self.log_path = folder.with_name(f"{folder.name}.log")
+        self.log_path = log_path or folder.with_name(f"{folder.name}.log")
         self._endpoint_path = folder / "endpoint.json"
         self._endpoint_path.unlink(missing_ok=True)
         environment = {
@@ -350,7 +356,14 @@ class Exchange(Program):
 class Ems(Program):
     """`fairlead up`, with its exchange embedded unless `--exchange-url` is among `flags`."""
 
-    def __init__(self, folder: Path, config: Path, *flags: str, prefix: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: Path,
+        *flags: str,
+        prefix: Sequence[str] = (),
+        log_path: Path | None = None,
+    ) -> None:
         super().__init__(
             folder,
             [
@@ -358,6 +371,7 @@ class Ems(Program):
                 *("--listen", ANY_PORT, *flags),
             ],
             prefix,
+            log_path,
         )
 
     def api(self) -> Api:

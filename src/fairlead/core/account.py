@@ -45,6 +45,7 @@ class Account:
         self.is_reconciled = False
         self.trouble: str | None = "not connected yet"
         self.is_dirty = False
+        self.foreign_orders: set[str] = set()
         self._ambiguous: set[str] = set()
         self._by_symbol: dict[str, Instrument] = {}
         self._by_symbol_exchange: dict[str, Instrument] = {}

@@ -74,9 +74,8 @@ def request_cancel(deciding: Deciding, order: Order) -> Order:
 def send_cancel(deciding: Deciding, order: Order) -> None:
     """Send a pending cancel where the exchange can be told which order is meant, else hold it."""
     flight = deciding.flight(order.number)
-    settings = deciding.settings
-    wait_ms = delay_ms(flight.cancels, settings.cancel_delay_ms, settings.cancel_delay_longest_ms)
-    flight.cancel_due_ns = deciding.timer(TimerKind.CANCEL, order, wait_ms)
+    flight.is_cancel_refused = False
+    _wait_for_effect(deciding, order, flight)
     account = deciding.accounts[order.account]
     if not account.is_connected or not _can_name(account, order):
         return
@@ -109,7 +108,15 @@ def cancel_answered(deciding: Deciding, order: Order, answer: VenueAnswer) -> No
         return
     ask(deciding, order)
     if answer.outcome is Outcome.REFUSED:
+        deciding.flight(order.number).is_cancel_refused = True
         deciding.sweep(order.account)
+
+
+def found_open(deciding: Deciding, order: Order) -> None:
+    """The exchange says that the order is open: a cancel that it refused may be sent again."""
+    flight = deciding.flights.get(order.number)
+    if flight is not None:
+        flight.is_cancel_refused = False
 
 
 def cancel_due(deciding: Deciding, order: Order) -> None:
@@ -125,18 +132,25 @@ def cancel_due(deciding: Deciding, order: Order) -> None:
     if order.stage.is_final and order.in_doubt_ns is None:
         deciding.report(order, Cause.CANCEL_ENDED)
         return
-    if flight.cancels < deciding.settings.cancel_attempts_most or _must_end(deciding, order):
+    if flight.cancels >= deciding.settings.cancel_attempts_most and not _must_end(deciding, order):
+        _give_up(deciding, order, flight)
+    elif flight.is_cancel_refused:
+        _ask_instead(deciding, order, flight)
+    else:
         send_cancel(deciding, order)
-        return
-    _give_up(deciding, order, flight)
 
 
-def doubt_ended(deciding: Deciding, order: Order, was_in_doubt: bool) -> None:
-    """The exchange has the order: a cancel that was held, or may be lost, goes out now."""
+def is_unsure(order: Order) -> bool:
+    """Whether the exchange may not have the order yet, so that a cancel can be too early for it."""
+    return order.stage is Stage.ROUTING or order.in_doubt_ns is not None
+
+
+def doubt_ended(deciding: Deciding, order: Order, was_unsure: bool) -> None:
+    """The exchange has the order: a cancel that was held, or came too early, goes out now."""
     if not order.cancel_pending or not is_alive(order):
         return
     flight = deciding.flight(order.number)
-    if was_in_doubt or flight.cancels == 0:
+    if was_unsure or flight.cancels == 0:
         flight.cancels = 0
         send_cancel(deciding, order)
 
@@ -147,15 +161,31 @@ def expire_due(deciding: Deciding, order: Order) -> None:
         request_cancel(deciding, order)
 
 
+def _wait_for_effect(deciding: Deciding, order: Order, flight: Flight) -> None:
+    settings = deciding.settings
+    wait_ms = delay_ms(flight.cancels, settings.cancel_delay_ms, settings.cancel_delay_longest_ms)
+    flight.cancel_due_ns = deciding.timer(TimerKind.CANCEL, order, wait_ms)
+
+
+def _ask_instead(deciding: Deciding, order: Order, flight: Flight) -> None:
+    """The exchange refused the cancel and has not said why: another would say no more."""
+    _wait_for_effect(deciding, order, flight)
+    if order.in_doubt_ns is None:  # else it is being asked about, and the cancel waits for the end
+        flight.cancels += 1
+        ask(deciding, order)
+
+
 def _give_up(deciding: Deciding, order: Order, flight: Flight) -> None:
     flight.cancel_due_ns = None
+    if order.time_in_force is TimeInForce.GOOD_TILL_TIME_OMS and order.expire_time_ns is not None:
+        deciding.wall_timer(TimerKind.EXPIRE, order, order.expire_time_ns)
     text = f"cancel of {order.client_order_id} had no effect after {flight.cancels} attempts"
     deciding.alarm(deciding.accounts[order.account], "cancel_failed", order.number, text)
     deciding.report(order, Cause.CANCEL_ENDED, attention=text)
 
 
 def _must_end(deciding: Deciding, order: Order) -> bool:
-    return order.stage is Stage.REJECTED or _is_expired(deciding, order)
+    return order.in_doubt_ns is not None or _is_expired(deciding, order)
 
 
 def _is_expired(deciding: Deciding, order: Order) -> bool:

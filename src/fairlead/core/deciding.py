@@ -62,6 +62,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     settle_delay_longest_ms: int = 60_000
     settle_deadline_ms: int = 30_000
     order_rate_per_s: int = 10_000
+    orphan_orders_most: int = 10_000
     orphan_fills_most: int = 10_000
 
 
@@ -69,7 +70,8 @@ class Flight(msgspec.Struct):
     """What is under way for one order, and is made anew after a restart.
 
     Times are steady ns. `waiters` are the callers to answer; `is_answer_due` once they have waited
-    long enough. `asked_id` is the request that asked last, at `asked_ns`. `handed_ns` is when the order
+    long enough. `is_cancel_refused`: the exchange refused the last cancel and has not said since that the
+    order is open. `asked_id` is the request that asked last, at `asked_ns`. `handed_ns` is when the order
     may have been sent at the latest. `ask_due_ns`, `cancel_due_ns` and `settle_due_ns` are the times
     the next step is due, None when none is.
     """
@@ -84,9 +86,21 @@ class Flight(msgspec.Struct):
     not_found: int = 0
     cancels: int = 0
     cancel_due_ns: int | None = None
+    is_cancel_refused: bool = False
     settles: int = 0
     settle_due_ns: int | None = None
     closed_ns: int | None = None
+
+
+OrphanKey = tuple[str, str, str]  # account, the exchange's symbol, its order id
+
+
+class Orphans(msgspec.Struct):
+    """Fills of one order that nobody knows yet, since `since_ns` (steady)."""
+
+    fills: list[VenueFill]
+    since_ns: int
+    is_alarmed: bool = False
 
 
 class Effects(msgspec.Struct):
@@ -108,7 +122,8 @@ class Deciding:
         self.accounts: dict[str, Account] = {}
         self.orders = Orders()
         self.flights: dict[int, Flight] = {}
-        self.orphans: dict[ExchangeKey, list[VenueFill]] = {}
+        self.orphans: dict[OrphanKey, Orphans] = {}
+        self.orphans_new: list[OrphanKey] = []
         self.now = Now(0, 0)
         self.next_number = restored.next_number
         self.next_request_id = 1

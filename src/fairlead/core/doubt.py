@@ -31,7 +31,9 @@ def ask(deciding: Deciding, order: Order) -> None:
     """Ask the exchange what became of `order`, and again later while it stays unsettled."""
     flight = deciding.flight(order.number)
     settings = deciding.settings
-    wait_ms = delay_ms(flight.asks, settings.ask_delay_ms, settings.ask_delay_longest_ms)
+    # At 0, 0.25, 0.5, 1, 2, 4 s …: each time as long after the first as all before it took.
+    attempt = max(0, flight.asks - 1)
+    wait_ms = delay_ms(attempt, settings.ask_delay_ms, settings.ask_delay_longest_ms)
     flight.asks += 1
     flight.ask_due_ns = deciding.timer(TimerKind.ASK, order, wait_ms)
     account = deciding.accounts[order.account]
@@ -76,9 +78,10 @@ def not_found(deciding: Deciding, order: Order, news: VenueNotFound) -> None:
     if order.stage.is_final and order.in_doubt_ns is None:
         return
     if order.in_doubt_ns is None:
-        if order.exchange_order_id is not None:
-            return  # it was there: a list that hides it proves nothing
-        doubt(deciding, order)
+        if order.stage is Stage.ROUTING:
+            doubt(deciding, order)
+        else:
+            _hidden(deciding, order, flight)
         return
     if news.asked.request_id != flight.asked_id or not is_believable(deciding, account, flight):
         return
@@ -100,6 +103,19 @@ def not_found(deciding: Deciding, order: Order, news: VenueNotFound) -> None:
     )
 
 
+def _hidden(deciding: Deciding, order: Order, flight: Flight) -> None:
+    """The exchange had the order and does not know it: that ends nothing, but an operator is told."""
+    flight.not_found += 1
+    if flight.not_found < deciding.settings.not_found_count or order.attention is not None:
+        return
+    text = (
+        f"order {order.client_order_id} was at the exchange, which now does not know it;"
+        " it counts as open until the exchange or an operator says otherwise"
+    )
+    deciding.alarm(deciding.accounts[order.account], "order_hidden", order.number, text)
+    deciding.report(order, Cause.ATTENTION, attention=text)
+
+
 def is_believable(deciding: Deciding, account: Account, flight: Flight) -> bool:
     """Whether "not found", as last asked, comes after the order can no longer arrive."""
     if account.abilities is None or account.abilities.request_window_ms is None:
@@ -111,10 +127,19 @@ def is_believable(deciding: Deciding, account: Account, flight: Flight) -> bool:
 def await_fills(deciding: Deciding, order: Order) -> None:
     """The exchange reported more filled than we booked: fetch fills until they add up."""
     flight = deciding.flight(order.number)
-    if flight.closed_ns is None:
+    if flight.closed_ns is None and missing_quantity(order):
         flight.closed_ns = deciding.now.steady_ns
     if flight.settle_due_ns is None:
         _fetch_fills(deciding, order, flight)
+
+
+def fills_complete(deciding: Deciding, order: Order) -> None:
+    """Nothing that the exchange reported is missing: stop fetching."""
+    flight = deciding.flights.get(order.number)
+    if flight is not None:
+        flight.settle_due_ns = None
+        flight.closed_ns = None
+        flight.settles = 0
 
 
 def settle_due(deciding: Deciding, order: Order) -> None:

@@ -7,8 +7,9 @@ clock, and is the same in production and in the seeded world.
 
 from collections.abc import Callable, Iterable
 
-from fairlead.core import hearing, placing
+from fairlead.core import hearing, orphans, placing
 from fairlead.core.account import Account
+from fairlead.core.adopting import client_ids
 from fairlead.core.cancelling import (
     cancel,
     cancel_all,
@@ -97,7 +98,7 @@ class Engine:
         if request.client_order_id is not None:
             self._want_client_id(request.account, request.client_order_id, wanted)
         elif request.exchange_order_id is not None:
-            self._want_exchange_id(request.account, request.exchange_order_id, wanted)
+            wanted.exchange_keys.add(ExchangeKey(request.account, request.exchange_order_id))
 
     def _want_queried(self, request: QueryOrder, wanted: Wanted) -> None:
         for name in [request.account] if request.account else self.deciding.accounts:
@@ -119,37 +120,40 @@ class Engine:
         if self.deciding.orders.by_client_id(account, client_order_id) is None:
             wanted.client_keys.add(self.deciding.client_ids.key(account, client_order_id))
 
-    def _want_exchange_id(self, account: str, exchange_order_id: str, wanted: Wanted) -> None:
-        if self.deciding.orders.by_exchange_id(account, exchange_order_id) is None:
-            wanted.exchange_keys.add(ExchangeKey(account, exchange_order_id))
-
     def _want_number(self, number: int, wanted: Wanted) -> None:
         if self.deciding.orders.get(number) is None:
             wanted.numbers.add(number)
 
     def _want_fill(self, fill: VenueFill, wanted: Wanted) -> None:
         wanted.trades.add(TradeKey(fill.account, fill.symbol_exchange, fill.trade_id))
-        self._want_venue_ids(fill, wanted)
+        if not self._is_known(fill):
+            self._want_venue_ids(fill, wanted)
 
     def _want_order(self, order: VenueOrder, wanted: Wanted) -> None:
-        self._want_venue_ids(order, wanted)
-        key = ExchangeKey(order.account, order.exchange_order_id)
-        if key in self.deciding.orphans:
-            wanted.trades |= hearing.orphan_trades(self.deciding, key)
+        if self.deciding.orphans:
+            wanted.trades |= orphans.trades_of(self.deciding, order)
+        if not self._is_known(order):
+            self._want_venue_ids(order, wanted)
+            for client_order_id in client_ids(order):
+                self._want_client_id(order.account, client_order_id, wanted)
+
+    def _is_known(self, news: VenueOrder | VenueFill) -> bool:
+        """Whether the order that `news` is about is in memory."""
+        held = self.deciding.orders
+        if held.by_exchange_id(news.account, news.exchange_order_id, news.symbol_exchange):
+            return True
+        if not news.venue_client_id:
+            return False
+        order = held.by_venue_client_id(news.account, news.venue_client_id)
+        return order is not None and order.exchange_order_id in (None, news.exchange_order_id)
 
     def _want_venue_ids(self, news: VenueOrder | VenueFill, wanted: Wanted) -> None:
-        orders = self.deciding.orders
-        if orders.by_exchange_id(news.account, news.exchange_order_id, news.symbol_exchange):
-            return
-        venue_client_id = news.venue_client_id
-        if venue_client_id and orders.by_venue_client_id(news.account, venue_client_id):
-            return
-        self._want_exchange_id(news.account, news.exchange_order_id, wanted)
-        if venue_client_id:
-            key = key_of_venue_client_id(venue_client_id)
+        wanted.exchange_keys.add(ExchangeKey(news.account, news.exchange_order_id))
+        if news.venue_client_id:
+            key = key_of_venue_client_id(news.venue_client_id)
             if key is not None:
                 wanted.client_keys.add(key)
-            self._want_client_id(news.account, venue_client_id, wanted)
+            self._want_client_id(news.account, news.venue_client_id, wanted)
 
     def remember(self, recalled: Recalled) -> None:
         """Bring what `wants` asked for; call before `decide` steps of the batch."""
@@ -189,6 +193,10 @@ class Engine:
         if hear is not None:
             hear(self.deciding, self.deciding.accounts[news.account], news)
 
+    def ask_open_questions(self) -> None:
+        """Ask about what the batch's messages, all decided now, have left open."""
+        orphans.ask_new(self.deciding)
+
     def take_requests(self) -> list[VenueRequest]:
         """Return what exchanges are to be asked, each once."""
         return self.deciding.take_requests()
@@ -201,6 +209,12 @@ class Engine:
     def hand_over(self, request: VenuePlace) -> bool:
         """Report the order ROUTING; False if it was withdrawn and must not be sent."""
         return placing.hand_over(self.deciding, request)
+
+    def sent(self, requests: Iterable[VenueRequest], now: Now) -> None:
+        """Take note that these requests leave now, after the commit."""
+        for request in requests:
+            if type(request) is VenuePlace:
+                placing.sent(self.deciding, request, now)
 
     def finish(self) -> Effects:
         """Close the batch and return what is to be committed and then done."""
@@ -219,12 +233,12 @@ class Engine:
             is_open = order.stage in (Stage.ROUTED, Stage.WORKING) or order.in_doubt_ns is not None
             if is_open and (order.exchange_order_id or "") not in listed:
                 ask(self.deciding, order)
-        hearing.ask_orphans(self.deciding, self.account(account))
+        orphans.ask_again(self.deciding, account)
         return set(range(before + 1, self.deciding.next_request_id + 1))
 
     def has_orphans(self, account: str) -> bool:
         """Return whether fills of the account still wait for their order."""
-        return hearing.has_orphans(self.deciding, account)
+        return orphans.has_orphans(self.deciding, account)
 
     def orders_of(self, account: str) -> Iterable[Order]:
         """Yield the account's orders in memory."""

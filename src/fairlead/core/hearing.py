@@ -6,10 +6,20 @@ than a guess.
 
 from decimal import Decimal
 
+from fairlead.core import orphans
 from fairlead.core.account import Account
-from fairlead.core.cancelling import cancel_answered, doubt_ended, request_cancel, send_cancel
+from fairlead.core.adopting import adopt
+from fairlead.core.cancelling import (
+    cancel_answered,
+    doubt_ended,
+    found_open,
+    is_alive,
+    is_unsure,
+    request_cancel,
+    send_cancel,
+)
 from fairlead.core.deciding import Deciding
-from fairlead.core.doubt import answered, ask, await_fills, not_found
+from fairlead.core.doubt import answered, ask, await_fills, fills_complete, not_found
 from fairlead.core.messages import (
     Cause,
     Outcome,
@@ -26,7 +36,6 @@ from fairlead.core.messages import (
     VenueOrder,
     VenueOrderState,
     VenuePlace,
-    VenueQuery,
 )
 from fairlead.core.model import (
     ZERO,
@@ -39,7 +48,7 @@ from fairlead.core.model import (
 )
 from fairlead.core.order import Verdict, judge, missing_quantity
 from fairlead.core.placing import place_answered
-from fairlead.core.unit import ExchangeKey, TradeKey
+from fairlead.core.unit import TradeKey
 
 _STAGES = {
     VenueOrderState.OPEN: Stage.WORKING,
@@ -127,55 +136,54 @@ def answer_heard(deciding: Deciding, _: Account, news: VenueAnswer) -> None:
 def _place_answer_heard(deciding: Deciding, order: Order, news: VenueAnswer) -> None:
     if news.outcome is Outcome.DONE:
         assert news.exchange_order_id is not None
+        if order.exchange_order_id not in (None, news.exchange_order_id):
+            _alarm_doubled(deciding, order, news.exchange_order_id)
+            return
         if judge(order, Stage.ROUTED) is Verdict.REVIVE:
             _revive(deciding, order, news.exchange_order_id)
             return
         if order.stage is not Stage.ROUTING:
             _identify(deciding, order, news.exchange_order_id)
             return
-    was_in_doubt = order.in_doubt_ns is not None
+    was_unsure = is_unsure(order)
     order = place_answered(deciding, order, news)
     if order.in_doubt_ns is None:
         answered(deciding, order)
-        doubt_ended(deciding, order, was_in_doubt)
+        doubt_ended(deciding, order, was_unsure)
 
 
-def not_found_heard(deciding: Deciding, _: Account, news: VenueNotFound) -> None:
+def not_found_heard(deciding: Deciding, account: Account, news: VenueNotFound) -> None:
     """Take "no such order" for what it is worth."""
     order = deciding.orders.get(news.asked.number)
     if order is not None:
         not_found(deciding, order, news)
         return
-    key = ExchangeKey(news.account, news.asked.exchange_order_id or "")
-    if key in deciding.orphans:
-        deciding.sweep(news.account)
+    orphans.not_found(deciding, account, news.asked)
 
 
 def order_heard(deciding: Deciding, account: Account, news: VenueOrder) -> None:
     """The exchange's word on one order, whoever asked for it."""
     order = _known(deciding, account, news)
+    if order is not None and order.exchange_order_id not in (None, news.exchange_order_id):
+        _alarm_doubled(deciding, order, news.exchange_order_id)
+        order = None  # the second one is followed as a stranger's
     if order is None:
-        order = _adopt(deciding, account, news)
+        order = adopt(deciding, account, news)
         if order is None:
             return
-    if order.exchange_order_id not in (None, news.exchange_order_id):
-        text = (
-            f"order {order.client_order_id} is {order.exchange_order_id} at the exchange,"
-            f" which also has {news.exchange_order_id} under the same client id"
-        )
-        deciding.alarm(account, "order_doubled", order.number, text)
-        return
-    was_in_doubt = order.in_doubt_ns is not None
+    was_unsure = is_unsure(order)
     if news.state is VenueOrderState.FILLED:
         order = _closed_by_fills(deciding, order, news)
     else:
-        order = _moved(deciding, account, order, news)
+        order = _moved(deciding, order, news)
     order = _book_orphans(deciding, account, order)
     if news.quantity_filled > order.quantity_filled:
         await_fills(deciding, order)
     answered(deciding, order)
+    if news.state is VenueOrderState.OPEN:
+        found_open(deciding, order)
     if order.in_doubt_ns is None:
-        doubt_ended(deciding, order, was_in_doubt)
+        doubt_ended(deciding, order, was_unsure)
 
 
 def open_orders_listed(deciding: Deciding, account: Account, news: VenueOpenOrdersListed) -> None:
@@ -205,17 +213,15 @@ def _known(deciding: Deciding, account: Account, news: VenueOrder | VenueFill) -
     return order
 
 
-def _moved(deciding: Deciding, account: Account, order: Order, news: VenueOrder) -> Order:
+def _moved(deciding: Deciding, order: Order, news: VenueOrder) -> Order:
     """Move the order's stage as far as the news says and the table allows."""
     stage = _STAGES[news.state]
+    if stage is Stage.REJECTED and (order.quantity_filled or news.quantity_filled):
+        stage = Stage.CANCELED  # what has filled was not rejected
     verdict = judge(order, stage)
     closed = None if news.state is VenueOrderState.OPEN else news.quantity_filled
     if verdict is Verdict.ILLEGAL:
-        text = (
-            f"the exchange says {news.state} of order {order.client_order_id}, which was never sent"
-        )
-        deciding.alarm(account, "order_impossible", order.number, text)
-        return order
+        return _alarm_impossible(deciding, order, news)
     if verdict is Verdict.REVIVE:
         order = _revive(deciding, order, news.exchange_order_id)
         if stage is Stage.WORKING:
@@ -242,22 +248,38 @@ def _same_stage(
         order = deciding.report(order, Cause.DOUBT_ENDED, exchange_order_id=news.exchange_order_id)
     order = _identify(deciding, order, news.exchange_order_id)
     if closed is not None:
-        order = _close(deciding, order, news)
+        return _close(deciding, order, news)
+    if order.stage is Stage.CANCELED and order.reason is Reason.OPERATOR and not order.attention:
+        text = f"order {order.client_order_id}, which an operator declared canceled, is open"
+        deciding.alarm(deciding.accounts[order.account], "order_open", order.number, text)
+        return deciding.report(order, Cause.ATTENTION, attention=text)
     return order
 
 
 def _closed_by_fills(deciding: Deciding, order: Order, news: VenueOrder) -> Order:
     """The exchange says FILLED: our fills must come to the same before we do."""
     if order.stage is Stage.RECEIVED:
-        return order
-    if judge(order, Stage.FILLED) is Verdict.MOVE and order.stage is Stage.REJECTED:
+        return _alarm_impossible(deciding, order, news)
+    if order.stage is Stage.REJECTED and order.in_doubt_ns is None:
         order = _revive(deciding, order, news.exchange_order_id)
     elif order.stage is Stage.ROUTING:
         order = deciding.report(
             order, Cause.ROUTED, stage=Stage.ROUTED, exchange_order_id=news.exchange_order_id
         )
     order = _identify(deciding, order, news.exchange_order_id)
-    return _close(deciding, order, news)
+    return _end_short(deciding, _close(deciding, order, news), news.quantity_filled)
+
+
+def _end_short(deciding: Deciding, order: Order, closed_quantity: Decimal | None) -> Order:
+    """End an order that the exchange calls filled at less than we think was ordered.
+
+    It was made smaller there; when every fill up to `closed_quantity` is booked, the rest is canceled.
+    """
+    if closed_quantity is None or order.quantity_filled < closed_quantity or not is_alive(order):
+        return order
+    return deciding.report(
+        order, Cause.CANCELED, stage=Stage.CANCELED, closed_quantity=closed_quantity
+    )
 
 
 def _close(deciding: Deciding, order: Order, news: VenueOrder) -> Order:
@@ -274,6 +296,20 @@ def _identify(deciding: Deciding, order: Order, exchange_order_id: str) -> Order
     return deciding.report(order, Cause.IDENTIFIED, exchange_order_id=exchange_order_id)
 
 
+def _alarm_impossible(deciding: Deciding, order: Order, news: VenueOrder) -> Order:
+    text = f"the exchange says {news.state} of order {order.client_order_id}, which was never sent"
+    deciding.alarm(deciding.accounts[order.account], "order_impossible", order.number, text)
+    return order
+
+
+def _alarm_doubled(deciding: Deciding, order: Order, exchange_order_id: str) -> None:
+    text = (
+        f"order {order.client_order_id} is {order.exchange_order_id} at the exchange,"
+        f" which also has {exchange_order_id} under the same client id"
+    )
+    deciding.alarm(deciding.accounts[order.account], "order_doubled", order.number, text)
+
+
 def _revive(deciding: Deciding, order: Order, exchange_order_id: str) -> Order:
     """An order that was declared dead is alive: say so loudly and cancel what is left at once."""
     text = f"order {order.client_order_id} was {order.error_message}, and is at the exchange"
@@ -287,61 +323,6 @@ def _revive(deciding: Deciding, order: Order, exchange_order_id: str) -> Order:
     return order
 
 
-def _adopt(deciding: Deciding, account: Account, news: VenueOrder) -> Order | None:
-    """Take up an order that is not ours, so that its fills and locks are understood."""
-    instrument = account.instrument(None, news.symbol_exchange)
-    if instrument is None:
-        deciding.alarm(
-            account,
-            "order_foreign",
-            None,
-            f"open order {news.exchange_order_id} is in {news.symbol_exchange}, which is unknown",
-        )
-        return None
-    if news.state is not VenueOrderState.OPEN and not news.quantity_filled:
-        return None  # it came and went without effect
-    number = deciding.next_number
-    deciding.next_number += 1
-    return deciding.open(
-        Order(
-            number=number,
-            account=account.name,
-            client_order_id=_external_client_id(deciding, account, news),
-            venue_client_id=news.venue_client_id or f"external-{news.exchange_order_id}",
-            symbol=instrument.symbol,
-            symbol_exchange=instrument.symbol_exchange,
-            base=instrument.base,
-            quote=instrument.quote,
-            side=news.side,
-            price=news.price,
-            quantity=news.quantity,
-            time_in_force=news.time_in_force,
-            time_in_force_text=news.time_in_force.value,
-            expire_time_ns=news.expire_time_ns,
-            exec_inst=(),
-            origin=Origin.EXTERNAL,
-            caller="",
-            time_order_ns=news.time_ns,
-            stage=Stage.WORKING,
-            exchange_order_id=news.exchange_order_id,
-        ),
-        Cause.ADOPTED,
-    )
-
-
-def external_client_ids(news: VenueOrder) -> tuple[str, str]:
-    """Return the client ids an adopted order may get: the exchange's, else one made of its id."""
-    made = f"external-{news.exchange_order_id}"
-    return news.venue_client_id or made, made
-
-
-def _external_client_id(deciding: Deciding, account: Account, news: VenueOrder) -> str:
-    preferred, made = external_client_ids(news)
-    if deciding.orders.by_client_id(account.name, preferred) is None:
-        return preferred
-    return made
-
-
 def fill_heard(deciding: Deciding, account: Account, news: VenueFill) -> None:
     """An execution: booked once, on whatever order it belongs to, in whatever stage that is."""
     key = TradeKey(account.name, news.symbol_exchange, news.trade_id)
@@ -349,7 +330,7 @@ def fill_heard(deciding: Deciding, account: Account, news: VenueFill) -> None:
         return
     order = _known(deciding, account, news)
     if order is None or (order.exchange_order_id not in (None, news.exchange_order_id)):
-        _keep_orphan(deciding, account, news)
+        orphans.keep(deciding, account, news)
         return
     _book(deciding, account, order, key, news)
 
@@ -359,7 +340,7 @@ def _book(
 ) -> Order:
     if order.stage is Stage.REJECTED and order.in_doubt_ns is None:
         order = _revive(deciding, order, news.exchange_order_id)
-    was_in_doubt = order.in_doubt_ns is not None
+    was_unsure = is_unsure(order)
     fill = Fill(
         news.trade_id, news.price, news.quantity, news.fee, account.asset(news.fee_asset_exchange),
         news.liquidity, news.time_ns, deciding.now.utc_ns, news.exchange_ordinal,
@@ -369,68 +350,19 @@ def _book(
         text = f"order {order.client_order_id}: {order.quantity_filled} filled of {order.quantity}"
         deciding.alarm(account, "order_overfilled", order.number, text)
     if not missing_quantity(order):
-        flight = deciding.flights.get(order.number)
-        if flight is not None:
-            flight.settle_due_ns = None
-            flight.closed_ns = None
+        fills_complete(deciding, order)
+        if order.stage is not Stage.REJECTED:
+            order = _end_short(deciding, order, order.closed_quantity)
     answered(deciding, order)
     if order.in_doubt_ns is None:
-        doubt_ended(deciding, order, was_in_doubt)
+        doubt_ended(deciding, order, was_unsure)
     return order
-
-
-def _keep_orphan(deciding: Deciding, account: Account, news: VenueFill) -> None:
-    """A fill of an order nobody knows: ask for the order; at the first load it is not our history."""
-    if not account.is_loaded:
-        return
-    key = ExchangeKey(account.name, news.exchange_order_id)
-    fills = deciding.orphans.setdefault(key, [])
-    if any(fill.trade_id == news.trade_id for fill in fills):
-        return
-    if len(fills) >= deciding.settings.orphan_fills_most:
-        return  # the cursor stays behind while there are orphans: it is fetched again
-    fills.append(news)
-    _ask_about_orphan(deciding, news)
-
-
-def ask_orphans(deciding: Deciding, account: Account) -> None:
-    """Ask again for the orders of fills that still have none."""
-    for key, fills in deciding.orphans.items():
-        if key.account == account.name:
-            _ask_about_orphan(deciding, fills[0])
-
-
-def has_orphans(deciding: Deciding, account: str) -> bool:
-    """Whether fills of the account wait for their order, so that no cursor may pass them."""
-    return any(key.account == account for key in deciding.orphans)
-
-
-def orphan_trades(deciding: Deciding, key: ExchangeKey) -> set[TradeKey]:
-    """Return the trades that hearing of the order `key` would book."""
-    return {
-        TradeKey(key.account, fill.symbol_exchange, fill.trade_id)
-        for fill in deciding.orphans.get(key, ())
-    }
-
-
-def _ask_about_orphan(deciding: Deciding, fill: VenueFill) -> None:
-    deciding.ask_venue(
-        VenueQuery(
-            account=fill.account,
-            request_id=deciding.request_id(),
-            number=0,
-            symbol_exchange=fill.symbol_exchange,
-            venue_client_id=fill.venue_client_id or "",
-            exchange_order_id=fill.exchange_order_id,
-        )
-    )
 
 
 def _book_orphans(deciding: Deciding, account: Account, order: Order) -> Order:
     if order.exchange_order_id is None or not deciding.orphans:
         return order
-    fills = deciding.orphans.pop(ExchangeKey(account.name, order.exchange_order_id), ())
-    for news in fills:
+    for news in orphans.take(deciding, order):
         key = TradeKey(account.name, news.symbol_exchange, news.trade_id)
         if key not in deciding.trades_known:
             order = _book(deciding, account, order, key, news)

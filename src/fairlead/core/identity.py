@@ -16,7 +16,7 @@ class ClientIds:
 
     def __init__(self, installation_id: bytes) -> None:
         self._installation_id = installation_id
-        self._begun: dict[str, "hashlib._Hash"] = {}
+        self._begun: dict[str, hashlib._Hash] = {}
         self._made: dict[tuple[str, str], str] = {}
 
     def venue_client_id(self, account: str, client_order_id: str) -> str:

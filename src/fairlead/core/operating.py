@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from fairlead.core.account import Account
-from fairlead.core.cancelling import is_alive
+from fairlead.core.cancelling import doubt_ended, is_alive
 from fairlead.core.deciding import Deciding
+from fairlead.core.doubt import answered
 from fairlead.core.messages import (
     AccountsReply,
     AccountState,
@@ -74,6 +75,9 @@ def query(deciding: Deciding, request: AccountQuery, token: int) -> None:
     if request.account and request.account not in deciding.accounts:
         deciding.answer(token, account_unknown(request.account))
         return
+    if isinstance(request, QuerySnapshot) and not request.account:
+        deciding.answer(token, account_unknown(request.account))
+        return
     accounts = [
         account
         for name, account in sorted(deciding.accounts.items())
@@ -130,31 +134,50 @@ def resolve(deciding: Deciding, request: ResolveOrder, token: int) -> None:
         text = f"{request.account} has no order with client_order_id {request.client_order_id}"
         deciding.answer(token, Refused(Refusal.ORDER_UNKNOWN, text, "client_order_id"))
         return
-    if order.in_doubt_ns is not None and order.stage is Stage.ROUTING:
-        deciding.answer(token, OrderReply(_resolve_doubt(deciding, order, request.resolution)))
-    elif missing_quantity(order) and request.resolution is Resolution.CANCELED:
-        order = deciding.report(
-            order,
-            Cause.RESOLVED,
-            stage=None if order.stage.is_final else Stage.CANCELED,
-            closed_quantity=order.quantity_filled,
-        )
-        deciding.answer(token, OrderReply(order))
-    else:
+    resolved = _resolve(deciding, order, request.resolution)
+    if resolved is None:
         text = (
-            f"order {request.client_order_id} is {order.stage}, its outcome is known;"
-            " only orders in doubt, or (as CANCELED) orders whose fills do not come, can be resolved"
+            f"order {request.client_order_id} is {order.stage} and cannot be declared"
+            f" {request.resolution}; orders in doubt can be resolved, and as CANCELED also orders that"
+            " an operator was told to look at or whose fills do not come"
         )
         deciding.answer(token, Refused(Refusal.INVALID, text, "client_order_id"))
+        return
+    answered(deciding, resolved)
+    if resolved.cancel_pending and resolved.stage.is_final:
+        resolved = deciding.report(resolved, Cause.CANCEL_ENDED)
+    doubt_ended(deciding, resolved, was_unsure=True)
+    deciding.answer(token, OrderReply(resolved))
 
 
-def _resolve_doubt(deciding: Deciding, order: Order, resolution: Resolution) -> Order:
+def _resolve(deciding: Deciding, order: Order, resolution: Resolution) -> Order | None:
+    """Return the order as an operator declares it, None if it cannot be declared so."""
+    if order.in_doubt_ns is not None:
+        return _resolve_doubt(deciding, order, resolution)
+    if resolution is not Resolution.CANCELED:
+        return None
+    is_looked_at = order.attention is not None or order.reason is Reason.OPERATOR
+    if not missing_quantity(order) and (order.stage.is_final or not is_looked_at):
+        return None
+    return deciding.report(
+        order,
+        Cause.RESOLVED,
+        stage=None if order.stage.is_final else Stage.CANCELED,
+        closed_quantity=order.quantity_filled,
+        reason=Reason.OPERATOR,
+    )
+
+
+def _resolve_doubt(deciding: Deciding, order: Order, resolution: Resolution) -> Order | None:
+    is_revived = order.stage is Stage.REJECTED
     match resolution:
         case Resolution.NEVER_REACHED:
+            if order.quantity_filled:
+                return None
             return deciding.report(
                 order,
                 Cause.RESOLVED,
-                stage=Stage.REJECTED,
+                stage=None if is_revived else Stage.REJECTED,
                 closed_quantity=ZERO,
                 reason=Reason.OPERATOR,
                 error_message="an operator resolved it: never reached the exchange",
@@ -169,6 +192,8 @@ def _resolve_doubt(deciding: Deciding, order: Order, resolution: Resolution) -> 
                 error_message="an operator resolved it: canceled at the exchange",
             )
         case Resolution.WORKING:
+            if is_revived:
+                return None
             return deciding.report(
                 order, Cause.RESOLVED, stage=Stage.WORKING, reason=Reason.OPERATOR
             )

@@ -1,8 +1,8 @@
 """New orders: the checks in the contract's order (2.3), the hand-over, and what sending came to."""
 
 from fairlead.core.account import Account
-from fairlead.core.deciding import Deciding
-from fairlead.core.doubt import doubt, in_doubt_refusal
+from fairlead.core.deciding import Deciding, Now
+from fairlead.core.doubt import await_fills, doubt, in_doubt_refusal
 from fairlead.core.messages import (
     Cause,
     OrderReply,
@@ -23,6 +23,7 @@ from fairlead.core.model import (
     Stage,
     TimeInForce,
 )
+from fairlead.core.order import missing_quantity
 from fairlead.core.risk import check_abilities, check_expire_time, check_instrument, check_risk
 
 _UNANSWERED = frozenset({Stage.RECEIVED, Stage.ROUTING})
@@ -94,8 +95,20 @@ def hand_over(deciding: Deciding, request: VenuePlace) -> bool:
     return True
 
 
+def sent(deciding: Deciding, request: VenuePlace, now: Now) -> None:
+    """The batch that handed the order over is durable, and the order leaves now.
+
+    A slow commit lies between the two: the time in which the order may arrive begins here.
+    """
+    flight = deciding.flights.get(request.number)
+    if flight is not None:
+        flight.handed_ns = max(flight.handed_ns, now.steady_ns)
+
+
 def place_answered(deciding: Deciding, order: Order, answer: VenueAnswer) -> Order:
     """Take the exchange's answer to sending `order`; return the order as it is now."""
+    if order.stage is Stage.RECEIVED and answer.outcome is Outcome.NOT_SENT:
+        return _reject(deciding, order, Reason.NOT_SENT, f"{Reason.NOT_SENT}: {answer.text}")
     if order.stage is not Stage.ROUTING:
         return order  # the stream was quicker, or an operator; what it said stands
     if answer.outcome is Outcome.DONE:
@@ -142,6 +155,10 @@ def restart(deciding: Deciding, order: Order) -> Order:
         order = doubt(deciding, order)
     elif order.in_doubt_ns is not None:
         flight.ask_due_ns = deciding.timer(TimerKind.ASK, order, 0)
+    if order.stage.is_final and order.in_doubt_ns is None and order.cancel_pending:
+        order = deciding.report(order, Cause.CANCEL_ENDED)  # its answer went down with the process
+    if missing_quantity(order):
+        await_fills(deciding, order)
     if order.time_in_force is TimeInForce.GOOD_TILL_TIME_OMS and order.expire_time_ns is not None:
         deciding.wall_timer(TimerKind.EXPIRE, order, order.expire_time_ns)
     return order

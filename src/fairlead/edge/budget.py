@@ -18,6 +18,9 @@ class Budget:
     """Requests per second with a reserve for cancels; what may not go yet waits, up to `queue_most`."""
 
     def __init__(self, requests_per_s: int, cancel_reserve: int, queue_most: int = 10_000) -> None:
+        assert cancel_reserve < requests_per_s, (
+            "the reserve leaves nothing for anything but cancels"
+        )
         self._bucket = Bucket(requests_per_s)
         self._reserves = (0, cancel_reserve, cancel_reserve, cancel_reserve)
         self._queues: tuple[deque[VenueRequest], ...] = tuple(deque() for _ in range(4))

@@ -70,6 +70,7 @@ class Reconciler:
         self._awaited: set[int] = set()
         self._cursor = ""
         self._is_wanted_again = False
+        self._orphaned_count = 0
         self._ended_ns = 0
         self._armed_ns: int | None = None
         self._requests: list[VenueRequest] = []
@@ -125,6 +126,7 @@ class Reconciler:
     def _start(self) -> None:
         self.due_ns = None
         self._is_wanted_again = False
+        self._awaited.clear()
         self._cursor = self._engine.account(self.account).fills_cursor
         self.step = Step.INSTRUMENTS
         self._ask(VenueInstruments(account=self.account, request_id=self._request_id()))
@@ -180,7 +182,17 @@ class Reconciler:
         account.reconciled_trade_id = account.last_trade_id
         account.is_dirty = True
         self.sweep_count += 1
-        self._end(now, self._settings.interval_ms)
+        self._end(now, self._wait_ms())
+
+    def _wait_ms(self) -> int:
+        """Return the wait after a sweep: short while fills wait for their order, then ever longer."""
+        settings = self._settings
+        if not self._engine.has_orphans(self.account):
+            self._orphaned_count = 0
+            return settings.interval_ms
+        wait_ms = settings.retry_ms << min(self._orphaned_count, 20)
+        self._orphaned_count += 1
+        return min(wait_ms, settings.interval_ms)
 
     def _failed(self, now: Now) -> None:
         self._awaited.clear()
@@ -189,8 +201,9 @@ class Reconciler:
     def _end(self, now: Now, wait_ms: int) -> None:
         self.step = Step.IDLE
         self._ended_ns = now.steady_ns
-        is_soon = self._is_wanted_again or self._engine.has_orphans(self.account)
-        self.due_ns = now.steady_ns + (self._settings.gap_ms if is_soon else wait_ms) * MS
+        if self._is_wanted_again:
+            wait_ms = self._settings.gap_ms
+        self.due_ns = now.steady_ns + wait_ms * MS
 
     def _ask(self, request: VenueRequest) -> None:
         self._awaited.add(request.request_id)

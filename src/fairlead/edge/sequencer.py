@@ -25,6 +25,7 @@ from fairlead.core.messages import (
     Reply,
     Report,
     Request,
+    TimerDue,
     TimerKind,
     VenueAnswer,
     VenueDisconnected,
@@ -267,8 +268,10 @@ class Sequencer:
 
     def _requests(self, now: Now) -> dict[str, list[VenueRequest]]:
         """Return, by account, what may be sent once this batch is durable."""
+        self._engine.ask_open_questions()
         for account in self._engine.take_sweeps():
-            self._lines[account].reconciler.want(now)
+            if account in self._lines:  # else it is in the journal and no longer configured
+                self._lines[account].reconciler.want(now)
         for request in self._engine.take_requests():
             self._queue(request)
         granted: dict[str, list[VenueRequest]] = {}
@@ -298,7 +301,9 @@ class Sequencer:
 
     def _release(self, effects: Effects, requests: dict[str, list[VenueRequest]]) -> None:
         """Let out what the batch caused, now that it is durable; requests take longest, so first."""
+        now = self._clock.now()
         for account, sendable in requests.items():
+            self._engine.sent(sendable, now)
             self._lines[account].link.send_many(sendable)
         released_ns = self._clock.now().steady_ns
         for token, reply in effects.answers:
@@ -313,23 +318,29 @@ class Sequencer:
         for line in self._lines.values():
             if line.reconciler.due_ns is not None:
                 line.reconciler.arm(self.timers)
+        self.timers.prune(self._is_awaited)
         if effects.released:
-            self._observe(effects.released)
+            self._observe(effects.released, now)
             for listener in self._listeners:
                 listener(effects.released)
-        self._journal.checkpoint_if_due()
+        self._journal.tidy_if_due()
 
-    def _observe(self, released: Sequence[tuple[Report, Order | None]]) -> None:
+    def _is_awaited(self, due: TimerDue) -> bool:
+        return due.kind is TimerKind.SWEEP or self._engine.order(due.number) is not None
+
+    def _observe(self, released: Sequence[tuple[Report, Order | None]], now: Now) -> None:
         for report, order in released:
             if type(report) is OrderReport:
                 assert order is not None
-                self._observe_order(report, order)
+                self._observe_order(report, order, now)
             elif type(report) is AlarmReport:
                 self.metrics.alarms[report.account, report.code] += 1
                 log.warning("alarm", code=report.code, exchange_id=report.account, text=report.text)
 
-    def _observe_order(self, report: OrderReport, order: Order) -> None:
-        if report.cause is Cause.ROUTED:
+    def _observe_order(self, report: OrderReport, order: Order, now: Now) -> None:
+        if report.cause is Cause.ROUTING:
+            self.metrics.hops["accept"].add(max(0, now.utc_ns - order.time_order_ns))
+        elif report.cause is Cause.ROUTED:
             routing_ns = order.status_history[-2][1] if len(order.status_history) > 1 else 0
             self.metrics.hops["exchange"].add(max(0, report.time_ns - routing_ns))
         if report.stage is not None or report.fill is not None or report.opened is not None:

@@ -5,20 +5,23 @@ at least every `WALL_CHECK_NS`, so that a clock that jumps ahead is noticed.
 """
 
 import heapq
+from collections.abc import Callable
 
 from fairlead.core.deciding import Now
 from fairlead.core.messages import TimerDue
 
 WALL_CHECK_NS = 1_000_000_000
+PRUNE_LEAST = 4_096  # timers
 
 
 class Timers:
-    """Two heaps; entries are never removed early, whoever receives one checks that it still counts."""
+    """Two heaps. Whoever receives a timer checks that it still counts; `prune` drops what cannot."""
 
     def __init__(self) -> None:
         self._steady: list[tuple[int, int, TimerDue]] = []
         self._wall: list[tuple[int, int, TimerDue]] = []
         self._count = 0
+        self._prune_at = PRUNE_LEAST
 
     def __len__(self) -> int:
         return len(self._steady) + len(self._wall)
@@ -32,6 +35,19 @@ class Timers:
         """Add a timer due at a UTC time."""
         self._count += 1
         heapq.heappush(self._wall, (due_utc_ns, self._count, timer))
+
+    def prune(self, is_awaited: Callable[[TimerDue], bool]) -> None:
+        """Drop the timers that nobody awaits, when there are twice as many as were left last time.
+
+        Orders end long before their last timer: without this, the timers would outnumber them.
+        """
+        if len(self) < self._prune_at:
+            return
+        self._steady = [entry for entry in self._steady if is_awaited(entry[2])]
+        self._wall = [entry for entry in self._wall if is_awaited(entry[2])]
+        heapq.heapify(self._steady)
+        heapq.heapify(self._wall)
+        self._prune_at = max(PRUNE_LEAST, 2 * len(self))
 
     def take_due(self, now: Now) -> list[TimerDue]:
         """Remove and return what is due, steady ones first."""
