@@ -21,6 +21,8 @@ from benchmarks import machine, million, orders, profile, restart
 from benchmarks.tables import Section, as_text
 
 RESULTS = Path(__file__).parent / "results"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
+TABLE_BEGINS, TABLE_ENDS = "<!-- table -->\n", "<!-- end of table -->\n"
 NAMES = ("orders", "million", "restart", "profile")
 
 
@@ -61,6 +63,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="where files are put")
     parser.add_argument("--rounds", type=int, help="rounds of `orders`")
     parser.add_argument("--million", type=int, help="another number than a million")
+    parser.add_argument(
+        "--document", action="store_true", help=f"put the table into {DOCUMENT.name} as well"
+    )
     options = parser.parse_args(arguments)
     names = options.names or list(NAMES)
     for name in names:
@@ -81,9 +86,12 @@ def main(arguments: list[str]) -> int:
             heading = _heading(Path(folder), cores, sizes, options.quick)
     finally:
         os.sched_setaffinity(0, own_cores)
-    print(as_text(heading, sections))
+    text = as_text(heading, sections)
+    print(text)
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     command = " ".join(["python -m benchmarks", *arguments])
+    if options.document:
+        DOCUMENT.write_text(documented(DOCUMENT.read_text(), f"{moment[:10]}, `{command}`", text))
     finding = Finding(moment, command, "\n".join(heading), sections)
     file = options.results / f"{moment.replace(':', '')}.json"
     file.write_bytes(msgspec.json.format(msgspec.json.encode(finding)))
@@ -125,6 +133,15 @@ def _run(
                 found = profile.measure_profile(data, cores, connections, count, sampler)
                 sections.append(profile.section(found))
     return sections
+
+
+def documented(document: str, caption: str, table: str) -> str:
+    """Return the document with its table replaced by this one."""
+    before, begins, rest = document.partition(TABLE_BEGINS)
+    _, ends, after = rest.partition(TABLE_ENDS)
+    assert begins, f"{TABLE_BEGINS!r} is missing"
+    assert ends, f"{TABLE_ENDS!r} is missing"
+    return f"{before}{begins}{caption}:\n\n```text\n{table}\n```\n{ends}{after}"
 
 
 def _heading(folder: Path, cores: machine.Cores, sizes: Sizes, is_quick: bool) -> list[str]:

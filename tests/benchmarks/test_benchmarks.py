@@ -65,3 +65,11 @@ def test_sections_show_their_requirements_once_at_the_end() -> None:
     text = tables.as_text(["machine"], sections)
     assert text.count("required") == 1
     assert "0.31 s" in text
+
+
+def test_the_document_has_a_place_for_the_table_and_keeps_the_rest() -> None:
+    document = benchmarks.DOCUMENT.read_text()
+    changed = benchmarks.documented(document, "today, `command`", "the table")
+    assert "today, `command`:\n\n```text\nthe table\n```\n" in changed
+    assert changed.startswith(document.partition(benchmarks.TABLE_BEGINS)[0])
+    assert changed.endswith(document.partition(benchmarks.TABLE_ENDS)[2])
