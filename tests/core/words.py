@@ -19,6 +19,7 @@ from fairlead.core.order import apply
 
 D = Decimal
 SECOND_NS = 1_000_000_000
+MS = 1_000_000
 START_NS = 1_700_000_000 * SECOND_NS
 
 BTC_USDT = Instrument(
