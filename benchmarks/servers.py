@@ -25,6 +25,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from benchmarks.load import LoadFailed
+
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 60.0
 _POLL_S = 0.002
@@ -100,6 +102,9 @@ def _running(
             time.sleep(_POLL_S)
             found = port(process.pid)
         yield Running(process.pid, (HOST, found), started_ns, time.monotonic_ns())
+    except (OSError, LoadFailed):
+        sys.stderr.write(log.read_text(errors="replace"))  # it may say why
+        raise
     finally:
         process.terminate()
         process.wait()
