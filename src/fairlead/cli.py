@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from fairlead.commands.client import Api, find
-from fairlead.commands.ending import Ended
+from fairlead.commands.ending import Ended, ExitCode
 
 program = typer.Typer(
     name="fairlead",
@@ -262,10 +262,14 @@ def accounts(as_json: AsJson = False, url: Url = None, data: DataOf = None) -> N
 
 
 @in_doubt.callback(invoke_without_command=True)
-def _in_doubt(context: typer.Context) -> None:
-    """Orders that need an operator: in doubt, unsettled, cancels given up."""
+def _in_doubt(
+    context: typer.Context, as_json: AsJson = False, url: Url = None, data: DataOf = None
+) -> None:
+    """List the orders that need an operator: in doubt, unsettled, cancels given up."""
     if context.invoked_subcommand is None:
-        list_in_doubt()
+        list_in_doubt(as_json, url, data)
+    elif as_json or url or data:
+        raise Ended(ExitCode.USAGE, f"give options after in-doubt {context.invoked_subcommand}")
 
 
 @in_doubt.command("list")

@@ -80,6 +80,7 @@ class Demo:
             f"\n[bold]Fairlead {__version__}[/]  {self._endpoint.url}"
             f"  [dim]data in {escape(str(self._config.data))}[/]\n"
         )
+        show.flush()  # waiting may take long
         self._wait_until_reconciled()
         self._show_earlier()
         before = self._balances()

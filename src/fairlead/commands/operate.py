@@ -22,9 +22,8 @@ _ACCOUNT_COLUMNS = (
 
 def accounts(api: Api, *, as_json: bool) -> None:
     """Print every account's state. Raises Ended."""
-    answer = _got(api.get("/v1/operator/accounts"))
-    if as_json:
-        show.out(answer.text)
+    answer = api.get("/v1/operator/accounts")
+    if not show.is_for_people(answer, as_json=as_json):
         return
     rows = [
         [
@@ -54,9 +53,8 @@ def account_state(state: dict[str, object]) -> str:
 
 def attention(api: Api, *, as_json: bool) -> None:
     """Print the orders that need an operator, and what is the matter. Raises Ended."""
-    answer = _got(api.get("/v1/operator/attention"))
-    if as_json:
-        show.out(answer.text)
+    answer = api.get("/v1/operator/attention")
+    if not show.is_for_people(answer, as_json=as_json):
         return
     columns = (show.Column("what is the matter"), *show.ORDER_COLUMNS)
     rows = [[each["trouble"], *show.order_row(each["order"])] for each in answer.content]
@@ -76,30 +74,20 @@ def resolve(
         "/v1/operator/resolve",
         {"exchange_id": account, "client_order_id": client_order_id, "resolution": meant},
     )
-    if as_json:
-        show.out(answer.text)
-    else:
+    if show.is_for_people(answer, as_json=as_json):
         show.out(f"{client_order_id} of {account} resolved as {meant}")
 
 
 def set_mode(api: Api, account: str, mode: str, *, as_json: bool) -> None:
     """Make an account active, reducing or halted. Raises Ended."""
     answer = _told(api, "/v1/operator/mode", {"exchange_id": account, "mode": mode})
-    if as_json:
-        show.out(answer.text)
-    else:
+    if show.is_for_people(answer, as_json=as_json):
         show.out(f"{account} is {mode}")
 
 
 def _told(api: Api, path: str, body: dict[str, str]) -> Answer:
     try:
-        return _got(api.post(path, body))
+        return api.post(path, body)
     except NoAnswer as error:
         text = f"{error}; it may have been done: look with: fairlead accounts, and say it again"
         raise Ended(ExitCode.UNKNOWN, text) from None
-
-
-def _got(answer: Answer) -> Answer:
-    if not answer.is_ok:
-        raise answer.ended()
-    return answer

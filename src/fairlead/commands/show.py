@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from fairlead.commands.client import Json
+from fairlead.commands.client import Answer, Json
 
 _STYLES = {
     "FILLED": "green",
@@ -32,6 +32,18 @@ class Column(msgspec.Struct, frozen=True):
 def out(text: str = "") -> None:
     """Write one line to stdout."""
     sys.stdout.write(text + "\n")
+
+
+def is_for_people(answer: Answer, *, as_json: bool) -> bool:
+    """Return whether a 200 is still to be put into words: not when JSON was asked for, then printed.
+
+    Any other answer is printed as JSON likewise, and raised as Ended.
+    """
+    if as_json and answer.content is not None:
+        out(answer.text)
+    if not answer.is_ok:
+        raise answer.ended()
+    return not as_json
 
 
 def flush() -> None:

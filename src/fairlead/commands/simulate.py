@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import logging
 import multiprocessing
 import os
 import secrets
@@ -9,6 +10,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+
+import structlog
 
 from fairlead.commands import show
 from fairlead.commands.ending import Ended, ExitCode
@@ -20,6 +23,7 @@ _PROGRESS_EVERY_S = 1.0
 
 def replay(seed: int, *, as_json: bool) -> None:
     """Run one world and print all that was said in it. Raises Ended when it breaks a law."""
+    _be_quiet()
     verdict, conversation = run_world(seed)
     if as_json:
         show.out(json.dumps(_verdict_row(verdict)))
@@ -71,15 +75,21 @@ def many(count: int, jobs: int | None, fresh_from: int | None, *, as_json: bool)
 def _verdicts(seeds: Sequence[int], jobs: int) -> Iterator[Verdict]:
     """Yield verdicts as they come, from `jobs` processes."""
     if jobs == 1:
+        _be_quiet()
         yield from map(_verdict, seeds)
         return
     context = multiprocessing.get_context("forkserver")
-    with concurrent.futures.ProcessPoolExecutor(jobs, context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(jobs, context, _be_quiet) as pool:
         try:
             yield from pool.map(_verdict, seeds, chunksize=4)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _be_quiet() -> None:
+    """Log nothing: what a world's system would log is in the conversation."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def _verdict(seed: int) -> Verdict:

@@ -23,6 +23,7 @@ TIMES_IN_FORCE = {
 }
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _HISTORY_PAGE = 1_000
+_FAR_AHEAD = "2262-01-01"  # this machine's clock may be behind the system's
 _BALANCE_COLUMNS = (
     show.Column("account"),
     show.Column("asset"),
@@ -56,12 +57,13 @@ def order(api: Api, ticket: Ticket, *, as_json: bool) -> None:
     except NoAnswer as error:
         _asked_instead(api, ticket.account, client_order_id, str(error), as_json=as_json)
         return
-    _print(answer, as_json=as_json)
-    if answer.status == 504:
-        text = f"{answer.reason}; ask again with: fairlead orders {client_order_id}"
-        raise Ended(ExitCode.UNKNOWN, text)
-    if not answer.is_ok:
-        raise answer.ended()
+    try:
+        _print_life(answer, as_json=as_json)
+    except Ended as ended:
+        if ended.code is not ExitCode.UNKNOWN:
+            raise
+        again = f"ask again with: fairlead orders {client_order_id} --account {ticket.account}"
+        raise Ended(ended.code, f"{ended.text}; {again}") from None
     _check_status(answer.content)
 
 
@@ -112,7 +114,7 @@ def _asked_instead(
     asked = api.status(client_order_id, account)
     again = f"ask again with: fairlead orders {client_order_id} --account {account}"
     if asked.is_ok:
-        _print(asked, as_json=as_json)
+        _print_life(asked, as_json=as_json)
         if asked.content.get("in_doubt"):
             raise Ended(ExitCode.UNKNOWN, f"{error}; the order is in doubt; {again}")
         _check_status(asked.content)
@@ -154,12 +156,10 @@ def cancel(
             f"{error}; the cancel may have arrived: look with: fairlead orders, and cancel again if"
             " need be, which does no harm",
         ) from None
-    if is_all and answer.is_ok and not as_json:
+    if not is_all:
+        _print_life(answer, as_json=as_json)
+    elif show.is_for_people(answer, as_json=as_json):
         show.out(answer.content["message"])
-    else:
-        _print(answer, as_json=as_json)
-    if not answer.is_ok:
-        raise answer.ended()
 
 
 def orders(
@@ -167,30 +167,23 @@ def orders(
 ) -> None:
     """Print one order's life, or the orders changed `since`, or the open ones. Raises Ended."""
     if client_order_id is not None:
-        answer = api.status(client_order_id, account)
-        _print(answer, as_json=as_json)
-        if not answer.is_ok:
-            raise answer.ended()
+        _print_life(api.status(client_order_id, account), as_json=as_json)
         return
     if since is not None:
         _history(api, account, since, as_json=as_json)
         return
     answer = api.get("/v1/orders", {"exchange_id": account})
-    if not answer.is_ok:
-        raise answer.ended()
-    if as_json:
-        show.out(answer.text)
-    else:
+    if show.is_for_people(answer, as_json=as_json):
         rows = [show.order_row(report) for report in answer.content]
         show.table(show.ORDER_COLUMNS, rows, "no open orders")
 
 
 def _history(api: Api, account: str | None, since: str, *, as_json: bool) -> None:
     """Print page after page, so that any number of orders is fine."""
-    now_ns = time.time_ns()
+    ago = f"-{since}" if since[-1:] in _UNITS_S else since
     query: dict[str, str | None] = {
-        "time_start": moment(f"-{since}" if since[-1:] in _UNITS_S else since, now_ns),
-        "time_end": api_time(now_ns + 60_000_000_000),
+        "time_start": moment(ago, time.time_ns()),
+        "time_end": _FAR_AHEAD,
         "limit": str(_HISTORY_PAGE),
     }
     is_first = True
@@ -221,10 +214,7 @@ def _print_page(answer: Answer, account: str | None, *, is_first: bool, as_json:
 def balances(api: Api, account: str | None, *, as_json: bool) -> None:
     """Print every account's balances. Raises Ended."""
     answer = api.get("/v1/balances", {"exchange_id": account})
-    if not answer.is_ok:
-        raise answer.ended()
-    if as_json:
-        show.out(answer.text)
+    if not show.is_for_people(answer, as_json=as_json):
         return
     rows = [
         [
@@ -238,10 +228,8 @@ def balances(api: Api, account: str | None, *, as_json: bool) -> None:
     show.table(_BALANCE_COLUMNS, rows, "no balances yet")
 
 
-def _print(answer: Answer, *, as_json: bool) -> None:
-    """Print an answer: all of it as JSON, or the life of the order that a 200 holds."""
-    if as_json:
-        show.out(answer.text)
-    elif answer.is_ok:
+def _print_life(answer: Answer, *, as_json: bool) -> None:
+    """Print the life of the order that a 200 holds, or its JSON. Raises Ended for other answers."""
+    if show.is_for_people(answer, as_json=as_json):
         for line in show.life(answer.content):
             show.out(line)

@@ -1,0 +1,57 @@
+"""Running `fairlead` commands as a person would: a process, its output, its exit code."""
+
+import json
+import os
+import subprocess
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.system import FAIRLEAD, Json
+
+TIMEOUT_S = 60
+
+
+class Run(NamedTuple):
+    """What one command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Json:
+        """What it printed as JSON, fractions as exact decimals."""
+        return json.loads(self.out, parse_float=Decimal)
+
+
+def fairlead(*arguments: str, folder: Path, environment: dict[str, str] | None = None) -> Run:
+    """Run one command in `folder` and wait for its end."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")}
+    ended = subprocess.run(
+        [FAIRLEAD, *arguments],
+        cwd=folder,
+        env=clean | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert "Traceback" not in ended.stderr, ended.stderr
+    return Run(ended.returncode, ended.stdout, ended.stderr)
+
+
+class Terminal:
+    """Commands against the system whose data folder is `data`."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+
+    def run(self, *arguments: str) -> Run:
+        return fairlead(*arguments, "--data", str(self.data), folder=self.data.parent)
+
+    def done(self, *arguments: str) -> Run:
+        """Run a command that must succeed and say nothing on stderr."""
+        run = self.run(*arguments)
+        assert (run.code, run.err) == (0, ""), run
+        return run

@@ -1,0 +1,304 @@
+"""up, up --demo, exchange, verify, simulate: how they start, what they say, how they end."""
+
+import json
+import re
+import shlex
+import signal
+import socket
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.commands.terminal import Run, Terminal, fairlead
+from tests.system import (
+    ANY_PORT,
+    FAIRLEAD,
+    Api,
+    Exchange,
+    Json,
+    Program,
+    running,
+    until,
+    write_config,
+)
+
+
+class Demo(Program):
+    """`fairlead up --demo`, whose page is read from its output."""
+
+    def __init__(self, folder: Path, *flags: str) -> None:
+        super().__init__(
+            folder,
+            [FAIRLEAD, "up", "--demo", "--data", str(folder), "--listen", ANY_PORT, *flags],
+        )
+
+    def page(self) -> str:
+        """The page, once it is complete."""
+        until(lambda: "Ctrl-C stops it." in self.ready().log, "the page is complete", 30.0)
+        page = self.log
+        self.log_path.write_text("")
+        return page
+
+
+def orders_at(exchange: Exchange) -> list[Json]:
+    """The orders that the exchange has."""
+    with closing(exchange.operator().api) as api:
+        listed: list[Json] = api.wanted("/operator/orders")["orders"]
+        return listed
+
+
+def up(folder: Path, *flags: str) -> Run:
+    """Run an `up` that must end by itself."""
+    arguments = ("up", "--data", "data", "--listen", ANY_PORT, *flags)
+    return fairlead(*arguments, folder=folder)
+
+
+# ── up ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_up_prints_where_it_serves_and_stops_cleanly(number: int, tmp_path: Path) -> None:
+    program = Program(
+        tmp_path / "data",
+        [FAIRLEAD, "up", "--data", str(tmp_path / "data"), "--listen", ANY_PORT],
+    )
+    with running(program):
+        url = program.ready().endpoint["url"]
+        until(lambda: f"fairlead serves {url}" in program.log, "it says where")
+        assert program.interrupt(number) == 0
+        assert "Traceback" not in program.log
+
+
+def test_a_second_system_on_the_folder_is_refused(tmp_path: Path) -> None:
+    first = Program(
+        tmp_path / "data",
+        [FAIRLEAD, "up", "--data", str(tmp_path / "data"), "--listen", ANY_PORT],
+    )
+    with running(first):
+        endpoint = first.ready().endpoint
+        second = up(tmp_path)
+        assert second.code == 70, second
+        assert "another" in second.err
+        assert first.endpoint == endpoint
+
+
+def test_an_address_in_use_is_named(tmp_path: Path) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        bound.listen()
+        port = bound.getsockname()[1]
+        run = up(tmp_path, "--listen", f"127.0.0.1:{port}")
+        assert run.code == 70
+        assert f"cannot listen on 127.0.0.1:{port}" in run.err
+
+
+def test_a_wrong_configuration_is_told_whole_and_nothing_starts(tmp_path: Path) -> None:
+    (tmp_path / "wrong.toml").write_text("[exchange]\nseeed = 1\n[log]\nlevel = 'loud'\n")
+    run = up(tmp_path, "--config", "wrong.toml", "--market-speed", "fast")
+    assert run.code == 2
+    assert [line.split(": ")[2] for line in run.err.splitlines()[:2]] == [
+        "exchange.seeed",
+        "log.level",
+    ]
+    assert "--market-speed" in run.err.splitlines()[2]
+    assert not (tmp_path / "data").exists()
+    named = fairlead("up", folder=tmp_path, environment={"FAIRLEAD_CONFIG": "wrong.toml"})
+    assert (named.code, len(named.err.splitlines())) == (2, 2)
+
+
+def test_an_open_network_needs_to_be_asked_for(tmp_path: Path) -> None:
+    run = fairlead("up", "--data", "data", "--listen", "0.0.0.0:0", folder=tmp_path)
+    assert run.code == 2
+    assert "0.0.0.0:0 is not a loopback address" in run.err
+
+
+def test_a_foreign_journal_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    journal = tmp_path / "data" / "journal.sqlite"
+    journal.write_bytes(b"something else")
+    run = up(tmp_path)
+    assert run.code == 70
+    assert "journal.sqlite" in run.err
+    assert journal.read_bytes() == b"something else"
+
+
+def test_a_tape_that_is_not_there_is_named(tmp_path: Path) -> None:
+    run = up(tmp_path, "--market-tape", "none.csv")
+    assert run.code == 70
+    assert "none.csv" in run.err
+
+
+# ── up --demo ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_demo_shows_an_orders_life_and_the_second_start_shows_the_first(
+    tmp_path: Path,
+) -> None:
+    demo = Demo(tmp_path / "data")
+    with running(demo):
+        first = demo.page()
+        assert len(first.splitlines()) <= 40
+        assert "no orders yet in this folder" in first
+        life = [line.split()[0] for line in first.splitlines() if re.search(r"\d\.\d\d ms", line)]
+        assert life[-4:] == ["RECEIVED", "ROUTING", "ROUTED", "FILLED"]
+        assert re.search(r"fill 0\.01 at \d+(\.\d+)?  TAKER, fee 0\.00001 BTC", first)
+        assert re.search(r"BTC +100 +100\.00999 +\+0\.00999\n", first)
+        sent = re.search(r"SIM (demo-\d+)\n", first)
+        assert sent is not None
+        assert demo.interrupt() == 0
+        assert "Stopped." in demo.log
+        assert "Traceback" not in demo.log
+    second_start = Demo(tmp_path / "data")
+    with running(second_start):
+        second = second_start.page()
+        (earlier,) = [line for line in second.splitlines() if sent[1] in line]
+        assert earlier.endswith("FILLED")
+        assert "orders of earlier runs in this folder: 1" in second
+        assert "100.00999 " in second
+        assert second_start.interrupt() == 0
+
+
+def test_the_next_order_can_be_pasted(tmp_path: Path) -> None:
+    demo = Demo(tmp_path / "data")
+    with running(demo):
+        page = demo.page()
+        command = page[page.index("curl ") : page.index("   or:")]
+        words = shlex.split(command)
+        assert words[:2] == ["curl", "-s"]
+        assert words[3:5] == ["-H", "Content-Type: application/json"]
+        with closing(Api(demo.endpoint["url"])) as api:
+            path = words[2].removeprefix(demo.endpoint["url"])
+            answers = [api.request("POST", path, words[6].encode()) for _ in range(2)]
+        assert [answer.status for answer in answers] == [200, 200]
+        assert len({answer.json["exchange_order_id"] for answer in answers}) == 1
+        also = re.search(r"   or: \S+ (order .*?)\n", page)
+        assert also is not None
+        assert fairlead(*shlex.split(also[1]), folder=tmp_path).code == 0
+
+
+def test_the_demo_rests_where_nobody_sells(tmp_path: Path) -> None:
+    demo = Demo(tmp_path / "data", "--no-participants", "--account", "SIM/ALICE")
+    with running(demo):
+        page = demo.page()
+        assert "it rests in the book" in page
+        assert "SIM/ALICE demo-" in page
+        assert demo.interrupt() == 0
+
+
+def test_the_demo_says_what_is_the_matter_and_keeps_serving(tmp_path: Path) -> None:
+    (tmp_path / "poor.toml").write_text("[exchange]\nstarting_balances = {USDT = 1}\n")
+    demo = Demo(tmp_path / "data", "--config", str(tmp_path / "poor.toml"))
+    with running(demo):
+        page = demo.page()
+        assert "insufficient_balance" in page
+        assert Terminal(tmp_path / "data").done("orders").out == "no open orders\n"
+        assert demo.interrupt() == 0
+
+
+def test_ctrl_c_during_the_demo_stops_it_cleanly(tmp_path: Path) -> None:
+    demo = Demo(tmp_path / "data", "--exchange-url", "tcp://127.0.0.1:1")
+    with running(demo):
+        until(lambda: "Fairlead" in demo.ready().log, "the page has begun")
+        assert demo.interrupt() == 0
+        assert "Traceback" not in demo.log
+
+
+# ── exchange ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_exchange_runs_apart_and_keeps_its_state(tmp_path: Path) -> None:
+    config = write_config(tmp_path / "fairlead.toml", {"exchange.participants": False}, [])
+    exchange = Exchange(tmp_path / "exchange", config)
+    with running(exchange):
+        flags = ("--exchange-url", exchange.ready().url)
+        demo = Demo(tmp_path / "data", *flags)
+        with running(demo):
+            assert f"SIM is reconciled with {exchange.url}" in demo.page()
+            assert demo.endpoint["operator_url"] is None
+            assert demo.interrupt() == 0
+        (order,) = orders_at(exchange)
+        assert order["state"] == "OPEN"
+        assert exchange.interrupt() == 0
+    again = Exchange(tmp_path / "exchange", config, after=exchange)
+    with running(again):
+        assert orders_at(again.ready()) == [order]
+
+
+def test_the_exchanges_operator_api_keeps_foreign_hosts_out(tmp_path: Path) -> None:
+    exchange = Exchange(tmp_path / "exchange", write_config(tmp_path / "c.toml", {}, []))
+    with running(exchange), closing(Api(exchange.ready().endpoint["operator_url"])) as api:
+        foreign = api.request("GET", "/operator/health", headers={"Host": "evil.example"})
+        assert foreign.status == 421
+        page = api.request("GET", "/operator/health", headers={"Origin": "http://evil.example"})
+        assert page.status == 403
+        body = api.request("POST", "/operator/faults", b"{}", {"Content-Type": "text/plain"})
+        assert body.status == 415
+
+
+def test_an_exchange_beyond_loopback_is_refused(tmp_path: Path) -> None:
+    run = fairlead("exchange", "--data", "x", "--operator-listen", "0.0.0.0:0", folder=tmp_path)
+    assert run.code == 2
+    assert "exchange.operator_listen: 0.0.0.0:0" in run.err
+
+
+def test_an_exchange_whose_store_is_foreign_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "exchange.sqlite").write_bytes(b"something else")
+    arguments = ("--data", ".", "--listen", ANY_PORT, "--operator-listen", ANY_PORT)
+    run = fairlead("exchange", *arguments, folder=tmp_path)
+    assert run.code == 70
+    assert "exchange.sqlite" in run.err
+
+
+# ── verify, simulate, version ────────────────────────────────────────────────────────────────────
+
+
+def test_verify_agrees_with_a_journal_and_tells_every_difference(tmp_path: Path) -> None:
+    demo = Demo(tmp_path / "data")
+    with running(demo):
+        demo.page()
+        beside = Terminal(tmp_path / "data").done("verify")
+        assert beside.out.endswith(": all agree\n")
+        assert demo.interrupt() == 0
+    terminal = Terminal(tmp_path / "data")
+    assert terminal.done("verify", "--json").json["holds"] is True
+    with closing(sqlite3.connect(tmp_path / "data" / "journal.sqlite")) as journal:
+        journal.execute("DELETE FROM trades")
+        journal.commit()
+    differs = terminal.run("verify")
+    assert differs.code == 1
+    assert "does not agree with itself" in differs.err
+    told = terminal.run("verify", "--json")
+    assert told.code == 1
+    assert told.json["difference_count"] == len(told.json["differences"]) > 0
+    assert told.json["differences"][0] in differs.out
+
+
+def test_verify_without_a_journal_ends_with_seventy(tmp_path: Path) -> None:
+    run = fairlead("verify", "--data", "none", folder=tmp_path)
+    assert run.code == 70
+    assert "journal.sqlite" in run.err
+
+
+def test_simulate_runs_worlds_and_replays_one(tmp_path: Path) -> None:
+    many = fairlead(
+        "simulate", "--seeds", "4", "--fresh-from", "77", "--jobs", "2", folder=tmp_path
+    )
+    assert many.code == 0, many
+    assert many.out.startswith("seeds 1 to 2, and 2 fresh ones from 77\n")
+    assert "4 worlds in " in many.out
+    assert many.out.endswith("0 broke a law\n")
+    assert many.err == ""
+    one = fairlead("simulate", "--seed", "1", folder=tmp_path)
+    told = fairlead("simulate", "--seed", "1", "--json", folder=tmp_path)
+    assert (one.code, told.code) == (0, 0)
+    assert told.json["broken"] == []
+    assert one.out.endswith(f"seed 1: all laws hold, digest {told.json['digest']}\n")
+    summary = fairlead("simulate", "--seeds", "1", "--jobs", "1", "--json", folder=tmp_path)
+    assert summary.json["broken"] == []
+
+
+def test_version(tmp_path: Path) -> None:
+    assert re.fullmatch(r"fairlead \d+\.\d+\.\d+\n", fairlead("version", folder=tmp_path).out)
+    assert list(json.loads(fairlead("version", "--json", folder=tmp_path).out)) == ["version"]

@@ -1,0 +1,160 @@
+"""order, cancel, orders, balances: real processes against a real system."""
+
+import json
+import re
+from decimal import Decimal
+
+import pytest
+
+from tests.commands.terminal import Terminal
+from tests.system import Operator, until
+
+BTC, RESTING = "SIM_SPOT_BTC_USDT", "20000"
+
+
+def test_an_order_rests_and_its_life_is_shown(terminal: Terminal) -> None:
+    run = terminal.done("order", "buy", "0.01", BTC, RESTING, "--id", "rests")
+    headline, *life = run.out.splitlines()
+    assert headline == f"BUY 0.01 {BTC} at {RESTING} GOOD_TILL_CANCEL  SIM rests"
+    assert [line.split()[0] for line in life] == ["RECEIVED", "ROUTING", "ROUTED", "NEW"]
+    assert re.fullmatch(r"  ROUTED +\d+\.\d\d ms  the exchange has it as \d+", life[2])
+    assert terminal.done("orders", "rests").out == run.out
+
+
+def test_json_is_the_apis_own_with_its_exact_digits(terminal: Terminal) -> None:
+    quantity = "0.123456"
+    report = terminal.done("order", "buy", quantity, "BTC/USDT", RESTING, "--json").json
+    assert re.fullmatch(r"cli-[0-9a-f]{16}", report["client_order_id"])
+    assert report["amount_order"] == Decimal(quantity)
+    assert report["symbol_id_coinapi"] == BTC
+    shown = terminal.done("orders", "--json").json
+    assert report["client_order_id"] in [each["client_order_id"] for each in shown]
+
+
+def test_the_same_id_places_once_and_another_order_under_it_is_refused(terminal: Terminal) -> None:
+    first = terminal.done("order", "buy", "0.01", BTC, RESTING, "--id", "once", "--json")
+    again = terminal.done("order", "buy", "0.010", BTC, "20000.0", "--id", "once", "--json")
+    assert again.json["exchange_order_id"] == first.json["exchange_order_id"]
+    other = terminal.run("order", "buy", "0.02", BTC, RESTING, "--id", "once")
+    assert (other.code, other.out) == (1, "")
+    assert "used by a different order" in other.err
+
+
+def test_two_accounts_trade_with_one_another(terminal: Terminal) -> None:
+    terminal.done("order", "sell", "0.5", BTC, "30000", "--account", "SIM/ALICE", "--id", "maker")
+    taken = terminal.done("order", "buy", "0.2", BTC, "31000", "--tif", "ioc", "--id", "taker")
+    until(lambda: "FILLED" in terminal.done("orders", "taker").out, "the taker is filled")
+    life = terminal.done("orders", "taker").out
+    assert "IMMEDIATE_OR_CANCEL" in taken.out
+    assert re.search(r"fill 0\.2 at 30000  TAKER, fee 0\.0002 BTC", life)
+    assert "fill 0.2 at 30000  MAKER" in terminal.done("orders", "maker").out
+
+
+def test_times_in_force_and_instructions(terminal: Terminal) -> None:
+    timed = terminal.done("order", "buy", "0.01", BTC, RESTING, "--expire", "+1h", "--json").json
+    assert timed["time_in_force"] == "GOOD_TILL_TIME_EXCHANGE"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z", timed["expire_time"])
+    arguments = ("--tif", "gtt-oms", "--expire", "2100-01-01", "--post-only", "--json")
+    ours = terminal.done("order", "buy", "0.01", BTC, RESTING, *arguments).json
+    assert ours["time_in_force"] == "GOOD_TILL_TIME_OMS"
+    assert ours["expire_time"] == "2100-01-01T00:00:00.0000000Z"
+    assert ours["exec_inst"] == ["MAKER_OR_CANCEL"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("0.0100001", BTC, RESTING), "amount_order: 0.0100001 is not a multiple of the size step"),
+        (("0.01", BTC, "NaN"), "price: "),
+        (("0.01", "SIM_SPOT_DOGE_USDT", RESTING), "symbol_id_coinapi: "),
+        (("0.01", "DOGE/USDT", RESTING), "symbol_id_exchange: "),
+        (("0.01", BTC, RESTING, "--tif", "whenever"), "time_in_force: "),
+        (("0.01", BTC, RESTING, "--expire", "soon"), "expire_time: "),
+        (("0.01", BTC, RESTING, "--id", "ä"), "client_order_id: "),
+    ],
+)
+def test_a_bad_order_is_refused_naming_the_field(
+    terminal: Terminal, arguments: tuple[str, ...], named: str
+) -> None:
+    run = terminal.run("order", "buy", *arguments)
+    assert (run.code, run.out) == (1, "")
+    assert run.err.startswith(f"fairlead: {named}")
+    assert len(run.err.splitlines()) == 1
+
+
+def test_a_rejected_order_says_why_and_ends_with_one(terminal: Terminal) -> None:
+    run = terminal.run("order", "sell", "5000", BTC, "30000")
+    assert run.code == 1
+    assert "REJECTED" in run.out
+    assert run.err.startswith("fairlead: rejected: insufficient_balance: needs 5000 BTC")
+    as_json = terminal.run("order", "sell", "5000", BTC, "30000", "--json")
+    assert (as_json.code, as_json.json["status"]) == (1, "REJECTED")
+
+
+def test_an_unknown_account_is_not_there_for_anybody(terminal: Terminal) -> None:
+    for arguments in (
+        ("order", "buy", "0.01", BTC, RESTING, "--account", "SIM/BOB"),
+        ("orders", "--account", "SIM/BOB"),
+        ("balances", "--account", "SIM/BOB"),
+        ("cancel", "--all", "--account", "SIM/BOB"),
+    ):
+        run = terminal.run(*arguments)
+        assert run.code == 3, run
+        assert "SIM/BOB" in run.err
+
+
+def test_an_order_without_an_answer_ends_with_four_and_is_found_by_its_id(
+    terminal: Terminal, operator: Operator
+) -> None:
+    operator.fault("request_lost", requests=["place"])
+    run = terminal.run("order", "buy", "0.01", BTC, RESTING, "--id", "silent")
+    assert run.code == 4, run
+    assert "ask again with: fairlead orders silent --account SIM" in run.err
+    until(lambda: "REJECTED" in terminal.done("orders", "silent").out, "the doubt is resolved")
+
+
+def test_cancels(terminal: Terminal) -> None:
+    for name in ("c1", "c2", "c3"):
+        terminal.done("order", "buy", "0.01", BTC, RESTING, "--id", name, "--account", "SIM/ALICE")
+    exchange_id = terminal.done("orders", "c2", "--json").json["exchange_order_id"]
+    account = ("--account", "SIM/ALICE")
+    assert "PENDING_CANCEL" in terminal.done("cancel", "c1", *account).out
+    terminal.done("cancel", "--exchange-order-id", exchange_id, *account, "--json")
+    done = terminal.done("cancel", "--all", *account)
+    assert re.fullmatch(r"Cancel requested for \d+ orders\.\n", done.out)
+    until(lambda: terminal.done("orders", *account).out == "no open orders\n", "all are cancelled")
+    unknown = terminal.run("cancel", "nothing")
+    assert (unknown.code, unknown.out) == (1, "")
+    assert "nothing" in unknown.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("x", "--all"), ("x", "--exchange-order-id", "1")])
+def test_a_cancel_needs_exactly_one_target(terminal: Terminal, arguments: tuple[str, ...]) -> None:
+    run = terminal.run("cancel", *arguments)
+    assert run.code == 2
+    assert "exactly one of" in run.err
+
+
+def test_history_shows_ended_orders_too(terminal: Terminal) -> None:
+    terminal.run("order", "sell", "5000", BTC, "30000", "--id", "ended")
+    rows = terminal.done("orders", "--since", "1h").out.splitlines()
+    assert rows[0].split()[:3] == ["time", "account", "id"]
+    assert [row for row in rows if " ended " in row and "REJECTED" in row]
+    lines = terminal.done("orders", "--since", "1h", "--account", "SIM", "--json").out.splitlines()
+    named = {json.loads(line)["clientOrderId"]: json.loads(line) for line in lines}
+    assert named["ended"]["status"] == "REJECTED"
+    assert {row["exchangeId"] for row in named.values()} == {"SIM"}
+    assert terminal.done("orders", "--since", "2200-01-01").out == "no orders\n"
+    wrong = terminal.run("orders", "--since", "yesterday")
+    assert wrong.code == 1
+    assert wrong.err.startswith("fairlead: time_start: ")
+
+
+def test_balances(terminal: Terminal) -> None:
+    rows = [line.split() for line in terminal.done("balances").out.splitlines()]
+    assert rows[0] == ["account", "asset", "balance", "available", "locked", "traded"]
+    assert {(row[0], row[1]) for row in rows[1:]} == {
+        (account, asset) for account in ("SIM", "SIM/ALICE") for asset in ("BTC", "ETH", "USDT")
+    }
+    (snapshot,) = terminal.done("balances", "--account", "SIM", "--json").json
+    assert snapshot["exchange_id"] == "SIM"
