@@ -301,11 +301,12 @@ class Client:
 
     def _keep(self, task: "asyncio.Task[None]") -> None:
         self._tasks[task] = None
-        task.add_done_callback(self._tasks.pop)
+        task.add_done_callback(lambda task: self._tasks.pop(task, None))
 
     async def _all_done(self) -> None:
         while self._tasks:
-            await next(iter(self._tasks))
+            await asyncio.wait(list(self._tasks))
+            self._tasks = {task: None for task in self._tasks if not task.done()}
 
     async def _ask(self, request: Request) -> None:
         try:

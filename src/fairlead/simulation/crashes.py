@@ -1,7 +1,7 @@
 """When a world's Fairlead is killed, and in what state the disk is left: drawn from the seed.
 
 One crash is planned at a time, from each start on: at a commit, between two requests on their way
-out, at a checkpoint, or at a moment. The first commit after a start is the restart's own, so that
+out, while the tables follow the log, at a checkpoint, or at a moment. The first commit after a start is the restart's own, so that
 recovery is interrupted too.
 """
 
@@ -21,18 +21,38 @@ class CrashKind(Enum):
     COMMIT_AFTER = "after a commit, before its release"
     SENDING = "while sending"
     SENT = "after sending"
+    APPLYING = "while the tables follow the log"
+    APPLIED = "after the tables followed the log"
     CHECKPOINT = "within a checkpoint"
     CHECKPOINT_AFTER = "after a checkpoint"
     MOMENT = "at a moment"
 
 
+class Tidying(Enum):
+    """What the journal has to do besides committing."""
+
+    APPLY = "apply"
+    CHECKPOINT = "checkpoint"
+
+
+_TIDYING = {
+    CrashKind.APPLYING: Tidying.APPLY,
+    CrashKind.APPLIED: Tidying.APPLY,
+    CrashKind.CHECKPOINT: Tidying.CHECKPOINT,
+    CrashKind.CHECKPOINT_AFTER: Tidying.CHECKPOINT,
+}
+
+
 class CrashSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`most` crashes in all; each after at most `commits` commits (or writes, or `wait_ms`)."""
+    """`most` crashes in all; each after at most `commits` commits (or writes, or `wait_ms`).
+
+    After one commit in `tidy_one_in` the journal tidies, however little there is to tidy.
+    """
 
     most: int = 0
     commits: int = 30
     wait_ms: int = 3_000
-    checkpoint_one_in: int = 50
+    tidy_one_in: int = 50
     silent: int = 300  # per mille of crashes that the exchange is not told of: the power failed
 
 
@@ -76,11 +96,24 @@ class CrashPlan:
             return None
         return kind, self._random.randrange(size) if kind is CrashKind.SENDING else size
 
-    def at_checkpoint(self) -> tuple[bool, CrashKind | None]:
-        """Say whether to checkpoint now, and whether that ends the process."""
-        kind = self._due(CrashKind.CHECKPOINT, CrashKind.CHECKPOINT_AFTER)
-        is_wanted = kind is not None or not self._random.randrange(self._settings.checkpoint_one_in)
-        return is_wanted, kind
+    def at_tidy(self) -> Tidying | None:
+        """Say what to tidy after this commit, if anything."""
+        wanted = _TIDYING.get(self._kind) if self._kind is not None else None
+        if wanted is not None:
+            if self._countdown <= 1:
+                return wanted
+            self._countdown -= 1
+        if self._random.randrange(self._settings.tidy_one_in):
+            return None
+        return self._random.choice(list(Tidying))
+
+    def at_apply(self) -> CrashKind | None:
+        """Say how this bringing up to date of the tables ends the process, if it does."""
+        return self._due(CrashKind.APPLYING, CrashKind.APPLIED)
+
+    def at_checkpoint(self) -> CrashKind | None:
+        """Say how this checkpoint ends the process, if it does."""
+        return self._due(CrashKind.CHECKPOINT, CrashKind.CHECKPOINT_AFTER)
 
     def at_moment(self) -> CrashKind | None:
         """Say whether the process ends now."""

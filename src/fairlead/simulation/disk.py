@@ -2,19 +2,21 @@
 
 A crash leaves the state after the last finished sync plus an arbitrary prefix of the later writes.
 SQLite in WAL mode writes and syncs in a known order (https://sqlite.org/walformat.html,
-https://sqlite.org/atomiccommit.html): a commit appends to the WAL, or begins it anew, then syncs it;
+https://sqlite.org/atomiccommit.html): a commit (of a unit, or of its application to the tables)
+appends to the WAL, or begins it anew, then syncs it;
 a checkpoint writes pages into the database, then syncs that. So the images of both are composed from
 the files before and after, cut anywhere. `SimulatedJournal` is the shipped journal; it is only
 interrupted.
 """
 
+import os
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 import msgspec
 
@@ -22,8 +24,8 @@ from fairlead.core.messages import Report
 from fairlead.core.unit import Unit
 from fairlead.journal.journal import Journal
 from fairlead.journal.opening import FILE_NAME
-from fairlead.journal.rows import decode_reports
-from fairlead.simulation.crashes import CrashKind, CrashPlan
+from fairlead.journal.rows import decode_frame
+from fairlead.simulation.crashes import CrashKind, CrashPlan, Tidying
 
 _RAM = Path("/dev/shm")  # noqa: S108 - a fast disk; every world has a folder of its own there
 
@@ -135,21 +137,47 @@ class SimulatedJournal(Journal):
             after if kind is CrashKind.COMMIT_AFTER else torn_commit(before, after, self._random),
         )
 
-    def checkpoint_if_due(self) -> bool:
-        """Checkpoint when the plan says so, whatever the WAL's length, and perhaps crash in it."""
+    def apply(self) -> None:
+        """Let the tables follow the log, and perhaps be interrupted."""
+        kind = None
+        if self._plan is not None and self._tail.last != self._tail.base:
+            kind = self._plan.at_apply()
+        if kind is None:
+            super().apply()
+            return
+        before = read_image(self.folder)
+        super().apply()
+        after = read_image(self.folder)
+        self._die(
+            kind, after if kind is CrashKind.APPLIED else torn_commit(before, after, self._random)
+        )
+
+    def tidy_if_due(self) -> bool:
+        """Tidy when the plan says so, however little there is."""
         assert self._plan is not None
-        is_due, kind = self._plan.at_checkpoint()
-        if not is_due:
-            return False
+        match self._plan.at_tidy():
+            case None:
+                return False
+            case Tidying.APPLY:
+                self.apply()
+            case Tidying.CHECKPOINT:
+                self._checkpoint(self._plan.at_checkpoint())
+        return True
+
+    def _checkpoint(self, kind: CrashKind | None) -> None:
         before = read_image(self.folder) if kind is not None else None
-        how: Literal["PASSIVE", "TRUNCATE"] = "TRUNCATE" if self._random.randrange(2) else "PASSIVE"
-        self.checkpoint(how)
+        self.checkpoint("TRUNCATE" if self._random.randrange(2) else "PASSIVE")
         if kind is not None and before is not None:
             after = read_image(self.folder)
             if kind is CrashKind.CHECKPOINT:
                 after = torn_checkpoint(before, after, self._page_size, self._random)
             self._die(kind, after)
-        return True
+
+    def abandon(self) -> None:
+        """Let go of the files of a process that is dead."""
+        self._connection.close()
+        os.close(self._wal_index)
+        self._lock.release()
 
 
 class Observer:
@@ -167,7 +195,7 @@ class Observer:
         ).fetchall()
         if rows:
             self._batch = rows[-1][0]
-        return [decode_reports(data) for _, data in rows]
+        return [decode_frame(data).reports for _, data in rows]
 
     def close(self) -> None:
         """Close the connection."""

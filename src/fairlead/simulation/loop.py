@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, TypeVar
 
 NS = 1_000_000_000
+_STANDSTILL_TURNS = 100_000
 _Result = TypeVar("_Result")
 
 _process: contextvars.ContextVar["Process | None"] = contextvars.ContextVar(
@@ -24,7 +25,7 @@ class SimulatedCrash(BaseException):  # noqa: N818 - not an error: power fails a
 
 
 class Deadlock(Exception):
-    """Nothing is ready, nothing is due, and the main task has not ended."""
+    """Nothing is due and the main task has not ended, or callbacks follow each other without end."""
 
 
 class Process:
@@ -50,7 +51,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self, on_error: Callable[[str, BaseException | None], None]) -> None:
         super().__init__()
         self.now_ns = 0
-        self.callbacks = 0
         self._on_error = on_error
         self._selector = _Jump(self)
         self._clock_resolution = 1e-9
@@ -127,12 +127,17 @@ class _Jump:
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
+        self._turns = 0
 
     def select(self, timeout: float | None) -> tuple[()]:
         if timeout is None:
             raise Deadlock("nothing is ready and nothing is due: the world stands still")
+        self._turns += 1
         if timeout > 0:
+            self._turns = 0
             self._loop.now_ns += max(1, round(timeout * NS))
+        elif self._turns > _STANDSTILL_TURNS:
+            raise Deadlock(f"{self._turns} turns of the loop, and no time has passed")
         return ()
 
     def close(self) -> None:

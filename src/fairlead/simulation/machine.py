@@ -84,7 +84,7 @@ class Machine:
         installation_id = self._plan.seed.to_bytes(16, "big")
         journal = self.journal_class.open(self.folder, installation_id=installation_id)
         reader = JournalReader(self.folder)
-        self._files = [reader.close, journal.close]
+        self._files = [reader.close, journal.abandon]
         self._laws.restarted(self.folder)
         journal.endanger(self._crashes, self._random, self._die, self._laws.committed)
         moment_ns = self._crashes.started()

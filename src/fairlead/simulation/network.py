@@ -25,7 +25,9 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
     """How bad the network is. Chances are per mille: of a write, or of a connection.
 
     `cut` and `half_dead`: a connection ends, or goes silent without a word, after some random number
-    of bytes up to `trouble_bytes_max` in one direction. `refused` and `unanswered` are attempts.
+    of bytes up to `trouble_bytes_max` in one direction. `strand`: a write arrives up to
+    `strand_max_ms` late, long after its sender has seen the connection break. `refused` and
+    `unanswered` are attempts.
     """
 
     latency_min_us: int = 100
@@ -35,6 +37,8 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
     stall_max_ms: int = 0
     cut: int = 0
     half_dead: int = 0
+    strand: int = 0
+    strand_max_ms: int = 0
     trouble_bytes_max: int = 20_000
     refused: int = 0
     unanswered: int = 0
@@ -174,6 +178,9 @@ class _Attempt:
         if self._is_given_up:
             near.abort()
             return
+        if near._is_lost:
+            self._failed(ConnectionResetError(104, "Connection reset by peer"))
+            return
         self._watcher.opened()
         near.is_open = True
         self._protocol.connection_made(near)
@@ -235,6 +242,10 @@ class End(asyncio.Transport):
                 data = data[: self._bytes_to_trouble]
                 is_cut = not self._is_trouble_silent
             self._bytes_to_trouble -= len(data)
+        if data and self._network.chance(self._network.weather.strand):
+            late_ms = self._network.random.randrange(1, self._network.weather.strand_max_ms + 1)
+            self._last_arrival_ns = self._network.loop.now_ns + late_ms * MS
+            is_cut = True
         for piece in self._pieces(data):
             self._fly(piece)
         if is_cut:

@@ -81,7 +81,7 @@ def plan(seed: int) -> WorldPlan:
         crashes=CrashSettings(
             most=random.randrange(1, 7) if troubled(70) else 0,
             commits=random.choice([5, 30, 100]),
-            checkpoint_one_in=random.choice([5, 50]),
+            tidy_one_in=random.choice([5, 50]),
         ),
         faults=faults,
         fault_wait_ms=random.choice([100, 400, 1_500]) if faults else None,
@@ -124,6 +124,8 @@ def _weather(random: Random, is_bad: bool) -> Weather:
         stall_max_ms=random.choice([100, 320, 1_500]),
         cut=random.choice([0, 200, 700]),
         half_dead=random.choice([0, 0, 200]),
+        strand=random.choice([0, 10, 50]),
+        strand_max_ms=random.choice([150, REQUEST_WINDOW_MS - 10, 600]),
         trouble_bytes_max=random.choice([500, 5_000, 40_000]),
         refused=random.choice([0, 200]),
         unanswered=random.choice([0, 0, 200]),

@@ -6,6 +6,7 @@ from random import Random
 
 from fairlead.core.model import Side, TimeInForce
 from fairlead.exchange.orders import Account
+from fairlead.exchange.rules import Refusal
 from fairlead.exchange.server import Exchange
 from fairlead.simulation.clock import MachineClock
 from fairlead.simulation.conversation import Conversation
@@ -147,7 +148,8 @@ class Trouble:
             None,
         )
         placed = exchange.matching.place(account, ticket, exchange.now_ns())
-        self._conversation.note("stranger", f"{name}: {ticket.side} {ticket.client_id}: {placed}")
+        outcome = placed.text if isinstance(placed, Refusal) else f"order {placed.number}"
+        self._conversation.note("stranger", f"{name}: {ticket.side} {ticket.client_id}: {outcome}")
 
     async def _wait(self, ms_max: int) -> None:
         await asyncio.sleep(self._random.randrange(1, ms_max * 1_000 + 1) / 1e6)

@@ -8,8 +8,11 @@ import asyncio
 import contextvars
 import traceback
 from random import Random
+from typing import NoReturn
 
 import msgspec
+import structlog
+from structlog.typing import EventDict, WrappedLogger
 
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.messages import (
@@ -114,11 +117,15 @@ class World:
         self._clients = [self._client(number) for number in range(world_plan.clients)]
 
     def run(self) -> None:
-        """Run to the end, or to the first broken law."""
+        """Run to the end, or to the first broken law. What is logged goes into the conversation."""
+        logging = structlog.get_config()
+        structlog.configure(processors=[self._log], cache_logger_on_first_use=False)
         try:
             self.loop.run(self._live())
         except Deadlock as error:
             self.laws.breaks(Law.QUIET, str(error))
+        finally:
+            structlog.configure(**logging)
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -253,6 +260,10 @@ class World:
         if found.state is OrderState.OPEN:
             return Resolution.WORKING
         return Resolution.CANCELED
+
+    def _log(self, _logger: WrappedLogger, method: str, event: EventDict) -> NoReturn:
+        self.conversation.note("log", f"{method}: {event}")
+        raise structlog.DropEvent
 
     def _on_broken(self) -> None:
         if not self._end.done():
