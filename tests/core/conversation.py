@@ -21,7 +21,6 @@ from fairlead.core.messages import (
     CancelOrder,
     OrderReport,
     Outcome,
-    PlaceOrder,
     QueryOrder,
     Refused,
     Reply,
@@ -522,6 +521,17 @@ class Conversation:
         )
 
 
+class Unhurried(Conversation):
+    """A conversation in which requests to the exchange wait for the rate budget: they are `held`."""
+
+    held: tuple[VenueRequest, ...] = ()
+
+    def _end_batch(self) -> None:
+        self.engine.ask_open_questions()
+        self.held = (*self.held, *self.engine.take_requests())
+        super()._end_batch()
+
+
 def started(**changes: object) -> Conversation:
     """Return a conversation with a connected, reconciled account that holds 100,000 USDT and 1,000 BTC."""
     conversation = Conversation(**changes)
@@ -553,9 +563,3 @@ def working(
 def changed(abilities: Abilities, **changes: object) -> Abilities:
     """Return abilities with these changes."""
     return msgspec.structs.replace(abilities, **changes)
-
-
-def request_of(call: Call) -> PlaceOrder:
-    """Return the order a call asked for."""
-    assert isinstance(call.request, PlaceOrder)
-    return call.request

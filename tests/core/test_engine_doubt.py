@@ -1,4 +1,4 @@
-"""Orders whose outcome is unknown: asked about, never guessed, resolved by what the exchange says or an operator."""
+"""Orders whose outcome is unknown: asked about, never guessed, resolved by the exchange or an operator."""
 
 from itertools import pairwise
 

@@ -17,8 +17,8 @@ from tests.core.conversation import (
     OPEN,
     REJECTED,
     Conversation,
+    Unhurried,
     placed,
-    request_of,
     started,
     working,
 )
@@ -426,17 +426,8 @@ def test_risk_comes_after_the_connection() -> None:
 # ── from here the order exists ───────────────────────────────────────────────────────────────────
 
 
-class NotHandedOver(Conversation):
-    """A conversation in which orders wait in the rate budget and are never handed over."""
-
-    def _end_batch(self) -> None:
-        waiting = self.engine.take_requests()
-        super()._end_batch()
-        self.waiting = [*getattr(self, "waiting", []), *waiting]
-
-
 def test_an_order_not_sent_by_the_answer_timeout_is_withdrawn_and_rejected() -> None:
-    talk = NotHandedOver()
+    talk = Unhurried()
     talk.connects()
     call = talk.place()
     talk.wait("4.99")
@@ -445,17 +436,17 @@ def test_an_order_not_sent_by_the_answer_timeout_is_withdrawn_and_rejected() -> 
     assert call.order.stage is Stage.REJECTED
     assert call.order.reason is Reason.NOT_SENT
     assert call.order.error_message == "not_sent: withdrawn, it could not be sent within 5000 ms"
-    (request,) = talk.waiting
+    (request,) = talk.held
     assert isinstance(request, VenuePlace)
     talk.engine.begin(talk.now)
     assert not talk.engine.hand_over(request)
 
 
 def test_an_order_that_waited_when_the_connection_went_is_rejected_at_once() -> None:
-    talk = NotHandedOver()
+    talk = Unhurried()
     talk.connects()
     call = talk.place()
-    (request,) = talk.waiting
+    (request,) = talk.held
     talk.never_gets(request)
     assert call.order.stage is Stage.REJECTED
     assert talk.history() == "RECEIVED REJECTED"
@@ -503,9 +494,3 @@ def test_the_timeout_means_nothing_once_the_order_was_answered() -> None:
     talk.wait("10")
     assert call.order.stage is Stage.ROUTED
     assert talk.order().in_doubt_ns is None
-
-
-def test_same_order_is_what_the_request_says() -> None:
-    talk = started()
-    call = talk.place()
-    assert request_of(call).client_order_id == talk.order().client_order_id
