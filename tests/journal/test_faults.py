@@ -128,7 +128,7 @@ COMMIT_LOOP = textwrap.dedent(
         last = books.next_number - 1
         books.commit()
         print(last, books.sequences["SIM"], flush=True)
-        journal.checkpoint_if_due()
+        journal.tidy_if_due()
     """
 )
 

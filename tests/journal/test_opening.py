@@ -268,7 +268,10 @@ def crashed(tmp_path: Path) -> tuple[Path, list[tuple[int, list[object]]]]:
             if n:
                 books.fill(n, "0.5")
             books.commit()
-            finished.append((32 + journal.wal_bytes, journal.restore().orders))
+            finished.append((32 + journal.wal_bytes, list(books.orders.values())))
+            if n % 3 == 1:  # and in the middle of bringing the tables up to date
+                journal.apply()
+                finished.append((32 + journal.wal_bytes, list(books.orders.values())))
         shutil.copytree(tmp_path / "running", tmp_path / "copy")
     (tmp_path / "copy" / (FILE + "-shm")).unlink()
     return tmp_path / "copy", finished

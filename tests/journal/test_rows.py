@@ -19,6 +19,7 @@ from fairlead.core.model import Balance, Fill, Order
 from fairlead.core.unit import AccountRecord
 from fairlead.journal.rows import (
     FILLS_IN_STATE,
+    Frame,
     decode_account,
     decode_balance,
     decode_fill,
@@ -68,7 +69,7 @@ def exactly(value: Any) -> str:
 
 @given(st.lists(REPORTS, max_size=3))
 def test_reports_round_trip(reports: list[Report]) -> None:
-    assert exactly(decode_reports(encode(reports))) == exactly(reports)
+    assert exactly(decode_reports(encode(Frame(reports, [])))) == exactly(reports)
 
 
 @given(ORDERS)

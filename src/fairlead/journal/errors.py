@@ -30,4 +30,4 @@ class JournalMissing(JournalError):
 
 
 class CommitFailed(JournalError):
-    """A unit was not made durable. Memory is ahead of disk: the process must stop."""
+    """A unit was not made durable, or could not be applied to the tables: the process must stop."""

@@ -1,6 +1,7 @@
 """The journal's writer: what the sequencer commits to, recalls from and starts with.
 
-One connection writes and checkpoints, nobody else does. Must never decide: a unit is written as it
+A commit is one row of the log (`frames`); the tables follow in bulk (tail.py, applying.py). One
+connection writes and checkpoints, nobody else does. Must never decide: a unit is written as it
 is, whole, fsynced, or `CommitFailed` is raised and the process stops.
 """
 
@@ -10,10 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from fairlead.core.messages import OrderReport
-from fairlead.core.unit import Recalled, Restored, TradeKey, Unit, Wanted
+from fairlead.core.order import IllegalChange
+from fairlead.core.unit import Recalled, Restored, TradeKey, Unit, Wanted, trade_keys
+from fairlead.journal.applying import apply_tail
 from fairlead.journal.errors import CommitFailed, JournalTorn
 from fairlead.journal.keys import ClientKeys
 from fairlead.journal.opening import (
@@ -24,23 +26,36 @@ from fairlead.journal.opening import (
     explained,
 )
 from fairlead.journal.rows import (
-    FILLS_IN_STATE,
     UNDECODABLE,
+    Frame,
     accounts_of,
+    applied_batch,
     balances_of,
-    change_seconds,
+    decode_frame,
     encode,
-    encode_order,
+    installation_id_of,
     narrow,
-    order_of,
     whole_order,
 )
 from fairlead.journal.schema import MIGRATIONS, Migration
+from fairlead.journal.tail import Tail, order_now, unit_of
 
+APPLY_ORDERS = 256  # changed and not in the tables yet
+APPLY_BYTES = 1 << 20  # of frames not in the tables yet: readers read them again
 CHECKPOINT_BYTES = 8 << 20  # of the WAL not yet copied into the file
 TRUNCATE_BYTES = 64 << 20  # of the WAL file itself: it grew because a reader was slow
 CACHE_BYTES = 16 << 20
 
+_INSERT_FRAME = "INSERT INTO frames VALUES (?, ?, ?)"
+_FAILURES = (
+    sqlite3.Error,
+    OSError,
+    MemoryError,
+    KeyError,
+    TypeError,
+    ValueError,
+    OverflowError,
+)
 _WAL_INDEX_FRAMES = 16  # offset of mxFrame, https://sqlite.org/walformat.html
 _WAL_INDEX_BACKFILLED = 96  # offset of nBackfill
 
@@ -49,14 +64,15 @@ class Journal:
     """An open journal. Use from one thread at a time; it need not be the one that opened it.
 
     Close every `JournalReader` of this process before it: closing drops the file's POSIX locks.
-    Attributes for metrics: `commit_count`, `rows_written`, `checkpoint_count`, `wal_bytes` (not yet
-    copied into the file).
+    Attributes for metrics: `commit_count`, `rows_written`, `apply_count`, `checkpoint_count`,
+    `wal_bytes` (not yet copied into the file).
     """
 
     def __init__(self, folder: Path, lock: FolderLock, connection: sqlite3.Connection) -> None:
         self.folder = folder
         self.commit_count = 0
         self.rows_written = 0
+        self.apply_count = 0
         self.checkpoint_count = 0
         self._path = folder / FILE_NAME
         self._lock = lock
@@ -74,14 +90,18 @@ class Journal:
             connection.execute(f"PRAGMA {pragma}")
         self._page_size: int
         (self._page_size,) = connection.execute("PRAGMA page_size").fetchone()
-        row = connection.execute("SELECT value FROM meta WHERE name = 'installation_id'").fetchone()
-        if row is None or len(row[0]) != INSTALLATION_ID_LENGTH:
+        installation_id = installation_id_of(connection)
+        if installation_id is None or len(installation_id) != INSTALLATION_ID_LENGTH:
             raise JournalTorn(f"{self._path}: has no installation_id; restore it from a backup")
-        self.installation_id: bytes = row[0]
-        self._account_numbers = {record.account: no for no, record in accounts_of(connection)}
-        (last,) = connection.execute("SELECT max(batch) FROM frames").fetchone()
-        self._batch: int = last or 0
-        self._keys = ClientKeys(connection, self._batch)
+        self.installation_id = installation_id
+        accounts = list(accounts_of(connection))
+        self._account_numbers = {record.account: no for no, record in accounts}
+        self._sequences = {record.account: record.sequence for _, record in accounts}
+        (last,) = connection.execute("SELECT max(number) FROM orders").fetchone()
+        self._next_number: int = (last or 0) + 1
+        self._tail = Tail(applied_batch(connection))
+        self._keys = ClientKeys(connection, self._tail.base)
+        self._replay()
         self._wal_path = f"{self._path}-wal"
         self._wal_index = os.open(f"{self._path}-shm", os.O_RDONLY | os.O_CLOEXEC)
 
@@ -116,15 +136,15 @@ class Journal:
 
     def restore(self) -> Restored:
         """Return what a process starts with: the unsettled orders and all that is not an order."""
+        self.apply()
         run = self._connection.execute
         try:
-            (last,) = run("SELECT max(number) FROM orders").fetchone()
             unsettled = "SELECT state FROM unsettled JOIN orders USING (number) ORDER BY number"
             states = run(unsettled).fetchall()
             orders = [whole_order(self._connection, state) for (state,) in states]
             return Restored(
                 installation_id=self.installation_id,
-                next_number=(last or 0) + 1,
+                next_number=self._next_number,
                 orders=orders,
                 accounts=[record for _, record in accounts_of(self._connection)],
                 balances=list(balances_of(self._connection)),
@@ -133,9 +153,10 @@ class Journal:
             raise _explained(self._path, cause) from cause
 
     def recall(self, wanted: Wanted) -> Recalled:
-        """Return the orders and booked trades on disk that `wanted` names."""
+        """Return the durable orders and booked trades that `wanted` names."""
         try:
-            numbers = set(wanted.numbers)
+            numbers = self._tail.numbers_of(wanted.client_keys, wanted.exchange_keys)
+            numbers |= wanted.numbers
             numbers.update(self._keys.numbers_of(wanted.client_keys))
             for key in wanted.exchange_keys:
                 account_no = self._account_numbers.get(key.account)
@@ -147,7 +168,7 @@ class Journal:
                         (account_no, narrow(key.exchange_order_id)),
                     )
                 )
-            found = (order_of(self._connection, number) for number in numbers)
+            found = (order_now(self._connection, self._tail, number) for number in numbers)
             orders = [order for order in found if order is not None]
             return Recalled(orders, {key for key in wanted.trades if self._is_booked(key)})
         except (sqlite3.Error, *UNDECODABLE) as cause:
@@ -157,29 +178,30 @@ class Journal:
         """Make `unit` durable, whole. Raises CommitFailed: the process must then stop."""
         if self._failed is not None:
             raise self._failed
+        batch = self._tail.last + 1
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            rows = self._write(unit)
-            self._connection.execute("COMMIT")
-        except (
-            sqlite3.Error,
-            OSError,
-            MemoryError,
-            KeyError,
-            TypeError,
-            ValueError,
-            OverflowError,
-        ) as cause:
+            self._check(unit)
+            data = encode(Frame(unit.reports, list(unit.accounts.values())))
+            self._connection.execute(_INSERT_FRAME, (batch, unit.time_ns, data))
+        except _FAILURES as cause:
             self._failed = CommitFailed(
                 f"{self._path}: a unit of {len(unit.reports)} reports was not made durable:"
                 f" {type(cause).__name__}: {cause}; the process must stop and start again"
             )
             raise self._failed from cause
+        self._keep(batch, unit, len(data))
         self.commit_count += 1
-        self.rows_written += rows
+        self.rows_written += 1
 
-    def checkpoint_if_due(self) -> bool:
-        """Copy the WAL into the file when it is long; say whether that was tried."""
+    def tidy_if_due(self) -> bool:
+        """Do one step of what commits leave to be done, if one is due; say whether it was tried.
+
+        Either the tables are brought up to the last commit, or the WAL is copied into the file. Raises
+        JournalError: the process must then stop.
+        """
+        if len(self._tail.orders) >= APPLY_ORDERS or self._tail.size >= APPLY_BYTES:
+            self.apply()
+            return True
         if self.wal_bytes < CHECKPOINT_BYTES:
             return False
         try:
@@ -188,6 +210,27 @@ class Journal:
             raise explained(self._path, cause) from cause
         self.checkpoint("TRUNCATE" if is_grown else "PASSIVE")
         return True
+
+    def apply(self) -> None:
+        """Bring the tables up to the last commit. Raises CommitFailed: the process must then stop."""
+        if self._failed is not None:
+            raise self._failed
+        tail = self._tail
+        if tail.last == tail.base:
+            return
+        try:
+            self.rows_written += apply_tail(
+                self._connection, tail, self._account_numbers, self._keys
+            )
+        except _FAILURES as cause:
+            self._failed = CommitFailed(
+                f"{self._path}: frames {tail.base + 1} to {tail.last} are durable, but were not"
+                f" brought into the tables: {type(cause).__name__}: {cause}; the process must stop"
+                " and start again"
+            )
+            raise self._failed from cause
+        self._tail = Tail(tail.last)
+        self.apply_count += 1
 
     def checkpoint(self, how: Literal["PASSIVE", "TRUNCATE"]) -> None:
         """Copy the WAL into the file as far as readers allow; TRUNCATE also empties it if they do."""
@@ -205,10 +248,14 @@ class Journal:
         return frames * (self._page_size + 24)
 
     def close(self) -> None:
-        """Copy the WAL into the file, close it and let the folder go."""
-        self._connection.close()
-        os.close(self._wal_index)
-        self._lock.release()
+        """Bring the tables up to date, copy the WAL into the file, close it, let the folder go."""
+        try:
+            if self._failed is None:
+                self.apply()
+        finally:
+            self._connection.close()
+            os.close(self._wal_index)
+            self._lock.release()
 
     def __enter__(self) -> "Journal":
         return self
@@ -223,109 +270,58 @@ class Journal:
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self, unit: Unit) -> int:
-        """Write the unit's rows in the open transaction and return how many there were."""
-        self._write_accounts(unit)
-        account_numbers = self._account_numbers
-        batch = self._batch = self._batch + 1
-        rows = self._many(
-            "INSERT INTO frames VALUES (?, ?, ?)", [(batch, unit.time_ns, encode(unit.reports))]
+    def _check(self, unit: Unit) -> None:
+        """Refuse what could not be applied: once it is durable it would be too late."""
+        moved = sum(
+            record.sequence - self._sequences.get(account, 0)
+            for account, record in unit.accounts.items()
         )
-        first_sequences: dict[str, int] = {}
-        changed: dict[int, set[int]] = {}
-        for report in unit.reports:
-            if report.account not in first_sequences:
-                first_sequences[report.account] = report.sequence
-            if type(report) is OrderReport:
-                for second in change_seconds(report):
-                    changed.setdefault(second, set()).add(report.number)
-        rows += self._many(
-            "INSERT INTO frame_accounts VALUES (?, ?, ?)",
-            [(account_numbers[a], sequence, batch) for a, sequence in first_sequences.items()],
-        )
-        rows += self._many(
-            "INSERT INTO changed VALUES (?, ?, ?)",
-            [(second, batch, encode(numbers)) for second, numbers in changed.items()],
-        )
-        opened = {number for _, number in unit.opened}
-        rows += self._many(
-            "INSERT INTO orders VALUES (?, ?, ?, zeroblob(128))",
-            [(number, batch, encode_order(unit.orders[number])) for number in sorted(opened)],
-        )
-        updates = [(n, o) for n, o in unit.orders.items() if n not in opened]
-        rows += self._many_changing(
-            "UPDATE orders SET state = ?, room = NULL WHERE number = ?",
-            [(encode_order(order), number) for number, order in updates],
-        )
-        rows += self._many(
-            "INSERT INTO order_frames VALUES (?, ?)", [(n, batch) for n, _ in updates]
-        )
-        self._keys.add(batch, unit.opened)
-        rows += self._many(
-            "INSERT OR IGNORE INTO exchange_ids VALUES (?, ?, ?)",
-            [
-                (account_numbers[k.account], narrow(k.exchange_order_id), n)
-                for k, n in unit.identified
-            ],
-        )
-        rows += self._many(
-            "INSERT INTO fills VALUES (?, ?, ?)",
-            [
-                (number, position, encode(fill))
-                for number, position, _, fill in unit.booked
-                if position >= FILLS_IN_STATE
-            ],
-        )
-        rows += self._many(
-            "INSERT INTO trades VALUES (?, ?, ?)",
-            [
-                (account_numbers[key.account], key.symbol_exchange, narrow(key.trade_id))
-                for _, _, key, _ in unit.booked
-            ],
-        )
-        rows += self._many(
-            "INSERT OR IGNORE INTO unsettled VALUES (?)", [(number,) for number in unit.unsettled]
-        )
-        rows += self._many(
-            "DELETE FROM unsettled WHERE number = ?", [(number,) for number in unit.settled]
-        )
-        rows += self._many(
-            "INSERT OR REPLACE INTO balances VALUES (?, ?, ?)",
-            [
-                (account_numbers[account], asset, encode(balance))
-                for (account, asset), balance in unit.balances.items()
-            ],
-        )
-        return rows
+        if moved != len(unit.reports):
+            raise ValueError(f"{len(unit.reports)} reports, and sequences move by {moved}")
+        next_number = self._next_number
+        for _, number in unit.opened:
+            if number != next_number:
+                raise ValueError(f"order {number} is opened where {next_number} was due")
+            next_number += 1
+        if unit.orders and max(unit.orders) >= next_number:
+            raise ValueError(f"order {max(unit.orders)} was never opened")
+        trades = trade_keys(unit.booked)
+        if len(trades) != len(unit.booked) or any(map(self._is_booked, trades)):
+            raise ValueError(f"a trade is booked twice: {sorted(key.trade_id for key in trades)}")
 
-    def _write_accounts(self, unit: Unit) -> None:
-        known = self._account_numbers
+    def _keep(self, batch: int, unit: Unit, size: int) -> None:
+        """Have the tail say what the frame on disk says."""
+        self._tail.add(batch, unit, size)
+        self._next_number += len(unit.opened)
         for account, record in unit.accounts.items():
-            number = known.get(account)
-            if number is None:
-                number = known[account] = len(known) + 1
-            self._connection.execute(
-                "INSERT INTO accounts VALUES (?, ?, ?)"
-                " ON CONFLICT (account_no) DO UPDATE SET record = excluded.record",
-                (number, account, encode(record)),
-            )
+            self._sequences[account] = record.sequence
+            if account not in self._account_numbers:
+                self._account_numbers[account] = len(self._account_numbers) + 1
 
-    def _many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> int:
-        if rows:
-            self._connection.executemany(sql, rows)
-        return len(rows)
-
-    def _many_changing(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Run an UPDATE that must find every row."""
-        if rows:
-            found = self._connection.executemany(sql, rows).rowcount
-            if found != len(rows):
-                raise ValueError(f"{len(rows)} rows to change, {found} found: {sql}")
-        return len(rows)
+    def _replay(self) -> None:
+        """Read the frames that a crash kept from the tables. Restores, never decides."""
+        sql = "SELECT batch, time_ns, data FROM frames WHERE batch > ? ORDER BY batch"
+        for batch, time_ns, data in self._connection.execute(sql, (self._tail.base,)).fetchall():
+            if batch != self._tail.last + 1:
+                raise JournalTorn(
+                    f"{self._path}: frame {self._tail.last + 1} is missing; run `fairlead verify`"
+                )
+            try:
+                unit = unit_of(
+                    self._connection, self._tail, self.installation_id, time_ns, decode_frame(data)
+                )
+                self._check(unit)
+            except (IllegalChange, ArithmeticError, *UNDECODABLE) as cause:
+                raise JournalTorn(
+                    f"{self._path}: frame {batch} makes no sense ({cause}); run `fairlead verify`"
+                ) from cause
+            self._keep(batch, unit, len(data))
 
     # ── recalling ────────────────────────────────────────────────────────────────────────────────
 
     def _is_booked(self, key: TradeKey) -> bool:
+        if key in self._tail.trades:
+            return True
         row = self._connection.execute(
             "SELECT 1 FROM trades WHERE account_no = ? AND symbol = ? AND trade_id = ?",
             (self._account_numbers.get(key.account), key.symbol_exchange, narrow(key.trade_id)),

@@ -1,7 +1,7 @@
 """The keys of all client ids ever used, kept so that old journals are as quick as new ones.
 
 Keys are random, so each would dirty a page of its own in a big table at each commit. Instead new
-keys are appended (`recent_keys`, one row per commit) and held in memory, in buckets of neighbouring
+keys are appended (`recent_keys`, one row per application) and held in memory, in buckets of neighbouring
 keys. Past `RECENT_MAX` whole buckets move into the big table (`client_keys`), one after another in
 key order, so that neighbours share a page. When the sweep has come round, the appended rows it
 covered are dropped. A crash loses nothing: the rows are still there, and moving a key twice does no
@@ -11,15 +11,12 @@ harm.
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
-import msgspec
-
-from fairlead.journal.rows import encode
+from fairlead.journal.rows import decode_pairs, encode
 
 RECENT_MAX = 32_768  # keys in memory, about 6 MB
 BUCKETS = 1024
 _BUCKET_SHIFT = 63 - 10
 
-_decode_pairs = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
 _MERGE = "INSERT OR IGNORE INTO client_keys VALUES (?, ?)"
 
 
@@ -27,7 +24,7 @@ class ClientKeys:
     """Which order numbers a client key stands for. Writes happen in the caller's transaction."""
 
     def __init__(self, connection: sqlite3.Connection, batch: int) -> None:
-        """Load the recent keys; `batch` is the last one committed."""
+        """Load the recent keys; `batch` is the last one applied."""
         self._connection = connection
         self._buckets: list[dict[int, int]] = [{} for _ in range(BUCKETS)]
         self._count = 0
@@ -39,7 +36,7 @@ class ClientKeys:
             self._move_all()
 
     def add(self, batch: int, pairs: Sequence[tuple[int, int]]) -> None:
-        """Keep (key, number) pairs that `batch` made."""
+        """Keep the (key, number) pairs of the application that ends with `batch`."""
         if not pairs:
             return
         self._connection.execute("INSERT INTO recent_keys VALUES (?, ?)", (batch, encode(pairs)))
@@ -93,4 +90,4 @@ class ClientKeys:
 def recent_pairs(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
     """Yield (key, number) of the keys that may not be in the big table yet."""
     for (pairs,) in connection.execute("SELECT pairs FROM recent_keys ORDER BY batch"):
-        yield from _decode_pairs(pairs)
+        yield from decode_pairs(pairs)

@@ -1,12 +1,14 @@
 """Reading a journal beside its writer: history, missed reports, one order's story.
 
 A connection of its own, read-only, in short transactions, so that the WAL stays small. Sees what is
-committed, never more. Must never write.
+committed, never more: the tables, and the frames that are not in them yet, which it follows from call
+to call. Must never write.
 """
 
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -19,11 +21,15 @@ from fairlead.journal.opening import FILE_NAME, connect_reader, explained
 from fairlead.journal.rows import (
     NS_PER_SECOND,
     UNDECODABLE,
+    applied_batch,
+    decode_frame,
     decode_numbers,
+    decode_pairs,
     decode_reports,
-    order_of,
+    installation_id_of,
 )
 from fairlead.journal.schema import MIGRATIONS
+from fairlead.journal.tail import Tail, order_now, unit_of
 
 FRAMES_KEPT = 64  # decoded, while one call walks the stories of many orders
 
@@ -43,7 +49,9 @@ class JournalReader:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE_NAME
         self._connection = connect_reader(folder, len(MIGRATIONS))
+        self._installation_id = installation_id_of(self._connection) or b""
         self._frames: OrderedDict[int, list[Report]] = OrderedDict()
+        self._tail = Tail(0)
 
     def history_page(
         self, time_start_ns: int, time_end_ns: int, after: str | None, limit: int
@@ -57,9 +65,9 @@ class JournalReader:
         second, number = _parse_cursor(after) if after is not None else (0, -1)
         position = max((second, number), (time_start_ns // NS_PER_SECOND, -1))
         rows: list[HistoryRow] = []
-        with _Snapshot(self._connection, self._path):
+        with self._snapshot():
             for second, number in self._changed_after(position, (time_end_ns - 1) // NS_PER_SECOND):
-                order = order_of(self._connection, number)
+                order = order_now(self._connection, self._tail, number)
                 if order is not None and second == _first_change(order, time_start_ns, time_end_ns):
                     rows.append(HistoryRow(order, f"{second}-{number}"))
                 if len(rows) >= limit:
@@ -73,7 +81,7 @@ class JournalReader:
         """
         released: list[Released] = []
         orders: dict[int, Order] = {}
-        with _Snapshot(self._connection, self._path):
+        with self._snapshot():
             for report in self._account_reports(account, sequence):
                 if len(released) >= limit:
                     break
@@ -89,7 +97,7 @@ class JournalReader:
 
     def order_story(self, number: int) -> list[Report]:
         """Return every report about the order, in sequence; empty when there is no such order."""
-        with _Snapshot(self._connection, self._path):
+        with self._snapshot():
             story: list[Report] = list(self._story(number))
         self._frames.clear()
         return story
@@ -109,6 +117,37 @@ class JournalReader:
     ) -> None:
         self.close()
 
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """One short read transaction: everything in it is of one moment, and so is the tail."""
+        try:
+            self._connection.execute("BEGIN")
+            self._follow()
+            yield
+        except sqlite3.Error as error:
+            raise explained(self._path, error) from error
+        except (*UNDECODABLE, IllegalChange, ArithmeticError) as error:
+            raise JournalTorn(
+                f"{self._path}: a row makes no sense ({error}); run `fairlead verify`"
+            ) from error
+        finally:
+            if self._connection.in_transaction:  # some errors end it by themselves
+                self._connection.execute("ROLLBACK")
+
+    def _follow(self) -> None:
+        """Bring the tail to this moment: anew when frames went into the tables since."""
+        base = applied_batch(self._connection)
+        if self._tail.base != base:
+            self._tail = Tail(base)
+        tail = self._tail
+        sql = "SELECT batch, time_ns, data FROM frames WHERE batch > ? ORDER BY batch"
+        for batch, time_ns, data in self._connection.execute(sql, (tail.last,)):
+            if batch != tail.last + 1:
+                raise self._missing(tail.last + 1)
+            frame = decode_frame(data)
+            unit = unit_of(self._connection, tail, self._installation_id, time_ns, frame)
+            tail.add(batch, unit, len(data))
+
     def _changed_after(self, position: tuple[int, int], last: int) -> Iterator[tuple[int, int]]:
         """Yield (second, number) after `position`, up to the second `last`, in order, once each."""
         second = position[0]
@@ -116,9 +155,11 @@ class JournalReader:
             (found,) = self._connection.execute(
                 "SELECT min(second) FROM changed WHERE second >= ? AND second <= ?", (second, last)
             ).fetchone()
+            later = (s for s in self._tail.changed if second <= s <= last)
+            found = min(later if found is None else (found, *later), default=None)
             if found is None:
                 return
-            numbers: set[int] = set()
+            numbers = set(self._tail.changed.get(found, ()))
             for (data,) in self._connection.execute(
                 "SELECT numbers FROM changed WHERE second = ?", (found,)
             ):
@@ -129,19 +170,31 @@ class JournalReader:
             second = found + 1
 
     def _account_reports(self, account: str, after: int) -> Iterator[Report]:
-        run = self._connection.execute
-        row = run("SELECT account_no FROM accounts WHERE exchange_id = ?", (account,)).fetchone()
-        if row is None:
-            return
-        for (batch,) in run(
-            "SELECT batch FROM frame_accounts WHERE account_no = ?1 AND first_sequence >= ("
-            "  SELECT coalesce(max(first_sequence), 0) FROM frame_accounts"
-            "  WHERE account_no = ?1 AND first_sequence <= ?2) ORDER BY first_sequence",
-            (row[0], after + 1),
-        ):
+        for batch in self._account_batches(account, after):
             for report in self._frame(batch):
                 if report.account == account and report.sequence > after:
                     yield report
+
+    def _account_batches(self, account: str, after: int) -> Iterator[int]:
+        """Yield the frames with reports of the account after a sequence; the first may have none."""
+        for frames in self._account_frames(account, after):
+            for position, (_, batch) in enumerate(frames):
+                if position + 1 == len(frames) or frames[position + 1][0] > after:
+                    yield batch
+
+    def _account_frames(self, account: str, after: int) -> Iterator[list[tuple[int, int]]]:
+        """Yield (first sequence, batch) of the account's frames, in groups, from `after` on."""
+        run = self._connection.execute
+        for (frames,) in run(
+            "SELECT frames FROM frame_accounts JOIN accounts USING (account_no)"
+            " WHERE exchange_id = ?1 AND first_sequence >= ("
+            "  SELECT coalesce(max(first_sequence), 0)"
+            "  FROM frame_accounts JOIN accounts USING (account_no)"
+            "  WHERE exchange_id = ?1 AND first_sequence <= ?2) ORDER BY first_sequence",
+            (account, after + 1),
+        ):
+            yield decode_pairs(frames)
+        yield self._tail.frame_accounts.get(account, [])
 
     def _order_before(self, report: OrderReport) -> Order | None:
         order: Order | None = None
@@ -152,7 +205,10 @@ class JournalReader:
         return order
 
     def _story(self, number: int) -> Iterator[OrderReport]:
-        for (batch,) in self._connection.execute(_STORY_BATCHES, (number,)).fetchall():
+        batches = [
+            batch for (batch,) in self._connection.execute(_STORY_BATCHES, (number,)).fetchall()
+        ]
+        for batch in (*batches, *self._tail.batches.get(number, ())):
             for report in self._frame(batch):
                 if isinstance(report, OrderReport) and report.number == number:
                     yield report
@@ -164,37 +220,14 @@ class JournalReader:
                 "SELECT data FROM frames WHERE batch = ?", (batch,)
             ).fetchone()
             if row is None:
-                raise JournalTorn(f"{self._path}: frame {batch} is missing; run `fairlead verify`")
+                raise self._missing(batch)
             frame = self._frames[batch] = decode_reports(row[0])
             if len(self._frames) > FRAMES_KEPT:
                 self._frames.popitem(last=False)
         return frame
 
-
-class _Snapshot:
-    """One short read transaction: everything in it is of one moment."""
-
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN")
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._connection.in_transaction:  # some errors end it by themselves
-            self._connection.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error):
-            raise explained(self._path, error) from error
-        if isinstance(error, (*UNDECODABLE, IllegalChange)):
-            raise JournalTorn(
-                f"{self._path}: a row makes no sense ({error}); run `fairlead verify`"
-            ) from error
+    def _missing(self, batch: int) -> JournalTorn:
+        return JournalTorn(f"{self._path}: frame {batch} is missing; run `fairlead verify`")
 
 
 def _first_change(order: Order, time_start_ns: int, time_end_ns: int) -> int | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from fairlead.core.messages import OrderReport, Report
+from fairlead.core.messages import Report
 from fairlead.core.model import Balance, Fill, Order
 from fairlead.core.unit import AccountRecord
 
@@ -17,16 +17,33 @@ NS_PER_SECOND = 1_000_000_000
 _DIGITS_MAX = 18  # fit into 63 bits
 FILLS_IN_STATE = 8  # most orders have fewer fills: then one row holds all of the order
 
+
+class Frame(msgspec.Struct, frozen=True, array_like=True):
+    """What a commit writes: its reports, and the accounts whose record changed, as they are now.
+
+    Everything a unit holds follows from it (`tail.unit_of`).
+    """
+
+    reports: list[Report]
+    accounts: list[AccountRecord]
+
+
 # What the decoders below raise on bytes that are not what they should be.
 UNDECODABLE = (msgspec.MsgspecError, ValueError, TypeError)
 
 encode = msgspec.msgpack.Encoder().encode
-decode_reports = msgspec.msgpack.Decoder(list[Report]).decode
+decode_frame = msgspec.msgpack.Decoder(Frame).decode
 decode_order = msgspec.msgpack.Decoder(Order).decode
 decode_fill = msgspec.msgpack.Decoder(Fill).decode
 decode_account = msgspec.msgpack.Decoder(AccountRecord).decode
 decode_numbers = msgspec.msgpack.Decoder(list[int]).decode
+decode_pairs = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
 decode_balance = msgspec.msgpack.Decoder(Balance).decode
+
+
+def decode_reports(data: bytes) -> list[Report]:
+    """Return the reports of a frame."""
+    return decode_frame(data).reports
 
 
 def encode_order(order: Order) -> bytes:
@@ -34,14 +51,6 @@ def encode_order(order: Order) -> bytes:
     if len(order.fills) > FILLS_IN_STATE:
         order = msgspec.structs.replace(order, fills=order.fills[:FILLS_IN_STATE])
     return encode(order)
-
-
-def change_seconds(report: OrderReport) -> set[int]:
-    """Return the seconds (UTC) in which `report` says that its order changed."""
-    seconds = {report.time_ns // NS_PER_SECOND}
-    if report.fill is not None:
-        seconds.add(report.fill.time_booked_ns // NS_PER_SECOND)
-    return seconds
 
 
 def narrow(text: str) -> int | str:
@@ -71,6 +80,12 @@ def whole_order(connection: sqlite3.Connection, state: bytes) -> Order:
     return msgspec.structs.replace(order, fills=(*order.fills, *later)) if later else order
 
 
+def applied_batch(connection: sqlite3.Connection) -> int:
+    """Return the last frame that is in the tables, 0 when none is."""
+    (batch,) = connection.execute("SELECT max(batch) FROM applied").fetchone()
+    return batch or 0
+
+
 def accounts_of(connection: sqlite3.Connection) -> Iterator[tuple[int, AccountRecord]]:
     """Yield every account with its number in this file."""
     sql = "SELECT account_no, record FROM accounts ORDER BY account_no"
@@ -86,3 +101,9 @@ def balances_of(connection: sqlite3.Connection) -> Iterator[tuple[str, Balance]]
     )
     for account, data in connection.execute(sql):
         yield account, decode_balance(data)
+
+
+def installation_id_of(connection: sqlite3.Connection) -> bytes | None:
+    """Return the id the file was made with, None when it is missing."""
+    row = connection.execute("SELECT value FROM meta WHERE name = 'installation_id'").fetchone()
+    return None if row is None else row[0]

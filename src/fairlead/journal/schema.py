@@ -3,9 +3,9 @@
 `MIGRATIONS[n]` brings version n to n + 1; a new file runs them all. An entry that was ever shipped
 must never change: append a new one.
 
-One life of an order costs, per commit, a row in `frames` shared by all of the commit's reports, its
-row in `orders` (written anew), and narrow index rows. All tables grow at their right edge or nearly
-so, so that a commit touches few pages however old the journal is.
+A commit is one row of `frames`, and nothing else. All other tables follow from the frames and are
+written later, for many commits at once (docs/decisions/0015): `applied` says up to which frame. They
+grow at their right edge or nearly so, so that writing touches few pages however old the journal is.
 """
 
 import sqlite3
@@ -18,22 +18,26 @@ BASE = """
 -- What is true of the whole file.
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
+-- The truth: one row for each commit (rows.Frame). All else follows from it.
+CREATE TABLE frames (batch INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, data BLOB NOT NULL);
+
+-- The last frames of each application: what the tables say is as of the greatest of them.
+CREATE TABLE applied (batch INTEGER PRIMARY KEY);
+
+-- Where an account's sequence numbers are: for each application, (first sequence, batch) of its
+-- frames that have any.
+CREATE TABLE frame_accounts (account_no INTEGER, first_sequence INTEGER, frames BLOB NOT NULL,
+  PRIMARY KEY (account_no, first_sequence)) WITHOUT ROWID;
+
 -- AccountRecord, and a short number that other tables repeat.
 CREATE TABLE accounts (account_no INTEGER PRIMARY KEY, exchange_id TEXT NOT NULL UNIQUE,
   record BLOB NOT NULL);
 CREATE TABLE balances (account_no INTEGER, asset TEXT, data BLOB NOT NULL,
   PRIMARY KEY (account_no, asset)) WITHOUT ROWID;
 
--- The truth: every commit's reports in the order of decision. All below is derived from it.
-CREATE TABLE frames (batch INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, data BLOB NOT NULL);
-
--- Where an account's sequence numbers are: the first one in each frame that has any.
-CREATE TABLE frame_accounts (account_no INTEGER, first_sequence INTEGER, batch INTEGER NOT NULL,
-  PRIMARY KEY (account_no, first_sequence)) WITHOUT ROWID;
-
 -- The orders as they are now, with their first fills (rows.FILLS_IN_STATE); the later fills.
--- `opened_batch` is the frame that opened the order. `room` holds as many bytes as an
--- acknowledgement and a fill will add, then NULL: so the order's growth does not split its page.
+-- `opened_batch` is the frame that opened the order. While something is owed `room` holds as many
+-- bytes as an acknowledgement and a fill will add: so the order's growth does not split its page.
 CREATE TABLE orders (number INTEGER PRIMARY KEY, opened_batch INTEGER NOT NULL,
   state BLOB NOT NULL, room BLOB);
 CREATE TABLE fills (number INTEGER, position INTEGER, data BLOB NOT NULL,
@@ -52,7 +56,8 @@ CREATE TABLE exchange_ids (account_no INTEGER, exchange_order_id, number INTEGER
 CREATE TABLE trades (account_no INTEGER, symbol TEXT, trade_id,
   PRIMARY KEY (account_no, symbol, trade_id)) WITHOUT ROWID;
 
--- The other frames with reports of an order; and, per second, the orders that a frame changed.
+-- The other frames with reports of an order; and, per second, the orders that changed in it, a row for
+-- each application (`batch` is its last frame).
 CREATE TABLE order_frames (number INTEGER, batch INTEGER, PRIMARY KEY (number, batch))
   WITHOUT ROWID;
 CREATE TABLE changed (second INTEGER, batch INTEGER, numbers BLOB NOT NULL,

@@ -2,11 +2,13 @@
 
 The frames are the truth; each other row follows from them. They are streamed in one pass: an order
 is compared and forgotten once it is settled as its row says, so that memory holds the unsettled
-ones. Works on a stopped journal, and read-only on a running one: it sees one moment of it, and the
-WAL grows while it looks. Must never write.
+ones. The tables are compared as of the last frame that was applied to them; those after it must still
+follow from what was before. Works on a stopped journal, and read-only on a running one: it sees one
+moment of it, and the WAL grows while it looks. Must never write.
 """
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -15,22 +17,27 @@ from fairlead.core.identity import client_key
 from fairlead.core.messages import AccountReport, BalanceReport, OrderReport, Report
 from fairlead.core.model import AccountMode, Balance, Order
 from fairlead.core.order import IllegalChange, apply
-from fairlead.core.unit import AccountRecord
+from fairlead.core.unit import AccountRecord, TradeKey, empty_unit
 from fairlead.journal.keys import recent_pairs
 from fairlead.journal.opening import FILE_NAME, connect_reader, explained
 from fairlead.journal.rows import (
     FILLS_IN_STATE,
     UNDECODABLE,
+    Frame,
     accounts_of,
-    change_seconds,
+    applied_batch,
     decode_balance,
+    decode_frame,
     decode_numbers,
-    decode_reports,
+    decode_pairs,
+    installation_id_of,
     narrow,
     order_of,
 )
 from fairlead.journal.schema import MIGRATIONS
+from fairlead.journal.tail import Tail
 
+_BATCH_MAX = (1 << 63) - 1
 DIFFERENCES_MAX = 100  # told in words; the others are counted
 
 
@@ -95,8 +102,13 @@ class _Replay:
         self._modes: dict[str, AccountMode] = {}
         self._balances: dict[tuple[str, str], Balance] = {}
         self._numbers_end = 1  # opened so far: all from 1 up to here
-        self._exchange_ids = self._story_rows = self._changed_rows = self._account_frames = 0
+        self._exchange_ids = self._story_rows = self._changed_rows = self._account_rows = 0
         self._later_fills = 0
+        self._records: dict[str, AccountRecord] = {}
+        self._unsettled_now: set[int] = set()
+        self._trades_after: set[TradeKey] = set()
+        self._applied = 0
+        self._group = Tail(0)  # of what one application wrote: only changed and frame_accounts
         self._account_numbers: dict[str, int] = {}
         self._unsettled: set[int] = set()
         self._recent: dict[int, set[int]] = {}
@@ -104,65 +116,100 @@ class _Replay:
 
     def run(self) -> None:
         run = self._connection.execute
-        row = run("SELECT value FROM meta WHERE name = 'installation_id'").fetchone()
-        if row is None:
+        installation_id = installation_id_of(self._connection)
+        if installation_id is None:
             self._found.differs("meta: installation_id is missing")
             return
-        self._installation_id = row[0]
+        self._installation_id = installation_id
         accounts = dict(accounts_of(self._connection))
         self._account_numbers = {record.account: no for no, record in accounts.items()}
         self._unsettled = {number for (number,) in run("SELECT number FROM unsettled")}
         for key, number in recent_pairs(self._connection):
             self._recent.setdefault(key, set()).add(number)
-        self._replay_frames()
-        for number in list(self._orders):
-            self._compare_order(number)
-        self._compare_accounts(list(accounts.values()))
-        self._compare_balances()
-        self._compare_counts()
+        self._applied = applied_batch(self._connection)
+        self._replay_applied(list(accounts.values()))
+        self._replay_frames(self._applied, self._follow_frame)
+        self._found.unsettled = len(self._unsettled_now)
+        self._found.accounts = len(self._records)
+        self._found.balances = len(self._balances)
 
     # ── the pass ─────────────────────────────────────────────────────────────────────────────────
 
-    def _replay_frames(self) -> None:
-        expected = 1
-        for batch, data in self._connection.execute(
-            "SELECT batch, data FROM frames ORDER BY batch"
-        ):
+    def _replay_applied(self, records: list[AccountRecord]) -> None:
+        """Follow the frames that are in the tables, and compare all of the tables with them."""
+        ends = self._connection.execute("SELECT batch FROM applied ORDER BY batch")
+        start = 0
+        for (end,) in ends.fetchall():
+            self._group = Tail(start)
+            self._replay_frames(start, self._follow_applied, end)
+            self._compare_group(end)
+            start = end
+        still_owed = dict(self._orders)
+        for number in still_owed:
+            self._compare_order(number)
+        self._compare_accounts(records)
+        self._compare_balances()
+        self._compare_counts()
+        self._orders = still_owed
+
+    def _replay_frames(
+        self, start: int, follow: Callable[[int, Frame], None], end: int | None = None
+    ) -> None:
+        sql = "SELECT batch, data FROM frames WHERE batch > ? AND batch <= ? ORDER BY batch"
+        expected = start + 1
+        last = end if end is not None else _BATCH_MAX
+        for batch, data in self._connection.execute(sql, (start, last)):
             if batch != expected:
-                self._found.differs(
-                    f"frame {batch}: follows {expected - 1}; frames are lost between"
-                )
+                self._lost(batch, expected)
             expected = batch + 1
             self._found.frames += 1
             try:
-                reports = decode_reports(data)
+                frame = decode_frame(data)
             except UNDECODABLE as cause:
                 self._found.differs(f"frame {batch}: cannot be decoded: {cause}")
                 continue
-            self._replay_frame(batch, reports)
+            follow(batch, frame)
+            self._follow_accounts(batch, frame)
+        if end is not None and expected != end + 1:
+            self._lost(end + 1, expected)
 
-    def _replay_frame(self, batch: int, reports: list[Report]) -> None:
-        changed: dict[int, set[int]] = {}
-        first_sequences: dict[str, int] = {}
+    def _lost(self, batch: int, expected: int) -> None:
+        self._found.differs(f"frame {batch}: follows {expected - 1}; frames are lost between")
+
+    def _follow_applied(self, batch: int, frame: Frame) -> None:
+        """Follow a frame that is in the tables."""
+        self._group.last = batch - 1  # frames may be missing
+        unit = empty_unit(0)
+        unit.reports = frame.reports
+        self._group.add(batch, unit, 0)
         numbers: dict[int, None] = {}  # in order, once each
-        for report in reports:
-            self._found.reports += 1
-            first_sequences.setdefault(report.account, report.sequence)
-            self._follow_sequence(batch, report)
+        for report in frame.reports:
+            self._follow_report(batch, report)
             if isinstance(report, OrderReport):
                 numbers[report.number] = None
-                for second in change_seconds(report):
-                    changed.setdefault(second, set()).add(report.number)
-                self._follow_order(batch, report)
-            elif isinstance(report, BalanceReport):
-                self._balances[report.account, report.balance.asset] = report.balance
-            elif isinstance(report, AccountReport):
-                self._modes[report.account] = report.mode
-        self._compare_frame_index(batch, changed, first_sequences)
+                order = self._orders.get(report.number)
+                if order is None and report.opened is None and report.number < self._numbers_end:
+                    self._found.differs(
+                        f"order {report.number}: frame {batch} goes on after the row said it was"
+                        " finished"
+                    )
+                else:
+                    self._follow_order(batch, report, order)
         for number in numbers:
             self._settle(number)
 
-    def _follow_sequence(self, batch: int, report: Report) -> None:
+    def _follow_frame(self, batch: int, frame: Frame) -> None:
+        """Follow a frame that is not in the tables yet."""
+        for report in frame.reports:
+            self._follow_report(batch, report)
+            if isinstance(report, OrderReport):
+                order = self._orders.get(report.number)
+                if order is None and report.opened is None:
+                    order = self._stored(report.number)
+                self._follow_order(batch, report, order)
+
+    def _follow_report(self, batch: int, report: Report) -> None:
+        self._found.reports += 1
         expected = self._sequences.get(report.account, 0) + 1
         if report.sequence != expected:
             self._found.differs(
@@ -170,23 +217,24 @@ class _Replay:
                 f" {expected} was due"
             )
         self._sequences[report.account] = report.sequence
+        if isinstance(report, BalanceReport):
+            self._balances[report.account, report.balance.asset] = report.balance
+        elif isinstance(report, AccountReport):
+            self._modes[report.account] = report.mode
 
-    def _follow_order(self, batch: int, report: OrderReport) -> None:
+    def _follow_accounts(self, batch: int, frame: Frame) -> None:
+        for record in frame.accounts:
+            self._records[record.account] = record
+            self._compare_with_reports(record, f" in frame {batch}")
+
+    def _follow_order(self, batch: int, report: OrderReport, before: Order | None) -> None:
         number = report.number
-        before = order = self._orders.get(number)
-        if order is None and report.opened is None and number < self._numbers_end:
-            self._found.differs(
-                f"order {number}: frame {batch} goes on after the row said it was finished"
-            )
-            return
         try:
-            order = self._orders[number] = apply(order, report)
+            order = self._orders[number] = apply(before, report)
         except (IllegalChange, ArithmeticError) as cause:
             self._found.differs(f"order {number}: frame {batch}: {cause}")
             return
-        batches = self._batches.setdefault(number, [])
-        if not batches or batches[-1] != batch:
-            batches.append(batch)
+        (self._unsettled_now.discard if order.is_settled else self._unsettled_now.add)(number)
         if report.opened is not None:
             self._found.orders += 1
             if number != self._numbers_end:
@@ -194,11 +242,30 @@ class _Replay:
                     f"order {number}: opened in frame {batch} where {self._numbers_end} was due"
                 )
             self._numbers_end = max(self._numbers_end, number + 1)
+        if report.fill is not None:
+            self._found.fills += 1
+            self._follow_trade(batch, order, report.fill.trade_id)
+        if batch > self._applied:
+            return
+        batches = self._batches.setdefault(number, [])
+        if not batches or batches[-1] != batch:
+            batches.append(batch)
         exchange_id = order.exchange_order_id
         if exchange_id is not None and (before is None or before.exchange_order_id is None):
             self._compare_exchange_id(order, exchange_id)
-        if report.fill is not None:
-            self._compare_trade(order, report.fill.trade_id)
+
+    def _follow_trade(self, batch: int, order: Order, trade_id: str) -> None:
+        account_no = self._account_numbers.get(order.account)
+        key = (account_no, order.symbol_exchange, narrow(trade_id))
+        has = self._has("trades WHERE account_no = ? AND symbol = ? AND trade_id = ?", key)
+        if batch <= self._applied:
+            if not has:
+                self._found.differs(f"order {order.number}: trade {trade_id} is not remembered")
+            return
+        after = TradeKey(order.account, order.symbol_exchange, trade_id)
+        if has or after in self._trades_after:
+            self._found.differs(f"order {order.number}: frame {batch} books trade {trade_id} again")
+        self._trades_after.add(after)
 
     def _settle(self, number: int) -> None:
         """Compare and forget an order that is settled and does not change any more."""
@@ -223,7 +290,6 @@ class _Replay:
         batches = self._batches.pop(number)
         stored = self._stored(number)
         found = self._found
-        found.fills += len(order.fills)
         self._later_fills += max(0, len(order.fills) - FILLS_IN_STATE)
         self._story_rows += len(batches) - 1
         if stored is None:
@@ -240,7 +306,6 @@ class _Replay:
             said = "is settled" if order.is_settled else "is not settled"
             found.differs(f"order {number} ({_ids(order)}): {said}, table unsettled says otherwise")
         self._unsettled.discard(number)
-        found.unsettled += not order.is_settled
         self._compare_story(number, batches)
         key = client_key(self._installation_id, order.account, order.client_order_id)
         if number not in self._recent.get(key, ()) and not self._has(
@@ -265,55 +330,59 @@ class _Replay:
                 f"order {order.number}: exchange id {exchange_id} is not remembered"
             )
 
-    def _compare_trade(self, order: Order, trade_id: str) -> None:
-        key = (self._account_numbers.get(order.account), order.symbol_exchange, narrow(trade_id))
-        if not self._has("trades WHERE account_no = ? AND symbol = ? AND trade_id = ?", key):
-            self._found.differs(f"order {order.number}: trade {trade_id} is not remembered")
-
-    def _compare_frame_index(
-        self, batch: int, changed: dict[int, set[int]], first_sequences: dict[str, int]
-    ) -> None:
+    def _compare_group(self, end: int) -> None:
+        """Compare what one application, ending with frame `end`, wrote of its frames together."""
         run = self._connection.execute
-        self._changed_rows += len(changed)
-        self._account_frames += len(first_sequences)
-        for second, numbers in changed.items():
+        self._changed_rows += len(self._group.changed)
+        self._account_rows += len(self._group.frame_accounts)
+        for second, numbers in self._group.changed.items():
             sql = "SELECT numbers FROM changed WHERE second = ? AND batch = ?"
-            row = run(sql, (second, batch)).fetchone()
+            row = run(sql, (second, end)).fetchone()
             kept = set(decode_numbers(row[0])) if row is not None else set()
             for number in sorted(numbers ^ kept):
-                self._found.differs(f"order {number}: history of second {second}, frame {batch}")
-        for account, sequence in first_sequences.items():
-            where = "frame_accounts WHERE account_no = ? AND first_sequence = ? AND batch = ?"
-            if not self._has(where, (self._account_numbers.get(account), sequence, batch)):
+                self._found.differs(
+                    f"order {number}: history of second {second}, frames up to {end}"
+                )
+        for account, frames in self._group.frame_accounts.items():
+            sql = "SELECT frames FROM frame_accounts WHERE account_no = ? AND first_sequence = ?"
+            row = run(sql, (self._account_numbers.get(account), frames[0][0])).fetchone()
+            kept_frames = [] if row is None else decode_pairs(row[0])
+            for sequence, batch in sorted(set(frames) ^ set(kept_frames)):
                 self._found.differs(
                     f"account {account}: sequence {sequence} is not indexed in frame {batch}"
                 )
 
     def _compare_accounts(self, records: list[AccountRecord]) -> None:
-        self._found.accounts = len(records)
         known = set()
         for record in records:
             known.add(record.account)
-            sequence = self._sequences.get(record.account, 0)
-            if record.sequence != sequence:
+            self._compare_with_reports(record, "")
+            said = self._records.get(record.account)
+            if record != said:
                 self._found.differs(
-                    f"account {record.account}: sequence {record.sequence}, its last report has"
-                    f" {sequence}"
-                )
-            mode = self._modes.get(record.account, AccountMode.ACTIVE)
-            if record.mode is not mode:
-                self._found.differs(
-                    f"account {record.account}: mode {record.mode}, its reports make it {mode}"
+                    f"account {record.account}: is {record}, its last frame says {said}"
                 )
         for account in sorted(self._sequences.keys() - known):
             self._found.differs(f"account {account}: has reports and no row")
+
+    def _compare_with_reports(self, record: AccountRecord, where: str) -> None:
+        sequence = self._sequences.get(record.account, 0)
+        if record.sequence != sequence:
+            self._found.differs(
+                f"account {record.account}: sequence {record.sequence}{where}, its last report has"
+                f" {sequence}"
+            )
+        mode = self._modes.get(record.account, AccountMode.ACTIVE)
+        if record.mode is not mode:
+            self._found.differs(
+                f"account {record.account}: mode {record.mode}{where}, its reports make it {mode}"
+            )
 
     def _compare_balances(self) -> None:
         sql = "SELECT exchange_id, asset, data FROM balances JOIN accounts USING (account_no)"
         rows = {
             (a, asset): decode_balance(data) for a, asset, data in self._connection.execute(sql)
         }
-        self._found.balances = len(rows)
         for account, asset in sorted(rows.keys() | self._balances.keys()):
             kept, said = rows.get((account, asset)), self._balances.get((account, asset))
             if kept is None or said is None:
@@ -338,7 +407,7 @@ class _Replay:
             ("exchange_ids", self._exchange_ids),
             ("order_frames", self._story_rows),
             ("changed", self._changed_rows),
-            ("frame_accounts", self._account_frames),
+            ("frame_accounts", self._account_rows),
         ):
             (count,) = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
             if count != expected:
