@@ -41,7 +41,7 @@ STAGES = (
 )
 LOOP = "event loop, sockets, idle"
 COMMIT = "journal: COMMIT (write, fdatasync)"
-_COMMIT_STATEMENT = 'execute("COMMIT")'
+_COMMITTING = ("execute(_INSERT_FRAME", 'execute("COMMIT")')  # the statements that write and sync
 
 
 class Profile(msgspec.Struct):
@@ -127,7 +127,7 @@ def place(frames: list[str]) -> tuple[str, str]:
 
 def _is_commit(path: str, line: int) -> bool:
     lines = Path(path).read_text().splitlines()
-    return line <= len(lines) and _COMMIT_STATEMENT in lines[line - 1]
+    return line <= len(lines) and any(each in lines[line - 1] for each in _COMMITTING)
 
 
 def section(result: Profile) -> Section:
