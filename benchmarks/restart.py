@@ -67,10 +67,10 @@ def cached_past(results: Path, cores: Cores, closed: int, still_open: int) -> Pa
         making = results / f"making-{folder.name}"
         shutil.rmtree(making, ignore_errors=True)
         use_exact_decimals()
-        write_past(making, closed)
-        leave_open(making, cores, still_open)
+        write_past(making / "data", closed)
+        leave_open(making / "data", cores, still_open)
         making.rename(folder)
-    return folder
+    return folder / "data"
 
 
 def leave_open(data: Path, cores: Cores, count: int) -> None:
