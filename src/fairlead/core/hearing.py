@@ -171,6 +171,9 @@ def order_heard(deciding: Deciding, account: Account, news: VenueOrder) -> None:
         order = adopt(deciding, account, news)
         if order is None:
             return
+    if order.stage is Stage.RECEIVED:
+        _alarm_impossible(deciding, order, news)
+        return
     was_unsure = is_unsure(order)
     if news.state is VenueOrderState.FILLED:
         order = _closed_by_fills(deciding, order, news)
@@ -220,8 +223,6 @@ def _moved(deciding: Deciding, order: Order, news: VenueOrder) -> Order:
         stage = Stage.CANCELED  # what has filled was not rejected
     verdict = judge(order, stage)
     closed = None if news.state is VenueOrderState.OPEN else news.quantity_filled
-    if verdict is Verdict.ILLEGAL:
-        return _alarm_impossible(deciding, order, news)
     if verdict is Verdict.REVIVE:
         order = _revive(deciding, order, news.exchange_order_id)
         if stage is Stage.WORKING:
@@ -258,8 +259,6 @@ def _same_stage(
 
 def _closed_by_fills(deciding: Deciding, order: Order, news: VenueOrder) -> Order:
     """The exchange says FILLED: our fills must come to the same before we do."""
-    if order.stage is Stage.RECEIVED:
-        return _alarm_impossible(deciding, order, news)
     if order.stage is Stage.REJECTED and order.in_doubt_ns is None:
         order = _revive(deciding, order, news.exchange_order_id)
     elif order.stage is Stage.ROUTING:
@@ -296,10 +295,9 @@ def _identify(deciding: Deciding, order: Order, exchange_order_id: str) -> Order
     return deciding.report(order, Cause.IDENTIFIED, exchange_order_id=exchange_order_id)
 
 
-def _alarm_impossible(deciding: Deciding, order: Order, news: VenueOrder) -> Order:
+def _alarm_impossible(deciding: Deciding, order: Order, news: VenueOrder) -> None:
     text = f"the exchange says {news.state} of order {order.client_order_id}, which was never sent"
     deciding.alarm(deciding.accounts[order.account], "order_impossible", order.number, text)
-    return order
 
 
 def _alarm_doubled(deciding: Deciding, order: Order, exchange_order_id: str) -> None:
