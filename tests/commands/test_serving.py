@@ -155,7 +155,7 @@ def test_the_demo_shows_an_orders_life_and_the_second_start_shows_the_first(
         second = second_start.page()
         (earlier,) = [line for line in second.splitlines() if sent[1] in line]
         assert earlier.endswith("FILLED")
-        assert "orders of earlier runs in this folder: 1" in second
+        assert "the last orders of earlier runs in this folder" in second
         assert "100.00999 " in second
         assert second_start.interrupt() == 0
 
@@ -203,6 +203,8 @@ def test_ctrl_c_during_the_demo_stops_it_cleanly(tmp_path: Path) -> None:
         until(lambda: "Fairlead" in demo.ready().log, "the page has begun")
         assert demo.interrupt() == 0
         assert "Traceback" not in demo.log
+        assert "ended early" not in demo.log
+        assert "Serving" not in demo.log
 
 
 # ── exchange ─────────────────────────────────────────────────────────────────────────────────────

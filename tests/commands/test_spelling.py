@@ -18,7 +18,7 @@ COMMANDS = [
         for command in program.registered_commands
     ),
 ]
-HEAVY = ("uvicorn", "starlette", "aiohttp", "sqlite3", "structlog", "rich.table", "asyncio")
+HEAVY = ("uvicorn", "starlette", "aiohttp", "sqlite3", "structlog", "rich.console", "asyncio")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,13 +1,17 @@
 """order, cancel, orders, balances: real processes against a real system."""
 
 import json
+import os
+import pty
 import re
+import subprocess
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
 
 from tests.commands.terminal import Terminal
-from tests.system import Operator, until
+from tests.system import FAIRLEAD, Operator, until
 
 BTC, RESTING = "SIM_SPOT_BTC_USDT", "20000"
 
@@ -158,3 +162,23 @@ def test_balances(terminal: Terminal) -> None:
     }
     (snapshot,) = terminal.done("balances", "--account", "SIM", "--json").json
     assert snapshot["exchange_id"] == "SIM"
+
+
+def test_a_terminal_gets_colour_and_nothing_is_cut_off(terminal: Terminal) -> None:
+    terminal.run("order", "sell", "5000", BTC, "30000", "--id", "coloured")
+    reader, writer = pty.openpty()
+    with open(reader, "rb", buffering=0) as screen:
+        process = subprocess.Popen(
+            [FAIRLEAD, "orders", "--since", "1h", "--data", str(terminal.data)],
+            stdout=writer,
+            env={"TERM": "xterm-256color", "COLUMNS": "40", "PATH": os.environ["PATH"]},
+        )
+        os.close(writer)
+        shown = bytearray()
+        with suppress(OSError):  # how a pseudo-terminal says that its other end was closed
+            while piece := screen.read(65_536):
+                shown += piece
+        assert process.wait(60) == 0
+    (line,) = [line for line in shown.decode().splitlines() if " coloured " in line]
+    assert "\x1b[31mREJECTED" in line
+    assert "insufficient_balance: needs 5000 BTC" in line

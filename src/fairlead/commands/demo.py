@@ -7,6 +7,7 @@ import asyncio
 import json
 import shlex
 import sys
+import threading
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -52,7 +53,12 @@ async def show_one_order(endpoint: Endpoint, config: Config, began_ns: int) -> N
 
     `began_ns` is the steady time at which the system began to start.
     """
-    await asyncio.to_thread(Demo(endpoint, config, began_ns).run)
+    demo = Demo(endpoint, config, began_ns)
+    try:
+        await asyncio.to_thread(demo.run)
+    except asyncio.CancelledError:
+        demo.stop()
+        raise
 
 
 class Demo:
@@ -65,6 +71,11 @@ class Demo:
         self._account = config.accounts[0].exchange_id
         self._api = Api(endpoint.url)
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Print no more: the system is stopping."""
+        self._stopped.set()
 
     def run(self) -> None:
         """Print it."""
@@ -97,11 +108,10 @@ class Demo:
             states = self._api.wanted("/v1/operator/accounts", {"exchange_id": self._account})
             if states and states[0]["reconciled"]:
                 break
-            if time.monotonic() > deadline:
+            if self._is_over(deadline):
                 state = account_state(states[0]) if states else "unknown"
                 self._line(f"{self._account} is not reconciled after {_WAIT_S:g} s: {state}")
                 break
-            time.sleep(_POLL_S)
         waited = show.milliseconds(time.monotonic_ns() - self._began_ns)
         where = self._config.exchange_url or "the embedded simulated exchange"
         self._line(
@@ -112,7 +122,6 @@ class Demo:
         """Show the newest orders of earlier runs on this folder."""
         now_ns = time.time_ns()
         rows: list[Json] = []
-        is_more = False
         for window_s in _EARLIER_WINDOWS_S:
             start_ns = max(0, now_ns - window_s * _NS_PER_S)
             answer = self._api.get(
@@ -125,15 +134,14 @@ class Demo:
             )
             if not answer.is_ok:
                 raise answer.ended()
-            rows, is_more = answer.content, answer.after is not None
+            rows = answer.content
             if len(rows) >= _EARLIER_SHOWN:
                 break
         if not rows:
             self._line("   no orders yet in this folder")
             return
         rows.sort(key=lambda row: str(row["createdTime"]))
-        count = f"{len(rows)} or more" if is_more else f"{len(rows)}"
-        self._line(f"   orders of earlier runs in this folder: {count}, the last of them")
+        self._line("   the last orders of earlier runs in this folder:")
         columns = [column for column in show.ORDER_COLUMNS if column.name != "account"][:-1]
         cells = [show.history_row(row) for row in rows[-_EARLIER_SHOWN:]]
         lines = [[line[0], *line[2:-1]] for line in cells]
@@ -186,17 +194,15 @@ class Demo:
                 return None
             offers = {quote["symbol"]: quote["ask"] for quote in answer.content["quotes"]}
             offer = offers.get(_SYMBOL)
-            if offer is not None or time.monotonic() > deadline:
+            if offer is not None or self._is_over(deadline):
                 return None if offer is None else Decimal(offer)
-            time.sleep(_POLL_S)
 
     def _followed(self, report: Json) -> Json:
         """Return the order's last report, or where it stands after some seconds."""
         deadline = time.monotonic() + _LIFE_WAIT_S
         while report["status"] in ("RECEIVED", "ROUTING", "ROUTED", "PARTIALLY_FILLED"):
-            if time.monotonic() > deadline:
+            if self._is_over(deadline):
                 break
-            time.sleep(_POLL_S)
             report = self._report(report)
         return report
 
@@ -265,5 +271,10 @@ class Demo:
         where = "" if self._config.data == Path("data") else f" --data {self._config.data}"
         self._line(f"   or: {shown} order buy {_QUANTITY} {_SYMBOL} {body['price']}{where}")
 
+    def _is_over(self, deadline: float) -> bool:
+        """Wait a little; return whether that was enough."""
+        return self._stopped.wait(_POLL_S) or time.monotonic() > deadline
+
     def _line(self, text: str) -> None:
-        self._console.print(text)
+        if not self._stopped.is_set():
+            self._console.print(text)

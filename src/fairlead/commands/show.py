@@ -56,36 +56,42 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], empty: str) 
     if not rows:
         out(empty)
     elif sys.stdout.isatty():
-        _rich_table(columns, rows)
+        _print_styled(columns, rows)
     else:
         for line in plain_table(columns, rows):
             out(line)
 
 
 def plain_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table without any decoration."""
+    """Return the lines of a table without any decoration, the headings first."""
+    return ["  ".join(line).rstrip() for line in _aligned(columns, rows)]
+
+
+def _aligned(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[list[str]]:
     lines = [[column.name for column in columns], *rows]
     widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
     return [
-        "  ".join(
+        [
             cell.rjust(width) if column.is_number else cell.ljust(width)
             for cell, width, column in zip(line, widths, columns, strict=True)
-        ).rstrip()
+        ]
         for line in lines
     ]
 
 
-def _rich_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+def _print_styled(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    """Print with colour and nothing cut off: what is too wide is wrapped by the terminal."""
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        shown.add_column(column.name, justify="right" if column.is_number else "left", no_wrap=True)
-    for row in rows:
-        shown.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-    Console(highlight=False).print(shown)
+    console = Console(highlight=False, soft_wrap=True)
+    heading, *lines = _aligned(columns, rows)
+    console.print(Text("  ".join(heading).rstrip(), style="bold"))
+    for line in lines:
+        cells = [Text(cell, style=_STYLES.get(cell.strip(), "")) for cell in line]
+        shown = Text("  ").join(cells)
+        shown.rstrip()
+        console.print(shown)
 
 
 # ── orders ───────────────────────────────────────────────────────────────────────────────────────
