@@ -84,7 +84,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("engine.settle_delay_longest_ms", _MS, "the longest such wait"),
     Setting("engine.settle_deadline_ms", _MS, "how long fills may be missing before an operator is told"),
     Setting("engine.order_rate_per_s", _COUNT, "new orders per account; one more is REJECTED"),
-    Setting("engine.orphan_fills_most", _COUNT, "fills kept per process while their order is unknown"),
+    Setting("engine.orphan_orders_most", _COUNT, "orders not known yet whose fills are kept until they are"),
+    Setting("engine.orphan_fills_most", _COUNT, "fills kept for one such order; what is not kept is fetched again"),
 
     Setting("reconcile.interval_ms", _MS, "between two reconciliations of an account"),
     Setting("reconcile.retry_ms", _MS, "after one that failed"),
