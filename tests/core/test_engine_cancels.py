@@ -1,4 +1,4 @@
-"""Cancels as conversations (2.4): durable first, sent as soon as can be, followed to their effect, bounded."""
+"""Cancels as conversations (2.4): durable first, sent as soon as can be, followed to the end, bounded."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Fills as conversations: a fact from any stage, counted once, and closed is not settled (2.1, laws 4 and 5)."""
+"""Fills as conversations: a fact from any stage, counted once; closed is not settled (2.1)."""
 
 from decimal import Decimal
 from itertools import permutations
