@@ -89,7 +89,9 @@ class Bookkeeper:
         text = exchange_order_id or f"X{number}"
         return self.report(number, Cause.ROUTED, stage=Stage.ROUTED, exchange_order_id=text)
 
-    def fill(self, number: int, quantity: str, trade_id: str | None = None) -> Order:
+    def fill(
+        self, number: int, quantity: str, trade_id: str | None = None, booked_ns: int = 0
+    ) -> Order:
         order = self.orders[number]
         self.trade_count += 1
         fill = Fill(
@@ -100,7 +102,7 @@ class Bookkeeper:
             fee_asset="USDT",
             liquidity=Liquidity.MAKER,
             time_ns=self.now_ns - 5,
-            time_booked_ns=self.now_ns,
+            time_booked_ns=booked_ns or self.now_ns,
             exchange_ordinal=7,
         )
         key = TradeKey(order.account, order.symbol_exchange, fill.trade_id)

@@ -34,7 +34,8 @@ def live(books: Bookkeeper, random: Random) -> None:
         elif act == 1:
             books.fill(number, str(books.orders[number].leaves_quantity))
         elif act < 7:
-            books.fill(number, "0.25", trade_id=str(1000 + books.trade_count))
+            booked_ns = books.now_ns - random.randrange(2) * SECOND_NS
+            books.fill(number, "0.25", str(1000 + books.trade_count), booked_ns)
     if not random.randrange(3):
         books.balance(random.choice(ACCOUNTS), "BTC", str(random.randrange(1000)))
     if not random.randrange(9):
@@ -129,6 +130,20 @@ def crash_and_compare(journal: Journal, other: Journal, books: Bookkeeper, folde
     assert verify(folder) == before
 
 
+def test_bound_that_is_not_reached_leaves_the_log_and_a_closed_journal_has_no_tail(
+    tmp_path: Path,
+) -> None:
+    with Journal.open(tmp_path) as journal:
+        books = Bookkeeper(journal)
+        books.open("one")
+        books.commit()
+        assert not journal.tidy_if_due()
+        assert applied_batch(journal._connection) == 0
+    connection = sqlite3.connect(tmp_path / "journal.sqlite")
+    assert applied_batch(connection) == 1
+    connection.close()
+
+
 def test_commit_writes_one_row(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         books = Bookkeeper(journal)
@@ -188,8 +203,9 @@ def test_tail_is_applied_once_even_if_asked_twice(tmp_path: Path) -> None:
         journal._tail = tail
         with pytest.raises(CommitFailed, match="frames 1 to 1 are durable, but were not brought"):
             journal.apply()
-        with pytest.raises(CommitFailed, match="were not brought"):  # and it stays failed
-            books.commit()
+        for again in (books.commit, journal.apply):  # and it stays failed
+            with pytest.raises(CommitFailed, match="were not brought"):
+                again()
     assert verify(tmp_path).differences == []
     with Journal.open(tmp_path) as journal:
         assert len(journal.restore().orders) == 1
