@@ -65,7 +65,7 @@ def write_config(path: Path, settings: Mapping[str, object], accounts: Sequence[
     sections: dict[str, list[str]] = {"": []}
     for name, value in settings.items():
         section, _, key = name.rpartition(".")
-        sections.setdefault(section, []).append(f"{key} = {json.dumps(value)}")
+        sections.setdefault(section, []).append(f"{key} = {_toml(value)}")
     lines = sections.pop("")
     for section, entries in sections.items():
         lines += [f"[{section}]", *entries]
@@ -77,6 +77,13 @@ def write_config(path: Path, settings: Mapping[str, object], accounts: Sequence[
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def _toml(value: object) -> str:
+    """Return a value as TOML writes it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + "}"
+    return json.dumps(value)
 
 
 # ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────
@@ -286,10 +293,11 @@ class Program:
 
     def ready(self, timeout_s: float = START_S) -> Self:
         """Wait until it has said where it is reached; fails when it ends before."""
-        until(self._is_ready, f"{self.folder.name} is ready", timeout_s)
+        until(self.is_ready, f"{self.folder.name} is ready", timeout_s)
         return self
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether it serves; fails when it has ended."""
         assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.log}"
         return self._endpoint_path.exists()
 
