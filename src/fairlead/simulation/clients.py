@@ -228,7 +228,7 @@ class Client:
         self._start(SetMode(account=self._account, mode=self._mode_asked))
         if self._mode_asked is not AccountMode.ACTIVE:
             loop = asyncio.get_running_loop()
-            loop.call_later(self._random.randrange(1, 2_000) / 1_000, self._mode)
+            loop.call_later(self._random.randrange(1, 500) / 1_000, self._mode)
 
     def _resolve(self) -> None:
         """Be an operator, who looks at the exchange and says what is so."""

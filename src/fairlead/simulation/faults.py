@@ -9,7 +9,8 @@ from fairlead.exchange.faults import KINDS, Fault, FaultName, How, Point
 from fairlead.exchange.server import Exchange
 
 HIDDEN_MS_HONEST = 600  # hidden for longer, an order may rightly be taken for one that never came
-_DURATION_MS_MAX = 1_500
+_DURATION_MS_MAX = 2_500
+_DELAYS_MS = (1, 150, 200, 250, 290, 290, 310, 700, 2_500)  # the request window is 300 ms
 
 
 class Mischief:
@@ -27,17 +28,19 @@ class Mischief:
         fault = Fault(
             name=name,
             account=random.choice(accounts) if accounts and random.randrange(2) else None,
-            skip=random.choice([0, 0, 0, 1, 5]),
-            one_in=random.choice([1, 1, 2, 5]),
+            skip=random.choice([0, 0, 0, 0, 2]),
+            one_in=random.choice([1, 1, 1, 3]),
         )
         change = msgspec.structs.replace
         if kind.count is not None:
             fault = change(fault, count=random.choice([1, 1, 2, 5, 20]))
         fault = change(fault, duration_ms=random.randrange(1, _DURATION_MS_MAX))
         if kind.requests and "requests" in kind.parameters and random.randrange(2):
-            fault = change(fault, requests=(random.choice(kind.requests),))
+            concerned = random.choice(["place", *kind.requests])
+            if concerned in kind.requests:
+                fault = change(fault, requests=(concerned,))
         if "delay_ms" in kind.parameters:
-            fault = change(fault, delay_ms=random.choice([1, 20, 150, 290, 310, 700, 2_500]))
+            fault = change(fault, delay_ms=random.choice(_DELAYS_MS))
         if kind.point is Point.STREAM and random.randrange(2):
             fault = change(fault, only_fills=True)
         return self._finished(fault)

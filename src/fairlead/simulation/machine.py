@@ -25,7 +25,7 @@ from fairlead.simulation.wire import Wire
 from fairlead.venues.link import Link
 from fairlead.venues.sim import SimDialect
 
-_DOWN_MS_MAX = 1_500
+_DOWN_MS_MAX = 1_000
 _Result = TypeVar("_Result")
 
 
@@ -155,7 +155,7 @@ class Machine:
         process = self._process
         assert process is not None
         is_silent = self._crashes.is_silent()
-        down_ms = self._random.randrange(1, _DOWN_MS_MAX)
+        down_ms = self._random.randrange(1, self._random.choice([5, 50, _DOWN_MS_MAX]))
         power = "the power failed" if is_silent else "killed"
         self._conversation.note("fairlead", f"CRASH {kind.value}: {power}, down for {down_ms} ms")
         self._laws.count(f"crash {kind.value}")

@@ -25,8 +25,8 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
     """How bad the network is. Chances are per mille: of a write, or of a connection.
 
     `cut` and `half_dead`: a connection ends, or goes silent without a word, after some random number
-    of bytes up to `trouble_bytes_max` in one direction. `strand`: a write arrives up to
-    `strand_max_ms` late, long after its sender has seen the connection break. `refused` and
+    of bytes up to `trouble_bytes_max` in one direction. `strand`: a write that the watcher holds dear
+    arrives up to `strand_max_ms` late, long after its sender has seen the connection break. `refused` and
     `unanswered` are attempts.
     """
 
@@ -48,7 +48,12 @@ CALM = Weather()
 
 
 class Watcher(Protocol):
-    """Sees the bytes of one connection from the side of the end that opened it."""
+    """Sees the bytes of one connection from the side of the end that opened it.
+
+    `is_dear`: what was written last is what trouble is most interesting for.
+    """
+
+    is_dear: bool
 
     def opened(self) -> None:
         """Begin to see a connection."""
@@ -242,7 +247,8 @@ class End(asyncio.Transport):
                 data = data[: self._bytes_to_trouble]
                 is_cut = not self._is_trouble_silent
             self._bytes_to_trouble -= len(data)
-        if data and self._network.chance(self._network.weather.strand):
+        is_dear = self._watcher is not None and self._watcher.is_dear
+        if is_dear and data and self._network.chance(self._network.weather.strand):
             late_ms = self._network.random.randrange(1, self._network.weather.strand_max_ms + 1)
             self._last_arrival_ns = self._network.loop.now_ns + late_ms * MS
             is_cut = True

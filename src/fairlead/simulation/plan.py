@@ -22,7 +22,7 @@ ACCOUNTS = ("SIM", "SIM/ALICE", "SIM/BOB")
 _STARTING_BALANCES = (
     (("BTC", Decimal(100)), ("ETH", Decimal(2000)), ("USDT", Decimal(10_000_000))),
     (("BTC", Decimal(1)), ("ETH", Decimal(20)), ("USDT", Decimal(40_000))),
-    (("BTC", Decimal("0.05")), ("ETH", Decimal(2)), ("USDT", Decimal(2_000))),
+    (("BTC", Decimal("0.2")), ("ETH", Decimal(5)), ("USDT", Decimal(8_000))),
 )
 
 
@@ -63,7 +63,7 @@ def plan(seed: int) -> WorldPlan:
         return random.randrange(100) < per_cent
 
     faults: tuple[FaultName, ...] = ()
-    if troubled(75):
+    if troubled(80):
         names = list(FaultName)
         count = random.choice([1, 2, 4, len(names)])
         faults = tuple(random.sample(names, count))
@@ -73,8 +73,8 @@ def plan(seed: int) -> WorldPlan:
         clients=random.randrange(1, 4),
         duration_ms=random.choice([2_000, 4_000, 6_000]),
         client=ClientSettings(
-            pause_ms_max=random.choice([60, 200, 500]),
-            worth_max=random.choice([500, 3_000, 20_000]),
+            pause_ms_max=random.choice([40, 100, 300]),
+            worth_max=random.choice([300, 1_000, 10_000]),
             expiry_ms_max=random.choice([50, 1_000, 3_000]),
         ),
         weather=_weather(random, troubled(60)),
@@ -84,7 +84,7 @@ def plan(seed: int) -> WorldPlan:
             tidy_one_in=random.choice([5, 50]),
         ),
         faults=faults,
-        fault_wait_ms=random.choice([100, 400, 1_500]) if faults else None,
+        fault_wait_ms=random.choice([20, 100, 400]) if faults else None,
         exchange_kills=random.randrange(1, 3) if troubled(15) else 0,
         clock_jumps=random.randrange(1, 4) if troubled(15) else 0,
         clock_jump_ms_max=random.choice([100, 900, 3_600_000]),
@@ -98,14 +98,14 @@ def plan(seed: int) -> WorldPlan:
         ),
         edge=_edge(random),
         link=LinkLimits(
-            connect_timeout_ms=random.choice([200, 1_000]),
+            connect_timeout_ms=random.choice([100, 400]),
             retry_first_ms=random.choice([1, 20]),
             retry_max_ms=500,
-            due_interval_ms=random.choice([20, 100, 250]),
+            due_interval_ms=random.choice([20, 20, 250]),
             refused_login_ms=500,
         ),
         dialect=SimLimits(
-            answer_timeout_ms=random.choice([100, 500, 2_000]),
+            answer_timeout_ms=random.choice([100, 100, 2_000]),
             ping_idle_ms=random.choice([300, 1_000]),
             pong_timeout_ms=500,
         ),
@@ -122,13 +122,13 @@ def _weather(random: Random, is_bad: bool) -> Weather:
         split=random.choice([0, 100, 900]),
         stall=random.choice([0, 5, 30]),
         stall_max_ms=random.choice([100, 320, 1_500]),
-        cut=random.choice([0, 200, 700]),
-        half_dead=random.choice([0, 0, 200]),
-        strand=random.choice([0, 10, 50]),
-        strand_max_ms=random.choice([150, REQUEST_WINDOW_MS - 10, 600]),
-        trouble_bytes_max=random.choice([500, 5_000, 40_000]),
+        cut=random.choice([0, 100, 500]),
+        half_dead=random.choice([0, 0, 0, 100]),
+        strand=random.choice([0, 30, 150]),
+        strand_max_ms=random.choice([REQUEST_WINDOW_MS - 10, REQUEST_WINDOW_MS - 10, 1_300]),
+        trouble_bytes_max=random.choice([2_000, 10_000, 40_000]),
         refused=random.choice([0, 200]),
-        unanswered=random.choice([0, 0, 200]),
+        unanswered=random.choice([0, 0, 100]),
     )
 
 
@@ -138,7 +138,7 @@ def _edge(random: Random) -> EdgeSettings:
     return EdgeSettings(
         engine=EngineSettings(
             order_answer_timeout_ms=random.choice([200, 1_000, 5_000]),
-            ask_delay_ms=random.choice([20, 250]),
+            ask_delay_ms=random.choice([20, 20, 250]),
             ask_delay_longest_ms=2_000,
             cancel_delay_ms=random.choice([50, 500]),
             cancel_delay_longest_ms=2_000,

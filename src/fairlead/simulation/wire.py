@@ -9,7 +9,7 @@ from typing import NoReturn
 from fairlead.simulation.conversation import Conversation
 from fairlead.simulation.crashes import CrashKind, CrashPlan
 from fairlead.simulation.laws import Laws
-from fairlead.venues.sim_messages import FrameError, client_messages, exchange_messages
+from fairlead.venues.sim_messages import FrameError, Place, client_messages, exchange_messages
 
 
 class Wire:
@@ -28,6 +28,7 @@ class Wire:
         self._plan = plan
         self._conversation = conversation
         self._die = die
+        self.is_dear = False  # an order is among what was written last
         self._dying: CrashKind | None = None
         self._begin()
 
@@ -43,7 +44,9 @@ class Wire:
 
     def writing(self, data: bytes) -> bytes:
         """Read what is about to leave; keep back what a crash will not let leave."""
+        self.is_dear = False
         for message in self._outgoing.feed(data):
+            self.is_dear = self.is_dear or isinstance(message, Place)
             self._conversation.note(f"{self._account} →", message)
             self._laws.leaving(self._account, message)
         crash = self._plan.at_write(len(data))

@@ -45,6 +45,7 @@ from fairlead.venues.sim_messages import OrderState
 
 _REST_POLL_S = 0.25
 _REST_POLLS_MAX = 2_000
+_FIRST_POLLS_MAX = 12  # at the start, before trouble begins
 _LAST_LINES = 40
 _OWED_NAMED_MAX = 3
 
@@ -145,6 +146,7 @@ class World:
     async def _story(self) -> None:
         self._host.start()
         self._machine.start()
+        await self._is_open(_FIRST_POLLS_MAX)
         self._trouble.begin()
         duration_ns = self.plan.duration_ms * MS
         await asyncio.gather(*(client.trade(duration_ns) for client in self._clients))
@@ -169,12 +171,16 @@ class World:
 
     async def _until_open(self) -> None:
         """Wait until every account is reconciled."""
-        for _ in range(_REST_POLLS_MAX):
+        if not await self._is_open(_REST_POLLS_MAX):
+            self.laws.breaks(Law.QUIET, "accounts are not reconciled, though nothing goes wrong")
+
+    async def _is_open(self, polls_max: int) -> bool:
+        for _ in range(polls_max):
             reply = await self._ask(QueryAccounts(account=""), is_patient=False)
             if isinstance(reply, AccountsReply) and all(a.reconciled for a in reply.accounts):
-                return
+                return True
             await asyncio.sleep(_REST_POLL_S)
-        self.laws.breaks(Law.QUIET, "accounts are not reconciled, though nothing goes wrong")
+        return False
 
     async def _until_rest(self) -> None:
         """Wait until nothing is owed, then for whole sweeps to have looked at everything."""
