@@ -114,10 +114,11 @@ class Reconciler:
             case VenueStreamGap():
                 self.want(now)
             case VenueOpenOrdersListed() if news.request_id in self._awaited:
-                listed = {order.exchange_order_id for order in news.orders}
-                self._begin_unlisted(listed)
+                self._begin_unlisted({
+                    (order.symbol_exchange, order.exchange_order_id) for order in news.orders
+                })  # fmt: skip
             case VenueFillsListed() if news.request_id in self._awaited:
-                self._page_booked(news)
+                self._page_booked(news, now)
             case VenueAnswer():
                 self._answered(news, now)
             case _:
@@ -153,12 +154,18 @@ class Reconciler:
         else:
             self._succeeded(now)
 
-    def _begin_unlisted(self, listed: set[str]) -> None:
+    def _begin_unlisted(self, listed: set[tuple[str, str]]) -> None:
         self.step = Step.UNLISTED
         self._awaited |= self._engine.ask_unlisted(self.account, listed)
 
-    def _page_booked(self, news: VenueFillsListed) -> None:
-        """The engine booked this page; the cursor moves unless a fill still waits for its order."""
+    def _page_booked(self, news: VenueFillsListed, now: Now) -> None:
+        """The engine booked this page; the cursor moves unless a fill still waits for its order.
+
+        A page that is not the last and leads nowhere would be asked for for ever: the sweep fails.
+        """
+        if not news.is_last and news.cursor == self._cursor:
+            self._failed(now)
+            return
         self._cursor = news.cursor
         account = self._engine.account(self.account)
         if not self._engine.has_orphans(self.account) and account.fills_cursor != news.cursor:

@@ -34,7 +34,6 @@ from fairlead.core.messages import (
     VenueRequest,
 )
 from fairlead.core.model import Order
-from fairlead.core.order import status
 from fairlead.core.unit import Unit, nothing_wanted
 from fairlead.edge.budget import Budget
 from fairlead.edge.clock import Clock
@@ -344,7 +343,7 @@ class Sequencer:
             routing_ns = order.status_history[-2][1] if len(order.status_history) > 1 else 0
             self.metrics.hops["exchange"].add(max(0, report.time_ns - routing_ns))
         if report.stage is not None or report.fill is not None or report.opened is not None:
-            key = (status(order), order.reason or "")
+            key = (order.status_history[-1][0], order.reason or "")
             self.metrics.orders_ended[key] += 1
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────────

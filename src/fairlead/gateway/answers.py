@@ -61,9 +61,18 @@ def form_message(error: FormError) -> Answer:
     return message_answer(400, str(error))
 
 
-async def send_answer(answer: Answer, send: Send) -> None:
-    """Send a whole answer."""
+SendWhole = Callable[[int, bytes, bytes], bool]
+WHOLE = "fairlead.whole"  # extension: the server's way to send a whole answer in one write
+
+
+async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
+    """Send a whole answer: in one write where the server offers that, else by ASGI's two messages."""
     body = answer.body
+    send_whole: SendWhole | None = scope.get("extensions", {}).get(WHOLE)
+    if send_whole is not None and not answer.headers:
+        head = b"content-type: %s\r\ncontent-length: %d\r\n" % (answer.media_type, len(body))
+        if send_whole(answer.status, head, body):
+            return
     headers = [
         (b"content-type", answer.media_type),
         (b"content-length", b"%d" % len(body)),

@@ -71,7 +71,7 @@ class Border:
                 await _refuse_upgrade(refusal, scope, receive, send)
             return
         if refusal is not None:
-            await send_answer(_closing(refusal) if b"expect" in headers else refusal, send)
+            await send_answer(_closing(refusal) if b"expect" in headers else refusal, scope, send)
             return
         if b"content-length" not in headers and b"transfer-encoding" not in headers:
             await self._app(scope, receive, send)
@@ -80,7 +80,7 @@ class Border:
         if isinstance(body, bytes):
             await self._app(scope, _Replay(body, receive), send)
         elif body is not None:
-            await send_answer(body, send)
+            await send_answer(body, scope, send)
 
     # ── who asks, and how ────────────────────────────────────────────────────────────────────────
 

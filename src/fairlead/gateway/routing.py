@@ -62,12 +62,12 @@ class Router:
         method: str = scope["method"]
         handler = methods.get("GET" if method == "HEAD" else method)
         if handler is None:
-            await send_answer(_not_allowed(method, raw_path, methods), send)
+            await send_answer(_not_allowed(method, raw_path, methods), scope, send)
             return
         body = await read_body(receive) if method == "POST" else b""
         answer = await handler(call_of(scope, body, tail))
         if isinstance(answer, Answer):
-            await send_answer(answer, send)
+            await send_answer(answer, scope, send)
         else:
             await _send_stream(answer, scope, receive, send)
 
@@ -86,7 +86,9 @@ class Router:
                 await app(scope, receive, send)
                 return
         await send_answer(
-            message_answer(404, f"there is nothing at {_path(raw_path)}, see /openapi.json"), send
+            message_answer(404, f"there is nothing at {_path(raw_path)}, see /openapi.json"),
+            scope,
+            send,
         )
 
     async def _upgrade(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,7 +118,7 @@ def _path(raw_path: bytes) -> str:
 async def _send_stream(stream: Stream, scope: Scope, receive: Receive, send: Send) -> None:
     """Send chunk by chunk; stop reading what is streamed as soon as the client has gone."""
     if scope["method"] == "HEAD":
-        await send_answer(Answer(200, b""), send)
+        await send_answer(Answer(200, b""), scope, send)
         return
     if scope["http_version"] == "1.0":
         await _send_spooled(stream.chunks, send)
