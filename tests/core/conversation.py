@@ -367,8 +367,16 @@ class Conversation:
         if due:
             self._begin_batch()
             for timer in due:
-                self.engine.timer(timer)
+                self._time(timer)
             self._end_batch()
+
+    def _time(self, timer: TimerDue) -> None:
+        self.engine.timer(timer)
+
+    def set_timer(self, due_ns: int, timer: TimerDue) -> None:
+        """Have a timer fire at a steady time."""
+        self._timer_count += 1
+        heapq.heappush(self._timers, (due_ns, self._timer_count, timer))
 
     # ── what came of it ──────────────────────────────────────────────────────────────────────────
 
@@ -427,7 +435,7 @@ class Conversation:
             "now": Now(self.now.utc_ns + down_ns, 5 * SECOND_NS),
             **changes,
         }
-        following = Conversation(self.memory, **fields)
+        following = type(self)(self.memory, **fields)
         following._trades = self._trades
         return following
 
@@ -464,17 +472,26 @@ class Conversation:
                 self.engine.request(message.request, self._token)
             else:
                 self.engine.hear(message)
+                self._heard(message)
         self._end_batch()
+
+    def _heard(self, news: VenueReport) -> None:
+        """Let others take what the exchange said, after the engine has."""
+
+    def _swept(self, accounts: set[str]) -> list[VenueRequest]:
+        """Take note of the accounts to reconcile; return what a reconciler asks."""
+        self.sweeps += len(accounts)
+        return []
 
     def _begin_batch(self) -> None:
         self.engine.begin(self.now)
 
     def _end_batch(self) -> None:
         self.engine.ask_open_questions()
-        self.sweeps += len(self.engine.take_sweeps())
+        asked = self._swept(self.engine.take_sweeps())
         requests = [
             request
-            for request in self.engine.take_requests()
+            for request in [*self.engine.take_requests(), *asked]
             if not isinstance(request, VenuePlace) or self.engine.hand_over(request)
         ]
         effects = self.engine.finish()
@@ -487,8 +504,7 @@ class Conversation:
             assert call.reply is None
             call.reply = reply
         for due_ns, timer in effects.timers:
-            self._timer_count += 1
-            heapq.heappush(self._timers, (due_ns, self._timer_count, timer))
+            self.set_timer(due_ns, timer)
         for due_ns, timer in effects.wall_timers:
             self._timer_count += 1
             heapq.heappush(self._wall_timers, (due_ns, self._timer_count, timer))

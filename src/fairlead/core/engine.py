@@ -226,12 +226,15 @@ class Engine:
         """Return an account of this process."""
         return self.deciding.accounts[name]
 
-    def ask_unlisted(self, account: str, listed: set[str]) -> set[int]:
-        """Ask about every order we think open that the exchange did not list; return the requests."""
+    def ask_unlisted(self, account: str, listed: set[tuple[str, str]]) -> set[int]:
+        """Ask about every order we think open that the exchange did not list; return the requests.
+
+        `listed` are the orders it did list, as (its symbol, its order id).
+        """
         before = self.deciding.next_request_id
         for order in list(self.deciding.orders.of_account(account)):
             is_open = order.stage in (Stage.ROUTED, Stage.WORKING) or order.in_doubt_ns is not None
-            if is_open and (order.exchange_order_id or "") not in listed:
+            if is_open and (order.symbol_exchange, order.exchange_order_id or "") not in listed:
                 ask(self.deciding, order)
         orphans.ask_again(self.deciding, account)
         return set(range(before + 1, self.deciding.next_request_id + 1))
