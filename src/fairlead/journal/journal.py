@@ -5,6 +5,7 @@ connection writes and checkpoints, nobody else does. Must never decide: a unit i
 is, whole, fsynced, or `CommitFailed` is raised and the process stops.
 """
 
+import math
 import os
 import sqlite3
 import sys
@@ -77,6 +78,7 @@ class Journal:
         self._path = folder / FILE_NAME
         self._lock = lock
         self._connection = connection
+        self._highest_trades: dict[tuple[str, str], float] = {}
         self._failed: CommitFailed | None = None
         for pragma in (
             "journal_mode = WAL",
@@ -292,6 +294,11 @@ class Journal:
     def _keep(self, batch: int, unit: Unit, size: int) -> None:
         """Have the tail say what the frame on disk says."""
         self._tail.add(batch, unit, size)
+        for _, _, key, _ in unit.booked:
+            market = _market(key)
+            known = self._highest_trades.get(market)
+            if known is not None:
+                self._highest_trades[market] = _highest([known, narrow(key.trade_id)])
         self._next_number += len(unit.opened)
         for account, record in unit.accounts.items():
             self._sequences[account] = record.sequence
@@ -320,13 +327,42 @@ class Journal:
     # ── recalling ────────────────────────────────────────────────────────────────────────────────
 
     def _is_booked(self, key: TradeKey) -> bool:
+        trade_id = narrow(key.trade_id)
+        if isinstance(trade_id, int) and trade_id > self._highest_trade(key):
+            return False
         if key in self._tail.trades:
             return True
         row = self._connection.execute(
             "SELECT 1 FROM trades WHERE account_no = ? AND symbol = ? AND trade_id = ?",
-            (self._account_numbers.get(key.account), key.symbol_exchange, narrow(key.trade_id)),
+            (self._account_numbers.get(key.account), key.symbol_exchange, trade_id),
         ).fetchone()
         return row is not None
+
+    def _highest_trade(self, key: TradeKey) -> float:
+        """Return a number that no booked trade id of the market is above; most ids only grow."""
+        market = (key.account, key.symbol_exchange)
+        highest = self._highest_trades.get(market)
+        if highest is None:
+            (highest,) = self._connection.execute(
+                "SELECT max(trade_id) FROM trades WHERE account_no = ? AND symbol = ?",
+                (self._account_numbers.get(key.account), key.symbol_exchange),
+            ).fetchone()
+            ids = [
+                narrow(trade.trade_id) for trade in self._tail.trades if _market(trade) == market
+            ]
+            highest = _highest([*ids, 0 if highest is None else highest])
+            self._highest_trades[market] = highest
+        return highest
+
+
+def _market(key: TradeKey) -> tuple[str, str]:
+    return key.account, key.symbol_exchange
+
+
+def _highest(ids: list[int | float | str]) -> float:
+    """Return the highest of numeric ids; infinity where one is not a number, so that all are looked up."""
+    numbers = [each for each in ids if not isinstance(each, str)]
+    return max(numbers) if len(numbers) == len(ids) else math.inf
 
 
 def _explained(path: Path, cause: Exception) -> Exception:
