@@ -25,6 +25,7 @@ ANY_PORT = "127.0.0.1:0"
 START_S = 30.0
 STOP_S = 30.0
 POLL_S = 0.005
+IDLE_S = 1.0  # servers close idle connections after some seconds
 
 ACCOUNTS = [
     {"exchange_id": "SIM", "parameters": {"PublicApiKey": "desk", "PrivateApiKey": "desk-secret"}},
@@ -108,12 +109,13 @@ def exact(body: bytes) -> Json:
 
 
 class Api:
-    """One HTTP connection to one address, made anew when it was lost. For one thread at a time."""
+    """One HTTP connection to one address, made anew when it was lost or idle. For one thread at a time."""
 
     def __init__(self, url: str, timeout_s: float = 30.0) -> None:
         self.url = url
         host, _, port = url.removeprefix("http://").rpartition(":")
         self._connection = http.client.HTTPConnection(host, int(port), timeout=timeout_s)
+        self._used = time.monotonic()
 
     def request(
         self,
@@ -125,12 +127,15 @@ class Api:
         """Send one request once; raises OSError or HTTPException when no answer comes."""
         fields = {} if body is None else {"Content-Type": "application/json"}
         fields.update(headers or {})
+        if time.monotonic() - self._used > IDLE_S:
+            self._connection.close()  # the server may be about to
         try:
             if self._connection.sock is None:
                 self._connection.connect()
             self._connection.request(method, path, body, fields)
             response = self._connection.getresponse()
             content = response.read()
+            self._used = time.monotonic()
         except (OSError, http.client.HTTPException):
             self._connection.close()
             raise
@@ -267,8 +272,7 @@ class Operator:
 class Program:
     """One process of `fairlead`, whose data folder is `folder`.
 
-    `prefix` runs it under another program, which must pass signals on or be killed itself. What it
-    says goes to a file beside the folder.
+    `prefix` runs it under another program. What it says goes to a file beside the folder.
     """
 
     def __init__(
@@ -324,7 +328,7 @@ class Program:
 
     def interrupt(self, signal_number: int = signal.SIGINT) -> int:
         """Ask it to stop and return its exit code."""
-        self.process.send_signal(signal_number)
+        os.kill(self.pid, signal_number)
         return self.process.wait(STOP_S)
 
     def ended(self, timeout_s: float = STOP_S) -> int:
@@ -332,8 +336,10 @@ class Program:
         return self.process.wait(timeout_s)
 
     def close(self) -> None:
-        """Make sure that it is gone."""
+        """Make sure that it is gone, with what runs it."""
         if self.process.poll() is None:
+            with suppress(FileNotFoundError, ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
             self.process.kill()
         self.process.wait(STOP_S)
 
@@ -370,12 +376,13 @@ class Ems(Program):
         config: Path,
         *flags: str,
         prefix: Sequence[str] = (),
+        command: Sequence[str] = (FAIRLEAD,),
         log_path: Path | None = None,
     ) -> None:
         super().__init__(
             folder,
             [
-                *(FAIRLEAD, "up", "--data", str(folder), "--config", str(config)),
+                *(*command, "up", "--data", str(folder), "--config", str(config)),
                 *("--listen", ANY_PORT, *flags),
             ],
             prefix,

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fairlead.core.exact import use_exact_decimals
-from fairlead.core.messages import OrderReport
 from fairlead.core.model import Order, Origin, Stage
-from fairlead.core.order import apply, status
+from fairlead.core.order import status
 from fairlead.journal.reader import JournalReader
 from tests.crash.load import Key, Seen
-from tests.crash.stages import order_key, orders_since
+from tests.crash.stages import FOREVER_NS, order_key, orders_since
 from tests.system import PUBLIC_KEYS, Api, Json, Operator, until
 
 QUIET_S = 30.0
@@ -78,11 +77,7 @@ def compare(api: Api, operator: Operator, folder: Path, seen: Seen) -> Compared:
         assert time.monotonic() < deadline, "\n".join(found[:_SHOWN_MAX])
     with JournalReader(folder) as reader:
         orders = {order_key(order): order for order in orders_since(reader, 0)}
-        reports = sum(
-            _check_told(reader, order, key, seen)
-            for key, order in orders.items()
-            if key in seen.reports
-        )
+        reports = sum(_check_told(reader, account, seen) for account in PUBLIC_KEYS)
     missing = seen.reports.keys() - orders.keys()
     assert not missing, f"told to clients and not in the journal: {sorted(missing)[:_SHOWN_MAX]}"
     _compare_rest(api, orders)
@@ -164,26 +159,32 @@ def _compare_balances(
     ]
 
 
-def _check_told(reader: JournalReader, order: Order, key: Key, seen: Seen) -> int:
-    """Every report that a client was told must be in the order's story as it was told."""
-    told = dict(seen.reports[key])
+def _check_told(reader: JournalReader, account: str, seen: Seen) -> int:
+    """Every report that clients were told must be in the journal as it was told; return how many."""
+    told = {
+        sequence: (key, said)
+        for key, reports in seen.reports.items()
+        if key[0] == account
+        for sequence, said in reports.items()
+    }
     count = len(told)
-    state: Order | None = None
-    for report in reader.order_story(order.number):
-        assert isinstance(report, OrderReport)
-        state = apply(state, report)
-        said = told.pop(state.sequence, None)
-        if said is not None:
-            assert (said.status, said.amount_filled, said.exchange_order_id) == (
-                status(state),
-                state.quantity_filled,
-                state.exchange_order_id,
-            ), (key, said, state)
-            assert said.trade_ids == tuple(fill.trade_id for fill in state.fills), (key, said)
-            assert tuple(each for each, _ in said.history) == tuple(
-                each for each, _ in state.status_history
-            ), (key, said, state)
-    assert not told, f"{key}: told to a client and not in the journal: {told}"
+    for released in reader.reports_after(account, 0, FOREVER_NS):
+        key, said = told.pop(released.report.sequence, (None, None))
+        if said is None:
+            continue
+        order = released.order
+        assert order is not None, said
+        assert order_key(order) == key, (key, said, order)
+        assert (said.status, said.amount_filled, said.exchange_order_id) == (
+            status(order),
+            order.quantity_filled,
+            order.exchange_order_id,
+        ), (said, order)
+        assert said.trade_ids == tuple(fill.trade_id for fill in order.fills), (said, order)
+        assert tuple(each for each, _ in said.history) == tuple(
+            each for each, _ in order.status_history
+        ), (said, order)
+    assert not told, f"told to clients and not in the journal: {list(told.items())[:_SHOWN_MAX]}"
     return count
 
 
