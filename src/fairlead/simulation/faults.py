@@ -19,6 +19,7 @@ class Mischief:
     def __init__(self, random: Random, names: tuple[FaultName, ...]) -> None:
         self._random = random
         self._names = names
+        self._hides_long = not random.randrange(4)
 
     def draw(self, accounts: list[str]) -> Fault:
         """Return a fault that makes sense; `accounts` are public keys that have logged in."""
@@ -55,7 +56,8 @@ class Mischief:
                 manners = [How.NOW, How.ON_REQUEST, How.BEFORE_ANSWER, How.MID_ANSWER]
                 return change(fault, how=random.choice(manners))
             case FaultName.ORDER_HIDDEN:
-                return change(fault, hide_ms=random.choice([50, 300, HIDDEN_MS_HONEST, 2_000]))
+                longest_ms = 2_000 if self._hides_long else HIDDEN_MS_HONEST
+                return change(fault, hide_ms=random.choice([50, 300, HIDDEN_MS_HONEST, longest_ms]))
             case FaultName.RATE_LIMITED:
                 return change(fault, retry_after_ms=random.choice([1, 50, 400]))
             case FaultName.STREAM_REORDERED:

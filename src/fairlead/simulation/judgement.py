@@ -126,6 +126,8 @@ def _judge_fills(laws: Laws, order: Order, stated: list[WireFill]) -> None:
 
 def _judge_stage(laws: Laws, order: Order, stated: WireOrder) -> None:
     if order.stage is Stage.REJECTED:
+        if laws.is_revival_allowed and stated.state is not OrderState.OPEN and not stated.filled:
+            return  # it was hidden until it had ended without effect: nothing tells of it any more
         text = (
             f"order {order.client_order_id} is REJECTED ({order.reason}), and is"
             f" {stated.state.value} at the exchange"

@@ -74,6 +74,7 @@ class Laws:
     def __init__(self, conversation: Conversation, on_broken: Callable[[], None]) -> None:
         self.broken: list[Broken] = []
         self.is_revival_allowed = False  # the exchange lied, or an operator erred
+        self.is_operator_fallible = False
         self.record = Record(self)
         self.reach: dict[str, int] = {}  # how often what was to happen did happen, by name
         self._conversation = conversation
@@ -315,7 +316,8 @@ class Record:
             self.cancels_wanted[report.number] = None
         elif report.cause is Cause.RESOLVED:
             self.resolved[report.number] = None
-            self._laws.is_revival_allowed = True
+            if self._laws.is_operator_fallible:
+                self._laws.is_revival_allowed = True
         if is_new:
             self._laws.count(report.cause.value)
 

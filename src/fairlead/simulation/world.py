@@ -96,6 +96,7 @@ class World:
         self.loop = loop = VirtualLoop(self._on_error)
         self.conversation = Conversation(loop)
         self.laws = Laws(self.conversation, self._on_broken)
+        self.laws.is_operator_fallible = world_plan.clock_jumps > 0  # he goes by the wrong time
         self._end: asyncio.Future[None] = loop.create_future()
         self._clock = MachineClock(loop)
         self._true_clock = TrueClock(loop)
