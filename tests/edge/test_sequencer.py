@@ -1,0 +1,474 @@
+"""Take, decide, commit, release: the order of events, its limits, and what a failing commit stops."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from fairlead.core.deciding import EngineSettings
+from fairlead.core.messages import (
+    CancelOrder,
+    OrderReply,
+    Outcome,
+    QueryOrder,
+    Refused,
+    VenueCancel,
+    VenueDisconnected,
+    VenueOrder,
+    VenueOrderState,
+    VenuePlace,
+    VenueQuery,
+    VenueStreamGap,
+)
+from fairlead.core.model import Side, Stage, TimeInForce
+from fairlead.edge.clock import SystemClock
+from fairlead.edge.sequencer import Limits
+from fairlead.edge.timers import PRUNE_LEAST
+from fairlead.journal.errors import CommitFailed
+from tests.core.words import SECOND_NS, D
+from tests.edge.desk import Desk
+
+pytestmark = pytest.mark.asyncio
+CANCEL_A = CancelOrder(account="SIM", client_order_id="a")
+
+
+# ── nothing leaves before it is durable ──────────────────────────────────────────────────────────
+
+
+async def test_an_order_costs_two_commits_each_before_what_it_lets_out(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        reply = desk.place()
+        request = await desk.link.next_sent(VenuePlace)
+        assert not reply.done()
+        desk.answers(request, Outcome.DONE, exchange_order_id="X1")
+        assert (await reply).order.stage is Stage.ROUTED
+        assert desk.events == [
+            ("committed", "RECEIVED", "ROUTING", "BalanceReport"),
+            ("sent", "VenuePlace"),
+            ("released", "RECEIVED"),
+            ("released", "ROUTING"),
+            ("committed", "ROUTED"),
+            ("released", "ROUTED"),
+            ("answered",),
+        ]
+
+
+async def test_a_cancel_is_durable_before_it_leaves_and_before_it_is_answered(
+    tmp_path: Path,
+) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        placing = desk.place()
+        desk.answers(await desk.link.next_sent(VenuePlace), Outcome.DONE, exchange_order_id="X1")
+        await placing
+        desk.events.clear()
+        assert (await desk.submit(CANCEL_A)).order.cancel_pending
+        await desk.link.next_sent(VenueCancel)
+        assert [name for name, *_ in desk.events] == ["committed", "sent", "released", "answered"]
+
+
+async def test_a_batch_is_one_commit(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        for name in "abc":
+            desk.place(name)
+        for _ in range(3):
+            await desk.link.next_sent(VenuePlace)
+        assert [name for name, *_ in desk.events][:2] == ["committed", "sent"]
+        assert len(desk.journal.units) == 1
+        assert len(desk.journal.units[0].opened) == 3
+
+
+async def test_what_changes_nothing_is_not_committed(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        await desk.batch()
+        assert (await desk.submit(QueryOrder(account="SIM", client_order_id="zzz"))) is not None
+        assert desk.journal.units == []
+
+
+async def test_a_query_is_answered_with_its_batch(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        desk.place()
+        reply = await desk.submit(QueryOrder(account="SIM", client_order_id="a"))
+        assert isinstance(reply, OrderReply)
+        assert desk.causes()[:2] == ["RECEIVED", "ROUTING"]
+
+
+# ── a failing commit ─────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_failing_commit_stops_everything_and_lets_nothing_out(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        desk.journal.is_full = True
+        first, second = desk.place("a"), desk.submit(CANCEL_A)
+        for reply in (first, second):
+            with pytest.raises(ConnectionError, match="the edge has stopped: disk full"):
+                await reply
+        assert [type(error) for error in desk.fatal] == [CommitFailed]
+        assert desk.sequencer.failure is desk.fatal[0]
+        assert {event for event in desk.events if event != ("answered",)} == set()
+        assert desk.link.waiting.empty()
+        with pytest.raises(ConnectionError, match="disk full"):
+            await desk.place("b")
+        desk.sequencer.hear([VenueStreamGap(account="SIM", expected=1, got=2)])
+        desk.sequencer._schedule_wake()
+        await asyncio.sleep(0)
+        assert len(desk.fatal) == 1
+
+
+async def test_a_failing_commit_of_an_answer_keeps_the_answer_back(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        reply = desk.place()
+        request = await desk.link.next_sent(VenuePlace)
+        desk.events.clear()
+        desk.journal.is_full = True
+        desk.answers(request, Outcome.DONE, exchange_order_id="X1")
+        with pytest.raises(ConnectionError):
+            await reply
+        assert ("released", "ROUTED") not in desk.events
+    async with Desk(tmp_path) as desk:
+        assert desk.causes() == ["IN_DOUBT"]
+
+
+async def test_a_broken_invariant_stops_it_too(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        reply = desk.place()
+        request = await desk.link.next_sent(VenuePlace)
+        desk.answers(request, Outcome.DONE)  # done without an id: no dialect may say so
+        with pytest.raises(ConnectionError):
+            await reply
+        assert isinstance(desk.fatal[0], AssertionError)
+
+
+async def test_stopping_tells_everybody_who_waits_once(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        waiting, gone = desk.place("a"), desk.place("b")
+        await desk.link.next_sent(VenuePlace)
+        gone.cancel()
+        desk.sequencer.stop(ConnectionError("shutting down"))
+        desk.sequencer.stop(ConnectionError("again"))
+        with pytest.raises(ConnectionError, match="shutting down"):
+            await waiting
+        assert desk.fatal == []
+
+
+# ── restart ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_next_process_takes_up_what_was_under_way(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        desk.place("a")
+        desk.place("b", price=D(99))
+        first = await desk.link.next_sent(VenuePlace)
+        await desk.link.next_sent(VenuePlace)
+        desk.answers(first, Outcome.DONE, exchange_order_id="X1")
+        await desk.batch()
+    async with Desk(tmp_path) as desk:
+        assert desk.causes() == ["IN_DOUBT"]
+        desk.link.is_silent = True
+        await desk.batch()
+        same = await desk.place("b", price=D(99))
+        assert isinstance(same, Refused)
+        assert (await desk.submit(QueryOrder(account="SIM", client_order_id="a"))).order.stage is (
+            Stage.ROUTED
+        )
+        assert ("sent", "VenuePlace") not in desk.events
+
+
+async def test_an_account_that_is_no_longer_configured_is_left_in_the_journal(
+    tmp_path: Path,
+) -> None:
+    async with Desk(tmp_path, accounts=("SIM", "SIM/ALICE")) as desk:
+        await desk.connect()
+        desk.place(account="SIM/ALICE")
+        request = await desk.links["SIM/ALICE"].next_sent(VenuePlace)
+        desk.answers(request, Outcome.DONE, exchange_order_id="X1")
+        desk.sequencer.hear([
+            VenueOrder(
+                account="SIM/ALICE", exchange_order_id="X1",
+                venue_client_id=request.venue_client_id, symbol_exchange="BTC-USDT",
+                side=Side.BUY, price=D(100), quantity=D(2), quantity_filled=D(1),
+                time_in_force=TimeInForce.GOOD_TILL_CANCEL, expire_time_ns=None,
+                state=VenueOrderState.CANCELED, time_ns=0,
+            )
+        ])  # fmt: skip
+        await desk.batch()
+    async with Desk(
+        tmp_path
+    ) as desk:  # its fills are missing: a sweep is wanted that nobody can do
+        await desk.connect()
+        await desk.pass_time("60")
+        assert desk.fatal == []
+        assert desk.sequencer.metrics.alarms == {("SIM/ALICE", "fills_missing"): 1}
+
+
+# ── limits ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_batch_has_a_limit_and_the_rest_follows_at_once(tmp_path: Path) -> None:
+    async with Desk(tmp_path, limits=Limits(batch_most=2, fillings_most=0)) as desk:
+        await desk.connect()
+        for number in range(5):
+            desk.place(f"o{number}")
+        for _ in range(5):
+            await desk.link.next_sent(VenuePlace)
+        assert [len(unit.opened) for unit in desk.journal.units] == [2, 2, 1]
+
+
+async def test_a_batch_fills_while_more_keeps_coming(tmp_path: Path) -> None:
+    async with Desk(tmp_path, limits=Limits(fillings_most=4)) as desk:
+        await desk.connect()
+
+        async def place_in_turn(number: int) -> None:
+            for _ in range(number):
+                await asyncio.sleep(0)
+            desk.place(f"o{number}")
+
+        await asyncio.gather(*(place_in_turn(number) for number in range(3)))
+        for _ in range(3):
+            await desk.link.next_sent(VenuePlace)
+        assert [len(unit.opened) for unit in desk.journal.units] == [3]
+
+
+async def test_a_full_inbox_refuses_new_requests_and_hears_the_exchange(tmp_path: Path) -> None:
+    async with Desk(tmp_path, limits=Limits(inbox_most=5, fillings_most=0)) as desk:
+        await desk.connect()
+        taken = [desk.place(name) for name in "abdef"]
+        refused = await desk.place("c")
+        assert isinstance(refused, Refused)
+        assert refused.refusal == "OVERLOADED"
+        assert refused.message == "5 requests are waiting; send again in a second"
+        desk.sequencer.hear([VenueStreamGap(account="SIM", expected=1, got=2)] * 3)
+        assert desk.sequencer.inbox_size == 8
+        for _ in taken:
+            await desk.link.next_sent(VenuePlace)
+        assert desk.sequencer.inbox_size == 0
+
+
+async def test_timers_nobody_awaits_are_dropped(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        for number in range(PRUNE_LEAST + 10):
+            desk.place(f"o{number}")
+            place = await desk.link.next_sent(VenuePlace)
+            desk.answers(place, Outcome.REFUSED, text="no")
+        await desk.batch()
+        assert len(desk.sequencer.timers) < PRUNE_LEAST // 2
+
+
+# ── the rate budget ──────────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_the_rate_does_not_allow_waits_and_is_not_handed_over(tmp_path: Path) -> None:
+    async with Desk(tmp_path, requests_per_s=10, cancel_reserve=2) as desk:
+        await desk.connect()
+        await desk.pass_time("1")
+        replies = [desk.place(f"o{number}") for number in range(9)]
+        for _ in range(8):
+            await desk.link.next_sent(VenuePlace)
+        held = (await desk.submit(QueryOrder(account="SIM", client_order_id="o8"))).order
+        assert held.stage is Stage.RECEIVED
+        await desk.pass_time("0.1")
+        await desk.link.next_sent(VenuePlace)
+        assert not any(reply.done() for reply in replies)
+
+
+async def test_an_order_that_waited_too_long_is_withdrawn_and_never_sent(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        desk.place("a")
+        place = await desk.link.next_sent(VenuePlace)
+        desk.answers(place, Outcome.REFUSED, text="too often", retry_after_ms=60_000)
+        await desk.batch()
+        last = desk.place("b")
+        await desk.batch()
+        await desk.pass_time("5")
+        text = "not_sent: withdrawn, it could not be sent within 5000 ms"
+        assert (await last).order.error_message == text
+        await desk.pass_time("60")
+        assert desk.events.count(("sent", "VenuePlace")) == 1
+
+
+async def test_a_disconnection_rejects_what_waited(tmp_path: Path) -> None:
+    async with Desk(tmp_path, requests_per_s=10, cancel_reserve=2) as desk:
+        await desk.connect()
+        await desk.pass_time("1")
+        for number in range(8):
+            desk.place(f"o{number}")
+        waited = desk.place("late")
+        for _ in range(8):
+            await desk.link.next_sent(VenuePlace)
+        desk.sequencer.hear([VenueDisconnected(account="SIM", text="gone")])
+        order = (await waited).order
+        assert (order.stage, order.error_message) == (Stage.REJECTED, "not_sent: disconnected")
+
+
+async def test_too_many_waiting_are_rejected(tmp_path: Path) -> None:
+    async with Desk(tmp_path, requests_per_s=10, cancel_reserve=2, queue_most=1) as desk:
+        await desk.connect()
+        await desk.pass_time("1")
+        first, second = desk.place("a"), desk.place("b")
+        await desk.link.next_sent(VenuePlace)
+        order = (await second).order
+        assert order.error_message == "not_sent: too many requests are waiting"
+        assert not first.done()
+
+
+async def test_an_order_cancelled_while_it_waits_is_not_sent(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        placing, cancel = desk.place(), desk.submit(CANCEL_A)
+        assert (await placing).order.stage is Stage.CANCELED
+        assert (await cancel).order.stage is Stage.CANCELED
+        assert [event for event in desk.events if event[0] == "sent"] == []
+
+
+# ── time ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_caller_is_answered_when_the_exchange_is_silent_too_long(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        reply = desk.place()
+        await desk.link.next_sent(VenuePlace)
+        await desk.pass_time("4.9")
+        assert not reply.done()
+        await desk.pass_time("0.1")
+        assert (await reply).refusal == "IN_DOUBT"
+        await desk.link.next_sent(VenueQuery)
+
+
+async def test_the_pump_wakes_by_itself_when_a_timer_is_due(tmp_path: Path) -> None:
+    settings = EngineSettings(order_answer_timeout_ms=20)
+    async with Desk(tmp_path, engine=settings, clock=SystemClock()) as desk:
+        await desk.connect()
+        reply = desk.place()
+        assert (await reply).refusal == "IN_DOUBT"
+
+
+async def test_it_wakes_too_when_the_rate_lets_something_go(tmp_path: Path) -> None:
+    limits = Limits(fillings_most=0, wake_least_us=1)
+    async with Desk(
+        tmp_path, requests_per_s=50, cancel_reserve=1, clock=SystemClock(), limits=limits
+    ) as desk:
+        await desk.connect()
+        for number in range(60):
+            desk.place(f"o{number}", quantity=D("0.1"))
+        for _ in range(60):
+            await desk.link.next_sent(VenuePlace)
+
+
+async def test_a_nearer_time_replaces_a_farther_wake(tmp_path: Path) -> None:
+    async with Desk(tmp_path, clock=SystemClock()) as desk:
+        await desk.connect()  # the next sweep is half a minute away
+        expiring = {
+            "time_in_force": TimeInForce.GOOD_TILL_TIME_OMS,
+            "expire_time_ns": SystemClock().now().utc_ns + SECOND_NS // 20,
+        }
+        desk.place(**expiring)
+        desk.answers(await desk.link.next_sent(VenuePlace), Outcome.DONE, exchange_order_id="X1")
+        await desk.link.next_sent(VenueCancel)
+
+
+async def test_sweeps_come_by_themselves(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        swept = desk.link.swept
+        await desk.pass_time("30")
+        await desk.until(lambda: desk.link.swept == swept + 1)
+        await desk.pass_time("1")
+        desk.sequencer.hear([VenueStreamGap(account="SIM", expected=1, got=2)])
+        await desk.batch()
+        await desk.pass_time("0.25")
+        await desk.until(lambda: desk.link.swept == swept + 2)
+
+
+async def test_a_wall_clock_that_jumps_is_noticed(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        expire_time_ns = desk.clock.now().utc_ns + 3600 * SECOND_NS
+        desk.place(time_in_force=TimeInForce.GOOD_TILL_TIME_OMS, expire_time_ns=expire_time_ns)
+        desk.answers(await desk.link.next_sent(VenuePlace), Outcome.DONE, exchange_order_id="X1")
+        await desk.batch()
+        await desk.pass_time("1", wall_seconds="3600")
+        await desk.link.next_sent(VenueCancel)
+
+
+async def test_the_window_for_not_found_begins_after_the_commit(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        commit = desk.journal.commit
+
+        def slow_commit(unit: object) -> None:
+            commit(unit)
+            desk.clock.advance("2")
+
+        desk.journal.commit = slow_commit
+        desk.place()
+        place = await desk.link.next_sent(VenuePlace)
+        flight = desk.engine.deciding.flights[place.number]
+        assert flight.handed_ns == desk.clock.now().steady_ns
+
+
+# ── what is counted ──────────────────────────────────────────────────────────────────────────────
+
+
+async def test_orders_are_counted_and_their_legs_measured(tmp_path: Path) -> None:
+    async with Desk(tmp_path, accounts=("SIM", "SIM/ALICE")) as desk:
+        await desk.connect()
+        batches = desk.sequencer.metrics.batches
+        desk.place()
+        request = await desk.link.next_sent(VenuePlace)
+        desk.clock.advance("0.25")
+        desk.answers(request, Outcome.DONE, exchange_order_id="X1")
+        await desk.batch()
+        metrics = desk.sequencer.metrics
+        assert metrics.batches >= batches + 2
+        assert metrics.orders_ended["RECEIVED", ""] == 1
+        assert metrics.orders_ended["ROUTING", ""] == 1
+        assert metrics.orders_ended["ROUTED", ""] == 1
+        assert {name: sum(hop.counts) > 0 for name, hop in metrics.hops.items()} == {
+            "accept": True,
+            "exchange": True,
+            "answer": True,
+        }
+        assert metrics.hops["exchange"].sum_ns == SECOND_NS // 4
+
+
+async def test_alarms_are_counted_and_logged(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        desk.place()
+        place = await desk.link.next_sent(VenuePlace)
+        desk.answers(place, Outcome.DONE, exchange_order_id="X1")
+        desk.answers(place, Outcome.DONE, exchange_order_id="X2")
+        await desk.batch()
+        assert desk.sequencer.metrics.alarms == {("SIM", "order_doubled"): 1}
+
+
+async def test_a_listener_that_raises_stops_the_process(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+
+        def broken(released: object) -> None:
+            raise RuntimeError("a listener is broken")
+
+        desk.sequencer.listen(broken)
+        reply = desk.place()
+        with pytest.raises(ConnectionError):
+            await reply
+        assert isinstance(desk.fatal[0], RuntimeError)
+
+
+async def test_now_is_the_clock_s(tmp_path: Path) -> None:
+    async with Desk(tmp_path) as desk:
+        assert desk.sequencer.now() == desk.clock.now()
+        assert desk.sequencer.failure is None
