@@ -150,6 +150,7 @@ class App:
                 cancel_reserve=config.rate.cancel_reserve,
             ),
             on_fatal=self._on_fatal,
+            commits=ThreadPoolExecutor(1, "journal-writer", use_exact_decimals),
         )
         edge.start()
         return edge

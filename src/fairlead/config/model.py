@@ -89,7 +89,7 @@ class ProcessConfig(msgspec.Struct, frozen=True, kw_only=True):
     gc_freeze: bool = True
     gc_young_threshold: int = 50_000
     gc_full_interval_s: int = 0
-    switch_interval_us: int = 500
+    switch_interval_us: int = 100
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ an account's link is made, the journal, and how blocking reads are run. Must nev
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -84,13 +85,16 @@ class Edge:
         make_link: MakeLink,
         settings: EdgeSettings,
         on_fatal: Callable[[BaseException], None],
+        commits: Executor | None = None,
     ) -> None:
+        """`commits`: a thread for big commits, see `Sequencer`; it is shut down by `close`."""
         self.accounts = tuple(accounts)
         self._journal = journal
         self._reader = reader
         self._run_blocking = run_blocking
         self._engine = Engine(settings.engine, journal.restore(), accounts)
-        self.sequencer = Sequencer(self._engine, journal, clock, on_fatal, settings.limits)
+        self._commits = commits
+        self.sequencer = Sequencer(self._engine, journal, clock, on_fatal, settings.limits, commits)
         self._links = {name: make_link(name, self.sequencer.hear) for name in self.accounts}
         self._lines = {
             name: Line(
@@ -120,6 +124,8 @@ class Edge:
         self.sequencer.stop(ConnectionError("shutting down"))
         for link in self._links.values():
             link.close()
+        if self._commits is not None:
+            self._commits.shutdown()  # waits for the commit under way
         self._reader.close()
         self._journal.close()
 

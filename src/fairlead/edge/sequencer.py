@@ -6,8 +6,10 @@ memory is then ahead of disk.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from typing import Protocol
 
 import msgspec
@@ -40,7 +42,7 @@ from fairlead.edge.clock import Clock
 from fairlead.edge.metrics import EdgeMetrics
 from fairlead.edge.reconcile import Reconciler
 from fairlead.edge.timers import Timers
-from fairlead.journal.journal import Journal
+from fairlead.journal.journal import Journal, Prepared
 
 log = structlog.get_logger()
 
@@ -68,13 +70,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     Over `inbox_most` waiting messages, new requests are refused. A batch holds `batch_most` messages,
     and may wait `fillings_most` turns of the event loop for more of them while more keep coming.
-    The pump wakes for timers at most every `wake_least_us`.
+    The pump wakes for timers at most every `wake_least_us`. A batch that changes
+    `threaded_orders_least` orders is committed in a thread, if there is one: with fewer, the hand-over
+    costs more than the loop could do meanwhile.
     """
 
     inbox_most: int = 20_000
     batch_most: int = 256
     fillings_most: int = 4
     wake_least_us: int = 2_000
+    threaded_orders_least: int = 4
 
 
 class _Submitted(msgspec.Struct):
@@ -92,7 +97,9 @@ class Sequencer:
         clock: Clock,
         on_fatal: Callable[[BaseException], None],
         limits: Limits,
+        commits: Executor | None = None,
     ) -> None:
+        """`commits`: one thread that writes big batches while the loop goes on; None: all inline."""
         self.metrics = EdgeMetrics()
         self.timers = Timers()
         self._engine = engine
@@ -100,6 +107,9 @@ class Sequencer:
         self._clock = clock
         self._on_fatal = on_fatal
         self._limits = limits
+        self._commits = commits
+        self._is_committing = False
+        self._is_missed = False
         self._lines: Mapping[str, Line] = {}
         self._inbox: deque[_Submitted | VenueReport] = deque()
         self._waiting: dict[int, tuple[asyncio.Future[Reply], int]] = {}
@@ -185,6 +195,10 @@ class Sequencer:
     def _pump(self) -> None:
         if self._failure is not None:
             return
+        if self._is_committing:
+            self._scheduled_ns = None
+            self._is_missed = True
+            return
         if self._is_filling():
             self._loop.call_soon(self._pump)
             return
@@ -194,7 +208,14 @@ class Sequencer:
             self._scheduled_ns = None
         batch = self._take()
         self._guarded(lambda: self._run_batch(now, lambda: self._decide(batch, now)))
-        if self._inbox:
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Have the pump run again when there is something for it."""
+        if self._is_committing:
+            return
+        if self._inbox or self._is_missed:
+            self._is_missed = False
             self._schedule()
         self._schedule_wake()
 
@@ -231,8 +252,12 @@ class Sequencer:
         effects = self._engine.finish()
         self.metrics.batches += 1
         self.metrics.decide.add(self._clock.now().steady_ns - now.steady_ns)
-        self._commit(effects.unit)
-        self._release(effects, requests)
+        is_big = len(effects.unit.orders) >= self._limits.threaded_orders_least
+        if self._commits is not None and is_big:
+            self._commit_in_thread(self._commits, effects, requests)
+        else:
+            self._commit(effects.unit)
+            self._release(effects, requests)
 
     def _decide(self, batch: list[_Submitted | VenueReport], now: Now) -> None:
         self._recall(batch)
@@ -297,6 +322,38 @@ class Sequencer:
             before_ns = self._clock.now().steady_ns
             self._journal.commit(unit)
             self.metrics.commit.add(self._clock.now().steady_ns - before_ns)
+
+    def _commit_in_thread(
+        self, commits: Executor, effects: Effects, requests: dict[str, list[VenueRequest]]
+    ) -> None:
+        """Write while the loop takes in what arrives; nothing is decided until that is done."""
+        before_ns = self._clock.now().steady_ns
+        prepared = self._journal.prepare(effects.unit)
+        self._is_committing = True
+
+        def written(writing: Future[None]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+                self._loop.call_soon_threadsafe(finish, writing)
+
+        def finish(writing: Future[None]) -> None:
+            self._is_committing = False
+            if self._failure is None:
+                self.metrics.commit.add(self._clock.now().steady_ns - before_ns)
+                self._guarded(lambda: self._release_written(writing, prepared, effects, requests))
+                self._go_on()
+
+        commits.submit(self._journal.write, prepared).add_done_callback(written)
+
+    def _release_written(
+        self,
+        writing: Future[None],
+        prepared: Prepared,
+        effects: Effects,
+        requests: dict[str, list[VenueRequest]],
+    ) -> None:
+        writing.result()  # raises what went wrong
+        self._journal.keep(prepared)
+        self._release(effects, requests)
 
     def _release(self, effects: Effects, requests: dict[str, list[VenueRequest]]) -> None:
         """Let out what the batch caused, now that it is durable; requests take longest, so first."""

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+import msgspec
+
 from fairlead.core.order import IllegalChange
 from fairlead.core.unit import Recalled, Restored, TradeKey, Unit, Wanted, trade_keys
 from fairlead.journal.applying import apply_tail
@@ -59,6 +61,14 @@ _FAILURES = (
 )
 _WAL_INDEX_FRAMES = 16  # offset of mxFrame, https://sqlite.org/walformat.html
 _WAL_INDEX_BACKFILLED = 96  # offset of nBackfill
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A unit and the row of the log that will hold it."""
+
+    unit: Unit
+    batch: int
+    data: bytes
 
 
 class Journal:
@@ -177,23 +187,48 @@ class Journal:
             raise _explained(self._path, cause) from cause
 
     def commit(self, unit: Unit) -> None:
-        """Make `unit` durable, whole. Raises CommitFailed: the process must then stop."""
+        """Make `unit` durable, whole. Raises CommitFailed: the process must then stop.
+
+        The same as `prepare`, `write`, `keep` in a row.
+        """
+        prepared = self.prepare(unit)
+        self.write(prepared)
+        self.keep(prepared)
+
+    def prepare(self, unit: Unit) -> "Prepared":
+        """Return the row that will hold `unit`. Raises CommitFailed when it contradicts the log."""
         if self._failed is not None:
             raise self._failed
-        batch = self._tail.last + 1
         try:
             self._check(unit)
             data = encode(Frame(unit.reports, list(unit.accounts.values())))
-            self._connection.execute(_INSERT_FRAME, (batch, unit.time_ns, data))
         except _FAILURES as cause:
-            self._failed = CommitFailed(
-                f"{self._path}: a unit of {len(unit.reports)} reports was not made durable:"
-                f" {type(cause).__name__}: {cause}; the process must stop and start again"
-            )
-            raise self._failed from cause
-        self._keep(batch, unit, len(data))
+            raise self._failure(unit, cause) from cause
+        return Prepared(unit, self._tail.last + 1, data)
+
+    def write(self, prepared: "Prepared") -> None:
+        """Write and sync the row; the one step that may run in another thread, alone.
+
+        Raises CommitFailed. Nothing else of the journal may be used before it has returned.
+        """
+        row = (prepared.batch, prepared.unit.time_ns, prepared.data)
+        try:
+            self._connection.execute(_INSERT_FRAME, row)
+        except _FAILURES as cause:
+            raise self._failure(prepared.unit, cause) from cause
+
+    def keep(self, prepared: "Prepared") -> None:
+        """Remember what is written now, until the tables have it."""
+        self._keep(prepared.batch, prepared.unit, len(prepared.data))
         self.commit_count += 1
         self.rows_written += 1
+
+    def _failure(self, unit: Unit, cause: Exception) -> CommitFailed:
+        self._failed = CommitFailed(
+            f"{self._path}: a unit of {len(unit.reports)} reports was not made durable:"
+            f" {type(cause).__name__}: {cause}; the process must stop and start again"
+        )
+        return self._failed
 
     def tidy_if_due(self) -> bool:
         """Do one step of what commits leave to be done, if one is due; say whether it was tried.
