@@ -183,9 +183,7 @@ class Client:
             self._start(CancelOrder(account=self._account, exchange_order_id=exchange_id))
         elif self._asked:
             asked = self._random.choice(self._asked[-15:])
-            self._start(
-                CancelOrder(account=self._account, client_order_id=asked.client_order_id)
-            )
+            self._start(CancelOrder(account=self._account, client_order_id=asked.client_order_id))
 
     def _cancel_unanswered(self) -> None:
         """Cancel an order in the same breath as it is sent."""
@@ -215,9 +213,7 @@ class Client:
             case _:
                 if self._asked:
                     asked = self._random.choice(self._asked)
-                    self._start(
-                        QueryOrder(account=account, client_order_id=asked.client_order_id)
-                    )
+                    self._start(QueryOrder(account=account, client_order_id=asked.client_order_id))
 
     def _mode(self) -> None:
         """Halt or reduce; and back, so that trading goes on."""

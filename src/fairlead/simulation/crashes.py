@@ -1,8 +1,8 @@
 """When a world's Fairlead is killed, and in what state the disk is left: drawn from the seed.
 
 One crash is planned at a time, from each start on: at a commit, between two requests on their way
-out, while the tables follow the log, at a checkpoint, or at a moment. The first commit after a start is the restart's own, so that
-recovery is interrupted too.
+out, while the tables follow the log, at a checkpoint, or at a moment. The first commit after a start
+is the restart's own, so that recovery is interrupted too.
 """
 
 from enum import Enum

@@ -74,7 +74,9 @@ def judge_account(laws: Laws, name: str, exchange: Exchange, account: Account, u
             _judge_expiry(laws, order, utc_ns)
 
 
-def judge_balances(laws: Laws, reply: BalancesReply, accounts: Iterable[tuple[str, Account]]) -> None:
+def judge_balances(
+    laws: Laws, reply: BalancesReply, accounts: Iterable[tuple[str, Account]]
+) -> None:
     """Compare every balance with the exchange's."""
     ours = {name: {b.asset_exchange: b for b in balances} for name, balances in reply.accounts}
     for name, account in accounts:
@@ -136,7 +138,9 @@ def _judge_stage(laws: Laws, order: Order, stated: WireOrder) -> None:
         return
     is_resolved = order.number in laws.record.resolved
     if order.stage is not _STAGES[stated.state] and not (is_resolved and order.stage.is_final):
-        text = f"order {order.client_order_id} is {order.stage}, at the exchange {stated.state.value}"
+        text = (
+            f"order {order.client_order_id} is {order.stage}, at the exchange {stated.state.value}"
+        )
         laws.breaks(Law.STATES, text)
     if order.quantity_filled != stated.filled:
         text = (
@@ -149,7 +153,9 @@ def _judge_stage(laws: Laws, order: Order, stated: WireOrder) -> None:
 def _judge_absent(laws: Laws, order: Order) -> None:
     """An order that the exchange does not have must have ended for a reason that says so."""
     if order.fills:
-        laws.breaks(Law.FILLS, f"order {order.client_order_id} has fills, the exchange has no order")
+        laws.breaks(
+            Law.FILLS, f"order {order.client_order_id} has fills, the exchange has no order"
+        )
     if not order.stage.is_final:
         laws.breaks(
             Law.STATES, f"order {order.client_order_id} is {order.stage}, the exchange has none"

@@ -8,19 +8,22 @@ its way. The order of callbacks follows from the calls alone.
 
 import asyncio
 import contextvars
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from typing import Any, TypeVar
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple
 
 NS = 1_000_000_000
 _STANDSTILL_TURNS = 100_000
 _Result = TypeVar("_Result")
+_Arguments = TypeVarTuple("_Arguments")
 
 _process: contextvars.ContextVar["Process | None"] = contextvars.ContextVar(
     "fairlead_simulated_process", default=None
 )
 
 
-class SimulatedCrash(BaseException):  # noqa: N818 - not an error: power fails at this instruction
+class SimulatedCrash(BaseException):
     """Unwinds the stack of a process that has just been killed; nothing may catch and go on."""
 
 
@@ -48,6 +51,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
     `on_error` is given what a callback raised, if it was no `SimulatedCrash`.
     """
 
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+
     def __init__(self, on_error: Callable[[str, BaseException | None], None]) -> None:
         super().__init__()
         self.now_ns = 0
@@ -63,8 +69,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def call_soon(
         self,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*_Arguments], object],
+        *args: *_Arguments,
         context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
         """Run `callback` next, unless its process is dead."""
@@ -78,8 +84,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*_Arguments], object],
+        *args: *_Arguments,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Run `callback` at a time, unless its process is dead by then."""
@@ -95,7 +101,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if not isinstance(error, SimulatedCrash):
             self._on_error(str(context.get("message")), error)
 
-    def run_in_executor(self, *args: Any) -> Any:
+    def run_in_executor(
+        self,
+        executor: Executor | None,
+        func: Callable[[*_Arguments], _Result],
+        *args: *_Arguments,
+    ) -> asyncio.Future[_Result]:
         """Refuse: threads have no place under virtual time."""
         raise NotImplementedError("no threads in the seeded world")
 
@@ -118,7 +129,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """End a process at this instruction: nothing it had planned will happen."""
         process.is_dead = True
         for handle in (*self._ready, *self._scheduled):
-            if not handle.cancelled() and handle._context.get(_process) is process:  # noqa: SLF001
+            if not handle.cancelled() and _process_of(handle) is process:
                 handle.cancel()
 
 
@@ -147,3 +158,8 @@ class _Jump:
 def _is_dead(context: contextvars.Context | None) -> bool:
     process = _process.get() if context is None else context.get(_process)
     return process is not None and process.is_dead
+
+
+def _process_of(handle: Any) -> Process | None:
+    context: contextvars.Context = handle._context
+    return context.get(_process)

@@ -1,4 +1,4 @@
-"""Fairlead's machine: starts the shipped edge from what is on the disk, lets it be killed, starts it again."""
+"""Fairlead's machine: starts the shipped edge from what is on the disk, as often as it is killed."""
 
 import asyncio
 import contextvars

@@ -263,9 +263,7 @@ class End(asyncio.Transport):
             return [data] if data else []
         count = min(network.random.randrange(1, 4), len(data) - 1)
         cuts = sorted(network.random.sample(range(1, len(data)), count))
-        return [
-            data[start:end] for start, end in zip((0, *cuts), (*cuts, len(data)), strict=True)
-        ]
+        return [data[start:end] for start, end in zip((0, *cuts), (*cuts, len(data)), strict=True)]
 
     def _fly(self, piece: bytes | None) -> None:
         network = self._network
@@ -349,7 +347,7 @@ class End(asyncio.Transport):
         """Whether the end was closed, from either side."""
         return self._is_closing
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
+    def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ARG002
         """Return `default`: there is no socket behind it."""
         return default
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from functools import partial
 from random import Random
 
 from fairlead.core.model import Side, TimeInForce
@@ -99,9 +100,9 @@ class Trouble:
             await self._wait(_STRANGER_WAIT_MS_MAX)
             name = self._random.choice(self._plan.accounts)
             if self._laws.record.is_loaded(name):
-                self._host.run(lambda exchange, name=name: self._stranger(exchange, name))
+                self._host.run(partial(self._stranger, name))
 
-    def _stranger(self, exchange: Exchange, name: str) -> None:
+    def _stranger(self, name: str, exchange: Exchange) -> None:
         """Runs in the exchange."""
         account = exchange.matching.accounts.get(public_key(name))
         if account is None:
@@ -114,7 +115,7 @@ class Trouble:
                 exchange.adjust(account, asset, change)
                 self._conversation.note("stranger", f"{name}: {change} {asset}")
             case 1 | 2:
-                orders = [each for each in account.open_orders.values()]
+                orders = list(account.open_orders.values())
                 if orders:
                     order = self._random.choice(orders)
                     self._conversation.note("stranger", f"{name}: cancels {order.number}")

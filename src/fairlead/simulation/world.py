@@ -36,7 +36,7 @@ from fairlead.simulation.door import Door
 from fairlead.simulation.host import Host
 from fairlead.simulation.judgement import is_at_rest, judge_account, judge_balances
 from fairlead.simulation.laws import Broken, Law, Laws
-from fairlead.simulation.loop import NS, Deadlock, VirtualLoop
+from fairlead.simulation.loop import Deadlock, VirtualLoop
 from fairlead.simulation.machine import Machine, public_key
 from fairlead.simulation.network import CALM, MS, Network
 from fairlead.simulation.plan import WorldPlan, plan
@@ -113,9 +113,7 @@ class World:
             loop, world_plan, self._network, self._disk, self._clock, self._crashes,
             self.laws, self._door, self.conversation, self._host,
         )  # fmt: skip
-        self._trouble = Trouble(
-            world_plan, self._host, self._clock, self.laws, self.conversation
-        )
+        self._trouble = Trouble(world_plan, self._host, self._clock, self.laws, self.conversation)
         self._clients = [self._client(number) for number in range(world_plan.clients)]
 
     def run(self) -> None:

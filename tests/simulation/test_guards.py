@@ -1,0 +1,95 @@
+"""The seeded world can fail: with a guard switched off, the law it guards breaks within a few seeds."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fairlead.core import doubt, engine, placing
+from fairlead.core.messages import PlaceOrder, VenueRequest
+from fairlead.core.model import Order
+from fairlead.core.orders import Orders
+from fairlead.core.unit import Recalled, Unit, Wanted
+from fairlead.edge import edge
+from fairlead.edge.sequencer import Sequencer
+from fairlead.simulation.disk import SimulatedJournal
+from fairlead.simulation.laws import Law
+from fairlead.simulation.machine import Machine
+from fairlead.simulation.world import run_world
+
+SEEDS_MOST = 30
+
+
+def laws_broken(expected: set[Law], machine_class: type[Machine] = Machine) -> set[Law]:
+    """Run seeds until one of the expected laws breaks; return every law that broke on the way."""
+    laws: set[Law] = set()
+    for seed in range(1, SEEDS_MOST + 1):
+        verdict, _ = run_world(seed, machine_class=machine_class)
+        laws |= {broken.law for broken in verdict.broken}
+        if laws & expected:
+            return laws
+    pytest.fail(f"{SEEDS_MOST} worlds without the guard, and only {laws} broke")
+
+
+class SendsFirst(Sequencer):
+    """Hands requests to the venue before the commit."""
+
+    def _run_batch(self, now: Any, decide: Callable[[], None]) -> None:
+        self._engine.begin(now)
+        decide()
+        requests: dict[str, list[VenueRequest]] = self._requests(now)
+        effects = self._engine.finish()
+        for account, sendable in requests.items():
+            self._lines[account].link.send_many(sendable)
+        self._commit(effects.unit)
+        self._release(effects, {})
+
+
+def test_journal_before_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge, "Sequencer", SendsFirst)
+    assert laws_broken({Law.DURABLE_FIRST}) == {Law.DURABLE_FIRST}
+
+
+class ForgetsTrades(SimulatedJournal):
+    """Remembers no trade."""
+
+    def recall(self, wanted: Wanted) -> Recalled:
+        return Recalled(super().recall(wanted).orders, set())
+
+    def commit(self, unit: Unit) -> None:
+        unit.booked = [each for each in unit.booked if not self._is_booked(each[2])]
+        super().commit(unit)
+
+
+class ForgetfulMachine(Machine):
+    journal_class = ForgetsTrades
+
+
+def test_trade_id_memory() -> None:
+    assert laws_broken({Law.FILLS}, ForgetfulMachine) <= {Law.FILLS, Law.STATES}
+
+
+def test_not_found_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doubt, "is_believable", lambda *_: True)
+    assert laws_broken({Law.ABSENCE}) == {Law.ABSENCE}
+
+
+def test_closed_is_not_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_settled(order: Order) -> bool:
+        is_owed = order.cancel_pending or order.in_doubt_ns is not None
+        return order.stage.is_final and not is_owed
+
+    monkeypatch.setattr(Order, "is_settled", property(is_settled))
+    assert laws_broken({Law.SETTLED}) == {Law.SETTLED}
+
+
+def test_idempotent_client_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    def place(deciding: Any, request: PlaceOrder, token: int) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Orders, "by_client_id", lambda *_: None)
+            placing.place(deciding, request, token)
+
+    monkeypatch.setitem(engine._REQUESTS, PlaceOrder, place)
+    # Law.RUNS: what is built on the guard, the index of orders, may stop the process first.
+    expected = {Law.SENT_ONCE, Law.ONE_ID}
+    assert laws_broken(expected) <= {*expected, Law.RUNS}
