@@ -55,6 +55,8 @@ def many(count: int, jobs: int | None, fresh_from: int | None, *, as_json: bool)
         if verdict.broken:
             broken.append(verdict)
             if not as_json:
+                for line in verdict.last_lines:
+                    show.out(line)
                 _print_broken(verdict)
         if sys.stderr.isatty() and time.monotonic() - shown_at >= _PROGRESS_EVERY_S:
             shown_at = time.monotonic()
