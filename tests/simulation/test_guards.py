@@ -12,6 +12,7 @@ from fairlead.core.orders import Orders
 from fairlead.core.unit import Recalled, Unit, Wanted
 from fairlead.edge import edge
 from fairlead.edge.sequencer import Sequencer
+from fairlead.journal.journal import Prepared
 from fairlead.simulation.disk import SimulatedJournal
 from fairlead.simulation.laws import Law
 from fairlead.simulation.machine import Machine
@@ -56,9 +57,9 @@ class ForgetsTrades(SimulatedJournal):
     def recall(self, wanted: Wanted) -> Recalled:
         return Recalled(super().recall(wanted).orders, set())
 
-    def commit(self, unit: Unit) -> None:
+    def prepare(self, unit: Unit) -> Prepared:
         unit.booked = [each for each in unit.booked if not self._is_booked(each[2])]
-        super().commit(unit)
+        return super().prepare(unit)
 
 
 class ForgetfulMachine(Machine):

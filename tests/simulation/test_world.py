@@ -133,4 +133,4 @@ def test_the_journal_is_the_shipped_one_but_for_its_interruptions() -> None:
     assert SimulatedJournal.__bases__ == (fairlead.journal.journal.Journal,)
     own = {name for name, value in vars(SimulatedJournal).items() if callable(value)}
     overridden = {name for name in own if hasattr(fairlead.journal.journal.Journal, name)}
-    assert overridden == {"commit", "apply", "tidy_if_due"}
+    assert overridden == {"write", "apply", "tidy_if_due"}

@@ -22,7 +22,7 @@ import msgspec
 
 from fairlead.core.messages import Report
 from fairlead.core.unit import Unit
-from fairlead.journal.journal import Journal
+from fairlead.journal.journal import Journal, Prepared
 from fairlead.journal.opening import FILE_NAME
 from fairlead.journal.rows import decode_frame
 from fairlead.simulation.crashes import CrashKind, CrashPlan, Tidying
@@ -119,18 +119,18 @@ class SimulatedJournal(Journal):
         self._die = die
         self._committed = committed
 
-    def commit(self, unit: Unit) -> None:
-        """Commit, and perhaps not live to tell."""
+    def write(self, prepared: Prepared) -> None:
+        """Make a unit durable, and perhaps not live to tell."""
         assert self._plan is not None
         kind = self._plan.at_commit()
         if kind is None:
-            super().commit(unit)
-            self._committed(unit)
+            super().write(prepared)
+            self._committed(prepared.unit)
             return
         before = read_image(self.folder)
         if kind is CrashKind.COMMIT_BEFORE:
             self._die(kind, before)
-        super().commit(unit)
+        super().write(prepared)
         after = read_image(self.folder)
         self._die(
             kind,

@@ -81,6 +81,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._ready.append(handle)
         return handle
 
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[*_Arguments], object],
+        *args: *_Arguments,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        """Do the same: there is one thread."""
+        return self.call_soon(callback, *args, context=context)
+
     def call_at(
         self,
         when: float,

@@ -21,6 +21,7 @@ from fairlead.simulation.laws import Law, Laws
 from fairlead.simulation.loop import NS, Process, SimulatedCrash, VirtualLoop
 from fairlead.simulation.network import MS, Network, Way
 from fairlead.simulation.plan import WorldPlan
+from fairlead.simulation.thread import VirtualThread
 from fairlead.simulation.wire import Wire
 from fairlead.venues.link import Link
 from fairlead.venues.sim import SimDialect
@@ -99,6 +100,7 @@ class Machine:
             make_link=partial(self._make_link, process),
             settings=self._plan.edge,
             on_fatal=self._on_fatal,
+            commits=self._thread(),
         )
         edge.sequencer.listen(self._laws.released)
         edge.start()
@@ -108,6 +110,12 @@ class Machine:
                 reports = edge.reports(account, self._followed[account])
                 task = self._loop.create_task(self._follow(account, reports))
                 self._dead += [reports, task]
+
+    def _thread(self) -> VirtualThread | None:
+        delay_us_max = self._plan.commit_us_max
+        if delay_us_max is None:
+            return None
+        return VirtualThread(self._loop, self._random, delay_us_max)
 
     def _make_link(self, process: Process, account: str, inbox: Inbox) -> Link:
         plan = self._plan

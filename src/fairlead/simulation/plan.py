@@ -8,6 +8,7 @@ import msgspec
 from fairlead.core.deciding import EngineSettings
 from fairlead.edge.edge import EdgeSettings
 from fairlead.edge.reconcile import ReconcileSettings
+from fairlead.edge.sequencer import Limits
 from fairlead.exchange.faults import FaultName
 from fairlead.exchange.settings import Settings as ExchangeSettings
 from fairlead.simulation.clients import ClientSettings
@@ -30,7 +31,8 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about a world that is decided before it begins. Times in ms.
 
     `fault_wait_ms` between two faults at the exchange (None: it behaves); `exchange_kills` how often
-    it is killed and started again; `clock_jumps` how often Fairlead's wall clock jumps, by at most
+    it is killed and started again; `commit_us_max` how long a commit in a thread takes (None: all are
+    inline); `clock_jumps` how often Fairlead's wall clock jumps, by at most
     `clock_jump_ms_max`; `strangers` orders and deposits at the exchange that are not ours.
     """
 
@@ -44,6 +46,7 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[FaultName, ...]
     fault_wait_ms: int | None
     exchange_kills: int
+    commit_us_max: int | None
     clock_jumps: int
     clock_jump_ms_max: int
     strangers: bool
@@ -86,6 +89,7 @@ def plan(seed: int) -> WorldPlan:
         faults=faults,
         fault_wait_ms=random.choice([20, 100, 400]) if faults else None,
         exchange_kills=random.randrange(1, 3) if troubled(15) else 0,
+        commit_us_max=random.choice([500, 5_000]) if troubled(50) else None,
         clock_jumps=random.randrange(1, 4) if troubled(15) else 0,
         clock_jump_ms_max=random.choice([100, 900, 3_600_000]),
         strangers=troubled(40),
@@ -149,6 +153,7 @@ def _edge(random: Random) -> EdgeSettings:
         reconcile=ReconcileSettings(
             interval_ms=random.choice([500, 3_000]), retry_ms=200, gap_ms=random.choice([20, 250])
         ),
+        limits=Limits(threaded_orders_least=random.choice([0, 1, 4])),
         requests_per_s=random.choice([10_000, 10_000, 90]),
         cancel_reserve=random.choice([1, 20]),
     )
