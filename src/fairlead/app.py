@@ -1,6 +1,6 @@
 """The composition root: builds the parts in order, runs them, takes them down in reverse.
 
-    exchange (unless it runs elsewhere) → journal → edge with a link per account → gateway
+    journal → exchange (unless it runs elsewhere) → edge with a link per account → gateway
 
 Reads the clocks, installs the signal handlers, tunes the garbage collector. Must never decide
 anything about an order.
@@ -73,6 +73,7 @@ class App:
         self._loop = asyncio.get_running_loop()
         self.fatal: asyncio.Future[BaseException] = self._loop.create_future()
         self._exchange: Exchange | None = None
+        self._journal: Journal | None = None
         self._edge: Edge | None = None
         self._server: HttpServer | None = None
         self._collections: asyncio.TimerHandle | None = None
@@ -86,16 +87,18 @@ class App:
         """
         config = self._config
         config.data.mkdir(parents=True, exist_ok=True)
+        bound = bind(config.host, config.port)
         try:
-            bound = bind(config.host, config.port)
+            self._journal = Journal.open(config.data)
             if config.exchange_url is None:
                 self._exchange = self._start_exchange()
-            self._edge = self._start_edge()
+            self._edge = self._start_edge(self._journal)
             app = self._gateway(self._edge, bound.getsockname()[:2])
             self._server = HttpServer(app, bound, config.http.connections)
             await self._server.start()
         except BaseException:
             await self.stop()
+            bound.close()
             raise
         self._tune_collector()
         return self._write_endpoint(self._server)
@@ -107,7 +110,9 @@ class App:
         if self._server is not None:
             await self._server.stop()
         if self._edge is not None:
-            self._edge.close()
+            self._edge.close()  # and with it the journal
+        elif self._journal is not None:
+            self._journal.close()
         if self._exchange is not None:
             self._exchange.close()
         self._readers.shutdown()
@@ -127,17 +132,11 @@ class App:
         exchange.start()
         return exchange
 
-    def _start_edge(self) -> Edge:
+    def _start_edge(self, journal: Journal) -> Edge:
         config = self._config
-        journal = Journal.open(config.data)
-        try:
-            reader = JournalReader(config.data)
-        except BaseException:
-            journal.close()
-            raise
         edge = Edge(
             journal=journal,
-            reader=reader,
+            reader=JournalReader(config.data),
             run_blocking=self._run_blocking,
             clock=SystemClock(),
             accounts=[account.exchange_id for account in config.accounts],

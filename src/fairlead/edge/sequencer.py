@@ -13,14 +13,10 @@ from concurrent.futures import Executor, Future
 from typing import Protocol
 
 import msgspec
-import structlog
 
 from fairlead.core.deciding import Effects, Now
 from fairlead.core.engine import Engine
 from fairlead.core.messages import (
-    AlarmReport,
-    Cause,
-    OrderReport,
     Outcome,
     Refusal,
     Refused,
@@ -40,11 +36,10 @@ from fairlead.core.unit import Unit, nothing_wanted
 from fairlead.edge.budget import Budget
 from fairlead.edge.clock import Clock
 from fairlead.edge.metrics import EdgeMetrics
+from fairlead.edge.observing import Observer
 from fairlead.edge.reconcile import Reconciler
 from fairlead.edge.timers import Timers
 from fairlead.journal.journal import Journal, Prepared
-
-log = structlog.get_logger()
 
 Listener = Callable[[Sequence[tuple[Report, Order | None]]], None]
 
@@ -102,6 +97,7 @@ class Sequencer:
         """`commits`: one thread that writes big batches while the loop goes on; None: all inline."""
         self.metrics = EdgeMetrics()
         self.timers = Timers()
+        self._observer = Observer(self.metrics)
         self._engine = engine
         self._journal = journal
         self._clock = clock
@@ -376,32 +372,13 @@ class Sequencer:
                 line.reconciler.arm(self.timers)
         self.timers.prune(self._is_awaited)
         if effects.released:
-            self._observe(effects.released, now)
+            self._observer.see(effects.released, now)
             for listener in self._listeners:
                 listener(effects.released)
         self._journal.tidy_if_due()
 
     def _is_awaited(self, due: TimerDue) -> bool:
         return due.kind is TimerKind.SWEEP or self._engine.order(due.number) is not None
-
-    def _observe(self, released: Sequence[tuple[Report, Order | None]], now: Now) -> None:
-        for report, order in released:
-            if type(report) is OrderReport:
-                assert order is not None
-                self._observe_order(report, order, now)
-            elif type(report) is AlarmReport:
-                self.metrics.alarms[report.account, report.code] += 1
-                log.warning("alarm", code=report.code, exchange_id=report.account, text=report.text)
-
-    def _observe_order(self, report: OrderReport, order: Order, now: Now) -> None:
-        if report.cause is Cause.ROUTING:
-            self.metrics.hops["accept"].add(max(0, now.utc_ns - order.time_order_ns))
-        elif report.cause is Cause.ROUTED:
-            routing_ns = order.status_history[-2][1] if len(order.status_history) > 1 else 0
-            self.metrics.hops["exchange"].add(max(0, report.time_ns - routing_ns))
-        if report.stage is not None or report.fill is not None or report.opened is not None:
-            key = (order.status_history[-1][0], order.reason or "")
-            self.metrics.orders_ended[key] += 1
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,74 @@
+"""Counts and logs what was released: for people and for Prometheus, never for deciding.
+
+Every change of an order is a log event with the order's ids at level debug; the ones a person should
+see are at info, alarms at warning.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import structlog
+
+from fairlead.core.deciding import Now
+from fairlead.core.messages import AlarmReport, Cause, OrderReport, Report
+from fairlead.core.model import Order
+from fairlead.edge.metrics import EdgeMetrics
+
+_FOR_PEOPLE = frozenset({
+    Cause.REJECTED, Cause.IN_DOUBT, Cause.DOUBT_ENDED, Cause.ADOPTED, Cause.REVIVED,
+    Cause.RESOLVED, Cause.ATTENTION,
+})  # fmt: skip
+
+
+class Observer:
+    """Sees each durable report once, in order."""
+
+    def __init__(self, metrics: EdgeMetrics) -> None:
+        self._metrics = metrics
+        self._log = structlog.get_logger()
+        self._is_debugging: bool = self._log.is_enabled_for(logging.DEBUG)
+
+    def see(self, released: Sequence[tuple[Report, Order | None]], now: Now) -> None:
+        """Count and log what a batch released."""
+        for report, order in released:
+            if type(report) is OrderReport:
+                assert order is not None
+                self._see_order(report, order, now)
+            elif type(report) is AlarmReport:
+                self._metrics.alarms[report.account, report.code] += 1
+                self._log.warning(
+                    "alarm",
+                    code=report.code,
+                    exchange_id=report.account,
+                    order_number=report.number,
+                    text=report.text,
+                )
+
+    def _see_order(self, report: OrderReport, order: Order, now: Now) -> None:
+        cause = report.cause
+        if cause is Cause.ROUTING:
+            self._metrics.hops["accept"].add(max(0, now.utc_ns - order.time_order_ns))
+        elif cause is Cause.ROUTED:
+            routing_ns = order.status_history[-2][1] if len(order.status_history) > 1 else 0
+            self._metrics.hops["exchange"].add(max(0, report.time_ns - routing_ns))
+        if report.stage is not None or report.fill is not None or report.opened is not None:
+            key = (order.status_history[-1][0], order.reason or "")
+            self._metrics.orders_ended[key] += 1
+        if cause in _FOR_PEOPLE:
+            self._log.info("order", **_fields(report, order))
+        elif self._is_debugging:
+            self._log.debug("order", **_fields(report, order))
+
+
+def _fields(report: OrderReport, order: Order) -> dict[str, object]:
+    return {
+        "cause": report.cause,
+        "exchange_id": order.account,
+        "client_order_id": order.client_order_id,
+        "exchange_order_id": order.exchange_order_id,
+        "order_number": order.number,
+        "sequence": order.sequence,
+        "status": order.status_history[-1][0],
+        "amount_filled": str(order.quantity_filled),
+        "error_message": order.error_message,
+    }
