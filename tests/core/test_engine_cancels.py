@@ -448,6 +448,14 @@ def test_cancel_all_withdraws_what_was_not_sent_and_reaches_strangers_orders() -
     assert talk.held[-1].exchange_order_id == "X9"
 
 
+def test_cancel_all_leaves_alone_what_only_waits_for_its_fills() -> None:
+    talk = started()
+    working(talk)
+    talk.states("X1", CANCELED, "0.5")
+    assert talk.cancel_all().reply.count == 0
+    assert talk.sent == []
+
+
 def test_cancel_all_of_an_account_without_orders_or_connection() -> None:
     assert Conversation().cancel_all().reply.count == 0
 
@@ -479,6 +487,14 @@ def test_an_order_that_ended_before_is_left_alone() -> None:
     talk.fills("X1", "2")
     talk.wait("61")
     assert talk.sent == []
+
+
+def test_an_order_that_only_waits_for_its_fills_is_left_alone_too() -> None:
+    talk = started()
+    working(talk, **expiring(talk))
+    talk.states("X1", CANCELED, "0.5")
+    talk.wait("61")
+    assert VenueCancel not in talk.all_sent()
 
 
 def test_the_wall_clock_decides_also_when_it_jumps() -> None:

@@ -296,6 +296,16 @@ def test_fills_missing_of_an_open_order_are_fetched_too() -> None:
     assert not talk.is_in_memory()
 
 
+def test_fills_of_an_open_order_that_come_end_the_fetching() -> None:
+    talk = started()
+    working(talk)
+    talk.states("X1", OPEN, "0.5")
+    talk.fills("X1", "0.5")
+    sweeps = talk.sweeps
+    talk.wait("60")
+    assert talk.sweeps == sweeps
+
+
 def test_made_smaller_at_the_exchange_and_filled_the_rest_is_canceled() -> None:
     talk = started()
     working(talk)

@@ -109,6 +109,14 @@ def test_a_fill_may_be_quicker_than_the_acknowledgement() -> None:
     assert not talk.is_in_memory()
 
 
+def test_a_refusal_that_contradicts_the_stream_changes_nothing() -> None:
+    talk = started()
+    request = placed(talk)
+    talk.states("X1", OPEN)
+    talk.refuses(request, "no")
+    assert talk.history() == "RECEIVED ROUTING NEW"
+
+
 def test_an_immediate_order_may_end_before_its_answer() -> None:
     talk = started()
     call = talk.place(time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL)

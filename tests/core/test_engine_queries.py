@@ -1,5 +1,6 @@
 """What people ask of the engine besides trading; everything is read within a batch."""
 
+import msgspec
 import pytest
 
 from fairlead.core.messages import (
@@ -13,6 +14,7 @@ from fairlead.core.messages import (
     QuerySnapshot,
     Refused,
     SetMode,
+    VenueCancel,
     VenueQuery,
     VenueStreamGap,
 )
@@ -158,11 +160,11 @@ def test_a_gap_in_the_stream_is_the_reconciler_s_business() -> None:
 
 def test_an_answer_to_nothing_we_know_of_is_nothing() -> None:
     talk = started()
-    request = placed(talk)
-    stranger = type(request)(
-        **{name: getattr(request, name) for name in request.__struct_fields__ if name != "number"},
-        number=99,
-    )
+    stranger = msgspec.structs.replace(placed(talk), number=99)
     talk.accepts(stranger, "X9")
     talk.loses(stranger)
+    talk.cancel()
+    talk.refuses(msgspec.structs.replace(talk.next_sent(VenueCancel), number=99))
     assert talk.status() == "ROUTING"
+    assert talk.order().in_doubt_ns is None
+    assert talk.sent == []

@@ -301,6 +301,28 @@ def test_an_orphan_is_booked_once_though_it_comes_in_a_page_meanwhile() -> None:
     assert talk.order("external-X9").quantity_filled == D("0.5")
 
 
+def test_a_fill_of_ours_that_only_later_could_be_told_is_booked_once() -> None:
+    talk = started()
+    request = placed(talk)
+    fill = talk.fills("X1", "0.5", client_order_id=None)  # nobody knows yet that X1 is ours
+    query = talk.next_sent(VenueQuery)
+    talk.accepts(request, "X1")
+    talk.hear(VenueFillsListed(account="SIM", fills=(fill,), cursor="c", is_last=True))
+    assert talk.order().quantity_filled == D("0.5")
+    assert talk.engine.has_orphans("SIM")
+    talk.states("X1", OPEN, "0.5", asked=query)
+    assert not talk.engine.has_orphans("SIM")
+    assert talk.order().quantity_filled == D("0.5")
+
+
+def test_a_sweep_asks_about_its_own_account_s_orphans() -> None:
+    talk = started(accounts=("SIM", "SIM/ALICE"))
+    talk.fills("X9", "0.5", client_order_id=None, account="SIM/ALICE")
+    talk.next_sent(VenueQuery)
+    assert talk.engine.ask_unlisted("SIM", set()) == set()
+    assert len(talk.engine.ask_unlisted("SIM/ALICE", set())) == 1
+
+
 def test_every_sweep_asks_again() -> None:
     talk = started()
     talk.fills("X9", "0.5", client_order_id=None)

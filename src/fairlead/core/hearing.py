@@ -244,9 +244,7 @@ def _moved(deciding: Deciding, order: Order, news: VenueOrder) -> Order:
 def _same_stage(
     deciding: Deciding, order: Order, news: VenueOrder, closed: Decimal | None
 ) -> Order:
-    """The stage is old news; a doubt may end, an id or a closing quantity become known."""
-    if order.in_doubt_ns is not None and order.stage is not Stage.REJECTED:
-        order = deciding.report(order, Cause.DOUBT_ENDED, exchange_order_id=news.exchange_order_id)
+    """The stage is old news; an id or a closing quantity may become known."""
     order = _identify(deciding, order, news.exchange_order_id)
     if closed is not None:
         return _close(deciding, order, news)

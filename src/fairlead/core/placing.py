@@ -100,9 +100,8 @@ def sent(deciding: Deciding, request: VenuePlace, now: Now) -> None:
 
     A slow commit lies between the two: the time in which the order may arrive begins here.
     """
-    flight = deciding.flights.get(request.number)
-    if flight is not None:
-        flight.handed_ns = max(flight.handed_ns, now.steady_ns)
+    flight = deciding.flights[request.number]
+    flight.handed_ns = max(flight.handed_ns, now.steady_ns)
 
 
 def place_answered(deciding: Deciding, order: Order, answer: VenueAnswer) -> Order:
@@ -126,9 +125,7 @@ def place_answered(deciding: Deciding, order: Order, answer: VenueAnswer) -> Ord
 
 def answer_due(deciding: Deciding, order: Order) -> None:
     """The caller has waited long enough: withdraw what was not sent, doubt what was."""
-    flight = deciding.flights.get(order.number)
-    if flight is None:
-        return
+    flight = deciding.flight(order.number)
     flight.is_answer_due = True
     if order.stage is Stage.RECEIVED:
         waited_ms = deciding.settings.order_answer_timeout_ms
@@ -192,8 +189,8 @@ def _findings(
     if rules is None:
         return [_no_instrument(account, request)]
     findings = check_instrument(request, rules)
-    if account.abilities is not None:
-        findings += check_abilities(request, account.abilities)
+    assert account.abilities is not None, "instruments are listed after a connection"
+    findings += check_abilities(request, account.abilities)
     return findings + check_expire_time(request, deciding.now.utc_ns)
 
 
