@@ -5,12 +5,16 @@ Everything that leaves is noted in `events`, in the order in which it happened.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+import msgspec
+
 from fairlead.core.deciding import EngineSettings, Now
 from fairlead.core.engine import Engine
+from fairlead.core.exact import use_exact_decimals
 from fairlead.core.messages import (
     OrderReport,
     Outcome,
@@ -39,7 +43,7 @@ from fairlead.edge.clock import Clock
 from fairlead.edge.reconcile import Reconciler, ReconcileSettings
 from fairlead.edge.sequencer import Limits, Line, Sequencer
 from fairlead.journal.errors import CommitFailed
-from fairlead.journal.journal import Journal
+from fairlead.journal.journal import Journal, Prepared
 from tests.core.words import ABILITIES, BTC_USDT, ETH_BTC, SECOND_NS, START_NS, D, make_request
 
 _Request = TypeVar("_Request", bound=VenueRequest)
@@ -70,14 +74,17 @@ class NotingJournal(Journal):
     units: list[Unit]
     is_full = False
 
-    def commit(self, unit: Unit) -> None:
+    def write(self, prepared: Prepared) -> None:
         if self.is_full:
             raise CommitFailed("disk full")
-        super().commit(unit)
-        self.units.append(unit)
+        super().write(prepared)
+
+    def keep(self, prepared: Prepared) -> None:
+        super().keep(prepared)
+        self.units.append(prepared.unit)
         causes = [
             report.cause if isinstance(report, OrderReport) else type(report).__name__
-            for report in unit.reports
+            for report in prepared.unit.reports
         ]
         self.events.append(("committed", *causes))
 
@@ -144,7 +151,9 @@ class Desk:
         requests_per_s: int = 10_000,
         cancel_reserve: int = 1,
         queue_most: int = 10_000,
+        in_thread: bool = False,
     ) -> None:
+        """`in_thread`: every commit that changes an order is written by a thread."""
         self.events: list[Event] = []
         self.fatal: list[BaseException] = []
         self.clock = ManualClock()
@@ -153,7 +162,8 @@ class Desk:
         self._folder = folder
         self._accounts = accounts
         self._engine_settings = engine
-        self._limits = limits
+        self._limits = msgspec.structs.replace(limits, threaded_orders_least=1)
+        self._thread = ThreadPoolExecutor(1, initializer=use_exact_decimals) if in_thread else None
         self._clock = clock or self.clock
         self._budget = (requests_per_s, cancel_reserve, queue_most)
 
@@ -163,7 +173,7 @@ class Desk:
         self.journal.units = []
         self.engine = Engine(self._engine_settings, self.journal.restore(), self._accounts)
         self.sequencer = Sequencer(
-            self.engine, self.journal, self._clock, self.fatal.append, self._limits
+            self.engine, self.journal, self._clock, self.fatal.append, self._limits, self._thread
         )
         self.sequencer.listen(self._released)
         for link in self.links.values():
@@ -184,6 +194,8 @@ class Desk:
         trace: TracebackType | None,
     ) -> None:
         self.sequencer.stop(ConnectionError("the test is over"))
+        if self._thread is not None:
+            self._thread.shutdown()
         self.journal.close()
 
     async def connect(self) -> None:

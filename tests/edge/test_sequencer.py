@@ -1,6 +1,9 @@
 """Take, decide, commit, release: the order of events, its limits, and what a failing commit stops."""
 
 import asyncio
+import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,18 +28,26 @@ from fairlead.edge.clock import SystemClock
 from fairlead.edge.sequencer import Limits
 from fairlead.edge.timers import PRUNE_LEAST
 from fairlead.journal.errors import CommitFailed
+from fairlead.journal.journal import Prepared
 from tests.core.words import SECOND_NS, D
 from tests.edge.desk import Desk
 
 pytestmark = pytest.mark.asyncio
+OpenDesk = Callable[..., Desk]
 CANCEL_A = CancelOrder(account="SIM", client_order_id="a")
+
+
+@pytest.fixture(params=[False, True], ids=["inline", "thread"])
+def open_desk(request: pytest.FixtureRequest, tmp_path: Path) -> OpenDesk:
+    """Open desks on one journal, which commits inline or in a thread."""
+    return partial(Desk, tmp_path, in_thread=request.param)
 
 
 # ── nothing leaves before it is durable ──────────────────────────────────────────────────────────
 
 
-async def test_an_order_costs_two_commits_each_before_what_it_lets_out(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_an_order_costs_two_commits_each_before_what_it_lets_out(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         reply = desk.place()
         request = await desk.link.next_sent(VenuePlace)
@@ -55,9 +66,9 @@ async def test_an_order_costs_two_commits_each_before_what_it_lets_out(tmp_path:
 
 
 async def test_a_cancel_is_durable_before_it_leaves_and_before_it_is_answered(
-    tmp_path: Path,
+    open_desk: OpenDesk,
 ) -> None:
-    async with Desk(tmp_path) as desk:
+    async with open_desk() as desk:
         await desk.connect()
         placing = desk.place()
         desk.answers(await desk.link.next_sent(VenuePlace), Outcome.DONE, exchange_order_id="X1")
@@ -68,8 +79,8 @@ async def test_a_cancel_is_durable_before_it_leaves_and_before_it_is_answered(
         assert [name for name, *_ in desk.events] == ["committed", "sent", "released", "answered"]
 
 
-async def test_a_batch_is_one_commit(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_a_batch_is_one_commit(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         for name in "abc":
             desk.place(name)
@@ -80,16 +91,16 @@ async def test_a_batch_is_one_commit(tmp_path: Path) -> None:
         assert len(desk.journal.units[0].opened) == 3
 
 
-async def test_what_changes_nothing_is_not_committed(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_what_changes_nothing_is_not_committed(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         await desk.batch()
         assert (await desk.submit(QueryOrder(account="SIM", client_order_id="zzz"))) is not None
         assert desk.journal.units == []
 
 
-async def test_a_query_is_answered_with_its_batch(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_a_query_is_answered_with_its_batch(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         desk.place()
         reply = await desk.submit(QueryOrder(account="SIM", client_order_id="a"))
@@ -97,11 +108,64 @@ async def test_a_query_is_answered_with_its_batch(tmp_path: Path) -> None:
         assert desk.causes()[:2] == ["RECEIVED", "ROUTING"]
 
 
+async def test_while_a_thread_commits_the_inbox_fills_and_nothing_is_decided(
+    open_desk: OpenDesk,
+) -> None:
+    async with open_desk(in_thread=True) as desk:
+        await desk.connect()
+        may_end, write = threading.Event(), desk.journal.write
+
+        def write_when_it_may(prepared: Prepared) -> None:
+            may_end.wait()
+            write(prepared)
+
+        desk.journal.write = write_when_it_may
+        first = desk.place("a")
+        for _ in range(3):
+            await asyncio.sleep(0)
+        second = desk.place("b")
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert desk.sequencer.inbox_size == 1
+        assert desk.events == []
+        may_end.set()
+        requests = [await desk.link.next_sent(VenuePlace) for _ in range(2)]
+        assert len(desk.journal.units) == 2
+        for number, request in enumerate(requests):
+            desk.answers(request, Outcome.DONE, exchange_order_id=f"X{number}")
+        assert (await first).order.number + 1 == (await second).order.number
+
+
+async def test_stopped_while_a_thread_commits_nothing_is_let_out(open_desk: OpenDesk) -> None:
+    async with open_desk(in_thread=True) as desk:
+        await desk.connect()
+        may_end, write = threading.Event(), desk.journal.write
+
+        def write_when_it_may(prepared: Prepared) -> None:
+            may_end.wait()
+            write(prepared)
+
+        desk.journal.write = write_when_it_may
+        reply = desk.place()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        desk.sequencer.stop(ConnectionError("shutting down"))
+        may_end.set()
+        with pytest.raises(ConnectionError):
+            await reply
+        await asyncio.get_running_loop().run_in_executor(desk._thread, lambda: None)
+        assert desk.link.waiting.empty()
+        assert desk.fatal == []
+    async with open_desk() as desk:  # and yet it was durable
+        await desk.batch()
+        assert desk.causes() == ["IN_DOUBT"]
+
+
 # ── a failing commit ─────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_failing_commit_stops_everything_and_lets_nothing_out(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_a_failing_commit_stops_everything_and_lets_nothing_out(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         desk.journal.is_full = True
         first, second = desk.place("a"), desk.submit(CANCEL_A)
@@ -120,8 +184,8 @@ async def test_a_failing_commit_stops_everything_and_lets_nothing_out(tmp_path: 
         assert len(desk.fatal) == 1
 
 
-async def test_a_failing_commit_of_an_answer_keeps_the_answer_back(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_a_failing_commit_of_an_answer_keeps_the_answer_back(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         reply = desk.place()
         request = await desk.link.next_sent(VenuePlace)
@@ -131,12 +195,13 @@ async def test_a_failing_commit_of_an_answer_keeps_the_answer_back(tmp_path: Pat
         with pytest.raises(ConnectionError):
             await reply
         assert ("released", "ROUTED") not in desk.events
-    async with Desk(tmp_path) as desk:
+    async with open_desk() as desk:
+        await desk.batch()
         assert desk.causes() == ["IN_DOUBT"]
 
 
-async def test_a_broken_invariant_stops_it_too(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_a_broken_invariant_stops_it_too(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         reply = desk.place()
         request = await desk.link.next_sent(VenuePlace)
@@ -146,8 +211,8 @@ async def test_a_broken_invariant_stops_it_too(tmp_path: Path) -> None:
         assert isinstance(desk.fatal[0], AssertionError)
 
 
-async def test_stopping_tells_everybody_who_waits_once(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_stopping_tells_everybody_who_waits_once(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         waiting, gone = desk.place("a"), desk.place("b")
         await desk.link.next_sent(VenuePlace)
@@ -162,8 +227,8 @@ async def test_stopping_tells_everybody_who_waits_once(tmp_path: Path) -> None:
 # ── restart ──────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_next_process_takes_up_what_was_under_way(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_the_next_process_takes_up_what_was_under_way(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         desk.place("a")
         desk.place("b", price=D(99))
@@ -171,7 +236,8 @@ async def test_the_next_process_takes_up_what_was_under_way(tmp_path: Path) -> N
         await desk.link.next_sent(VenuePlace)
         desk.answers(first, Outcome.DONE, exchange_order_id="X1")
         await desk.batch()
-    async with Desk(tmp_path) as desk:
+    async with open_desk() as desk:
+        await desk.batch()
         assert desk.causes() == ["IN_DOUBT"]
         desk.link.is_silent = True
         await desk.batch()
@@ -184,9 +250,9 @@ async def test_the_next_process_takes_up_what_was_under_way(tmp_path: Path) -> N
 
 
 async def test_an_account_that_is_no_longer_configured_is_left_in_the_journal(
-    tmp_path: Path,
+    open_desk: OpenDesk,
 ) -> None:
-    async with Desk(tmp_path, accounts=("SIM", "SIM/ALICE")) as desk:
+    async with open_desk(accounts=("SIM", "SIM/ALICE")) as desk:
         await desk.connect()
         desk.place(account="SIM/ALICE")
         request = await desk.links["SIM/ALICE"].next_sent(VenuePlace)
@@ -201,9 +267,7 @@ async def test_an_account_that_is_no_longer_configured_is_left_in_the_journal(
             )
         ])  # fmt: skip
         await desk.batch()
-    async with Desk(
-        tmp_path
-    ) as desk:  # its fills are missing: a sweep is wanted that nobody can do
+    async with open_desk() as desk:  # its fills are missing: a sweep is wanted that nobody can do
         await desk.connect()
         await desk.pass_time("60")
         assert desk.fatal == []
@@ -213,8 +277,8 @@ async def test_an_account_that_is_no_longer_configured_is_left_in_the_journal(
 # ── limits ───────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_batch_has_a_limit_and_the_rest_follows_at_once(tmp_path: Path) -> None:
-    async with Desk(tmp_path, limits=Limits(batch_most=2, fillings_most=0)) as desk:
+async def test_a_batch_has_a_limit_and_the_rest_follows_at_once(open_desk: OpenDesk) -> None:
+    async with open_desk(limits=Limits(batch_most=2, fillings_most=0)) as desk:
         await desk.connect()
         for number in range(5):
             desk.place(f"o{number}")
@@ -223,8 +287,8 @@ async def test_a_batch_has_a_limit_and_the_rest_follows_at_once(tmp_path: Path) 
         assert [len(unit.opened) for unit in desk.journal.units] == [2, 2, 1]
 
 
-async def test_a_batch_fills_while_more_keeps_coming(tmp_path: Path) -> None:
-    async with Desk(tmp_path, limits=Limits(fillings_most=4)) as desk:
+async def test_a_batch_fills_while_more_keeps_coming(open_desk: OpenDesk) -> None:
+    async with open_desk(limits=Limits(fillings_most=4)) as desk:
         await desk.connect()
 
         async def place_in_turn(number: int) -> None:
@@ -238,8 +302,10 @@ async def test_a_batch_fills_while_more_keeps_coming(tmp_path: Path) -> None:
         assert [len(unit.opened) for unit in desk.journal.units] == [3]
 
 
-async def test_a_full_inbox_refuses_new_requests_and_hears_the_exchange(tmp_path: Path) -> None:
-    async with Desk(tmp_path, limits=Limits(inbox_most=5, fillings_most=0)) as desk:
+async def test_a_full_inbox_refuses_new_requests_and_hears_the_exchange(
+    open_desk: OpenDesk,
+) -> None:
+    async with open_desk(limits=Limits(inbox_most=5, fillings_most=0)) as desk:
         await desk.connect()
         taken = [desk.place(name) for name in "abdef"]
         refused = await desk.place("c")
@@ -253,22 +319,26 @@ async def test_a_full_inbox_refuses_new_requests_and_hears_the_exchange(tmp_path
         assert desk.sequencer.inbox_size == 0
 
 
-async def test_timers_nobody_awaits_are_dropped(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_timers_nobody_awaits_are_dropped(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         for number in range(PRUNE_LEAST + 10):
-            desk.place(f"o{number}")
-            place = await desk.link.next_sent(VenuePlace)
-            desk.answers(place, Outcome.REFUSED, text="no")
+            desk.place(f"o{number}", quantity=D("0.1"))
+            if number % 500 == 499:
+                for _ in range(500):
+                    place = await desk.link.next_sent(VenuePlace)
+                    desk.answers(place, Outcome.REFUSED, text="no")
         await desk.batch()
-        assert len(desk.sequencer.timers) < PRUNE_LEAST // 2
+        assert len(desk.sequencer.timers) < PRUNE_LEAST // 4
 
 
 # ── the rate budget ──────────────────────────────────────────────────────────────────────────────
 
 
-async def test_what_the_rate_does_not_allow_waits_and_is_not_handed_over(tmp_path: Path) -> None:
-    async with Desk(tmp_path, requests_per_s=10, cancel_reserve=2) as desk:
+async def test_what_the_rate_does_not_allow_waits_and_is_not_handed_over(
+    open_desk: OpenDesk,
+) -> None:
+    async with open_desk(requests_per_s=10, cancel_reserve=2) as desk:
         await desk.connect()
         await desk.pass_time("1")
         replies = [desk.place(f"o{number}") for number in range(9)]
@@ -281,8 +351,10 @@ async def test_what_the_rate_does_not_allow_waits_and_is_not_handed_over(tmp_pat
         assert not any(reply.done() for reply in replies)
 
 
-async def test_an_order_that_waited_too_long_is_withdrawn_and_never_sent(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_an_order_that_waited_too_long_is_withdrawn_and_never_sent(
+    open_desk: OpenDesk,
+) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         desk.place("a")
         place = await desk.link.next_sent(VenuePlace)
@@ -297,8 +369,8 @@ async def test_an_order_that_waited_too_long_is_withdrawn_and_never_sent(tmp_pat
         assert desk.events.count(("sent", "VenuePlace")) == 1
 
 
-async def test_a_disconnection_rejects_what_waited(tmp_path: Path) -> None:
-    async with Desk(tmp_path, requests_per_s=10, cancel_reserve=2) as desk:
+async def test_a_disconnection_rejects_what_waited(open_desk: OpenDesk) -> None:
+    async with open_desk(requests_per_s=10, cancel_reserve=2) as desk:
         await desk.connect()
         await desk.pass_time("1")
         for number in range(8):
@@ -311,8 +383,8 @@ async def test_a_disconnection_rejects_what_waited(tmp_path: Path) -> None:
         assert (order.stage, order.error_message) == (Stage.REJECTED, "not_sent: disconnected")
 
 
-async def test_too_many_waiting_are_rejected(tmp_path: Path) -> None:
-    async with Desk(tmp_path, requests_per_s=10, cancel_reserve=2, queue_most=1) as desk:
+async def test_too_many_waiting_are_rejected(open_desk: OpenDesk) -> None:
+    async with open_desk(requests_per_s=10, cancel_reserve=2, queue_most=1) as desk:
         await desk.connect()
         await desk.pass_time("1")
         first, second = desk.place("a"), desk.place("b")
@@ -322,8 +394,8 @@ async def test_too_many_waiting_are_rejected(tmp_path: Path) -> None:
         assert not first.done()
 
 
-async def test_an_order_cancelled_while_it_waits_is_not_sent(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_an_order_cancelled_while_it_waits_is_not_sent(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         placing, cancel = desk.place(), desk.submit(CANCEL_A)
         assert (await placing).order.stage is Stage.CANCELED
@@ -334,8 +406,10 @@ async def test_an_order_cancelled_while_it_waits_is_not_sent(tmp_path: Path) -> 
 # ── time ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_caller_is_answered_when_the_exchange_is_silent_too_long(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_a_caller_is_answered_when_the_exchange_is_silent_too_long(
+    open_desk: OpenDesk,
+) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         reply = desk.place()
         await desk.link.next_sent(VenuePlace)
@@ -346,18 +420,18 @@ async def test_a_caller_is_answered_when_the_exchange_is_silent_too_long(tmp_pat
         await desk.link.next_sent(VenueQuery)
 
 
-async def test_the_pump_wakes_by_itself_when_a_timer_is_due(tmp_path: Path) -> None:
+async def test_the_pump_wakes_by_itself_when_a_timer_is_due(open_desk: OpenDesk) -> None:
     settings = EngineSettings(order_answer_timeout_ms=20)
-    async with Desk(tmp_path, engine=settings, clock=SystemClock()) as desk:
+    async with open_desk(engine=settings, clock=SystemClock()) as desk:
         await desk.connect()
         reply = desk.place()
         assert (await reply).refusal == "IN_DOUBT"
 
 
-async def test_it_wakes_too_when_the_rate_lets_something_go(tmp_path: Path) -> None:
+async def test_it_wakes_too_when_the_rate_lets_something_go(open_desk: OpenDesk) -> None:
     limits = Limits(fillings_most=0, wake_least_us=1)
-    async with Desk(
-        tmp_path, requests_per_s=50, cancel_reserve=1, clock=SystemClock(), limits=limits
+    async with open_desk(
+        requests_per_s=50, cancel_reserve=1, clock=SystemClock(), limits=limits
     ) as desk:
         await desk.connect()
         for number in range(60):
@@ -366,8 +440,8 @@ async def test_it_wakes_too_when_the_rate_lets_something_go(tmp_path: Path) -> N
             await desk.link.next_sent(VenuePlace)
 
 
-async def test_a_nearer_time_replaces_a_farther_wake(tmp_path: Path) -> None:
-    async with Desk(tmp_path, clock=SystemClock()) as desk:
+async def test_a_nearer_time_replaces_a_farther_wake(open_desk: OpenDesk) -> None:
+    async with open_desk(clock=SystemClock()) as desk:
         await desk.connect()  # the next sweep is half a minute away
         expiring = {
             "time_in_force": TimeInForce.GOOD_TILL_TIME_OMS,
@@ -378,8 +452,8 @@ async def test_a_nearer_time_replaces_a_farther_wake(tmp_path: Path) -> None:
         await desk.link.next_sent(VenueCancel)
 
 
-async def test_sweeps_come_by_themselves(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_sweeps_come_by_themselves(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         swept = desk.link.swept
         await desk.pass_time("30")
@@ -391,8 +465,8 @@ async def test_sweeps_come_by_themselves(tmp_path: Path) -> None:
         await desk.until(lambda: desk.link.swept == swept + 2)
 
 
-async def test_a_wall_clock_that_jumps_is_noticed(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_a_wall_clock_that_jumps_is_noticed(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         expire_time_ns = desk.clock.now().utc_ns + 3600 * SECOND_NS
         desk.place(time_in_force=TimeInForce.GOOD_TILL_TIME_OMS, expire_time_ns=expire_time_ns)
@@ -402,16 +476,16 @@ async def test_a_wall_clock_that_jumps_is_noticed(tmp_path: Path) -> None:
         await desk.link.next_sent(VenueCancel)
 
 
-async def test_the_window_for_not_found_begins_after_the_commit(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_the_window_for_not_found_begins_after_the_commit(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
-        commit = desk.journal.commit
+        keep = desk.journal.keep
 
-        def slow_commit(unit: object) -> None:
-            commit(unit)
+        def keep_slowly(prepared: Prepared) -> None:
+            keep(prepared)
             desk.clock.advance("2")
 
-        desk.journal.commit = slow_commit
+        desk.journal.keep = keep_slowly
         desk.place()
         place = await desk.link.next_sent(VenuePlace)
         flight = desk.engine.deciding.flights[place.number]
@@ -421,8 +495,8 @@ async def test_the_window_for_not_found_begins_after_the_commit(tmp_path: Path) 
 # ── what is counted ──────────────────────────────────────────────────────────────────────────────
 
 
-async def test_orders_are_counted_and_their_legs_measured(tmp_path: Path) -> None:
-    async with Desk(tmp_path, accounts=("SIM", "SIM/ALICE")) as desk:
+async def test_orders_are_counted_and_their_legs_measured(open_desk: OpenDesk) -> None:
+    async with open_desk(accounts=("SIM", "SIM/ALICE")) as desk:
         await desk.connect()
         batches = desk.sequencer.metrics.batches
         desk.place()
@@ -443,8 +517,8 @@ async def test_orders_are_counted_and_their_legs_measured(tmp_path: Path) -> Non
         assert metrics.hops["exchange"].sum_ns == SECOND_NS // 4
 
 
-async def test_alarms_are_counted_and_logged(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_alarms_are_counted_and_logged(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
         desk.place()
         place = await desk.link.next_sent(VenuePlace)
@@ -454,8 +528,8 @@ async def test_alarms_are_counted_and_logged(tmp_path: Path) -> None:
         assert desk.sequencer.metrics.alarms == {("SIM", "order_doubled"): 1}
 
 
-async def test_a_listener_that_raises_stops_the_process(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_a_listener_that_raises_stops_the_process(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         await desk.connect()
 
         def broken(released: object) -> None:
@@ -468,7 +542,7 @@ async def test_a_listener_that_raises_stops_the_process(tmp_path: Path) -> None:
         assert isinstance(desk.fatal[0], RuntimeError)
 
 
-async def test_now_is_the_clock_s(tmp_path: Path) -> None:
-    async with Desk(tmp_path) as desk:
+async def test_now_is_the_clock_s(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
         assert desk.sequencer.now() == desk.clock.now()
         assert desk.sequencer.failure is None
