@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -34,6 +34,7 @@ from tests.crash.stages import (
 )
 from tests.system import (
     ACCOUNTS,
+    FAIRLEAD,
     PUBLIC_KEYS,
     QUICK,
     Ems,
@@ -135,14 +136,27 @@ class Tally:
 
 
 class Campaign:
-    """A run of kills. `each_stage`: how many kills must have hit each stage before it ends."""
+    """A run of kills.
 
-    def __init__(self, folder: Path, *, kills: int, each_stage: int, seed: int) -> None:
+    `each_stage`: how many kills must have hit each stage before it ends. `command`: another program
+    in place of `fairlead`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        kills: int,
+        each_stage: int,
+        seed: int,
+        command: Sequence[str] = (FAIRLEAD,),
+    ) -> None:
         self.tally = Tally()
         self.load = Load(seed, TRADERS, list(PUBLIC_KEYS))
         self._folder = folder
         self._kills = kills
         self._each_stage = each_stage
+        self._command = command
         self._random = Random(seed)
         self._configs = {
             is_slow: write_config(
@@ -210,7 +224,12 @@ class Campaign:
         self._born_ns = time.time_ns()
         began = time.monotonic()
         config = self._configs[self._life.is_slow]
-        self._ems = Ems(self._folder / "data", config, "--exchange-url", self._exchange.url)
+        self._ems = Ems(
+            self._folder / "data",
+            config,
+            *("--exchange-url", self._exchange.url),
+            command=self._command,
+        )
         await self._poll(self._ems.is_ready, "the system serves")
         parts = urlsplit(self._ems.endpoint["url"])
         self.load.address = (str(parts.hostname), int(parts.port or 0))
@@ -264,8 +283,9 @@ class Campaign:
         """Kill the system, look at what it left, start it again, and judge."""
         ems, life, seen, at_exchange = self._ems, self._life, self.load.seen, self._at_exchange
         assert ems is not None
-        await self._trade_for(self._random.uniform(0.1, 0.8))
+        await self._trade_for(self._random.uniform(0.05, 0.5))
         answered: frozenset[str] = frozenset()
+        assert ems.process.poll() is None, f"ended by itself; its journal may say more\n{ems.log}"
         if life.is_stopped_first:
             os.kill(ems.pid, signal.SIGSTOP)
             at_exchange.look()

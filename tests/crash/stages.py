@@ -1,7 +1,8 @@
 """Which stage an order was in when its process was killed, judged from journal and exchange.
 
-The journal is read as the kill left it, from a copy: the restart finds the files untouched. What the
-exchange has is asked of its operator API. A stage is given only where both leave no doubt:
+The journal is read as the kill left it, beside its folder: the restart finds the files untouched.
+What the exchange has is asked of its operator API, once it has read all that the dead had sent. A
+stage is given only where both leave no doubt:
 
     before the send          durable here (RECEIVED, or ROUTING), and never at the exchange
     between send and answer  at the exchange; its answer was not written when the process died
@@ -15,6 +16,7 @@ operator API shows has been answered, unless a fault held the answer back.
 import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -68,13 +70,16 @@ class Remains(NamedTuple):
 
 
 def read_remains(folder: Path, copy: Path, since_ns: int) -> Remains:
-    """Read a dead process's journal from a copy, which is removed again."""
+    """Read a dead process's journal beside its folder, where nothing is touched.
+
+    The WAL is copied; the file, which a reader never writes, is the same under another name.
+    """
     use_exact_decimals()
     copy.mkdir()
     try:
-        for path in folder.glob("journal.sqlite*"):
-            if not path.name.endswith("-shm"):
-                shutil.copy(path, copy / path.name)
+        (copy / "journal.sqlite").hardlink_to(folder / "journal.sqlite")
+        with suppress(FileNotFoundError):
+            shutil.copy(folder / "journal.sqlite-wal", copy / "journal.sqlite-wal")
         connection = sqlite3.connect(f"{(copy / 'journal.sqlite').as_uri()}?mode=ro", uri=True)
         try:
             sql = "SELECT value FROM meta WHERE name = 'installation_id'"
@@ -128,16 +133,15 @@ def check_laws(
     for key, report in told:
         order = remains.orders.get(key)
         assert order is not None, f"{key}: {report} was told and is not in the journal"
-        assert order.sequence >= report.sequence, (key, report, order)
-        assert order.quantity_filled >= report.amount_filled, (key, report, order)
+        words = f"{key}: {report} was told, the journal only has {order}"
+        assert order.sequence >= report.sequence, words
+        assert order.quantity_filled >= report.amount_filled, words
         statuses = tuple(each for each, _ in order.status_history)
         said = tuple(each for each, _ in report.history)
-        assert statuses[: len(said)] == said, (key, report, order)
+        assert statuses[: len(said)] == said, words
         if order.sequence == report.sequence:
-            assert (status(order), order.exchange_order_id) == (
-                report.status,
-                report.exchange_order_id,
-            ), (key, report, order)
+            assert status(order) == report.status, words
+            assert order.exchange_order_id == report.exchange_order_id, words
     for key in in_flight:
         sent_id = venue_client_id(remains.installation_id, *key)
         if (key[0], sent_id) in seen.by_client_id:

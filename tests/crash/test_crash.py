@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.broken import COMMITTED_LATER, broken
 from tests.crash.campaign import COMPARED_EVERY, Campaign
 from tests.crash.stages import Caught
 
@@ -20,6 +21,13 @@ def test_a_few_kills(tmp_path: Path) -> None:
     asyncio.run(campaign.run())
     assert campaign.tally.kills == 4
     assert campaign.tally.compared
+
+
+def test_a_system_that_commits_too_late_is_caught(tmp_path: Path) -> None:
+    command = broken(tmp_path / "broken", COMMITTED_LATER)
+    campaign = Campaign(tmp_path, kills=10, each_stage=0, seed=7, command=command)
+    with pytest.raises(AssertionError, match="journal"):
+        asyncio.run(campaign.run())
 
 
 @pytest.mark.soak

@@ -7,7 +7,6 @@ is before the client's answer leaves. Systems broken on purpose show that this w
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from decimal import Decimal
@@ -15,37 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.broken import COMMITTED_LATER, WITHOUT_SYNC, broken
 from tests.durability.trace import STRACE, Order, Trace, read_trace
 from tests.system import ACCOUNTS, FAIRLEAD, QUICK, Ems, Exchange, running, write_config
 
 ORDERS = 12
-
-WITHOUT_SYNC = """
-from fairlead.journal.journal import Journal
-
-original = Journal.__init__
-
-def unsynced(self, *arguments):
-    original(self, *arguments)
-    self._connection.execute("PRAGMA synchronous = OFF")
-
-Journal.__init__ = unsynced
-"""
-COMMITTED_LATER = """
-from fairlead.edge.sequencer import Sequencer
-
-original = Sequencer._commit
-
-def later(self, unit):
-    self._loop.call_later(0.02, original, self, unit)
-
-Sequencer._commit = later
-"""
-RUN = """
-from fairlead.cli import main
-
-main()
-"""
 
 
 def needs_strace() -> None:
@@ -91,13 +64,6 @@ def traced(folder: Path, command: Sequence[str] = (FAIRLEAD,)) -> tuple[Trace, l
                 ports = [int(url.rpartition(":")[2]) for url in (api.url, exchange.url)]
             ems.interrupt()
     return Trace(folder / "trace", *ports), orders
-
-
-def broken(folder: Path, fault: str) -> list[str]:
-    """Return the command of a system that is broken on purpose."""
-    script = folder / "broken.py"
-    script.write_text(fault + RUN)
-    return [sys.executable, str(script)]
 
 
 def test_orders_and_answers_leave_only_when_they_are_durable(tmp_path: Path) -> None:

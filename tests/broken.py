@@ -1,0 +1,41 @@
+"""Systems that are broken on purpose, so that a check is seen to notice."""
+
+import sys
+from pathlib import Path
+
+# The journal's transactions are not synced.
+WITHOUT_SYNC = """
+from fairlead.journal.journal import Journal
+
+original = Journal.__init__
+
+def unsynced(self, *arguments):
+    original(self, *arguments)
+    self._connection.execute("PRAGMA synchronous = OFF")
+
+Journal.__init__ = unsynced
+"""
+# What a batch decided is let out first, and committed a moment later.
+COMMITTED_LATER = """
+from fairlead.edge.sequencer import Sequencer
+
+original = Sequencer._commit
+
+def later(self, unit):
+    self._loop.call_later(0.02, original, self, unit)
+
+Sequencer._commit = later
+"""
+RUN = """
+from fairlead.cli import main
+
+main()
+"""
+
+
+def broken(folder: Path, fault: str) -> list[str]:
+    """Return the command of a system with this fault."""
+    folder.mkdir(parents=True, exist_ok=True)
+    script = folder / "broken.py"
+    script.write_text(fault + RUN)
+    return [sys.executable, str(script)]
