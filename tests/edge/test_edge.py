@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from fairlead.core.exact import use_exact_decimals
 from fairlead.core.messages import Cause, OrderReport, Outcome, VenueConnected, VenuePlace
 from fairlead.core.model import Stage
 from fairlead.core.port import Released
@@ -45,7 +47,10 @@ async def at_once(work: Callable[[], _Result]) -> _Result:
 class Port:
     """`async with Port(folder) as port:` is an edge with the account SIM."""
 
-    def __init__(self, folder: Path, journal: type[Journal] = Journal) -> None:
+    def __init__(
+        self, folder: Path, journal: type[Journal] = Journal, *, in_thread: bool = True
+    ) -> None:
+        self._in_thread = in_thread
         self._folder = folder
         self._journal = journal
         self.fatal: list[BaseException] = []
@@ -61,6 +66,9 @@ class Port:
             make_link=self._make_link,
             settings=EdgeSettings(limits=AT_ONCE),
             on_fatal=self.fatal.append,
+            commits=(
+                ThreadPoolExecutor(1, initializer=use_exact_decimals) if self._in_thread else None
+            ),
         )
         self.edge.start()
         return self
@@ -201,7 +209,9 @@ async def test_a_journal_that_cannot_be_written_at_the_start_starts_no_link(
         await port.link.next_sent(VenuePlace)
     with pytest.raises(ConnectionError):
         await lost
-    async with Port(tmp_path, FullJournal) as port:  # it would have to write that `a` is in doubt
+    async with Port(
+        tmp_path, FullJournal, in_thread=False
+    ) as port:  # it would have to write that `a` is in doubt
         assert not port.link.is_started
         assert [str(error) for error in port.fatal] == ["disk full"]
 

@@ -224,6 +224,18 @@ async def test_stopping_tells_everybody_who_waits_once(open_desk: OpenDesk) -> N
         assert desk.fatal == []
 
 
+async def test_a_caller_who_left_is_no_trouble(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
+        await desk.connect()
+        reply = desk.place()
+        request = await desk.link.next_sent(VenuePlace)
+        reply.cancel()
+        desk.answers(request, Outcome.DONE, exchange_order_id="X1")
+        found = await desk.submit(QueryOrder(account="SIM", client_order_id="a"))
+        assert found.order.stage is Stage.ROUTED
+        assert desk.fatal == []
+
+
 # ── restart ──────────────────────────────────────────────────────────────────────────────────────
 
 
