@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
@@ -216,6 +217,12 @@ def order(client_order_id: str, **changes: object) -> dict[str, object]:
         "time_in_force": "GOOD_TILL_CANCEL",
     } | changes
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def from_now(seconds: float) -> str:
+    """Return a time as a client writes it."""
+    moment = datetime.now(UTC) + timedelta(seconds=seconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
 
 
 class Operator:

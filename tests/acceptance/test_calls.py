@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.acceptance.conftest import Desk
+from tests.acceptance.conftest import Desk, MakeDesk
 from tests.system import Answer, encoded, order
 
 REPORT_FIELDS = [
@@ -379,3 +379,13 @@ def test_health_metrics_and_the_document(desk: Desk) -> None:
 def test_what_is_not_served_is_404_or_405(desk: Desk) -> None:
     assert desk.api.get("/v1/nothing").status == 404
     assert desk.api.request("DELETE", "/v1/orders").status == 405
+
+
+def test_what_strict_clients_need_can_be_configured(make_desk: MakeDesk) -> None:
+    """Nulls left out of reports, and the media type as the contract's documents spell it."""
+    with make_desk(http__omit_nulls=True, http__misspelt_media_type=True) as strict:
+        report = strict.api.place("strict").json
+        left_out = {"error_message", "expire_time"}
+        assert list(report) == [name for name in REPORT_FIELDS if name not in left_out]
+        refused = strict.api.place("strict-nobody", exchange_id="SIM/X")
+        assert (refused.status, refused.headers["content-type"]) == (490, "appliction/json")

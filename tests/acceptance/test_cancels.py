@@ -1,18 +1,11 @@
 """Cancels: durable first, sent when they can be, followed to their effect, bounded (2.4)."""
 
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from tests.acceptance.conftest import Desk
 from tests.acceptance.test_calls import REPORT_FIELDS, check_reject
 from tests.acceptance.test_checks import close_budget
-from tests.system import until
-
-
-def from_now(seconds: float) -> str:
-    """Return a time as a client writes it."""
-    moment = datetime.now(UTC) + timedelta(seconds=seconds)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
+from tests.system import from_now, until
 
 
 def test_an_order_not_yet_sent_is_canceled_at_once(desk: Desk) -> None:

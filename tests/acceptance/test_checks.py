@@ -7,7 +7,7 @@ import pytest
 
 from tests.acceptance.conftest import Desk, MakeDesk
 from tests.acceptance.test_calls import REPORT_FIELDS, check_reject
-from tests.system import Answer, Api, order, until
+from tests.system import Answer, Api, from_now, order, until
 
 
 def close_budget(desk: Desk, wait_ms: int) -> None:
@@ -125,6 +125,16 @@ def test_a_known_id_comes_before_risk(desk: Desk) -> None:
     desk.api.place("known-first")
     desk.mode("HALTED")
     assert desk.api.place("known-first").json["status"] == "NEW"
+
+
+def test_a_known_id_comes_before_the_clock(desk: Desk) -> None:
+    timed = {"time_in_force": "GOOD_TILL_TIME_OMS", "expire_time": from_now(0.3)}
+    desk.api.place("clock", **timed)
+    ended = desk.report_when("clock", "CANCELED")
+    again = desk.api.place("clock", **timed)
+    assert (again.status, again.json) == (200, ended)
+    unknown = desk.api.place("clock-other", **timed)
+    assert (unknown.status, list(unknown.json["errors_by_field"])) == (400, ["expire_time"])
 
 
 # ── risk: stored, answered 200, REJECTED ─────────────────────────────────────────────────────────

@@ -6,8 +6,8 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from tests.system import (
     ACCOUNTS,
     FAIRLEAD,
     QUICK,
+    Answer,
     Api,
     Ems,
     Exchange,
+    from_now,
     order,
     running,
     until,
@@ -106,10 +108,36 @@ def test_a_signal_stops_it_cleanly_also_under_load(
     assert not (tmp_path / "data" / f"{JOURNAL}-wal").exists()  # copied into the file
 
 
+def test_a_request_that_waits_when_it_stops_is_told_what_is_not_known(
+    tmp_path: Path, config: Path
+) -> None:
+    ems = start(tmp_path / "data", config)
+    with running(ems), ThreadPoolExecutor(1) as threads:
+        ems.reconciled()
+        with closing(ems.api()) as api, closing(ems.operator().api) as operator:
+            for fault in (
+                {"name": "request_late", "requests": ["place"], "delay_ms": 60_000},
+                {"name": "request_lost", "requests": ["query"], "count": None},
+            ):
+                assert operator.post("/operator/faults", fault).status == 201
+            waiting = threads.submit(place_elsewhere, api.url, "waits-at-the-end")
+            until(lambda: api.status("waits-at-the-end").status == 200, "it is known")
+            assert ems.interrupt() == 0
+            answer = waiting.result()
+            assert answer.status == 504
+            assert "in doubt" in answer.json["message"] or "unknown" in answer.json["message"]
+    assert "Traceback" not in ems.log
+
+
+def place_elsewhere(url: str, client_order_id: str) -> Answer:
+    with closing(Api(url)) as api:
+        return api.place(client_order_id)
+
+
 def test_a_good_till_time_oms_order_that_fell_due_meanwhile_is_canceled(
     tmp_path: Path, config: Path
 ) -> None:
-    due = datetime.now(UTC) + timedelta(seconds=2)
+    due = from_now(2)
     ems = start(tmp_path / "data", config)
     with running(ems):
         ems.reconciled()
@@ -117,11 +145,11 @@ def test_a_good_till_time_oms_order_that_fell_due_meanwhile_is_canceled(
             placed = api.place(
                 "falls-due",
                 time_in_force="GOOD_TILL_TIME_OMS",
-                expire_time=due.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z",
+                expire_time=due,
             )
             assert placed.status == 200, placed
         ems.kill()
-    until(lambda: datetime.now(UTC) > due, "its time has come")
+    until(lambda: from_now(0) > due, "its time has come")
     again = start(tmp_path / "data", config)
     with running(again):
         again.reconciled()

@@ -259,6 +259,7 @@ class Campaign:
         assert operator is not None
         operator.clear()
         for symbol in self._life.late_symbols:
+            operator.fault("accepted_then_silence", symbol=symbol, one_in=10, count=None)
             operator.fault(
                 "answer_late", requests=["place"], symbol=symbol, delay_ms=LATE_MS, count=None
             )

@@ -14,7 +14,7 @@ from decimal import Decimal
 from random import Random
 from typing import NamedTuple
 
-from tests.system import Answer, Json, encoded, order
+from tests.system import Answer, Json, encoded, from_now, order
 
 ORDER_DEADLINE_S = 60.0  # an order must have its answer by then, through any number of kills
 RETRY_S = 0.02  # between two tries while the account cannot take orders, or the order is in doubt
@@ -259,7 +259,7 @@ class Trader:
         changes: dict[str, object] = {}
         if kind in ("OMS", "EXCHANGE"):
             changes["time_in_force"] = f"GOOD_TILL_TIME_{kind}"
-            changes["expire_time"] = _from_now(random.uniform(0.5, 5))
+            changes["expire_time"] = from_now(random.uniform(0.5, 5))
         elif kind in ("IOC", "FOK"):
             changes["time_in_force"] = "IMMEDIATE_OR_CANCEL" if kind == "IOC" else "FILL_OR_KILL"
         elif kind == "POST":
@@ -341,8 +341,3 @@ class Trader:
 def _is_expired(answer: Answer) -> bool:
     """Whether an order that is not known yet was refused because its time has passed."""
     return answer.status == 400 and list(answer.json["errors_by_field"]) == ["expire_time"]
-
-
-def _from_now(seconds: float) -> str:
-    moment = datetime.fromtimestamp(time.time() + seconds, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"

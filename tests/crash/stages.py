@@ -44,7 +44,7 @@ class Caught(StrEnum):
 
 
 class Held(NamedTuple):
-    """How long the exchange holds back its answers to places in a symbol."""
+    """How long, at least, the exchange holds back its answers to places in a symbol."""
 
     delay_ns: int
 
