@@ -16,7 +16,9 @@ from fairlead.core.messages import (
     QueryOrder,
     Refused,
     VenueCancel,
+    VenueConnected,
     VenueDisconnected,
+    VenueInstruments,
     VenueOrder,
     VenueOrderState,
     VenuePlace,
@@ -29,7 +31,7 @@ from fairlead.edge.sequencer import Limits
 from fairlead.edge.timers import PRUNE_LEAST
 from fairlead.journal.errors import CommitFailed
 from fairlead.journal.journal import Prepared
-from tests.core.words import SECOND_NS, D
+from tests.core.words import ABILITIES, SECOND_NS, D
 from tests.edge.desk import Desk
 
 pytestmark = pytest.mark.asyncio
@@ -379,6 +381,22 @@ async def test_an_order_that_waited_too_long_is_withdrawn_and_never_sent(
         assert (await last).order.error_message == text
         await desk.pass_time("60")
         assert desk.events.count(("sent", "VenuePlace")) == 1
+
+
+async def test_a_sweep_that_asks_too_often_goes_on_where_it_was(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
+        desk.link.is_silent = True
+        desk.sequencer.hear([VenueConnected(account="SIM", abilities=ABILITIES)])
+        asked = await desk.link.next_sent(VenueInstruments)
+        desk.answers(asked, Outcome.REFUSED, text="too often", retry_after_ms=300)
+        desk.link.is_silent = False
+        await desk.batch()
+        await desk.pass_time("0.2")
+        assert desk.events.count(("sent", "VenueInstruments")) == 1
+        await desk.pass_time("0.1")
+        assert desk.events.count(("sent", "VenueInstruments")) == 2
+        await desk.until(lambda: desk.engine.account("SIM").is_reconciled)
+        assert desk.lines["SIM"].reconciler.sweep_count == 1
 
 
 async def test_a_disconnection_rejects_what_waited(open_desk: OpenDesk) -> None:

@@ -104,7 +104,7 @@ class Edge:
             )
             for name, link in self._links.items()
         }
-        self._news = asyncio.Event()
+        self._followers: set[asyncio.Event] = set()
         self.sequencer.listen(self._note_news)
 
     @property
@@ -122,6 +122,7 @@ class Edge:
     def close(self) -> None:
         """Stop deciding, disconnect, and close the journal. Open orders stay open."""
         self.sequencer.stop(ConnectionError("shutting down"))
+        self._wake_followers()
         for link in self._links.values():
             link.close()
         if self._commits is not None:
@@ -152,16 +153,21 @@ class Edge:
 
     async def reports(self, account: str, after_sequence: int) -> AsyncIterator[Released]:
         """See `EdgePort.reports`: read from the journal, woken by the release."""
-        while True:
-            self._news.clear()
-            page = await self._read_reports(account, after_sequence)
-            for released in page:
-                yield released
-                after_sequence = released.report.sequence
-            if not page:
+        news = asyncio.Event()
+        self._followers.add(news)
+        try:
+            while True:
                 if self.sequencer.failure is not None:
                     raise ConnectionError(f"the edge has stopped: {self.sequencer.failure}")
-                await self._news.wait()
+                news.clear()
+                page = await self._read_reports(account, after_sequence)
+                for released in page:
+                    yield released
+                    after_sequence = released.report.sequence
+                if not page:
+                    await news.wait()
+        finally:
+            self._followers.discard(news)
 
     async def snapshot(self, account: str) -> Snapshot:
         """See `EdgePort.snapshot`. Raises ConnectionError if the account has no state to show."""
@@ -219,7 +225,11 @@ class Edge:
         yield "fairlead_timers", "Timers set.", {"": len(self.sequencer.timers)}
 
     def _note_news(self, _released: Sequence[tuple[Report, Order | None]]) -> None:
-        self._news.set()
+        self._wake_followers()
+
+    def _wake_followers(self) -> None:
+        for news in self._followers:
+            news.set()
 
     async def _read_history(
         self, time_start_ns: int, time_end_ns: int, after: str | None, size: int

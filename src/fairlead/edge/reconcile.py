@@ -100,6 +100,10 @@ class Reconciler:
             self._armed_ns = self.due_ns
             timers.add(self.due_ns, TimerDue(account=self.account, kind=TimerKind.SWEEP))
 
+    def awaits(self, request_id: int) -> bool:
+        """Return whether the sweep waits for the answer to this request."""
+        return request_id in self._awaited
+
     def heard(self, news: VenueReport, now: Now) -> None:
         """Take what the exchange said, after the engine has."""
         if type(news) in _ORDER_NEWS:

@@ -278,12 +278,17 @@ class Sequencer:
             self._engine.remember(self._journal.recall(wanted))
 
     def _hear(self, news: VenueReport, now: Now) -> None:
-        self._engine.hear(news)
         line = self._lines[news.account]
-        line.reconciler.heard(news, now)
         if isinstance(news, VenueAnswer) and news.retry_after_ms is not None:
             line.budget.refused(now.steady_ns, news.retry_after_ms)
-        elif isinstance(news, VenueDisconnected):
+            if line.reconciler.awaits(news.request_id):
+                # Nothing was done, and a sweep that began anew would ask as much again: never ending
+                # where an account has more open orders than the exchange takes questions at once.
+                self._queue(news.request)
+                return
+        self._engine.hear(news)
+        line.reconciler.heard(news, now)
+        if isinstance(news, VenueDisconnected):
             self.hear(_not_sent(request, "disconnected") for request in line.budget.clear())
 
     def _requests(self, now: Now) -> dict[str, list[VenueRequest]]:
