@@ -9,8 +9,15 @@ from typing import TypeVar
 import pytest
 
 from fairlead.core.exact import use_exact_decimals
-from fairlead.core.messages import Cause, OrderReport, Outcome, VenueConnected, VenuePlace
-from fairlead.core.model import Stage
+from fairlead.core.messages import (
+    Cause,
+    OrderReport,
+    Outcome,
+    SetMode,
+    VenueConnected,
+    VenuePlace,
+)
+from fairlead.core.model import AccountMode, Stage
 from fairlead.core.port import Released
 from fairlead.core.unit import Unit
 from fairlead.edge import edge as edge_module
@@ -222,6 +229,23 @@ async def test_reports_end_when_the_edge_has_stopped(tmp_path: Path) -> None:
         port.edge.sequencer.stop(RuntimeError("out of order"))
         released = [r async for r in _until_it_stops(port.edge)]
         assert [r.report.sequence for r in released] == [1, 2]
+
+
+async def test_followers_are_woken_each_and_told_of_the_end(tmp_path: Path) -> None:
+    async with Port(tmp_path) as port:
+        await port.connect()
+        followers = [port.edge.reports("SIM", 0) for _ in range(2)]
+        for follower in followers:
+            assert [(await anext(follower)).report.sequence for _ in range(2)] == [1, 2]
+        waiting = [asyncio.ensure_future(anext(follower)) for follower in followers]
+        await port.edge.submit(SetMode(account="SIM", mode=AccountMode.HALTED))
+        assert [(await each).report.sequence for each in waiting] == [3, 3]
+        waiting = [asyncio.ensure_future(anext(follower)) for follower in followers]
+        await asyncio.sleep(0)
+        port.edge.close()
+        for each in waiting:
+            with pytest.raises(ConnectionError, match="closed"):
+                await each
 
 
 async def _until_it_stops(edge: Edge) -> AsyncIterator[Released]:

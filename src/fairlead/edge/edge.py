@@ -93,8 +93,14 @@ class Edge:
         self._reader = reader
         self._run_blocking = run_blocking
         self._engine = Engine(settings.engine, journal.restore(), accounts)
+        self._followers: set[asyncio.Event] = set()
         self._commits = commits
-        self.sequencer = Sequencer(self._engine, journal, clock, on_fatal, settings.limits, commits)
+
+        def stopped(cause: BaseException) -> None:
+            self._wake_followers()
+            on_fatal(cause)
+
+        self.sequencer = Sequencer(self._engine, journal, clock, stopped, settings.limits, commits)
         self._links = {name: make_link(name, self.sequencer.hear) for name in self.accounts}
         self._lines = {
             name: Line(
@@ -104,7 +110,7 @@ class Edge:
             )
             for name, link in self._links.items()
         }
-        self._followers: set[asyncio.Event] = set()
+        self._is_closed = False
         self.sequencer.listen(self._note_news)
 
     @property
@@ -121,6 +127,9 @@ class Edge:
 
     def close(self) -> None:
         """Stop deciding, disconnect, and close the journal. Open orders stay open."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self.sequencer.stop(ConnectionError("shutting down"))
         self._wake_followers()
         for link in self._links.values():
@@ -157,14 +166,16 @@ class Edge:
         self._followers.add(news)
         try:
             while True:
-                if self.sequencer.failure is not None:
-                    raise ConnectionError(f"the edge has stopped: {self.sequencer.failure}")
+                if self._is_closed:
+                    raise ConnectionError("the edge is closed")
                 news.clear()
                 page = await self._read_reports(account, after_sequence)
                 for released in page:
                     yield released
                     after_sequence = released.report.sequence
                 if not page:
+                    if self.sequencer.failure is not None:
+                        raise ConnectionError(f"the edge has stopped: {self.sequencer.failure}")
                     await news.wait()
         finally:
             self._followers.discard(news)
