@@ -88,6 +88,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.kills = 0
+        self.early_kills = 0
         self.exchange_kills = 0
         self.lives: Counter[str] = Counter()
         self.kills_by_stage: Counter[Caught] = Counter()
@@ -118,6 +119,7 @@ class Tally:
             ),
             "",
             f"kills of the system    {self.kills:>8}   {dict(self.lives)}",
+            f"  and while it started {self.early_kills:>8}",
             f"kills of the exchange  {self.exchange_kills:>8}",
             f"in flight per kill     {self.in_flight // max(1, self.kills):>8}   at least"
             f" {self.in_flight_least}",
@@ -221,20 +223,37 @@ class Campaign:
             self._life = self._random.choice(LIVES)
         self._misbehave()
         self._note_prices()
+        while self._random.random() < 0.1:
+            await self._live_briefly()
         self._born_ns = time.time_ns()
         began = time.monotonic()
-        config = self._configs[self._life.is_slow]
-        self._ems = Ems(
+        self._ems = self._new_ems()
+        await self._serving(self._ems)
+        await self._reconciled()
+        self.tally.restart_ms.append(int((time.monotonic() - began) * 1_000))
+
+    def _new_ems(self) -> Ems:
+        return Ems(
             self._folder / "data",
-            config,
+            self._configs[self._life.is_slow],
             *("--exchange-url", self._exchange.url),
             command=self._command,
         )
-        await self._poll(self._ems.is_ready, "the system serves")
-        parts = urlsplit(self._ems.endpoint["url"])
+
+    async def _serving(self, ems: Ems) -> None:
+        """Wait until the system serves, and let the traders at it."""
+        await self._poll(ems.is_ready, "the system serves")
+        parts = urlsplit(ems.endpoint["url"])
         self.load.address = (str(parts.hostname), int(parts.port or 0))
-        await self._reconciled()
-        self.tally.restart_ms.append(int((time.monotonic() - began) * 1_000))
+
+    async def _live_briefly(self) -> None:
+        """Start and kill again at once, mostly before the accounts are reconciled."""
+        self._ems = self._new_ems()
+        await self._serving(self._ems)
+        await asyncio.sleep(self._random.uniform(0, 0.05))
+        self._ems.kill()
+        self.load.address = None
+        self.tally.early_kills += 1
 
     async def _reconciled(self) -> None:
         """Wait until every account takes orders; the traders are at it meanwhile."""
@@ -297,6 +316,8 @@ class Campaign:
         held = {symbol: Held(LATE_MS * MS) for symbol in life.late_symbols}
         crime = Crime(self._born_ns, before_ns, time.time_ns(), answered, held)
         self.load.address = None
+        if self._random.random() < 0.05:
+            await self._restart_exchange()
         told = await self._told()
         since_ns = min([self._born_ns, *(report.changed_ns for _, report in told)])
         remains = read_remains(self._folder / "data", self._folder / "remains", since_ns)
@@ -330,14 +351,19 @@ class Campaign:
         """Kill the exchange under load; the system stays, and finds it again."""
         assert self._operator is not None
         await self._trade_for(self._random.uniform(0.05, 0.3))
+        await self._restart_exchange()
+        self._misbehave()
+        await self._reconciled()
+
+    async def _restart_exchange(self) -> None:
+        """Kill the exchange and start it again on the same data and ports."""
+        assert self._operator is not None
         self._exchange.kill()
         self._operator.api.close()
         self._exchange = Exchange(
             self._folder / "exchange", self._configs[False], after=self._exchange
         )
         await self._poll(self._exchange.is_ready, "the exchange serves")
-        self._misbehave()
-        await self._reconciled()
         self.tally.exchange_kills += 1
 
     # ── comparing ────────────────────────────────────────────────────────────────────────────────
