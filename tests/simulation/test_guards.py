@@ -94,3 +94,20 @@ def test_idempotent_client_id(monkeypatch: pytest.MonkeyPatch) -> None:
     # Law.RUNS: what is built on the guard, the index of orders, may stop the process first.
     expected = {Law.SENT_ONCE, Law.ONE_ID}
     assert laws_broken(expected) <= {*expected, Law.RUNS}
+
+
+class NeverSyncs(SimulatedJournal):
+    """Commits without waiting for the disk."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._connection.execute("PRAGMA synchronous = OFF")
+
+
+class UnsyncedMachine(Machine):
+    journal_class = NeverSyncs
+
+
+def test_sync_at_every_commit() -> None:
+    # Law.KNOWN and the others of the end: what the lost commits were about is at the exchange.
+    assert Law.SURVIVES in laws_broken({Law.SURVIVES}, UnsyncedMachine)

@@ -27,6 +27,7 @@ from fairlead.journal.opening import FILE_NAME
 from fairlead.journal.rows import decode_frame
 from fairlead.simulation.crashes import CrashKind, CrashPlan, Tidying
 
+_SYNCHRONOUS_FULL = 2  # https://sqlite.org/pragma.html#pragma_synchronous
 _RAM = Path("/dev/shm")  # noqa: S108 - a fast disk; every world has a folder of its own there
 
 
@@ -118,6 +119,13 @@ class SimulatedJournal(Journal):
         self._random = random
         self._die = die
         self._committed = committed
+        self._begun = read_image(self.folder)
+        (synchronous,) = self._connection.execute("PRAGMA synchronous").fetchone()
+        self._is_synced = synchronous >= _SYNCHRONOUS_FULL
+
+    def survives(self, image: Image) -> Image:
+        """Return what is left of `image`: without a sync at each commit, nothing since the start."""
+        return image if self._is_synced else self._begun
 
     def write(self, prepared: Prepared) -> None:
         """Make a unit durable, and perhaps not live to tell."""

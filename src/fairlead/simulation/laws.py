@@ -75,6 +75,7 @@ class Laws:
         self.broken: list[Broken] = []
         self.is_revival_allowed = False  # the exchange lied, or an operator erred
         self.is_operator_fallible = False
+        self.look_at_balance: Callable[[BalanceReport], str | None] | None = None
         self.record = Record(self)
         self.reach: dict[str, int] = {}  # how often what was to happen did happen, by name
         self._conversation = conversation
@@ -244,6 +245,12 @@ class Laws:
             law = Law.FILLS if report.code == "order_overfilled" else Law.SENT_ONCE
             self.breaks(law, report.text)
 
+    def balance(self, report: BalanceReport) -> None:
+        """Look at a balance that has just been made durable, where somebody can judge it."""
+        wrong = None if self.look_at_balance is None else self.look_at_balance(report)
+        if wrong is not None:
+            self.breaks(Law.BALANCES, wrong)
+
 
 class Record:
     """All that is on the disk: the reports, and the orders they make."""
@@ -298,6 +305,8 @@ class Record:
             self._add_order(report, is_new=is_new)
         elif isinstance(report, AlarmReport) and is_new:
             self._laws.alarm(report)
+        elif isinstance(report, BalanceReport) and is_new:
+            self._laws.balance(report)
 
     def _add_order(self, report: OrderReport, *, is_new: bool) -> None:
         before = self.orders.get(report.number)

@@ -64,6 +64,7 @@ class Machine:
         self._outside = contextvars.copy_context()
         self._process: Process | None = None
         self._image: Image | None = None
+        self._journal: SimulatedJournal | None = None
         self._files: list[Callable[[], None]] = []
         self._lives = 0
         self._dead: list[object] = []  # kept, so that nothing of them is collected at a random time
@@ -84,6 +85,7 @@ class Machine:
             self.folder = self._disk.folder("journal", self._image)
         installation_id = self._plan.seed.to_bytes(16, "big")
         journal = self.journal_class.open(self.folder, installation_id=installation_id)
+        self._journal = journal
         reader = JournalReader(self.folder)
         self._files = [reader.close, journal.abandon]
         self._laws.restarted(self.folder)
@@ -145,6 +147,10 @@ class Machine:
             self._followed[account] = sequence
             self._laws.released([(released.report, released.order)])
 
+    def is_reconciled(self, account: str) -> bool:
+        """Whether the edge holds the account's books to be right."""
+        return self.edge is not None and self.edge.account_states()[account] == "reconciled"
+
     def _on_fatal(self, error: BaseException) -> None:
         self._laws.breaks(Law.RUNS, f"{type(error).__name__}: {error}")
 
@@ -171,7 +177,9 @@ class Machine:
         self._network.died(process, is_silent=is_silent)
         self._door.slam()
         self._dead.append(self.edge)
-        self.edge, self._process, self._image = None, None, image
+        assert self._journal is not None
+        self._image = self._journal.survives(image)
+        self.edge = self._process = None
         self._loop.call_later(down_ms * MS / NS, self._restart, context=self._outside)
         raise SimulatedCrash(kind.value)
 

@@ -27,6 +27,7 @@ from fairlead.core.messages import (
 )
 from fairlead.core.model import Order
 from fairlead.journal.verify import verify
+from fairlead.simulation.balances import BalanceWatch
 from fairlead.simulation.clients import Client, Surroundings
 from fairlead.simulation.clock import MachineClock, TrueClock
 from fairlead.simulation.conversation import Conversation
@@ -114,6 +115,12 @@ class World:
             self.laws, self._door, self.conversation, self._host,
         )  # fmt: skip
         self._trouble = Trouble(world_plan, self._host, self._clock, self.laws, self.conversation)
+        if not world_plan.strangers:
+            self.laws.look_at_balance = BalanceWatch(
+                world_plan.exchange.starting_balances,
+                lambda: self._host.exchange,
+                self._machine.is_reconciled,
+            ).look
         self._clients = [self._client(number) for number in range(world_plan.clients)]
 
     def run(self) -> None:
