@@ -26,7 +26,10 @@ class Observer:
     def __init__(self, metrics: EdgeMetrics) -> None:
         self._metrics = metrics
         self._log = structlog.get_logger()
-        self._is_debugging: bool = self._log.is_enabled_for(logging.DEBUG)
+        # Where nobody set the log up, its default would print every change of every order.
+        self._is_debugging: bool = structlog.is_configured() and self._log.is_enabled_for(
+            logging.DEBUG
+        )
 
     def see(self, released: Sequence[tuple[Report, Order | None]], now: Now) -> None:
         """Count and log what a batch released."""
