@@ -6,6 +6,7 @@ place of the real ones: the event loop and the clocks, the network, what a crash
 
 import asyncio
 import contextvars
+import logging
 import traceback
 from random import Random
 from typing import NoReturn
@@ -125,14 +126,21 @@ class World:
 
     def run(self) -> None:
         """Run to the end, or to the first broken law. What is logged goes into the conversation."""
-        logging = structlog.get_config()
-        structlog.configure(processors=[self._log], cache_logger_on_first_use=False)
+        was_configured, before = structlog.is_configured(), structlog.get_config()
+        structlog.configure(
+            processors=[self._log],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+            cache_logger_on_first_use=False,
+        )
         try:
             self.loop.run(self._live())
         except Deadlock as error:
             self.laws.breaks(Law.QUIET, str(error))
         finally:
-            structlog.configure(**logging)
+            if was_configured:
+                structlog.configure(**before)
+            else:
+                structlog.reset_defaults()
 
     def close(self) -> None:
         """Leave nothing behind."""
