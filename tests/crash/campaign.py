@@ -67,6 +67,7 @@ class Life(NamedTuple):
     is_slow: bool = False  # orders wait here for the exchange's rate
     late_symbols: tuple[str, ...] = ()  # the exchange holds its answers to these back
     is_stopped_first: bool = False  # stopped for a moment, then killed
+    is_wild: bool = False  # the exchange misbehaves in every way, so stages cannot be told
 
 
 LIVES = (
@@ -75,6 +76,32 @@ LIVES = (
     Life("late", late_symbols=("BTC/USDT",)),
     Life("stopped", is_stopped_first=True),
     Life("late and stopped", late_symbols=("ETH/USDT",), is_stopped_first=True),
+    Life("wild", is_wild=True),
+)
+# Of these a wild life gets some, each of which hits one in `one_in` of what it concerns.
+_WILD: tuple[dict[str, object], ...] = (
+    {"name": "request_lost", "requests": ["place", "query"]},
+    {"name": "request_late", "requests": ["place", "cancel"], "delay_ms": 200},
+    {"name": "internal_error"},
+    {"name": "rate_limited", "retry_after_ms": 50},
+    {"name": "answer_lost"},
+    {"name": "answer_late", "delay_ms": 100},
+    {"name": "answer_doubled"},
+    {"name": "accepted_then_silence"},
+    {"name": "error_after_accepting"},
+    {"name": "fill_before_answer", "share": Decimal("0.5")},
+    {"name": "fill_after_cancel", "share": Decimal("0.5"), "delay_ms": 300},
+    {"name": "order_hidden", "hide_ms": 700},
+    {"name": "stale_open_orders"},
+    {"name": "stream_dropped"},
+    {"name": "stream_doubled"},
+    {"name": "stream_reordered", "frames": 3, "delay_ms": 100},
+    {"name": "cancel_refused"},
+    {"name": "garbage", "count": 2},
+    {"name": "truncated_frame", "count": 2},
+    {"name": "disconnect", "how": "on_request", "count": 2},
+    {"name": "disconnect", "how": "before_answer", "count": 2},
+    {"name": "disconnect", "how": "mid_answer", "count": 2},
 )
 _WIDENS = {
     Caught.BEFORE_SEND: LIVES[1],
@@ -283,6 +310,10 @@ class Campaign:
                 "answer_late", requests=["place"], symbol=symbol, delay_ms=LATE_MS, count=None
             )
             operator.fault("stream_dropped", symbol=symbol, count=None)
+        if self._life.is_wild:
+            for fault in self._random.sample(_WILD, 8):
+                operator.fault(**({"one_in": 30, "count": 50} | fault))
+            return
         draw = self._random.random()
         if draw < 0.3:
             operator.fault("cancel_refused", one_in=10, count=5)
@@ -324,7 +355,7 @@ class Campaign:
         await self._poll(self._is_alone, "the exchange has read all that the dead had sent")
         at_exchange.look()
         check_laws(remains, told, in_flight, at_exchange)
-        caught = judge(remains, in_flight, at_exchange, crime)
+        caught = {} if life.is_wild else judge(remains, in_flight, at_exchange, crime)
         self.tally.count(life, caught.values(), len(in_flight))
         await self._live()
 
