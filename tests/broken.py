@@ -24,7 +24,12 @@ original = Sequencer._commit
 def later(self, unit):
     self._loop.call_later(0.02, original, self, unit)
 
+def inline(self, commits, effects, requests):
+    self._commit(effects.unit)
+    self._release(effects, requests)
+
 Sequencer._commit = later
+Sequencer._commit_in_thread = inline
 """
 RUN = """
 from fairlead.cli import main
