@@ -17,12 +17,19 @@ Journal.__init__ = unsynced
 """
 # What a batch decided is let out first, and committed a moment later.
 COMMITTED_LATER = """
+from collections import deque
+
 from fairlead.edge.sequencer import Sequencer
 
 original = Sequencer._commit
+units = deque()
+
+def commit_next(self):
+    original(self, units.popleft())
 
 def later(self, unit):
-    self._loop.call_later(0.02, original, self, unit)
+    units.append(unit)
+    self._loop.call_later(0.02, commit_next, self)
 
 def inline(self, commits, effects, requests):
     self._commit(effects.unit)
