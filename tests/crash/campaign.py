@@ -47,7 +47,7 @@ IN_FLIGHT_LEAST = 16
 TRADERS = 32
 COMPARED_EVERY = 20
 EXCHANGE_KILLED_EVERY = 15
-READY_S = 30.0
+READY_S = 60.0  # a wild exchange loses answers that are waited for 5 s each
 LATE_MS = 150
 SLOW_RATE = 150  # requests per second: orders wait here
 SETTINGS = QUICK | {
@@ -70,14 +70,14 @@ class Life(NamedTuple):
     is_wild: bool = False  # the exchange misbehaves in every way, so stages cannot be told
 
 
-LIVES = (
+TAME_LIVES = (
     Life("plain"),
     Life("slow", is_slow=True),
     Life("late", late_symbols=("BTC/USDT",)),
     Life("stopped", is_stopped_first=True),
     Life("late and stopped", late_symbols=("ETH/USDT",), is_stopped_first=True),
-    Life("wild", is_wild=True),
 )
+LIVES = (*TAME_LIVES, Life("wild", is_wild=True))
 # Of these a wild life gets some, each of which hits one in `one_in` of what it concerns.
 _WILD: tuple[dict[str, object], ...] = (
     {"name": "request_lost", "requests": ["place", "query"]},
@@ -91,7 +91,7 @@ _WILD: tuple[dict[str, object], ...] = (
     {"name": "error_after_accepting"},
     {"name": "fill_before_answer", "share": Decimal("0.5")},
     {"name": "fill_after_cancel", "share": Decimal("0.5"), "delay_ms": 300},
-    {"name": "order_hidden", "hide_ms": 700},
+    {"name": "order_hidden", "hide_ms": 250},  # inside the request window
     {"name": "stale_open_orders"},
     {"name": "stream_dropped"},
     {"name": "stream_doubled"},
@@ -104,9 +104,9 @@ _WILD: tuple[dict[str, object], ...] = (
     {"name": "disconnect", "how": "mid_answer", "count": 2},
 )
 _WIDENS = {
-    Caught.BEFORE_SEND: LIVES[1],
-    Caught.BEFORE_ANSWER: LIVES[2],
-    Caught.BEFORE_COMMIT: LIVES[3],
+    Caught.BEFORE_SEND: TAME_LIVES[1],
+    Caught.BEFORE_ANSWER: TAME_LIVES[2],
+    Caught.BEFORE_COMMIT: TAME_LIVES[3],
 }
 
 
@@ -167,8 +167,8 @@ class Tally:
 class Campaign:
     """A run of kills.
 
-    `each_stage`: how many kills must have hit each stage before it ends. `command`: another program
-    in place of `fairlead`.
+    `each_stage`: how many kills must have hit each stage before it ends. `lives`: those to choose
+    from. `command`: another program in place of `fairlead`.
     """
 
     def __init__(
@@ -178,6 +178,7 @@ class Campaign:
         kills: int,
         each_stage: int,
         seed: int,
+        lives: Sequence[Life] = LIVES,
         command: Sequence[str] = (FAIRLEAD,),
     ) -> None:
         self.tally = Tally()
@@ -185,6 +186,7 @@ class Campaign:
         self._folder = folder
         self._kills = kills
         self._each_stage = each_stage
+        self._lives = lives
         self._command = command
         self._random = Random(seed)
         self._configs = {
@@ -202,7 +204,7 @@ class Campaign:
         self._operator: Operator | None = None
         self._ems: Ems | None = None
         self._born_ns = 0
-        self._life = LIVES[0]
+        self._life = lives[0]
 
     async def run(self) -> None:
         """Kill until there are enough; fails at the first thing that does not hold."""
@@ -247,7 +249,7 @@ class Campaign:
         if is_needy and self._random.random() < 0.5:
             self._life = _WIDENS[rarest]
         else:
-            self._life = self._random.choice(LIVES)
+            self._life = self._random.choice(self._lives)
         self._misbehave()
         self._note_prices()
         while self._random.random() < 0.1:

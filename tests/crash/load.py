@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tests.system import Answer, Json, encoded, from_now, order
 
-ORDER_DEADLINE_S = 60.0  # an order must have its answer by then, through any number of kills
+ORDER_DEADLINE_S = 120.0  # an order must have its answer by then, through any number of kills
 RETRY_S = 0.02  # between two tries while the account cannot take orders, or the order is in doubt
 OPEN_MOST = 4  # resting orders of one trader
 

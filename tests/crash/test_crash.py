@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.broken import COMMITTED_LATER, broken
-from tests.crash.campaign import COMPARED_EVERY, Campaign
+from tests.crash.campaign import COMPARED_EVERY, TAME_LIVES, Campaign
 from tests.crash.stages import Caught
 
 KILLS = int(os.environ.get("KILLS", "200"))
@@ -17,7 +17,7 @@ EACH_STAGE = 20 if KILLS >= 200 else max(3, KILLS // 10)
 
 def test_a_few_kills(tmp_path: Path) -> None:
     """The same as the long run, short enough for every day."""
-    campaign = Campaign(tmp_path, kills=4, each_stage=0, seed=7)
+    campaign = Campaign(tmp_path, kills=4, each_stage=0, seed=7, lives=TAME_LIVES)
     asyncio.run(campaign.run())
     assert campaign.tally.kills == 4
     assert campaign.tally.compared
@@ -25,7 +25,7 @@ def test_a_few_kills(tmp_path: Path) -> None:
 
 def test_a_system_that_commits_too_late_is_caught(tmp_path: Path) -> None:
     command = broken(tmp_path / "broken", COMMITTED_LATER)
-    campaign = Campaign(tmp_path, kills=10, each_stage=0, seed=7, command=command)
+    campaign = Campaign(tmp_path, kills=10, each_stage=0, seed=7, lives=TAME_LIVES, command=command)
     # Whichever check is first: the journal after a kill, what a client was told, an order not found.
     with pytest.raises(AssertionError, match=r"journal|Told\(|ORDER_ID_NOT_FOUND"):
         asyncio.run(campaign.run())
