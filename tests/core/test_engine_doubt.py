@@ -188,7 +188,7 @@ def ask_until(talk: Conversation, seconds: str) -> VenueQuery:
 
 
 def test_not_found_counts_only_after_the_request_window_and_twice() -> None:
-    talk = started()  # the window is 5 s, the margin half a second
+    talk = started()  # the window is 5 s, the margin one and a half
     talk.does_not_know(doubted(talk))
     talk.does_not_know(ask_until(talk, "4"))
     talk.does_not_know(ask_until(talk, "4"))
@@ -227,15 +227,36 @@ def test_not_found_is_never_believed_where_there_is_no_window() -> None:
     assert talk.order().in_doubt_ns is not None
 
 
-def test_not_found_to_an_older_question_than_the_last_does_not_count() -> None:
-    talk = started()
+def test_not_found_counts_as_of_when_its_question_was_asked() -> None:
+    talk = started()  # questions at 0, 0.25, 0.5, 1, 2, 4, 8, 16 and 32 s
     doubted(talk)
-    talk.wait("8")
-    queries = [request for request in talk.sent if isinstance(request, VenueQuery)]
-    for query in queries[:-1]:
-        talk.does_not_know(query)
+    talk.wait("40")
+    early, late = talk.sent[:5], talk.sent[5:]
+    for query in early:
         talk.does_not_know(query)
     assert talk.status() == "ROUTING"
+    # Their answers waited for the exchange's rate, and each was followed by another question.
+    talk.does_not_know(late[0])
+    talk.does_not_know(late[0])
+    assert talk.status() == "ROUTING"
+    talk.does_not_know(late[1])
+    assert talk.status() == "REJECTED"
+
+
+def test_two_questions_in_the_same_breath_are_one() -> None:
+    talk = started()
+    doubted(talk)
+    talk.wait("10")
+    talk.sent.clear()
+    for _ in range(2):
+        talk.connects()
+    queries = [request for request in talk.sent if isinstance(request, VenueQuery)]
+    assert len(queries) == 2
+    for query in queries:
+        talk.does_not_know(query)
+    assert talk.status() == "ROUTING"
+    talk.does_not_know(ask_until(talk, "1"))
+    assert talk.status() == "REJECTED"
 
 
 def test_being_found_in_between_begins_the_count_anew() -> None:

@@ -53,7 +53,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     order_answer_timeout_ms: int = 5_000
     ask_delay_ms: int = 250
     ask_delay_longest_ms: int = 30_000
-    not_found_margin_ms: int = 500
+    not_found_margin_ms: int = (
+        1_500  # exchanges take timestamps of clocks up to 1 s ahead of theirs
+    )
     not_found_count: int = 2
     cancel_delay_ms: int = 1_000
     cancel_delay_longest_ms: int = 30_000
@@ -71,9 +73,10 @@ class Flight(msgspec.Struct):
 
     Times are steady ns. `waiters` are the callers to answer; `is_answer_due` once they have waited
     long enough. `is_cancel_refused`: the exchange refused the last cancel and has not said since that the
-    order is open. `asked_id` is the request that asked last, at `asked_ns`. `handed_ns` is when the order
-    may have been sent at the latest. `ask_due_ns`, `cancel_due_ns` and `settle_due_ns` are the times
-    the next step is due, None when none is.
+    order is open. `asked` are the questions that have not ended, with the time of each; several may wait
+    for the exchange's rate. `not_found_ns` is when the last "not found" that counts was asked for.
+    `handed_ns` is when the order may have been sent at the latest. `ask_due_ns`, `cancel_due_ns` and
+    `settle_due_ns` are the times the next step is due, None when none is.
     """
 
     waiters: list[int] = []
@@ -81,9 +84,9 @@ class Flight(msgspec.Struct):
     handed_ns: int = 0
     asks: int = 0
     ask_due_ns: int | None = None
-    asked_ns: int = 0
-    asked_id: int = 0
+    asked: dict[int, int] = {}
     not_found: int = 0
+    not_found_ns: int = 0
     cancels: int = 0
     cancel_due_ns: int | None = None
     is_cancel_refused: bool = False

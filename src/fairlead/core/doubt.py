@@ -38,12 +38,12 @@ def ask(deciding: Deciding, order: Order) -> None:
     flight.ask_due_ns = deciding.timer(TimerKind.ASK, order, wait_ms)
     account = deciding.accounts[order.account]
     if account.is_connected and _can_ask(account, order):
-        flight.asked_ns = deciding.now.steady_ns
-        flight.asked_id = deciding.request_id()
+        request_id = deciding.request_id()
+        flight.asked[request_id] = deciding.now.steady_ns
         deciding.ask_venue(
             VenueQuery(
                 account=order.account,
-                request_id=flight.asked_id,
+                request_id=request_id,
                 number=order.number,
                 symbol_exchange=order.symbol_exchange,
                 venue_client_id=order.venue_client_id,
@@ -60,6 +60,13 @@ def ask_due(deciding: Deciding, order: Order) -> None:
     flight.ask_due_ns = None
     if order.in_doubt_ns is not None or order.cancel_pending:
         ask(deciding, order)
+
+
+def question_ended(deciding: Deciding, asked: VenueQuery) -> None:
+    """A question has its answer, or will never have one."""
+    flight = deciding.flights.get(asked.number)
+    if flight is not None:
+        flight.asked.pop(asked.request_id, None)
 
 
 def answered(deciding: Deciding, order: Order) -> None:
@@ -83,11 +90,15 @@ def not_found(deciding: Deciding, order: Order, news: VenueNotFound) -> None:
         else:
             _hidden(deciding, order, flight)
         return
-    if news.asked.request_id != flight.asked_id or not is_believable(deciding, account, flight):
+    asked_ns = flight.asked.get(news.asked.request_id)
+    if asked_ns is None or not is_believable(deciding, account, flight, asked_ns):
         return
     if order.quantity_filled > ZERO or order.stage not in (Stage.ROUTING, Stage.REJECTED):
         return
+    if flight.not_found and asked_ns < flight.not_found_ns + deciding.settings.ask_delay_ms * MS:
+        return  # asked in the same breath as the last one that counted
     flight.not_found += 1
+    flight.not_found_ns = asked_ns
     if flight.not_found < deciding.settings.not_found_count:
         return
     if order.stage is Stage.REJECTED:
@@ -116,12 +127,12 @@ def _hidden(deciding: Deciding, order: Order, flight: Flight) -> None:
     deciding.report(order, Cause.ATTENTION, attention=text)
 
 
-def is_believable(deciding: Deciding, account: Account, flight: Flight) -> bool:
-    """Whether "not found", as last asked, comes after the order can no longer arrive."""
+def is_believable(deciding: Deciding, account: Account, flight: Flight, asked_ns: int) -> bool:
+    """Whether "not found", asked for at `asked_ns`, comes after the order can no longer arrive."""
     if account.abilities is None or account.abilities.request_window_ms is None:
         return False
     window_ms = account.abilities.request_window_ms + deciding.settings.not_found_margin_ms
-    return flight.asked_ns >= flight.handed_ns + window_ms * MS
+    return asked_ns >= flight.handed_ns + window_ms * MS
 
 
 def await_fills(deciding: Deciding, order: Order) -> None:

@@ -19,7 +19,14 @@ from fairlead.core.cancelling import (
     send_cancel,
 )
 from fairlead.core.deciding import Deciding
-from fairlead.core.doubt import answered, ask, await_fills, fills_complete, not_found
+from fairlead.core.doubt import (
+    answered,
+    ask,
+    await_fills,
+    fills_complete,
+    not_found,
+    question_ended,
+)
 from fairlead.core.messages import (
     Cause,
     Outcome,
@@ -36,6 +43,7 @@ from fairlead.core.messages import (
     VenueOrder,
     VenueOrderState,
     VenuePlace,
+    VenueQuery,
 )
 from fairlead.core.model import (
     ZERO,
@@ -131,6 +139,8 @@ def answer_heard(deciding: Deciding, _: Account, news: VenueAnswer) -> None:
         order = deciding.orders.get(request.number)
         if order is not None:
             cancel_answered(deciding, order, news)
+    elif isinstance(request, VenueQuery):
+        question_ended(deciding, request)
 
 
 def _place_answer_heard(deciding: Deciding, order: Order, news: VenueAnswer) -> None:
