@@ -137,11 +137,11 @@ def place_elsewhere(url: str, client_order_id: str) -> Answer:
 def test_a_good_till_time_oms_order_that_fell_due_meanwhile_is_canceled(
     tmp_path: Path, config: Path
 ) -> None:
-    due = from_now(2)
     ems = start(tmp_path / "data", config)
     with running(ems):
         ems.reconciled()
         with closing(ems.api()) as api:
+            due = from_now(1)
             placed = api.place(
                 "falls-due",
                 time_in_force="GOOD_TILL_TIME_OMS",
