@@ -20,6 +20,7 @@ from tests.system import (
     Api,
     Ems,
     Exchange,
+    Json,
     Operator,
     running,
     until,
@@ -76,27 +77,22 @@ class Desk:
         until(lambda: self.api.status(client_order_id).status == 200, f"{client_order_id} is known")
         return future
 
-    def report(self, client_order_id: str, account: str = "SIM") -> dict[str, object]:
+    def report(self, client_order_id: str, account: str = "SIM") -> Json:
         """The order's report now."""
         answer = self.api.status(client_order_id, account)
         assert answer.status == 200, answer
-        report: dict[str, object] = answer.json
-        return report
+        return answer.json
 
-    def report_when(
-        self, client_order_id: str, *statuses: str, account: str = "SIM"
-    ) -> dict[str, object]:
+    def report_when(self, client_order_id: str, *statuses: str, account: str = "SIM") -> Json:
         """The order's report once it has one of these statuses."""
 
-        def seen() -> dict[str, object] | None:
+        def seen() -> Json:
             report = self.report(client_order_id, account)
             return report if report["status"] in statuses else None
 
-        found = until(seen, f"{client_order_id} is {' or '.join(statuses)}")
-        assert found is not None
-        return found
+        return until(seen, f"{client_order_id} is {' or '.join(statuses)}")
 
-    def at_exchange(self, client_order_id: str, account: str = "SIM") -> list[dict[str, object]]:
+    def at_exchange(self, client_order_id: str, account: str = "SIM") -> list[Json]:
         """What the exchange has under the id that we gave it for this client id."""
         name = str(self.report(client_order_id, account)["client_order_id_format_exchange"])
         return self.operator.orders(client_id=name)

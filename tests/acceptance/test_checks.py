@@ -7,7 +7,7 @@ import pytest
 
 from tests.acceptance.conftest import Desk, MakeDesk
 from tests.acceptance.test_calls import REPORT_FIELDS, check_reject
-from tests.system import Answer, Api, from_now, order, until
+from tests.system import Answer, Api, Json, from_now, order, until
 
 
 def close_budget(desk: Desk, wait_ms: int) -> None:
@@ -140,9 +140,9 @@ def test_a_known_id_comes_before_the_clock(desk: Desk) -> None:
 # ── risk: stored, answered 200, REJECTED ─────────────────────────────────────────────────────────
 
 
-def check_risk_rejection(desk: Desk, answer: Answer, code: str) -> dict[str, object]:
+def check_risk_rejection(desk: Desk, answer: Answer, code: str) -> Json:
     assert answer.status == 200, answer
-    report: dict[str, object] = answer.json
+    report = answer.json
     assert list(report) == REPORT_FIELDS
     assert report["status"] == "REJECTED"
     assert str(report["error_message"]).startswith(f"{code}: ")

@@ -16,7 +16,7 @@ from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from fairlead.journal.verify import verify
@@ -79,7 +79,7 @@ TAME_LIVES = (
 )
 LIVES = (*TAME_LIVES, Life("wild", is_wild=True))
 # Of these a wild life gets some, each of which hits one in `one_in` of what it concerns.
-_WILD: tuple[dict[str, object], ...] = (
+_WILD: tuple[dict[str, Any], ...] = (
     {"name": "request_lost", "requests": ["place", "query"]},
     {"name": "request_late", "requests": ["place", "cancel"], "delay_ms": 200},
     {"name": "internal_error"},

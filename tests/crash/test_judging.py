@@ -1,6 +1,7 @@
 """The crash test's own judgement: each stage is told from the others, each difference is seen."""
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -99,7 +100,7 @@ def test_an_order_that_is_in_doubt_since_an_earlier_kill_is_not_counted_again() 
     assert judge(remains, {KEY: Sent(0, {})}, at_exchange(row()), crime) == {KEY: None}
 
 
-def told(**changes: object) -> Told:
+def told(**changes: Any) -> Told:
     report = Told(7, "ROUTING", Decimal(0), "12345", (("RECEIVED", "t"), ("ROUTING", "t")), ())
     return report._replace(**changes)
 
@@ -138,7 +139,7 @@ def test_what_was_told_or_sent_must_be_in_the_journal() -> None:
         {"trade_ids": ("2",)},
     ],
 )
-def test_a_report_that_takes_an_earlier_one_back_is_noticed(later: dict[str, object]) -> None:
+def test_a_report_that_takes_an_earlier_one_back_is_noticed(later: dict[str, Any]) -> None:
     first = told(trade_ids=("1",))
     check_goes_on(KEY, first, first._replace(sequence=8))
     with pytest.raises(AssertionError):
