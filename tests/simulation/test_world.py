@@ -28,7 +28,7 @@ from fairlead.simulation.plan import plan
 from fairlead.simulation.world import World, run_world
 
 # Seeds that once found something, or had something wrong with themselves.
-REMEMBERED = (425, 520, 805)
+REMEMBERED = (425, 520, 805, 700_481)
 CHUNK = 15
 
 

@@ -25,7 +25,7 @@ _STAGES = {
 }
 
 
-def is_at_rest(order: Order, utc_ns: int) -> bool:
+def is_at_rest(order: Order) -> bool:
     """Whether nothing more is to happen to the order by itself."""
     if order.stage.is_final:
         return order.is_settled
@@ -34,7 +34,7 @@ def is_at_rest(order: Order, utc_ns: int) -> bool:
         and not order.cancel_pending
         and order.in_doubt_ns is None
         and order.closed_quantity is None
-        and not _is_expired(order, utc_ns)
+        and order.expire_time_ns is None  # else it is waited for
     )
 
 

@@ -200,9 +200,8 @@ class World:
         """Wait until nothing is owed, then for whole sweeps to have looked at everything."""
         owed: list[Order] = []
         for _ in range(_REST_POLLS_MAX):
-            now_ns = self._clock.utc_ns()
             orders = self.laws.record.orders.values()
-            owed = [order for order in orders if not is_at_rest(order, now_ns)]
+            owed = [order for order in orders if not is_at_rest(order)]
             if not owed:
                 break
             await asyncio.sleep(_REST_POLL_S)
