@@ -1,4 +1,4 @@
-"""What the system costs, measured: `python -m benchmarks` (docs/performance.md).
+"""What the system costs, measured: `python -m benchmarks` (docs/explanation/performance.md).
 
 Everything is measured in one run on one machine, the baseline included, because only ratios travel.
 """

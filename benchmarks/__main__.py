@@ -21,7 +21,7 @@ from benchmarks import machine, million, orders, profile, restart
 from benchmarks.tables import Section, as_text
 
 RESULTS = Path(__file__).parent / "results"
-DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "explanation" / "performance.md"
 TABLE_BEGINS, TABLE_ENDS = "<!-- table -->\n", "<!-- end of table -->\n"
 NAMES = ("orders", "million", "restart", "profile")
 

@@ -159,7 +159,7 @@ not looked up and count as not loopback.
 
 PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/order-states.md": order_states,
-    "docs/configuration.md": configuration,
+    "docs/reference/configuration.md": configuration,
 }
 
 

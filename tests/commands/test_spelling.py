@@ -10,7 +10,9 @@ import pytest
 from fairlead.cli import program
 from tests.commands.terminal import fairlead
 
-DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text()
+DOCUMENT = (
+    Path(__file__).resolve().parents[2] / "docs" / "reference" / "command-line.md"
+).read_text()
 COMMANDS = [
     "in-doubt",
     *(

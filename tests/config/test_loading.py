@@ -180,7 +180,7 @@ def test_a_wrong_text_is_named_with_what_would_be_right(name: str, value: str) -
         ("[engine]\nask_dely_ms = 1", "engine.ask_dely_ms: there is no such setting; did you mean"),
         ("ask_delay_ms = 1", "did you mean engine.ask_delay_ms?"),
         ("[enigne]\nask_delay_ms = 1", "enigne: there is no such setting"),
-        ("zzz = 1", "zzz: there is no such setting; see docs/configuration.md"),
+        ("zzz = 1", "zzz: there is no such setting; see docs/reference/configuration.md"),
     ],
 )
 def test_an_unknown_setting_in_the_file_is_named(tmp_path: Path, text: str, meant: str) -> None:

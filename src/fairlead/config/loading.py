@@ -167,7 +167,11 @@ def _near(name: str, names: list[str], prefix: str = "") -> str:
     if not close:
         last = name.rpartition(".")[2]
         close = [known for known in names if known.rpartition(".")[2] == last]
-    return f"; did you mean {' or '.join(close)}?" if close else "; see docs/configuration.md"
+    return (
+        f"; did you mean {' or '.join(close)}?"
+        if close
+        else "; see docs/reference/configuration.md"
+    )
 
 
 # ── what it comes to ─────────────────────────────────────────────────────────────────────────────

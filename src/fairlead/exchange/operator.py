@@ -1,8 +1,8 @@
 """The operator's HTTP API: the exchange's own truth, and its levers.
 
 A plain ASGI application over one `Exchange` in the same loop; whoever composes it wraps it with what
-guards its border. Documented in docs/exchange.md. Lists without `limit` are streamed whole, a page in
-memory at a time.
+guards its border. Documented in docs/reference/exchange.md. Lists without `limit` are streamed whole,
+a page in memory at a time.
 """
 
 import asyncio
