@@ -557,10 +557,84 @@ def test_an_open_order_that_the_exchange_no_longer_knows_stays_and_an_operator_i
         with talk.together():
             pass
         talk.does_not_know(talk.next_sent(VenueQuery))
+        talk.wait("0.3")
     assert talk.status() == "NEW"
     assert talk.alarms == ["order_hidden"]
     assert [name for name, _ in attention(talk)] == ["a"]
     assert talk.resolve(Resolution.CANCELED).order.stage is Stage.CANCELED
+
+
+def hidden(talk: Conversation) -> None:
+    """Have a working order, of which the exchange says twice that it does not know it."""
+    working(talk)
+    for _ in range(2):
+        unlisted(talk)
+        talk.wait("0.3")
+    assert talk.alarms == ["order_hidden"]
+
+
+def unlisted(talk: Conversation) -> None:
+    """Leave the order out of a list, and say when asked that it is not known."""
+    talk.engine.ask_unlisted("SIM", set())
+    with talk.together():
+        pass
+    query = next(request for request in talk.sent if isinstance(request, VenueQuery))
+    talk.sent.clear()
+    talk.does_not_know(query)
+
+
+def test_a_hidden_order_that_is_shown_again_needs_no_attention_any_more() -> None:
+    talk = started()
+    hidden(talk)
+    assert [name for name, _ in attention(talk)] == ["a"]
+    talk.states("X1", OPEN)
+    assert attention(talk) == []
+    assert talk.order().attention is None
+    assert talk.resolve(Resolution.CANCELED).refusal == "INVALID"
+
+
+def test_a_hidden_order_shown_after_a_restart_needs_no_attention_either() -> None:
+    talk = started()
+    hidden(talk)
+    following = talk.restart()
+    following.connects()
+    assert [name for name, _ in attention(following)] == ["a"]
+    following.states("X1", OPEN)
+    assert attention(following) == []
+
+
+def test_an_order_that_hides_again_is_an_alarm_again() -> None:
+    talk = started()
+    hidden(talk)
+    talk.states("X1", OPEN)
+    for _ in range(2):
+        unlisted(talk)
+        talk.wait("0.3")
+    assert talk.alarms == ["order_hidden", "order_hidden"]
+    assert [name for name, _ in attention(talk)] == ["a"]
+
+
+def test_what_else_draws_attention_to_an_open_order_stays() -> None:
+    talk = started()
+    working(talk)
+    talk.cancel()
+    for _ in range(40):
+        talk.wait("40")
+        for request in list(talk.sent):
+            if isinstance(request, VenueQuery):
+                talk.states("X1", OPEN, asked=request)
+        talk.sent.clear()
+    assert talk.alarms == ["cancel_failed"]
+    talk.states("X1", OPEN)
+    assert [name for name, _ in attention(talk)] == ["a"]
+
+
+def test_two_not_founds_asked_for_in_one_breath_are_one() -> None:
+    talk = started()
+    working(talk)
+    for _ in range(4):
+        unlisted(talk)
+    assert talk.alarms == []
 
 
 def test_an_order_hidden_for_a_moment_is_no_alarm() -> None:

@@ -40,17 +40,14 @@ class Compared(NamedTuple):
 def wait_until_quiet(api: Api) -> None:
     """Wait until no doubt, no cancel and no order that expires is open, and all is reconciled.
 
-    Open orders may still be listed for an operator: what drew attention to them may be over.
+    Then there is nothing left that an operator should look at.
     """
 
     def is_quiet() -> bool:
         states = api.accounts().values()
         return (
             all(state["reconciled"] and not state["orders_in_doubt"] for state in states)
-            and all(
-                each["order"]["status"] in ("NEW", "PARTIALLY_FILLED")
-                for each in api.wanted("/v1/operator/attention")
-            )
+            and not api.wanted("/v1/operator/attention")
             and not any(
                 order["status"] == "PENDING_CANCEL" or order["expire_time"]
                 for order in api.wanted("/v1/orders")

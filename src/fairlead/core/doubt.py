@@ -88,18 +88,14 @@ def not_found(deciding: Deciding, order: Order, news: VenueNotFound) -> None:
         if order.stage is Stage.ROUTING:
             doubt(deciding, order)
         else:
-            _hidden(deciding, order, flight)
+            _hidden(deciding, order, news)
         return
     asked_ns = flight.asked.get(news.asked.request_id)
     if asked_ns is None or not is_believable(deciding, account, flight, asked_ns):
         return
     if order.quantity_filled > ZERO or order.stage not in (Stage.ROUTING, Stage.REJECTED):
         return
-    if flight.not_found and asked_ns < flight.not_found_ns + deciding.settings.ask_delay_ms * MS:
-        return  # asked in the same breath as the last one that counted
-    flight.not_found += 1
-    flight.not_found_ns = asked_ns
-    if flight.not_found < deciding.settings.not_found_count:
+    if not _count_not_found(deciding, flight, asked_ns):
         return
     if order.stage is Stage.REJECTED:
         deciding.report(order, Cause.DOUBT_ENDED, closed_quantity=ZERO)
@@ -114,17 +110,39 @@ def not_found(deciding: Deciding, order: Order, news: VenueNotFound) -> None:
     )
 
 
-def _hidden(deciding: Deciding, order: Order, flight: Flight) -> None:
+def shown_open(deciding: Deciding, order: Order) -> Order:
+    """The exchange shows the order as open: that it did not know it needs no attention any more."""
+    if order.attention is None or order.attention != _hidden_text(order):
+        return order
+    return deciding.report(order, Cause.ATTENTION, attention="")
+
+
+def _hidden(deciding: Deciding, order: Order, news: VenueNotFound) -> None:
     """The exchange had the order and does not know it: that ends nothing, but an operator is told."""
-    flight.not_found += 1
-    if flight.not_found < deciding.settings.not_found_count or order.attention is not None:
+    flight = deciding.flight(order.number)
+    asked_ns = flight.asked.get(news.asked.request_id)
+    if asked_ns is None or not _count_not_found(deciding, flight, asked_ns):
         return
-    text = (
+    if order.attention is None:
+        text = _hidden_text(order)
+        deciding.alarm(deciding.accounts[order.account], "order_hidden", order.number, text)
+        deciding.report(order, Cause.ATTENTION, attention=text)
+
+
+def _hidden_text(order: Order) -> str:
+    return (
         f"order {order.client_order_id} was at the exchange, which now does not know it;"
         " it counts as open until the exchange or an operator says otherwise"
     )
-    deciding.alarm(deciding.accounts[order.account], "order_hidden", order.number, text)
-    deciding.report(order, Cause.ATTENTION, attention=text)
+
+
+def _count_not_found(deciding: Deciding, flight: Flight, asked_ns: int) -> bool:
+    """Count a "not found" that was asked for at `asked_ns`; say whether there were enough of them."""
+    if flight.not_found and asked_ns < flight.not_found_ns + deciding.settings.ask_delay_ms * MS:
+        return False  # asked in the same breath as the last one that counted
+    flight.not_found += 1
+    flight.not_found_ns = asked_ns
+    return flight.not_found >= deciding.settings.not_found_count
 
 
 def is_believable(deciding: Deciding, account: Account, flight: Flight, asked_ns: int) -> bool:

@@ -26,6 +26,7 @@ from fairlead.core.doubt import (
     fills_complete,
     not_found,
     question_ended,
+    shown_open,
 )
 from fairlead.core.messages import (
     Cause,
@@ -194,6 +195,7 @@ def order_heard(deciding: Deciding, account: Account, news: VenueOrder) -> None:
         await_fills(deciding, order)
     answered(deciding, order)
     if news.state is VenueOrderState.OPEN:
+        order = shown_open(deciding, order)
         found_open(deciding, order)
     if order.in_doubt_ns is None:
         doubt_ended(deciding, order, was_unsure)

@@ -279,8 +279,8 @@ class Cause(StrEnum):
 class OrderReport(msgspec.Struct, frozen=True, array_like=True, tag="o"):
     """One change of one order. `opened` is the whole order on RECEIVED and ADOPTED, else None.
 
-    Fields that are None did not change. Applying the reports of an order in sequence with
-    `core.order.apply` gives the order.
+    Fields that are None did not change; an empty `attention` ends the one there was. Applying the
+    reports of an order in sequence with `core.order.apply` gives the order.
     """
 
     account: str

@@ -173,7 +173,7 @@ def apply(order: Order | None, report: OrderReport) -> Order:
         order.closed_quantity if report.closed_quantity is None else report.closed_quantity,
         order.reason if report.reason is None else report.reason,
         order.error_message if report.error_message is None else report.error_message,
-        order.attention if report.attention is None else report.attention,
+        order.attention if report.attention is None else report.attention or None,
         status_history,
         report.sequence,
         fills,
