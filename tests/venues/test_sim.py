@@ -563,6 +563,13 @@ def test_balances_changed_states_what_changed():
     assert Talk().hear(wire.BalancesChanged(11, START_NS, BALANCES)) == [STATED]
 
 
+def test_a_change_of_positions_is_an_event_that_states_balances():
+    talk = Talk()
+    assert talk.hear(wire.PositionsChanged(11, START_NS, (), BALANCES)) == [STATED]
+    assert talk.hear(wire.Positions(1, 11, START_NS, ())) == []
+    assert isinstance(talk.hear(execution(12))[0], VenueFill), "no gap"
+
+
 def test_instruments_changed_lists_them_all():
     assert Talk().hear(wire.InstrumentsChanged((INSTRUMENT,))) == [
         VenueInstrumentsListed(account=ACCOUNT, instruments=(INSTRUMENT,))

@@ -116,12 +116,21 @@ class Updater(StrEnum):
     BALANCE_MANAGER = "BALANCE_MANAGER"
 
 
+class InstrumentKind(StrEnum):
+    SPOT = "SPOT"
+    PERPETUAL = "PERPETUAL"
+
+
 class Instrument(msgspec.Struct, frozen=True, array_like=True):
     """A market at an exchange and the rules an order in it must keep.
 
     `symbol` is ours (`SIM_SPOT_BTC_USDT`), `symbol_exchange` the exchange's own. `base` and `quote`
     are our asset names, `*_exchange` the exchange's. All limits are inclusive; `quantity_max` and
     `notional_min` are in base and quote units.
+
+    A perpetual is linear: a contract is one unit of the base asset, margined and settled in the quote
+    asset. `leverage_max` is the most an account may set; with less equity than `maintenance_rate` of
+    its positions' notional at the mark price, an account is liquidated.
     """
 
     symbol: str
@@ -135,6 +144,9 @@ class Instrument(msgspec.Struct, frozen=True, array_like=True):
     quantity_min: Decimal
     quantity_max: Decimal
     notional_min: Decimal
+    kind: InstrumentKind = InstrumentKind.SPOT
+    leverage_max: Decimal = Decimal(1)
+    maintenance_rate: Decimal = ZERO
 
 
 class Fill(msgspec.Struct, frozen=True, array_like=True):

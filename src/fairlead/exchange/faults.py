@@ -129,6 +129,7 @@ REQUESTS = (
     "open_orders",
     "fills",
     "balances",
+    "positions",
     "instruments",
     "ping",
 )

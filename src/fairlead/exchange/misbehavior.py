@@ -20,6 +20,7 @@ from fairlead.venues.sim_messages import (
     FillsPage,
     OpenOrders,
     Place,
+    PositionsChanged,
     Query,
     RefusalCode,
     Refused,
@@ -28,7 +29,7 @@ from fairlead.venues.sim_messages import (
 )
 
 FAULTS_MAX = 1_000
-Event = Execution | BalancesChanged
+Event = Execution | BalancesChanged | PositionsChanged
 
 
 class Active(msgspec.Struct):
@@ -286,7 +287,7 @@ def _matches_message(fault: Fault, message: ClientMessage) -> bool:
 
 
 def _matches_event(fault: Fault, event: Event) -> bool:
-    if isinstance(event, BalancesChanged):
+    if isinstance(event, BalancesChanged | PositionsChanged):
         return not (
             fault.client_id_prefix or fault.symbol or fault.side is not None or fault.only_fills
         )

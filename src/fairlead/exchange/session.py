@@ -22,6 +22,7 @@ from fairlead.venues.sim_messages import (
     AskFills,
     AskInstruments,
     AskOpenOrders,
+    AskPositions,
     Balances,
     Cancel,
     ClientMessage,
@@ -36,6 +37,7 @@ from fairlead.venues.sim_messages import (
     Place,
     Placed,
     Pong,
+    Positions,
     Query,
     RefusalCode,
     Refused,
@@ -157,6 +159,8 @@ class Session:
             case AskBalances():
                 balances = tuple(holding.wire() for holding in account.holdings.values())
                 return Balances(message.request_id, account.events, now_ns, balances)
+            case AskPositions():
+                return Positions(message.request_id, account.events, now_ns, ())
             case AskInstruments():
                 return Instruments(message.request_id, instruments_of(matching))
             case Login() | Ping():

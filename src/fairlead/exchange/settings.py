@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from fairlead.core.model import Instrument
+from fairlead.core.model import Instrument, InstrumentKind
 
 INSTRUMENTS = (
     Instrument(
@@ -50,6 +50,23 @@ INSTRUMENTS = (
         quantity_max=Decimal("90000.0000"),
         notional_min=Decimal("0.0001"),
     ),
+)
+
+PERPETUAL_BTC_USDT = Instrument(
+    symbol="SIM_PERP_BTC_USDT",
+    symbol_exchange="BTC-PERP",
+    base="BTC",
+    quote="USDT",
+    base_exchange="BTC",
+    quote_exchange="USDT",
+    price_tick=Decimal("0.01"),
+    quantity_step=Decimal("0.000001"),
+    quantity_min=Decimal("0.000010"),
+    quantity_max=Decimal("9000.000000"),
+    notional_min=Decimal(5),
+    kind=InstrumentKind.PERPETUAL,
+    leverage_max=Decimal(50),
+    maintenance_rate=Decimal("0.01"),
 )
 
 

@@ -224,11 +224,14 @@ class SimDialect:
                 self._hear_stated(message, acts)
             case wire.Refused():
                 self._hear_refused(message, acts)
-            case wire.BalancesChanged():
+            case wire.BalancesChanged() | wire.PositionsChanged():
                 self._count_event(message.event, reports)
                 reports.append(venue_balances(account, message))
             case wire.InstrumentsChanged():
                 reports.append(venue_instruments(account, message))
+            case wire.Positions():
+                if message.request_id in self._pending:  # nothing here asks for positions
+                    self._hear_nonsense(self._pending[message.request_id][0], message, acts)
             case wire.Pong():
                 pass  # that there are bytes at all was what we wanted to know
             case wire.LoggedIn():

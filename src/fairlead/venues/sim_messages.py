@@ -6,9 +6,9 @@ decimals (strings in msgpack). Both sides use this module and nothing else of ea
 the bytes cross a socket or an in-memory pipe makes no difference here.
 
 One connection carries one account: Login first, then requests and answers (matched by
-`request_id`), with the account's stream of `Execution`, `BalancesChanged` and `InstrumentsChanged`
-frames between them. `event` counts an account's events densely from 1; an answer that states
-something says as of which event.
+`request_id`), with the account's stream of `Execution`, `BalancesChanged`, `PositionsChanged` and
+`InstrumentsChanged` frames between them. `event` counts an account's events densely from 1; an
+answer that states something says as of which event.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from fairlead.core.model import Instrument, Liquidity, Side, TimeInForce
+from fairlead.core.model import ZERO, Instrument, Liquidity, Side, TimeInForce
 
 FRAME_BYTES_MAX = 4 * 1024 * 1024
 FILLS_PAGE = 500  # fills in one FillsPage at most
@@ -39,6 +39,7 @@ class RefusalCode(StrEnum):
     NOTIONAL = "NOTIONAL"
     BALANCE = "BALANCE"
     POST_ONLY = "POST_ONLY"  # would have taken liquidity
+    REDUCE_ONLY = "REDUCE_ONLY"  # there is no position that it could reduce
     DUPLICATE = "DUPLICATE"  # client id of an order that is still open
     ORDER_UNKNOWN = "ORDER_UNKNOWN"
     EXPIRE_TIME = "EXPIRE_TIME"
@@ -51,6 +52,14 @@ class OrderState(StrEnum):
     FILLED = "FILLED"
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
+
+
+class WireOrigin(StrEnum):
+    """Who made an order; what the exchange makes has a client id of the exchange's own."""
+
+    CLIENT = "CLIENT"
+    LIQUIDATION = "LIQUIDATION"
+    DELEVERAGING = "DELEVERAGING"
 
 
 class WireOrder(msgspec.Struct, frozen=True, array_like=True):
@@ -70,10 +79,16 @@ class WireOrder(msgspec.Struct, frozen=True, array_like=True):
     time_ns: int
     event: int
     text: str | None
+    reduce_only: bool = False
+    origin: WireOrigin = WireOrigin.CLIENT
 
 
 class WireFill(msgspec.Struct, frozen=True, array_like=True):
-    """One account's side of one trade. `ordinal` counts the account's fills densely from 1."""
+    """One account's side of one trade. `ordinal` counts the account's fills densely from 1.
+
+    `realized` is the profit that this fill of a perpetual realized, in the quote asset and before
+    the fee; 0 for spot.
+    """
 
     ordinal: int
     trade_id: str
@@ -88,12 +103,32 @@ class WireFill(msgspec.Struct, frozen=True, array_like=True):
     liquidity: Liquidity
     time_ns: int
     event: int
+    realized: Decimal = ZERO
 
 
 class WireBalance(msgspec.Struct, frozen=True, array_like=True):
     asset: str
     total: Decimal
     locked: Decimal
+
+
+class WirePosition(msgspec.Struct, frozen=True, array_like=True):
+    """What an account holds of a perpetual: BUY is long, SELL short; flat is a quantity of 0, BUY.
+
+    `entry_price` is the average of what is held (0 when flat), `unrealized` the profit in the quote
+    asset if all were closed at `mark_price`. `liquidation_price` is the mark price at which the
+    account would be liquidated if nothing else changed; None when there is no such price.
+    """
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    entry_price: Decimal
+    mark_price: Decimal
+    unrealized: Decimal
+    leverage: Decimal
+    is_cross: bool
+    liquidation_price: Decimal | None
 
 
 # ── client → exchange ────────────────────────────────────────────────────────────────────────────
@@ -120,6 +155,7 @@ class Place(Ask, frozen=True, array_like=True, tag="place"):
     time_in_force: TimeInForce
     post_only: bool
     expire_time_ns: int | None
+    reduce_only: bool = False
 
 
 class Cancel(Ask, frozen=True, array_like=True, tag="cancel"):
@@ -152,6 +188,10 @@ class AskBalances(Ask, frozen=True, array_like=True, tag="balances"):
     pass
 
 
+class AskPositions(Ask, frozen=True, array_like=True, tag="positions"):
+    pass
+
+
 class AskInstruments(Ask, frozen=True, array_like=True, tag="instruments"):
     pass
 
@@ -161,7 +201,16 @@ class Ping(Ask, frozen=True, array_like=True, tag="ping"):
 
 
 ClientMessage = (
-    Login | Place | Cancel | Query | AskOpenOrders | AskFills | AskBalances | AskInstruments | Ping
+    Login
+    | Place
+    | Cancel
+    | Query
+    | AskOpenOrders
+    | AskFills
+    | AskBalances
+    | AskPositions
+    | AskInstruments
+    | Ping
 )
 
 # ── exchange → client: answers ───────────────────────────────────────────────────────────────────
@@ -222,6 +271,15 @@ class Balances(msgspec.Struct, frozen=True, array_like=True, tag="balances_page"
     balances: tuple[WireBalance, ...]
 
 
+class Positions(msgspec.Struct, frozen=True, array_like=True, tag="positions_page"):
+    """The account's position in every perpetual market in which it is not flat."""
+
+    request_id: int
+    event: int
+    time_ns: int
+    positions: tuple[WirePosition, ...]
+
+
 class Instruments(msgspec.Struct, frozen=True, array_like=True, tag="instruments_page"):
     request_id: int
     instruments: tuple[Instrument, ...]
@@ -236,13 +294,17 @@ class Pong(msgspec.Struct, frozen=True, array_like=True, tag="pong"):
 
 
 class Execution(msgspec.Struct, frozen=True, array_like=True, tag="execution"):
-    """One account event: an order changed, perhaps by a fill, and these balances are now so."""
+    """One account event: an order changed, perhaps by a fill, and these balances are now so.
+
+    `positions` has the position that a fill of a perpetual left, also if it is flat now.
+    """
 
     event: int
     time_ns: int
     order: WireOrder
     fill: WireFill | None
     balances: tuple[WireBalance, ...]
+    positions: tuple[WirePosition, ...] = ()
 
 
 class BalancesChanged(msgspec.Struct, frozen=True, array_like=True, tag="balances_changed"):
@@ -250,6 +312,15 @@ class BalancesChanged(msgspec.Struct, frozen=True, array_like=True, tag="balance
 
     event: int
     time_ns: int
+    balances: tuple[WireBalance, ...]
+
+
+class PositionsChanged(msgspec.Struct, frozen=True, array_like=True, tag="positions_changed"):
+    """One account event that no order caused: funding was paid, or the leverage changed."""
+
+    event: int
+    time_ns: int
+    positions: tuple[WirePosition, ...]
     balances: tuple[WireBalance, ...]
 
 
@@ -265,10 +336,12 @@ ExchangeMessage = (
     | OpenOrders
     | FillsPage
     | Balances
+    | Positions
     | Instruments
     | Pong
     | Execution
     | BalancesChanged
+    | PositionsChanged
     | InstrumentsChanged
 )
 

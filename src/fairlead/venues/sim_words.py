@@ -157,7 +157,7 @@ def venue_fill(account: str, fill: wire.WireFill, *, from_page: bool = False) ->
 
 def venue_balances(
     account: str,
-    stated: wire.Balances | wire.BalancesChanged | wire.Execution,
+    stated: wire.Balances | wire.BalancesChanged | wire.PositionsChanged | wire.Execution,
     request_id: int = 0,
 ) -> VenueBalancesStated:
     """Return balances as of the event they come with; only a page names every asset."""
