@@ -3,9 +3,12 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
 from fairlead.cli import program
 from tests.commands.terminal import fairlead
@@ -13,20 +16,25 @@ from tests.commands.terminal import fairlead
 DOCUMENT = (
     Path(__file__).resolve().parents[2] / "docs" / "reference" / "command-line.md"
 ).read_text()
-COMMANDS = [
-    "in-doubt",
-    *(
-        command.name or getattr(command.callback, "__name__", "")
-        for command in program.registered_commands
-    ),
-]
+
+
+def spellings(command: object, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the words of every command; a group's own ones too."""
+    if words:
+        yield words
+    if isinstance(command, TyperGroup):
+        for name, each in command.commands.items():
+            yield from spellings(each, (*words, name))
+
+
+COMMANDS = [" ".join(words) for words in spellings(typer.main.get_command(program))]
 HEAVY = ("uvicorn", "starlette", "aiohttp", "sqlite3", "structlog", "rich.console", "asyncio")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_flag_is_documented(command: str, tmp_path: Path) -> None:
     wide = {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
-    run = fairlead(command, "--help", folder=tmp_path, environment=wide)
+    run = fairlead(*command.split(), "--help", folder=tmp_path, environment=wide)
     assert run.code == 0
     assert f"`{command}" in DOCUMENT
     flags = set(re.findall(r"(?<!\S)--[a-z-]+", run.out))

@@ -1,4 +1,4 @@
-"""What the commands of `fairlead` do; `cli.py` says how they are spelled.
+"""What the commands of `fairlead` do; `cli` says how they are spelled.
 
     ending    exit codes, and the one way a command fails
     client    finding a running system and asking its REST API

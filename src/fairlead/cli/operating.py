@@ -1,0 +1,78 @@
+"""How the commands of operators are spelled: accounts, in-doubt, halt, reduce, resume."""
+
+from typing import Annotated
+
+import typer
+
+from fairlead.cli.options import Account, AsJson, DataOf, Url, api_of
+from fairlead.commands.ending import Ended, ExitCode
+
+commands = typer.Typer()
+in_doubt = typer.Typer(help="Orders that need an operator: in doubt, unsettled, cancels given up.")
+commands.add_typer(in_doubt, name="in-doubt", invoke_without_command=True)
+
+
+@commands.command()
+def accounts(as_json: AsJson = False, url: Url = None, data: DataOf = None) -> None:
+    """Show the accounts and whether they are reconciled."""
+    from fairlead.commands import operate
+
+    operate.accounts(api_of(url, data), as_json=as_json)
+
+
+@in_doubt.callback(invoke_without_command=True)
+def _in_doubt(
+    context: typer.Context, as_json: AsJson = False, url: Url = None, data: DataOf = None
+) -> None:
+    """List the orders that need an operator: in doubt, unsettled, cancels given up."""
+    if context.invoked_subcommand is None:
+        list_in_doubt(as_json, url, data)
+    elif as_json or url or data:
+        raise Ended(ExitCode.USAGE, f"give options after in-doubt {context.invoked_subcommand}")
+
+
+@in_doubt.command("list")
+def list_in_doubt(as_json: AsJson = False, url: Url = None, data: DataOf = None) -> None:
+    """List them, saying what is the matter."""
+    from fairlead.commands import operate
+
+    operate.attention(api_of(url, data), as_json=as_json)
+
+
+@in_doubt.command()
+def resolve(
+    order_id: Annotated[str, typer.Argument(metavar="ID")],
+    resolution: Annotated[str, typer.Argument(help="never-reached, canceled or working.")],
+    account: Account = "SIM",
+    as_json: AsJson = False,
+    url: Url = None,
+    data: DataOf = None,
+) -> None:
+    """Declare what became of an order, having looked at the exchange."""
+    from fairlead.commands import operate
+
+    operate.resolve(api_of(url, data), account, order_id, resolution, as_json=as_json)
+
+
+@commands.command()
+def halt(account: str, as_json: AsJson = False, url: Url = None, data: DataOf = None) -> None:
+    """Let an account only cancel; its open orders stay."""
+    _set_mode(account, "HALTED", url, data, as_json=as_json)
+
+
+@commands.command("reduce")
+def reduce_(account: str, as_json: AsJson = False, url: Url = None, data: DataOf = None) -> None:
+    """Let an account only send orders that reduce."""
+    _set_mode(account, "REDUCING", url, data, as_json=as_json)
+
+
+@commands.command()
+def resume(account: str, as_json: AsJson = False, url: Url = None, data: DataOf = None) -> None:
+    """Let an account trade again."""
+    _set_mode(account, "ACTIVE", url, data, as_json=as_json)
+
+
+def _set_mode(account: str, mode: str, url: str | None, data: str | None, *, as_json: bool) -> None:
+    from fairlead.commands import operate
+
+    operate.set_mode(api_of(url, data), account, mode, as_json=as_json)
