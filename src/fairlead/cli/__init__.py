@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from fairlead.cli import checking, operating, serving, trading
+from fairlead.cli import checking, maintaining, operating, serving, trading
 from fairlead.commands.ending import Ended
 
 program = typer.Typer(
@@ -19,7 +19,7 @@ program = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for area in (serving, trading, operating, checking):
+for area in (serving, trading, operating, checking, maintaining):
     program.add_typer(area.commands)
 
 

@@ -9,6 +9,8 @@
     logs      how the log is written
     demo      up --demo: one order's life on one screen
     checks    verify
+    backup    backup, restore
+    progress  bars on long work
     simulate  seeded worlds, many or one
 
 Each module is imported when its command runs, so that a client command starts fast. Client commands

@@ -17,13 +17,14 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from fairlead.exchange import operator_rows as rows
+from fairlead.exchange.copying import chunks, copied
 from fairlead.exchange.faults import KINDS, REQUESTS, Fault, FaultError, FaultName, How
 from fairlead.exchange.operator_forms import Form, OperatorError, Page, amount, number, read_struct
 from fairlead.exchange.orders import Account
 from fairlead.exchange.rules import tick_is_valid
 from fairlead.exchange.server import Exchange
 from fairlead.exchange.session import instruments_of
-from fairlead.exchange.store import PAGE_ROWS
+from fairlead.exchange.store import PAGE_ROWS, StoreError
 from fairlead.exchange.tape import ByEvents, Tape, Target, ToEvent, ToTime
 from fairlead.exchange.tape_file import TapeError
 from fairlead.venues.sim_messages import OrderState
@@ -54,6 +55,7 @@ def operator_app(exchange: Exchange) -> Starlette:
         Route("/operator/faults", operator.add_fault, methods=["POST"]),
         Route("/operator/faults", operator.clear_faults, methods=["DELETE"]),
         Route("/operator/faults/{fault_id}", operator.remove_fault, methods=["DELETE"]),
+        Route("/operator/backup", operator.back_up, methods=["POST"]),
     ]
     return Starlette(
         routes=routes, exception_handlers={OperatorError: _refuse, HTTPException: _http_error}
@@ -66,6 +68,7 @@ class Operator:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._tape_turn = asyncio.Lock()
+        self._copy_turn = asyncio.Lock()
 
     # ── the exchange's truth ─────────────────────────────────────────────────────────────────────
 
@@ -266,6 +269,23 @@ class Operator:
         if not self._exchange.misbehavior.remove(fault_id):
             raise OperatorError("fault_id", fault_id, "the fault_id of a fault in the list", 404)
         return _json({"fault_id": fault_id})
+
+    async def back_up(self, request: Request) -> Response:
+        """Send a copy of the store, as it is at the end of the copying; orders go on meanwhile."""
+        Form(await _body(request)).end(())
+        folder = self._exchange.folder
+        if folder is None:
+            raise OperatorError("store", "in memory", "an exchange that has a folder", 409)
+        async with self._copy_turn:  # one copy at a time is work enough
+            try:
+                copy, size = await asyncio.to_thread(copied, self._exchange.store, folder)
+            except (StoreError, OSError) as error:
+                raise OperatorError("store", str(error), "space to copy it", 503) from error
+        return StreamingResponse(
+            chunks(copy),
+            media_type="application/vnd.sqlite3",
+            headers={"Content-Length": str(size)},
+        )
 
     # ── what they share ──────────────────────────────────────────────────────────────────────────
 

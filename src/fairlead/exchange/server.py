@@ -59,6 +59,7 @@ class Exchange:
     ) -> None:
         self.settings = settings
         self.now_ns = now_ns
+        self.folder = folder
         self.matching = Matching(settings)
         self.store = open_store(None if folder is None else folder / FILE_NAME)
         self.store.restore(self.matching)

@@ -7,6 +7,7 @@ foreign, newer or torn is refused with `StoreError` and never written.
 """
 
 import sqlite3
+import threading
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,6 +28,8 @@ CHECKED_BYTES = 16 * 1024 * 1024  # a file up to this size is checked whole at s
 TRADES = 0  # the newest trade id of each market
 INSTRUMENTS = -(2**62)
 PAGE_ROWS = 500  # rows read at once by whoever reads everything
+COPY_PAGES = 64  # copied at once: for so long the exchange may have to wait
+_COPY_WAIT_S = 0.001  # while a transaction is open
 
 _SCHEMA = (
     """
@@ -89,6 +92,8 @@ class Store:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._ids = client_ids.ClientIds(connection)
+        self._copying = threading.Lock()
+        self._is_closing = False
         self._newest = (
             connection.execute("SELECT max(number) FROM orders").fetchone()[0] or 0
         )  # number of the newest stored order
@@ -101,8 +106,38 @@ class Store:
             self._ids.add(_decode_order(body).client_id, number)
 
     def close(self) -> None:
-        """Close the file; everything committed is in it."""
-        self._connection.close()
+        """Close the file; everything committed is in it. A copy under way is given up."""
+        self._is_closing = True
+        with self._copying:
+            self._connection.close()
+
+    def copy_into(self, path: Path) -> None:
+        """Copy the store into the new file `path`, as it is when this returns.
+
+        For a thread of its own: the connection is used a few pages at a time, and what is committed
+        between them is in the copy too, since SQLite carries each page that this connection
+        writes over into a copy under way. Nobody else can copy it: the file is locked for as long as it is
+        open. Raises StoreError if it cannot be, or if the store is closed meanwhile.
+        """
+        with self._copying:
+            if self._is_closing:
+                raise StoreError("the exchange is closing")
+            copy = sqlite3.connect(path, isolation_level=None)
+            try:
+                # Half a copy is thrown away: no rollback journal and no sync of its own.
+                copy.execute("PRAGMA journal_mode = OFF")
+                copy.execute("PRAGMA synchronous = OFF")
+                self._connection.backup(
+                    copy, pages=COPY_PAGES, progress=self._go_on, sleep=_COPY_WAIT_S
+                )
+            except sqlite3.Error as error:
+                raise StoreError(f"{path} cannot be written: {error}") from error
+            finally:
+                copy.close()
+
+    def _go_on(self, _status: int, _remaining: int, _total: int) -> None:
+        if self._is_closing:
+            raise StoreError("the exchange is closing")
 
     def commit(self, matching: Matching) -> None:
         """Write what changed since the last commit, as one transaction, and forget the changes.
@@ -319,6 +354,28 @@ def open_store(path: Path | None) -> Store:
     except (StoreError, sqlite3.DatabaseError, msgspec.DecodeError) as error:
         connection.close()
         raise StoreError(f"{path} cannot be used: {error}") from error
+
+
+class StoreSummary(msgspec.Struct, frozen=True):
+    """What a store that nobody has open holds: its schema, and the number of its newest order."""
+
+    schema: int
+    orders: int
+
+
+def examine(path: Path) -> StoreSummary:
+    """Look at the store in `path` without writing. Raises StoreError, also when an exchange has it open."""
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
+        try:
+            _check(connection, path)
+            (schema,) = connection.execute("PRAGMA user_version").fetchone()
+            (orders,) = connection.execute("SELECT max(number) FROM orders").fetchone()
+        finally:
+            connection.close()
+    except (StoreError, sqlite3.Error) as error:
+        raise StoreError(f"{path} cannot be used: {error}") from error
+    return StoreSummary(schema, orders or 0)
 
 
 def _check(connection: sqlite3.Connection, path: Path | None) -> None:

@@ -1,0 +1,135 @@
+"""fairlead restore: a backup becomes a data folder, whole and checked, or nothing at all.
+
+Everything is copied beside the folder, compared with the manifest, verified as `fairlead verify` does,
+and only then gets the folder's name.
+"""
+
+import json
+import shutil
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from fairlead.commands import progress, show
+from fairlead.commands.backup import manifest as form
+from fairlead.commands.backup.taking import PARTIAL, described
+from fairlead.commands.ending import Ended, ExitCode
+from fairlead.core.exact import use_exact_decimals
+from fairlead.exchange.store import StoreError, examine
+from fairlead.journal.copying import promise_of
+from fairlead.journal.errors import JournalError
+from fairlead.journal.opening import fsync_folder
+from fairlead.journal.verify import Verification, verify
+
+RESTORING = ".restoring"  # ends the name of a folder that is not complete
+_Open = Callable[[str], IO[bytes]]
+
+
+def restore(backup: Path, data: Path, *, as_json: bool) -> None:
+    """Make the data folder `data`, new or empty, from `backup`. Raises Ended."""
+    use_exact_decimals()
+    data = data.absolute()
+    draft = data.with_name(data.name + RESTORING)
+    _refuse_existing(data, draft)
+    try:
+        with _opened(backup) as opened, progress.bars() as start:
+            manifest = _manifest(opened)
+            draft.mkdir(parents=True)
+            try:
+                _copy(opened, manifest, draft, start("copying"))
+                found = _checked(draft, manifest, start("verifying"))
+                draft.rename(data)
+            except BaseException:
+                shutil.rmtree(draft, ignore_errors=True)
+                raise
+            fsync_folder(data.parent)
+    except (form.ManifestError, JournalError, StoreError, OSError, tarfile.TarError) as error:
+        raise Ended(ExitCode.REFUSED, f"nothing was restored: {error}") from None
+    if as_json:
+        show.out(json.dumps({"data": str(data), "verified": found.holds, "reports": found.reports}))
+        return
+    for line in described(manifest):
+        show.out(line)
+    show.out(f"restored to {data} and verified: {found.reports} reports, all agree")
+    has_config = any(file.name == form.CONFIG for file in manifest.files)
+    config = f" --config {data / form.CONFIG}" if has_config else ""
+    show.out(f"make sure that the original does not run, then: fairlead up --data {data}{config}")
+
+
+def _refuse_existing(data: Path, draft: Path) -> None:
+    if data.exists() and (not data.is_dir() or any(data.iterdir())):
+        raise Ended(ExitCode.REFUSED, f"{data} is not empty; restore into a new folder")
+    if draft.exists():
+        raise Ended(
+            ExitCode.REFUSED,
+            f"{draft} is of a restore that is running or was interrupted; if none runs, remove it",
+        )
+
+
+@contextmanager
+def _opened(backup: Path) -> Iterator[_Open]:
+    """Give what opens a file of the backup by its name."""
+    if backup.name.endswith(PARTIAL) or backup.name.endswith(f"{PARTIAL}.tar"):
+        raise form.ManifestError(f"{backup} is an interrupted backup; use one that was completed")
+    if backup.is_dir():
+        yield lambda name: (backup / name).open("rb")
+        return
+    with tarfile.open(backup) as archive:
+
+        def member(name: str) -> IO[bytes]:
+            try:
+                file = archive.extractfile(name)
+            except KeyError:
+                file = None
+            if file is None:
+                raise form.ManifestError(f"{backup}: has no file {name}; it is not a whole backup")
+            return file
+
+        yield member
+
+
+def _manifest(opened: _Open) -> form.Manifest:
+    try:
+        with opened(form.MANIFEST_NAME) as file:
+            return form.decode(file.read(form.MANIFEST_BYTES_MAX))
+    except FileNotFoundError as error:
+        raise form.ManifestError(
+            f"{error.filename} is missing; give what `fairlead backup` wrote"
+        ) from None
+
+
+def _copy(opened: _Open, manifest: form.Manifest, draft: Path, advance: progress.Advance) -> None:
+    total = sum(file.bytes for file in manifest.files)
+    done = 0
+    for file in manifest.files:
+        target = draft / file.name
+        target.parent.mkdir(exist_ok=True)
+        with opened(file.name) as source:
+            form.copy_checked(source, target, file)
+        done += file.bytes
+        advance(done, total)
+
+
+def _checked(draft: Path, manifest: form.Manifest, advance: progress.Advance) -> Verification:
+    """Return what `verify` finds; refuse a journal that does not agree with itself or the manifest."""
+    advance(0, 2)
+    found = verify(draft)
+    if not found.holds:
+        raise form.ManifestError(
+            f"the journal does not agree with itself in {found.difference_count} places, first:"
+            f" {found.differences[0]}; use another backup"
+        )
+    advance(1, 2)
+    promise = promise_of(draft)
+    if promise != manifest.journal:
+        raise form.ManifestError(f"the journal holds {promise}, promised was {manifest.journal}")
+    if manifest.exchange is not None and examine(draft / form.EXCHANGE) != manifest.exchange:
+        raise form.ManifestError("the exchange's store holds other orders than promised")
+    for name in ("-wal", "-shm"):  # of the readers above; nothing was written
+        for database in (form.JOURNAL, form.EXCHANGE):
+            (draft / f"{database}{name}").unlink(missing_ok=True)
+    for folder in {(draft / file.name).parent for file in manifest.files} | {draft}:
+        fsync_folder(folder)
+    return found
