@@ -273,6 +273,15 @@ class Operator:
         return rows
 
 
+def ageless(snapshots: Sequence[Json]) -> list[Json]:
+    """Balances without what a sweep that states the same again changes, or time alone."""
+    ageing = {"age_ms", "rate_usd", "rate_usd_age_ms", "last_updated_by", "source"}
+    return [
+        each | {"data": [{k: v for k, v in row.items() if k not in ageing} for row in each["data"]]}
+        for each in snapshots
+    ]
+
+
 # ── processes ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -177,7 +177,7 @@ class App:
         registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
-        registry.register(EdgeCollector(edge.metrics, edge.gauges))
+        registry.register(EdgeCollector(edge.metrics, edge.gauges, edge.reconciliation_metrics))
         mounts: dict[bytes, ASGIApp] = {}
         if self._exchange is not None:
             mounts[b"/operator"] = operator_app(self._exchange)

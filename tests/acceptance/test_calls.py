@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.acceptance.conftest import Desk, MakeDesk
-from tests.system import Answer, encoded, order
+from tests.system import Answer, ageless, encoded, order, until
 
 REPORT_FIELDS = [
     *("type", "id", "client_order_id_format_exchange", "exchange_order_id", "amount_open"),
@@ -27,7 +27,7 @@ HISTORY_FIELDS = [
 ]
 BALANCE_FIELDS = [
     *("id", "asset_id_exchange", "asset_id_coinapi", "balance", "available", "locked", "traded"),
-    *("last_updated_by", "rate_usd"),
+    *("last_updated_by", "rate_usd", "age_ms", "source", "rate_usd_age_ms"),
 ]
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z", re.ASCII)
 
@@ -338,7 +338,10 @@ def test_balances_of_each_account(desk: Desk) -> None:
             assert list(row) == BALANCE_FIELDS
             assert row["available"] == row["balance"] - row["locked"]
             assert row["last_updated_by"] in ("INITIALIZATION", "EXCHANGE", "BALANCE_MANAGER")
-    assert desk.api.wanted("/v1/balances?exchange_id=SIM") == [snapshots[0]]
+            assert row["source"] == row["last_updated_by"]
+            assert row["age_ms"] >= 0
+    alone = desk.api.wanted("/v1/balances?exchange_id=SIM")
+    assert ageless(alone) == ageless(snapshots[:1])
     check_reject(
         desk.api.get("/v1/balances?exchange_id=SIM/X"), 490, "EXCHANGE_UNREACHABLE", "SIM/X"
     )
@@ -353,6 +356,46 @@ def test_a_resting_order_locks_what_it_may_cost(desk: Desk) -> None:
     desk.api.cancel("lock-1")
     desk.report_when("lock-1", "CANCELED")
     assert desk.api.balances()["USDT"]["locked"] == before["locked"]
+
+
+def test_balances_are_worth_what_the_exchange_quotes(make_desk: MakeDesk) -> None:
+    with make_desk(reconcile__interval_ms=200, reconcile__tickers_ms=200) as quick:
+        quick.api.place("bid", price=Decimal(29990))
+        quick.sell("ask", "30010.50")
+        rows = quick.api.balances()
+        assert (rows["USDT"]["rate_usd"], rows["USDT"]["rate_usd_age_ms"]) == (1, 0)
+        until(
+            lambda: quick.api.balances()["BTC"]["rate_usd"] == Decimal("30000.25"),
+            "the rate is the middle of the quotes",
+        )
+        assert quick.api.balances()["BTC"]["rate_usd_age_ms"] < 120_000
+        assert quick.api.balances()["ETH"]["rate_usd"] is None, "nobody quotes it"
+
+
+def test_how_the_accounts_stand_with_their_exchange(desk: Desk) -> None:
+    stands, other = desk.api.wanted("/v1/accounts/reconciliation")
+    assert (stands["exchange_id"], other["exchange_id"]) == ("SIM", "SIM/ALICE")
+    assert (stands["connected"], stands["reconciled"], stands["trouble"]) == (True, True, None)
+    assert TIME.fullmatch(stands["reconciled_time"])
+    assert stands["reconciled_age_ms"] >= 0
+    assert stands["sweeps_succeeded"] >= 1
+    assert stands["drifts"] == []
+    last = stands["last_sweep"]
+    assert TIME.fullmatch(last["time"])
+    assert (last["succeeded"], last["trouble"]) == (True, None)
+    assert last["cause"] in ("CONNECTED", "PERIODIC", "WANTED")
+    assert list(last["found"]) == [
+        *("orders_adopted", "orders_asked", "fills_booked", "balances_moved", "positions_moved"),
+    ]  # fmt: skip
+    assert len(desk.api.wanted("/v1/accounts/reconciliation?exchange_id=SIM/ALICE")) == 1
+    check_reject(
+        desk.api.get("/v1/accounts/reconciliation?exchange_id=SIM/X"),
+        490,
+        "EXCHANGE_UNREACHABLE",
+        "SIM/X",
+    )
+    metrics = desk.api.get("/metrics").body.decode()
+    assert re.search(r'fairlead_sweeps_total\{account="SIM",outcome="succeeded"\} [1-9]', metrics)
 
 
 def test_spot_accounts_have_no_positions(desk: Desk) -> None:

@@ -180,7 +180,9 @@ class Desk:
             link.hear = self.sequencer.hear
         self.lines = {
             account: Line(
-                link, Budget(*self._budget), Reconciler(account, self.engine, ReconcileSettings())
+                link,
+                Budget(*self._budget),
+                Reconciler(account, self.engine, ReconcileSettings(tickers_ms=0)),
             )
             for account, link in self.links.items()
         }

@@ -30,7 +30,7 @@ class Reconciling(Conversation):
     def __init__(
         self,
         *arguments: object,
-        sweeping: ReconcileSettings = ReconcileSettings(),  # noqa: B008 - frozen
+        sweeping: ReconcileSettings = ReconcileSettings(tickers_ms=0),  # noqa: B008 - frozen
         **changes: object,
     ) -> None:
         super().__init__(*arguments, **changes)
@@ -75,10 +75,11 @@ class Reconciling(Conversation):
             self.accepts(request)
         return request
 
-    def states_all_balances(self) -> None:
+    def states_all_balances(self, *, ordinal: int = 0, **totals: str) -> None:
         request = self.next_sent(VenueBalances)
         with self.together():
-            self.states_balances(USDT="100000", BTC="1000")
+            totals = totals or {"USDT": "100000", "BTC": "1000"}
+            self.states_balances(ordinal=ordinal, **totals)
             self.accepts(request)
 
     def sweeps_quietly(self, *open_orders: VenueOrder, cursor: str = "c1") -> None:

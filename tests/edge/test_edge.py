@@ -22,6 +22,7 @@ from fairlead.core.port import Released
 from fairlead.core.unit import Unit
 from fairlead.edge import edge as edge_module
 from fairlead.edge.edge import Edge, EdgeSettings, Inbox
+from fairlead.edge.reconcile import ReconcileSettings
 from fairlead.journal.errors import CommitFailed
 from fairlead.journal.journal import Journal
 from fairlead.journal.reader import JournalReader
@@ -71,7 +72,7 @@ class Port:
             clock=self.clock,
             accounts=["SIM"],
             make_link=self._make_link,
-            settings=EdgeSettings(limits=AT_ONCE),
+            settings=EdgeSettings(reconcile=ReconcileSettings(tickers_ms=0), limits=AT_ONCE),
             on_fatal=self.fatal.append,
             commits=(
                 ThreadPoolExecutor(1, initializer=use_exact_decimals) if self._in_thread else None

@@ -4,6 +4,8 @@ import pytest
 
 from fairlead.core.messages import (
     QueryAccounts,
+    QueryBalances,
+    QueryReconciliation,
     VenueBalances,
     VenueConnected,
     VenueDisconnected,
@@ -13,9 +15,15 @@ from fairlead.core.messages import (
     VenuePlace,
     VenueQuery,
     VenueStreamGap,
+    VenueTickers,
+    VenueTickersStated,
 )
+from fairlead.core.model import Updater
+from fairlead.core.rates import Rate, Ticker
+from fairlead.core.reconciliation import Found, Reconciliation, SweepCause
 from fairlead.edge.reconcile import ReconcileSettings, Step
 from tests.core.conversation import CANCELED, FILLED, OPEN, placed, working
+from tests.core.words import SECOND_NS, D
 from tests.edge.reconciling import Reconciling
 
 
@@ -361,7 +369,8 @@ def test_missing_fills_have_the_account_swept_at_once() -> None:
 
 
 def test_the_times_are_settings() -> None:
-    talk = Reconciling(sweeping=ReconcileSettings(interval_ms=2_000, retry_ms=500, gap_ms=100))
+    settings = ReconcileSettings(interval_ms=2_000, retry_ms=500, gap_ms=100, tickers_ms=0)
+    talk = Reconciling(sweeping=settings)
     talk.appears()
     talk.loses(talk.next_sent(VenueInstruments))
     talk.wait("0.5")
@@ -395,3 +404,137 @@ def test_a_second_connection_report_without_a_sweep_in_between() -> None:
     talk = Reconciling()
     talk.hear(VenueConnected(account="SIM", abilities=talk.abilities))
     assert talk.all_sent() == [VenueInstruments]
+
+
+# ── what people see of it ────────────────────────────────────────────────────────────────────────
+
+
+def stands(talk: Reconciling) -> Reconciliation:
+    """Return how the account stands, as a client is told."""
+    (account,) = talk.say(QueryReconciliation(account="SIM")).reply.accounts
+    assert isinstance(account, Reconciliation)
+    return account
+
+
+def test_before_the_first_sweep_there_is_nothing_to_tell() -> None:
+    talk = Reconciling()
+    before = stands(talk)
+    assert (before.connected, before.reconciled, before.step) == (False, False, None)
+    assert (before.last_sweep, before.reconciled_time_ns) == (None, None)
+    assert before.trouble == "not connected yet"
+
+
+def test_a_sweep_under_way_says_what_it_asks_for() -> None:
+    talk = Reconciling()
+    talk.appears()
+    steps = [stands(talk).step]
+    for answer in (talk.lists_instruments, talk.lists_open):
+        answer()
+        steps.append(stands(talk).step)
+    assert steps == ["instruments", "open orders", "fills"]
+    talk.lists_fills("c1")
+    talk.states_all_balances()
+    assert stands(talk).step is None
+
+
+def test_a_sweep_tells_when_it_was_why_how_long_and_what_it_found() -> None:
+    talk = reconciled()
+    working(talk)
+    working(talk, "b", "X2")
+    next_sweep(talk)
+    began_ns = talk.now.utc_ns
+    talk.wait("0.5")
+    talk.lists_instruments()
+    talk.lists_open(talk.word("X7", OPEN, client_order_id=None), talk.word("X1", OPEN))
+    query = talk.next_sent(VenueQuery)
+    talk.states("X2", OPEN, client_order_id="b", asked=query)
+    talk.lists_fills("c2", talk.fill("X1", "0.5", "t7", from_page=True))
+    talk.states_all_balances(USDT="99950", BTC="1000.5", ETH="3")
+    after = stands(talk)
+    assert after.last_sweep is not None
+    assert (after.last_sweep.time_ns, after.last_sweep.cause) == (began_ns, SweepCause.PERIODIC)
+    assert (after.last_sweep.duration_ns, after.last_sweep.trouble) == (500_000_000, None)
+    assert after.last_sweep.found == Found(
+        orders_adopted=1, orders_asked=1, fills_booked=1, balances_moved=1
+    )
+    assert (after.reconciled_trade_id, after.reconciled_time_ns) == ("t7", talk.now.utc_ns)
+    assert (after.sweeps_succeeded, after.sweeps_failed) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "cause"),
+    [
+        (lambda talk: None, SweepCause.PERIODIC),
+        (
+            lambda talk: talk.hear(VenueStreamGap(account="SIM", expected=3, got=5)),
+            SweepCause.STREAM_GAP,
+        ),
+        (lambda talk: talk.fills("X9", "1", client_order_id=None), SweepCause.WANTED),
+    ],
+)
+def test_why_a_sweep_was_made(trouble, cause: SweepCause) -> None:
+    talk = reconciled()
+    trouble(talk)
+    talk.sent.clear()
+    next_sweep(talk)
+    talk.loses(next(r for r in talk.sent if isinstance(r, VenueInstruments)))
+    last = stands(talk).last_sweep
+    assert last is not None
+    assert (last.cause, last.trouble) == (cause, "instruments: no answer")
+    talk.sent.clear()
+    next_sweep(talk)
+    talk.disconnects()
+    last = stands(talk).last_sweep
+    assert last is not None
+    assert (last.cause, last.trouble) == (SweepCause.RETRY, "instruments: disconnected")
+    assert stands(talk).step is None
+
+
+# ── tickers ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def rated(talk: Reconciling) -> dict[str, Rate]:
+    reply = talk.say(QueryBalances(account="SIM")).reply
+    rates: dict[str, Rate] = reply.rates["SIM"]
+    return rates
+
+
+def test_tickers_are_asked_for_after_a_sweep_that_does_not_wait_for_them() -> None:
+    talk = Reconciling(sweeping=ReconcileSettings())
+    talk.appears()
+    talk.sweeps_quietly()
+    assert talk.engine.account("SIM").is_reconciled
+    assert talk.reconciler.step is Step.IDLE
+    request = talk.next_sent(VenueTickers)
+    assert rated(talk) == {"USDT": Rate(D(1), 0)}
+    with talk.together():
+        tickers = (Ticker("BTC-USDT", D(99), D(101)),)
+        talk.hear(VenueTickersStated(account="SIM", request_id=request.request_id, tickers=tickers))
+        talk.accepts(request)
+    talk.wait("2")
+    assert rated(talk) == {"USDT": Rate(D(1), 0), "BTC": Rate(D(100), 2 * SECOND_NS)}
+    talk.wait("119")
+    assert rated(talk).keys() == {"USDT"}
+
+
+def test_tickers_are_not_asked_for_more_often_than_they_may_be() -> None:
+    talk = Reconciling(sweeping=ReconcileSettings(interval_ms=1_000, tickers_ms=2_500))
+    asked = 0
+    talk.appears()
+    for _ in range(6):
+        talk.sweeps_quietly()
+        asked += sum(isinstance(request, VenueTickers) for request in talk.sent)
+        talk.sent.clear()
+        next_sweep(talk)
+    assert asked == 2
+
+
+def test_tickers_that_do_not_come_change_nothing() -> None:
+    talk = Reconciling(sweeping=ReconcileSettings())
+    talk.appears()
+    talk.sweeps_quietly()
+    talk.refuses(talk.next_sent(VenueTickers))
+    assert talk.engine.account("SIM").is_reconciled
+    assert talk.say(QueryBalances(account="SIM")).reply.accounts[0][1][0].updated_by is (
+        Updater.INITIALIZATION
+    )

@@ -15,6 +15,7 @@ from fairlead.venues.sim_messages import (
     FILLS_PAGE,
     AskInstruments,
     AskOpenOrders,
+    AskTickers,
     BalancesChanged,
     Execution,
     Instruments,
@@ -28,6 +29,8 @@ from fairlead.venues.sim_messages import (
     RefusalCode,
     Refused,
     Stated,
+    Tickers,
+    WireTicker,
     frame,
 )
 from tests.exchange.talk import BTC, Client, new_exchange, now_ns, pass_time, run, scenario
@@ -283,6 +286,19 @@ def test_instruments_are_told_and_a_changed_tick_is_pushed() -> None:
         assert pushed.instruments[0].price_tick == D("0.5")
         refusal = await alice.ask(alice.order("a", price="100.01"))
         assert code_of(refusal) is RefusalCode.PRICE
+
+    scenario(body)
+
+
+def test_tickers_are_the_best_quotes_as_they_are() -> None:
+    async def body(exchange: Exchange, alice: Client) -> None:
+        await alice.ask(alice.order("a", price="99"))
+        answer = await alice.ask(AskTickers(5, now_ns()))
+        assert isinstance(answer, Tickers)
+        assert [ticker.symbol for ticker in answer.tickers] == list(exchange.matching.markets)
+        by_symbol = {ticker.symbol: ticker for ticker in answer.tickers}
+        assert by_symbol[BTC] == WireTicker(BTC, D(99), None)
+        assert by_symbol["ETH/USDT"] == WireTicker("ETH/USDT", None, None)
 
     scenario(body)
 

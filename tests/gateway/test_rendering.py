@@ -7,6 +7,8 @@ import pytest
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.messages import AccountState
 from fairlead.core.model import AccountMode, Balance, Instrument, Order, Reason, Stage, Updater
+from fairlead.core.rates import Rate
+from fairlead.core.reconciliation import Drift, Found, Reconciliation, Sweep, SweepCause
 from fairlead.gateway.rendering import Renderer, encode, invalid
 from tests.gateway.orders import ORDER, TIME_NS, TIME_TEXT
 
@@ -113,11 +115,62 @@ def test_balances_are_the_contract_to_the_byte() -> None:
         updated_by=Updater.BALANCE_MANAGER,
         time_ns=TIME_NS,
     )
-    assert text_of(Renderer().balances("SIM", (balance,))) == (
+
+    def rendered(rates: dict[str, Rate], now_ns: int = TIME_NS) -> str:
+        return text_of(Renderer().balances("SIM", (balance,), rates, now_ns))
+
+    assert rendered({}) == (
         '{"type":"BALANCE_SNAPSHOT","exchange_id":"SIM","data":[{"id":"XBT",'
         '"asset_id_exchange":"XBT","asset_id_coinapi":"BTC","balance":1.50,"available":1.00,'
-        '"locked":0.5,"traded":0.00000001,"last_updated_by":"BALANCE_MANAGER","rate_usd":null}]}'
+        '"locked":0.5,"traded":0.00000001,"last_updated_by":"BALANCE_MANAGER","rate_usd":null,'
+        '"age_ms":0,"source":"BALANCE_MANAGER","rate_usd_age_ms":null}]}'
     )
+    rate = Rate(Decimal("40000.205"), 250 * 10**6)
+    assert rendered({"BTC": rate, "ETH": rate}, TIME_NS + 1_999_999_999).endswith(
+        '"rate_usd":40000.205,"age_ms":1999,"source":"BALANCE_MANAGER","rate_usd_age_ms":250}]}'
+    )
+    assert '"age_ms":0,' in rendered({}, TIME_NS - 1), "a clock that was set back"
+
+
+def test_how_an_account_stands_with_its_exchange() -> None:
+    found = Found(fills_booked=3)
+    sweep = Sweep(TIME_NS, SweepCause.CONNECTED, 1_500_000, None, found)
+    drift = Drift("BTC", False, Decimal("-1E-8"), 2, False)
+    stands = Reconciliation(
+        "SIM", True, True, None, TIME_NS, "t9", None, 4, 1, sweep, (drift,)
+    )  # fmt: skip
+    shown = json.loads(encode(Renderer().reconciliation(stands, TIME_NS + 2 * 10**9)))
+    assert shown == {
+        "exchange_id": "SIM",
+        "connected": True,
+        "reconciled": True,
+        "trouble": None,
+        "reconciled_time": TIME_TEXT,
+        "reconciled_age_ms": 2_000,
+        "reconciled_trade_id": "t9",
+        "step": None,
+        "sweeps_succeeded": 4,
+        "sweeps_failed": 1,
+        "last_sweep": {
+            "time": TIME_TEXT,
+            "cause": "CONNECTED",
+            "duration_ms": 1,
+            "succeeded": True,
+            "trouble": None,
+            "found": {
+                "orders_adopted": 0,
+                "orders_asked": 0,
+                "fills_booked": 3,
+                "balances_moved": 0,
+                "positions_moved": 0,
+            },
+        },
+        "drifts": [{"id": "BTC", "kind": "BALANCE", "drift": -1e-8, "sweeps": 2, "stays": False}],
+    }
+    never = Reconciliation("SIM", False, False, "down", None, None, "fills", 0, 0, None, ())
+    strict = json.loads(encode(Renderer(omit_nulls=True).reconciliation(never, TIME_NS)))
+    assert None not in strict.values()
+    assert (strict["trouble"], strict["step"]) == ("down", "fills")
 
 
 def test_a_spot_account_has_no_positions() -> None:

@@ -16,6 +16,7 @@ from fairlead.core.messages import (
     VenueQuery,
     VenueReport,
     VenueRequest,
+    VenueTickers,
 )
 from fairlead.core.model import ExecInst, Instrument, Liquidity, Side, TimeInForce
 from fairlead.venues import sim_messages as wire
@@ -89,8 +90,15 @@ def instruments(request_id: int = 7) -> VenueInstruments:
     return VenueInstruments(account=ACCOUNT, request_id=request_id)
 
 
+def tickers(request_id: int = 8) -> VenueTickers:
+    return VenueTickers(account=ACCOUNT, request_id=request_id)
+
+
 def every_request() -> list[VenueRequest]:
-    return [place(), cancel(), query(), open_orders(), fills_since(), balances(), instruments()]
+    return [
+        place(), cancel(), query(), open_orders(), fills_since(), balances(), instruments(),
+        tickers(),
+    ]  # fmt: skip
 
 
 # ── the exchange's words ─────────────────────────────────────────────────────────────────────────

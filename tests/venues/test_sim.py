@@ -21,8 +21,10 @@ from fairlead.core.messages import (
     VenueOrderState,
     VenueRequest,
     VenueStreamGap,
+    VenueTickersStated,
 )
 from fairlead.core.model import ExecInst, Liquidity, Side, TimeInForce
+from fairlead.core.rates import Ticker
 from fairlead.venues import sim_messages as wire
 from fairlead.venues.sim import ABILITIES, SimDialect, SimLimits
 from tests.venues.talk import (
@@ -45,6 +47,7 @@ from tests.venues.talk import (
     query,
     refused,
     sent,
+    tickers,
     wire_fill,
     wire_order,
 )
@@ -93,6 +96,7 @@ FILL = VenueFill(
     time_ns=START_NS,
     exchange_ordinal=11,
 )
+TICKER = wire.WireTicker(SYMBOL, Decimal(30000), Decimal("30000.10"))
 STATED = VenueBalancesStated(
     account=ACCOUNT,
     balances=(
@@ -182,6 +186,7 @@ def test_each_request_leaves_as_its_message():
         wire.AskFills(5, START_NS, 0),
         wire.AskBalances(6, START_NS),
         wire.AskInstruments(7, START_NS),
+        wire.AskTickers(8, START_NS),
     ]  # fmt: skip
 
 
@@ -311,6 +316,30 @@ def test_instruments_are_listed_whole():
     ]
 
 
+def test_tickers_are_the_best_quotes_of_every_market():
+    talk = Talk()
+    talk.ask(tickers())
+    half_empty = wire.WireTicker("ETH/USDT", None, Decimal("1250.5"))
+    stated, ended = talk.hear(wire.Tickers(8, START_NS, (TICKER, half_empty)))
+    assert stated == VenueTickersStated(
+        account=ACCOUNT,
+        request_id=8,
+        tickers=(
+            Ticker(SYMBOL, Decimal(30000), Decimal("30000.10")),
+            Ticker("ETH/USDT", None, Decimal("1250.5")),
+        ),
+    )
+    assert ended == answer(tickers(), Outcome.DONE)
+
+
+@pytest.mark.parametrize("price", ["NaN", "Infinity", "1E+99"])
+def test_a_ticker_that_is_no_price_drops_the_line(price):
+    talk = Talk()
+    talk.ask(tickers())
+    odd = wire.WireTicker(SYMBOL, Decimal(price), None)
+    assert talk.hear_acts(wire.Tickers(8, START_NS, (odd,))).disconnect is not None
+
+
 # ── refused, unknown ─────────────────────────────────────────────────────────────────────────────
 
 UNKNOWN_WHEN = {Code.INTERNAL}
@@ -419,10 +448,12 @@ ANSWERS = [
     wire.FillsPage(1, (), True),
     wire.Balances(1, 11, START_NS, ()),
     wire.Instruments(1, ()),
+    wire.Tickers(1, START_NS, ()),
 ]
 RIGHT = [("VenuePlace", "Placed"), ("VenueCancel", "Stated"), ("VenueQuery", "Stated"),
          ("VenueOpenOrders", "OpenOrders"), ("VenueFillsSince", "FillsPage"),
-         ("VenueBalances", "Balances"), ("VenueInstruments", "Instruments")]  # fmt: skip
+         ("VenueBalances", "Balances"), ("VenueInstruments", "Instruments"),
+         ("VenueTickers", "Tickers")]  # fmt: skip
 
 
 @pytest.mark.parametrize("message", ANSWERS, ids=lambda m: type(m).__name__)
@@ -534,6 +565,7 @@ def test_places_given_up_are_remembered_within_bounds():
             wire.Instruments(7, (INSTRUMENT,)),
             [VenueInstrumentsListed(account=ACCOUNT, instruments=(INSTRUMENT,))],
         ),
+        (tickers(), wire.Tickers(8, START_NS, (TICKER,)), []),
         (query(), refused(3, Code.ORDER_UNKNOWN), []),
         (place(), refused(1, Code.BALANCE), []),
     ],
@@ -560,12 +592,14 @@ def test_an_execution_without_fill_or_balances():
 
 
 def test_balances_changed_states_what_changed():
-    assert Talk().hear(wire.BalancesChanged(11, START_NS, BALANCES)) == [STATED]
+    stated = changed(STATED, is_movement=True)
+    assert Talk().hear(wire.BalancesChanged(11, START_NS, BALANCES)) == [stated]
 
 
 def test_a_change_of_positions_is_an_event_that_states_balances():
     talk = Talk()
-    assert talk.hear(wire.PositionsChanged(11, START_NS, (), BALANCES)) == [STATED]
+    stated = changed(STATED, is_movement=True)
+    assert talk.hear(wire.PositionsChanged(11, START_NS, (), BALANCES)) == [stated]
     assert talk.hear(wire.Positions(1, 11, START_NS, ())) == []
     assert isinstance(talk.hear(execution(12))[0], VenueFill), "no gap"
 

@@ -33,6 +33,7 @@ STORY = frames(
     wire.Balances(6, 12, START_NS, BALANCES),
     wire.InstrumentsChanged((INSTRUMENT,)),
     wire.Instruments(7, (INSTRUMENT,)),
+    wire.Tickers(8, START_NS, ()),
     wire.Pong(-1, START_NS),
     execution(13, is_fill=False),
 )
@@ -95,6 +96,6 @@ def assert_every_request_ends_once(pieces):
             break
     reports.extend(talk.close())
     ended = [report for report in reports if isinstance(report, VenueAnswer)]
-    assert sorted(end.request_id for end in ended) == [1, 2, 3, 4, 5, 6, 7]
+    assert sorted(end.request_id for end in ended) == [1, 2, 3, 4, 5, 6, 7, 8]
     for end in ended:
         assert end.outcome is not Outcome.NOT_SENT

@@ -86,10 +86,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("engine.order_rate_per_s", _COUNT, "new orders per account; one more is REJECTED"),
     Setting("engine.orphan_orders_most", _COUNT, "orders not known yet whose fills are kept until they are"),
     Setting("engine.orphan_fills_most", _COUNT, "fills kept for one such order; what is not kept is fetched again"),
+    Setting("engine.rate_age_ms_max", _MS, "an older rate_usd is shown as null"),
+    Setting("engine.drift_sweeps_most", whole(1, 1_000), "sweeps in a row that find a drift; then an operator is told"),
 
     Setting("reconcile.interval_ms", _MS, "between two reconciliations of an account"),
     Setting("reconcile.retry_ms", _MS, "after one that failed"),
     Setting("reconcile.gap_ms", _MS, "the least time between two, however much there is to ask"),
+    Setting("reconcile.tickers_ms", whole(0, 3_600_000), "the least time between two questions for tickers, which give rate_usd; 0: never"),
 
     Setting("limits.inbox_most", _COUNT, "messages waiting to be decided; further requests are answered 503"),
     Setting("limits.batch_most", whole(1, 100_000), "messages decided and committed together"),

@@ -10,6 +10,8 @@ from fairlead.core.ledger import Ledger
 from fairlead.core.messages import AccountState
 from fairlead.core.model import Abilities, AccountMode, Balance, Instrument
 from fairlead.core.rate import Bucket
+from fairlead.core.rates import Rates
+from fairlead.core.reconciliation import Drifts, Reconciliation, SweepLog
 from fairlead.core.unit import AccountRecord
 
 SEPARATORS = "~/.,:;!@#$%^&*-_+=."
@@ -40,6 +42,9 @@ class Account:
         self.last_trade_id = record.reconciled_trade_id
         self.ledger = Ledger(balances)
         self.rate = Bucket(order_rate_per_s)
+        self.rates = Rates()
+        self.sweeps = SweepLog()
+        self.drifts = Drifts()
         self.abilities: Abilities | None = None
         self.is_connected = False
         self.is_reconciled = False
@@ -117,4 +122,21 @@ class Account:
             orders_in_doubt=orders_in_doubt,
             reconciled_time_ns=self.reconciled_time_ns,
             reconciled_trade_id=self.reconciled_trade_id,
+        )
+
+    def reconciliation(self) -> Reconciliation:
+        """Return how the account stands with its exchange."""
+        sweeps = self.sweeps
+        return Reconciliation(
+            account=self.name,
+            connected=self.is_connected,
+            reconciled=self.is_reconciled,
+            trouble=self.trouble,
+            reconciled_time_ns=self.reconciled_time_ns,
+            reconciled_trade_id=self.reconciled_trade_id,
+            step=sweeps.step,
+            sweeps_succeeded=sweeps.succeeded,
+            sweeps_failed=sweeps.failed,
+            last_sweep=sweeps.last,
+            drifts=tuple(drift for drift in self.drifts.all() if drift.drift),
         )

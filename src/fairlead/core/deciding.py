@@ -66,6 +66,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     order_rate_per_s: int = 10_000
     orphan_orders_most: int = 10_000
     orphan_fills_most: int = 10_000
+    rate_age_ms_max: int = 120_000
+    drift_sweeps_most: int = 3
 
 
 class Flight(msgspec.Struct):

@@ -44,6 +44,7 @@ from fairlead.core.messages import (
     VenuePlace,
     VenueReport,
     VenueRequest,
+    VenueTickersStated,
 )
 from fairlead.core.model import Order, Stage
 from fairlead.core.operating import query, query_order, resolve, set_mode
@@ -271,6 +272,7 @@ _NEWS: dict[type, Callable[..., None]] = {
     VenueInstrumentsListed: hearing.instruments_listed,
     VenueOpenOrdersListed: hearing.open_orders_listed,
     VenueFillsListed: hearing.fills_listed,
+    VenueTickersStated: hearing.tickers_stated,
 }  # a stream gap is the reconciler's
 _TIMERS: dict[TimerKind, Callable[[Deciding, Order], None]] = {
     TimerKind.ANSWER: placing.answer_due,

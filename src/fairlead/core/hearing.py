@@ -28,6 +28,7 @@ from fairlead.core.doubt import (
     question_ended,
     shown_open,
 )
+from fairlead.core.drifting import is_comparable, measure_drift
 from fairlead.core.messages import (
     Cause,
     Outcome,
@@ -45,6 +46,7 @@ from fairlead.core.messages import (
     VenueOrderState,
     VenuePlace,
     VenueQuery,
+    VenueTickersStated,
 )
 from fairlead.core.model import (
     ZERO,
@@ -109,24 +111,35 @@ def balances_stated(deciding: Deciding, account: Account, news: VenueBalancesSta
     if not account.is_loaded and not news.is_complete:
         return  # the first load is a whole one
     updated_by = Updater.EXCHANGE if account.is_loaded else Updater.INITIALIZATION
+    ledger = account.ledger
+    can_compare = not news.is_movement and is_comparable(deciding, account)
+    changed_count = ledger.changed_count
     named = set()
     for stated in news.balances:
         asset = account.asset(stated.asset_exchange)
         named.add(asset)
-        account.ledger.stated(
+        drift = ledger.stated(
             asset, stated.asset_exchange, stated.total, stated.locked,
             news.exchange_ordinal, updated_by, now_ns,
         )  # fmt: skip
+        if drift is not None and can_compare:
+            measure_drift(deciding, account, asset, drift, is_swept=news.is_complete)
     if news.is_complete:
-        for balance in account.ledger.balances():
+        for balance in ledger.balances():
             if balance.asset not in named:
-                account.ledger.stated(
+                ledger.stated(
                     balance.asset, balance.asset_exchange, ZERO, ZERO,
                     news.exchange_ordinal, updated_by, now_ns,
                 )  # fmt: skip
+        account.sweeps.found.balances_moved += ledger.changed_count - changed_count
         if not account.is_loaded:
             account.is_loaded = True
             account.is_dirty = True
+
+
+def tickers_stated(deciding: Deciding, account: Account, news: VenueTickersStated) -> None:
+    """Remember what the exchange's markets quote."""
+    account.rates.heard(news.tickers, deciding.now.steady_ns)
 
 
 def answer_heard(deciding: Deciding, _: Account, news: VenueAnswer) -> None:
@@ -182,6 +195,8 @@ def order_heard(deciding: Deciding, account: Account, news: VenueOrder) -> None:
         order = adopt(deciding, account, news)
         if order is None:
             return
+        if news.asked is not None:
+            account.sweeps.found.orders_adopted += 1
     if order.stage is Stage.RECEIVED:
         _alarm_impossible(deciding, order, news)
         return
@@ -203,14 +218,18 @@ def order_heard(deciding: Deciding, account: Account, news: VenueOrder) -> None:
 
 def open_orders_listed(deciding: Deciding, account: Account, news: VenueOpenOrdersListed) -> None:
     """Take every order the exchange lists as open; those it does not list are asked about."""
+    next_number = deciding.next_number
     for order in news.orders:
         order_heard(deciding, account, order)
+    account.sweeps.found.orders_adopted += deciding.next_number - next_number
 
 
 def fills_listed(deciding: Deciding, account: Account, news: VenueFillsListed) -> None:
     """Book every fill of a page that was not booked yet."""
+    booked_count = len(deciding.unit.booked)
     for fill in news.fills:
         fill_heard(deciding, account, fill)
+    account.sweeps.found.fills_booked += len(deciding.unit.booked) - booked_count
 
 
 def _known(deciding: Deciding, account: Account, news: VenueOrder | VenueFill) -> Order | None:

@@ -56,6 +56,16 @@ class Ledger:
         """Return all balances by asset."""
         return tuple(self._balances[asset] for asset in sorted(self._balances))
 
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether the exchange may or may not count some order among its locks now."""
+        return self._in_flight > 0
+
+    @property
+    def changed_count(self) -> int:
+        """Return how many balances moved since they were last taken."""
+        return len(self._changed)
+
     def available(self, asset: str) -> Decimal:
         """Return what may be spent of the asset, 0 if it is unknown."""
         balance = self._balances.get(asset)
@@ -126,8 +136,11 @@ class Ledger:
         exchange_ordinal: int,
         updated_by: Updater,
         now_ns: int,
-    ) -> None:
+    ) -> Decimal | None:
         """Take the exchange's word, unless a later one was already heard.
+
+        Returns how far its total is from ours as of the same event; None where the two cannot be compared:
+        no statement of this session came before, or this one is old news.
 
         Of the fills heard before, those after `exchange_ordinal` are added; without one (0) the word is
         taken as it is. The first load begins to count what is traded.
@@ -137,7 +150,7 @@ class Ledger:
         """
         balance = self._balances.get(asset)
         if balance is not None and 0 < exchange_ordinal < balance.exchange_ordinal:
-            return
+            return None
         after = [
             (ordinal, delta)
             for ordinal, delta in self._after_statement.get(asset, ())
@@ -167,8 +180,13 @@ class Ledger:
             elsewhere,
         )
         self._balances[asset] = stated
-        if balance is None or (total, locked_now) != (balance.total, balance.locked):
+        if balance is None:
             self._changed.add(asset)
+            return None
+        if (total, locked_now) != (balance.total, balance.locked):
+            self._changed.add(asset)
+        is_comparable = exchange_ordinal and balance.exchange_ordinal
+        return total - balance.total if is_comparable else None
 
     def _fill_move(
         self, asset: str, ordinal: int, delta: Decimal, traded: Decimal, now_ns: int

@@ -25,6 +25,8 @@ from fairlead.core.model import (
     Stage,
     TimeInForce,
 )
+from fairlead.core.rates import Rate, Ticker
+from fairlead.core.reconciliation import Reconciliation
 
 LOCAL = "local"  # the subscription until a control plane names others
 
@@ -116,6 +118,10 @@ class QueryAccounts(Message, frozen=True, kw_only=True, tag="query_accounts"):
     """State of the accounts; `account` may be empty, meaning all."""
 
 
+class QueryReconciliation(Message, frozen=True, kw_only=True, tag="query_reconciliation"):
+    """How accounts stand with their exchange; `account` may be empty, meaning all."""
+
+
 class QueryInstruments(Message, frozen=True, kw_only=True, tag="query_instruments"):
     """Instruments of the account's exchange; `account` may be empty, meaning all."""
 
@@ -136,6 +142,7 @@ Request = (
     | QueryBalances
     | QueryPositions
     | QueryAccounts
+    | QueryReconciliation
     | QueryInstruments
     | QuerySnapshot
 )
@@ -160,9 +167,14 @@ class AttentionReply(msgspec.Struct, frozen=True, tag="attention"):
 
 
 class BalancesReply(msgspec.Struct, frozen=True, tag="balances"):
-    """Per account, its balances ordered by asset."""
+    """Per account, its balances ordered by asset, as of `time_ns` (UTC).
+
+    `rates` has, by account and asset, what is known of worths in USD.
+    """
 
     accounts: tuple[tuple[str, tuple[Balance, ...]], ...]
+    time_ns: int = 0
+    rates: dict[str, dict[str, Rate]] = {}
 
 
 class PositionsReply(msgspec.Struct, frozen=True, tag="positions"):
@@ -187,6 +199,13 @@ class AccountState(msgspec.Struct, frozen=True):
 
 class AccountsReply(msgspec.Struct, frozen=True, tag="accounts"):
     accounts: tuple[AccountState, ...]
+
+
+class ReconciliationReply(msgspec.Struct, frozen=True, tag="reconciliation"):
+    """`time_ns` (UTC) is the moment of which it speaks."""
+
+    accounts: tuple[Reconciliation, ...]
+    time_ns: int
 
 
 class InstrumentsReply(msgspec.Struct, frozen=True, tag="instruments"):
@@ -243,6 +262,7 @@ Reply = (
     | BalancesReply
     | PositionsReply
     | AccountsReply
+    | ReconciliationReply
     | InstrumentsReply
     | SnapshotReply
     | CancelAllReply
@@ -385,6 +405,10 @@ class VenueInstruments(VenueMessage, frozen=True, kw_only=True, tag="instruments
     pass
 
 
+class VenueTickers(VenueMessage, frozen=True, kw_only=True, tag="tickers"):
+    """The best quotes of every market, for people: nothing is decided by them."""
+
+
 VenueRequest = (
     VenuePlace
     | VenueCancel
@@ -393,6 +417,7 @@ VenueRequest = (
     | VenueFillsSince
     | VenueBalances
     | VenueInstruments
+    | VenueTickers
 )
 
 # ── Timers: the sequencer's word that a time has come ────────────────────────────────────────────
@@ -522,12 +547,16 @@ class VenueAssetBalance(msgspec.Struct, frozen=True, array_like=True):
 
 
 class VenueBalancesStated(VenueMessage, frozen=True, kw_only=True, tag="balances_stated"):
-    """Balances as of `exchange_ordinal`; `is_complete` when unnamed assets are zero."""
+    """Balances as of `exchange_ordinal`; `is_complete` when unnamed assets are zero.
+
+    `is_movement` when the exchange itself moved them, by a deposit say: no order of ours did.
+    """
 
     balances: tuple[VenueAssetBalance, ...]
     exchange_ordinal: int
     time_ns: int
     is_complete: bool
+    is_movement: bool = False
 
 
 class VenueOpenOrdersListed(VenueMessage, frozen=True, kw_only=True, tag="open_orders_listed"):
@@ -550,6 +579,12 @@ class VenueInstrumentsListed(VenueMessage, frozen=True, kw_only=True, tag="instr
     instruments: tuple[Instrument, ...]
 
 
+class VenueTickersStated(VenueMessage, frozen=True, kw_only=True, tag="tickers_stated"):
+    """What markets quote as of now."""
+
+    tickers: tuple[Ticker, ...]
+
+
 class VenueStreamGap(VenueMessage, frozen=True, kw_only=True, tag="stream_gap"):
     """The account's stream skipped events: something happened that was not heard."""
 
@@ -568,5 +603,6 @@ VenueReport = (
     | VenueOpenOrdersListed
     | VenueFillsListed
     | VenueInstrumentsListed
+    | VenueTickersStated
     | VenueStreamGap
 )

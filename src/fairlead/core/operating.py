@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from fairlead.core.account import Account
 from fairlead.core.cancelling import doubt_ended, is_alive
-from fairlead.core.deciding import Deciding
+from fairlead.core.deciding import MS, Deciding
 from fairlead.core.doubt import answered
 from fairlead.core.messages import (
     AccountsReply,
@@ -24,7 +24,9 @@ from fairlead.core.messages import (
     QueryOrder,
     QueryOrders,
     QueryPositions,
+    QueryReconciliation,
     QuerySnapshot,
+    ReconciliationReply,
     Refusal,
     Refused,
     Resolution,
@@ -42,6 +44,7 @@ AccountQuery = (
     | QueryBalances
     | QueryPositions
     | QueryAccounts
+    | QueryReconciliation
     | QueryInstruments
     | QuerySnapshot
 )
@@ -92,16 +95,16 @@ def query(deciding: Deciding, request: AccountQuery, token: int) -> None:
         case QueryAttention():
             deciding.answer(token, AttentionReply(tuple(_attention(deciding, accounts))))
         case QueryBalances():
-            loaded = (account for account in accounts if account.is_loaded)
-            deciding.answer(
-                token, BalancesReply(tuple((a.name, a.ledger.balances()) for a in loaded))
-            )
+            deciding.answer(token, _balances(deciding, accounts))
         case QueryPositions():
             loaded = (account for account in accounts if account.is_loaded)
             deciding.answer(token, PositionsReply(tuple(account.name for account in loaded)))
         case QueryAccounts():
             states = tuple(_state(deciding, account) for account in accounts)
             deciding.answer(token, AccountsReply(states))
+        case QueryReconciliation():
+            stands = tuple(account.reconciliation() for account in accounts)
+            deciding.answer(token, ReconciliationReply(stands, deciding.now.utc_ns))
         case QueryInstruments():
             deciding.answer(
                 token, InstrumentsReply(tuple((a.name, a.instruments) for a in accounts))
@@ -200,7 +203,23 @@ def _resolve_doubt(deciding: Deciding, order: Order, resolution: Resolution) -> 
 
 
 def _needs_load(request: AccountQuery) -> bool:
-    return not isinstance(request, QueryAccounts | QueryAttention)
+    return not isinstance(request, QueryAccounts | QueryAttention | QueryReconciliation)
+
+
+def _balances(deciding: Deciding, accounts: list[Account]) -> BalancesReply:
+    loaded = [account for account in accounts if account.is_loaded]
+    balances = tuple((account.name, account.ledger.balances()) for account in loaded)
+    age_ns_max = deciding.settings.rate_age_ms_max * MS
+    rates = {
+        account.name: account.rates.usd(
+            [balance.asset for balance in held],
+            account.instruments,
+            deciding.now.steady_ns,
+            age_ns_max,
+        )
+        for account, (_, held) in zip(loaded, balances, strict=True)
+    }
+    return BalancesReply(balances, deciding.now.utc_ns, rates)
 
 
 def _alive(deciding: Deciding, accounts: list[Account]) -> Iterator[Order]:

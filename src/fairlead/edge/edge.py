@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from typing import Protocol, TypeVar
 
 import msgspec
+from prometheus_client.core import Metric
 
 from fairlead.core.deciding import EngineSettings
 from fairlead.core.engine import Engine
@@ -28,6 +29,7 @@ from fairlead.edge.budget import Budget
 from fairlead.edge.clock import Clock
 from fairlead.edge.metrics import EdgeMetrics
 from fairlead.edge.reconcile import Reconciler, ReconcileSettings
+from fairlead.edge.reconcile_metrics import reconciliation_metrics
 from fairlead.edge.sequencer import Limits, Line, Link, Sequencer
 from fairlead.journal.journal import Journal
 from fairlead.journal.reader import JournalReader
@@ -234,6 +236,11 @@ class Edge:
             {"": self.sequencer.inbox_size},
         )
         yield "fairlead_timers", "Timers set.", {"": len(self.sequencer.timers)}
+
+    def reconciliation_metrics(self) -> Iterator[Metric]:
+        """Yield what metrics say of sweeps and drifts."""
+        accounts = [self._engine.account(name) for name in self.accounts]
+        return reconciliation_metrics(accounts, self.sequencer.now().utc_ns)
 
     def _note_news(self, _released: Sequence[tuple[Report, Order | None]]) -> None:
         self._wake_followers()

@@ -72,9 +72,11 @@ class EdgeCollector(Collector):
         self,
         metrics: EdgeMetrics,
         gauges: Callable[[], Iterable[tuple[str, str, dict[str, float]]]],
+        reconciliation: Callable[[], Iterable[Metric]] = tuple,
     ) -> None:
         self._metrics = metrics
         self._gauges = gauges
+        self._reconciliation = reconciliation
 
     def collect(self) -> Iterator[Metric]:
         """Return every metric as it is now."""
@@ -104,6 +106,7 @@ class EdgeCollector(Collector):
             for account, value in values.items():
                 gauge.add_metric([account], value)
             yield gauge
+        yield from self._reconciliation()
 
 
 def _counter(

@@ -130,6 +130,7 @@ REQUESTS = (
     "fills",
     "balances",
     "positions",
+    "tickers",
     "instruments",
     "ping",
 )

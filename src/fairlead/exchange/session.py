@@ -23,6 +23,7 @@ from fairlead.venues.sim_messages import (
     AskInstruments,
     AskOpenOrders,
     AskPositions,
+    AskTickers,
     Balances,
     Cancel,
     ClientMessage,
@@ -42,7 +43,9 @@ from fairlead.venues.sim_messages import (
     RefusalCode,
     Refused,
     Stated,
+    Tickers,
     WireOrder,
+    WireTicker,
 )
 
 KEY_LENGTH_MAX = 128
@@ -161,6 +164,8 @@ class Session:
                 return Balances(message.request_id, account.events, now_ns, balances)
             case AskPositions():
                 return Positions(message.request_id, account.events, now_ns, ())
+            case AskTickers():
+                return Tickers(message.request_id, now_ns, tickers_of(matching))
             case AskInstruments():
                 return Instruments(message.request_id, instruments_of(matching))
             case Login() | Ping():
@@ -279,6 +284,12 @@ def order_unknown(asked: Query | Cancel) -> Refusal:
 def instruments_of(matching: Matching) -> tuple[Instrument, ...]:
     """Return the instruments as they are now."""
     return tuple(market.instrument for market in matching.markets.values())
+
+
+def tickers_of(matching: Matching) -> tuple[WireTicker, ...]:
+    """Return the best quotes of every market."""
+    tops = ((symbol, matching.top(symbol)) for symbol in matching.markets)
+    return tuple(WireTicker(symbol, top.bid, top.ask) for symbol, top in tops)
 
 
 def open_order(account: Account, exchange_order_id: str) -> Order | None:

@@ -1,6 +1,8 @@
 """Values → the shapes that leave us. Knows every wire name of an answer; decides nothing."""
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -8,6 +10,8 @@ from msgspec import UNSET, Raw, UnsetType
 from fairlead.core.messages import AccountState
 from fairlead.core.model import Balance, Fill, Instrument, Order, Side
 from fairlead.core.order import status
+from fairlead.core.rates import Rate
+from fairlead.core.reconciliation import Drift, Reconciliation, Sweep
 from fairlead.gateway import shapes
 from fairlead.gateway.forms import ORDER_TYPE
 from fairlead.gateway.numbers import plain
@@ -16,6 +20,7 @@ from fairlead.gateway.wrong import Finding
 
 encode = msgspec.json.Encoder().encode
 _ZERO = Raw("0")
+_MS = 1_000_000  # ns
 
 
 class Renderer:
@@ -90,9 +95,11 @@ class Renderer:
             createdTime=time_text(order.time_order_ns),
         )
 
-    def balances(self, account: str, balances: tuple[Balance, ...]) -> shapes.Balance:
-        """Return the snapshot of one account."""
-        rows = [self._balance(balance) for balance in balances]
+    def balances(
+        self, account: str, balances: tuple[Balance, ...], rates: Mapping[str, Rate], now_ns: int
+    ) -> shapes.Balance:
+        """Return the snapshot of one account; `rates` by asset, as far as they are known."""
+        rows = [self._balance(each, rates.get(each.asset), now_ns) for each in balances]
         return shapes.Balance("BALANCE_SNAPSHOT", account, rows)
 
     def positions(self, account: str) -> shapes.Position:
@@ -116,6 +123,24 @@ class Renderer:
             reconciled_trade_id=state.reconciled_trade_id or self._null,
         )
 
+    def reconciliation(self, stands: Reconciliation, now_ns: int) -> shapes.Reconciliation:
+        """Return how an account stands with its exchange."""
+        null, since_ns = self._null, stands.reconciled_time_ns
+        return shapes.Reconciliation(
+            exchange_id=stands.account,
+            connected=stands.connected,
+            reconciled=stands.reconciled,
+            trouble=stands.trouble or null,
+            reconciled_time=null if since_ns is None else time_text(since_ns),
+            reconciled_age_ms=null if since_ns is None else _age_ms(since_ns, now_ns),
+            reconciled_trade_id=stands.reconciled_trade_id or null,
+            step=stands.step or null,
+            sweeps_succeeded=stands.sweeps_succeeded,
+            sweeps_failed=stands.sweeps_failed,
+            last_sweep=null if stands.last_sweep is None else self._sweep(stands.last_sweep),
+            drifts=[_drift(drift) for drift in stands.drifts],
+        )
+
     def attention(self, order: Order, trouble: str) -> shapes.OperatorAttention:
         """Return an order that an operator should look at."""
         return shapes.OperatorAttention(trouble, self.order(order))
@@ -126,7 +151,24 @@ class Renderer:
         """Return the instruments of one account with the rules that orders in them must keep."""
         return shapes.OperatorInstruments(account, [_instrument(each) for each in instruments])
 
-    def _balance(self, balance: Balance) -> shapes.BalanceRow:
+    def _sweep(self, sweep: Sweep) -> shapes.Sweep:
+        found = sweep.found
+        return shapes.Sweep(
+            time=time_text(sweep.time_ns),
+            cause=sweep.cause,
+            duration_ms=sweep.duration_ns // _MS,
+            succeeded=sweep.trouble is None,
+            trouble=sweep.trouble or self._null,
+            found=shapes.SweepFound(
+                found.orders_adopted,
+                found.orders_asked,
+                found.fills_booked,
+                found.balances_moved,
+                found.positions_moved,
+            ),
+        )
+
+    def _balance(self, balance: Balance, rate: Rate | None, now_ns: int) -> shapes.BalanceRow:
         return shapes.BalanceRow(
             id=balance.asset_exchange,
             asset_id_exchange=balance.asset_exchange,
@@ -136,7 +178,10 @@ class Renderer:
             locked=_number(balance.locked),
             traded=_number(balance.traded),
             last_updated_by=balance.updated_by,
-            rate_usd=self._null,
+            rate_usd=self._null if rate is None else _number(rate.usd),
+            age_ms=_age_ms(balance.time_ns, now_ns),
+            source=balance.updated_by,
+            rate_usd_age_ms=self._null if rate is None else rate.age_ns // _MS,
         )
 
 
@@ -181,6 +226,16 @@ def _instrument(instrument: Instrument) -> shapes.OperatorInstrument:
         amount_max=_number(instrument.quantity_max),
         notional_min=_number(instrument.notional_min),
     )
+
+
+def _drift(drift: Drift) -> shapes.Drift:
+    kind: Literal["BALANCE", "POSITION"] = "POSITION" if drift.is_position else "BALANCE"
+    return shapes.Drift(drift.name, kind, _number(drift.drift), drift.sweeps, drift.stays)
+
+
+def _age_ms(time_ns: int, now_ns: int) -> int:
+    """Return how long ago `time_ns` was; 0 where the clock was set back since."""
+    return max(0, now_ns - time_ns) // _MS
 
 
 def _number(number: Decimal) -> Raw:

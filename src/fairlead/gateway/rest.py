@@ -27,6 +27,8 @@ from fairlead.core.messages import (
     QueryOrder,
     QueryOrders,
     QueryPositions,
+    QueryReconciliation,
+    ReconciliationReply,
     Refusal,
     Refused,
     Reply,
@@ -86,6 +88,7 @@ class RestApi:
             b"/v1/orders/history": {"GET": self.history},
             b"/v1/balances": {"GET": self.balances},
             b"/v1/positions": {"GET": self.positions},
+            b"/v1/accounts/reconciliation": {"GET": self.reconciliation},
             b"/v1/operator/accounts": {"GET": self.accounts},
             b"/v1/operator/attention": {"GET": self.attention},
             b"/v1/operator/instruments": {"GET": self.instruments},
@@ -209,6 +212,10 @@ class RestApi:
         """GET /v1/positions"""
         return await self._of_account(call, lambda account: QueryPositions(account=account))
 
+    async def reconciliation(self, call: Call) -> Answer:
+        """GET /v1/accounts/reconciliation"""
+        return await self._of_account(call, lambda account: QueryReconciliation(account=account))
+
     async def accounts(self, call: Call) -> Answer:
         """GET /v1/operator/accounts"""
         return await self._of_account(call, lambda account: QueryAccounts(account=account))
@@ -267,12 +274,18 @@ class RestApi:
                 return json_answer(200, render.order(order))
             case OrdersReply(orders):
                 return json_answer(200, [render.order(order) for order in orders])
-            case BalancesReply(balances):
-                return json_answer(200, [render.balances(*each) for each in balances])
+            case BalancesReply(balances, time_ns, rates):
+                rows = [
+                    render.balances(account, held, rates.get(account, {}), time_ns)
+                    for account, held in balances
+                ]
+                return json_answer(200, rows)
             case PositionsReply(names):
                 return json_answer(200, [render.positions(name) for name in names])
             case AccountsReply(states):
                 return json_answer(200, [render.account(state) for state in states])
+            case ReconciliationReply(stands, time_ns):
+                return json_answer(200, [render.reconciliation(each, time_ns) for each in stands])
             case AttentionReply(pairs):
                 return json_answer(200, [render.attention(*pair) for pair in pairs])
             case InstrumentsReply(instruments):

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from fairlead.core.model import AccountMode, Side, Status, Updater
+from fairlead.core.reconciliation import SweepCause
 
 Number = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "number"})]
 Text = str | None | UnsetType  # null when there is none; left out where nulls are omitted
@@ -67,7 +68,10 @@ class BalanceRow(msgspec.Struct):
     locked: Number
     traded: Number
     last_updated_by: Updater
-    rate_usd: Number | UnsetType | None  # nobody states it yet
+    rate_usd: Number | UnsetType | None
+    age_ms: int
+    source: Updater
+    rate_usd_age_ms: int | UnsetType | None
 
 
 class Balance(msgspec.Struct):
@@ -162,6 +166,48 @@ class OperatorAccount(msgspec.Struct):
     orders_in_doubt: int
     reconciled_time: Text
     reconciled_trade_id: Text
+
+
+class SweepFound(msgspec.Struct):
+    orders_adopted: int
+    orders_asked: int
+    fills_booked: int
+    balances_moved: int
+    positions_moved: int
+
+
+class Sweep(msgspec.Struct):
+    time: str
+    cause: SweepCause
+    duration_ms: int
+    succeeded: bool
+    trouble: Text
+    found: SweepFound
+
+
+class Drift(msgspec.Struct):
+    """`id` is an asset, or the symbol of a position."""
+
+    id: str
+    kind: Literal["BALANCE", "POSITION"]
+    drift: Number
+    sweeps: int
+    stays: bool
+
+
+class Reconciliation(msgspec.Struct):
+    exchange_id: str
+    connected: bool
+    reconciled: bool
+    trouble: Text
+    reconciled_time: Text
+    reconciled_age_ms: int | UnsetType | None
+    reconciled_trade_id: Text
+    step: Text
+    sweeps_succeeded: int
+    sweeps_failed: int
+    last_sweep: Sweep | UnsetType | None
+    drifts: list[Drift]
 
 
 class OperatorAttention(msgspec.Struct):

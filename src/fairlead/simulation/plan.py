@@ -138,7 +138,7 @@ def _weather(random: Random, is_bad: bool) -> Weather:
 
 def _edge(random: Random) -> EdgeSettings:
     if not random.randrange(10):
-        return EdgeSettings()
+        return EdgeSettings(reconcile=ReconcileSettings(tickers_ms=0))
     return EdgeSettings(
         engine=EngineSettings(
             order_answer_timeout_ms=random.choice([200, 1_000, 5_000]),
@@ -151,7 +151,10 @@ def _edge(random: Random) -> EdgeSettings:
             settle_deadline_ms=3_000,
         ),
         reconcile=ReconcileSettings(
-            interval_ms=random.choice([500, 3_000]), retry_ms=200, gap_ms=random.choice([20, 250])
+            interval_ms=random.choice([500, 3_000]),
+            retry_ms=200,
+            gap_ms=random.choice([20, 250]),
+            tickers_ms=0,
         ),
         limits=Limits(threaded_orders_least=random.choice([0, 1, 4])),
         requests_per_s=random.choice([10_000, 10_000, 90]),

@@ -35,6 +35,7 @@ from fairlead.core.messages import (
 from fairlead.core.model import Abilities, ExecInst, TimeInForce
 from fairlead.venues import sim_messages as wire
 from fairlead.venues.sim_words import (
+    Page,
     page_reports,
     venue_balances,
     venue_fill,
@@ -236,7 +237,13 @@ class SimDialect:
                 pass  # that there are bytes at all was what we wanted to know
             case wire.LoggedIn():
                 self._hear_logged_in(message, reports)
-            case wire.OpenOrders() | wire.FillsPage() | wire.Balances() | wire.Instruments():
+            case (
+                wire.OpenOrders()
+                | wire.FillsPage()
+                | wire.Balances()
+                | wire.Instruments()
+                | wire.Tickers()
+            ):
                 self._hear_page(message, acts)
             case _:
                 assert_never(message)
@@ -294,11 +301,7 @@ class SimDialect:
             _answer(request, Outcome.DONE, exchange_order_id=order.exchange_order_id)
         )
 
-    def _hear_page(
-        self,
-        message: wire.OpenOrders | wire.FillsPage | wire.Balances | wire.Instruments,
-        acts: Acts,
-    ) -> None:
+    def _hear_page(self, message: Page, acts: Acts) -> None:
         """Pass on an answer that lists things, whole if it was asked for, else its facts alone."""
         found = self._pending.get(message.request_id)
         request = None if found is None else found[0]

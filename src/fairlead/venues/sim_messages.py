@@ -192,6 +192,10 @@ class AskPositions(Ask, frozen=True, array_like=True, tag="positions"):
     pass
 
 
+class AskTickers(Ask, frozen=True, array_like=True, tag="tickers"):
+    pass
+
+
 class AskInstruments(Ask, frozen=True, array_like=True, tag="instruments"):
     pass
 
@@ -209,6 +213,7 @@ ClientMessage = (
     | AskFills
     | AskBalances
     | AskPositions
+    | AskTickers
     | AskInstruments
     | Ping
 )
@@ -280,6 +285,22 @@ class Positions(msgspec.Struct, frozen=True, array_like=True, tag="positions_pag
     positions: tuple[WirePosition, ...]
 
 
+class WireTicker(msgspec.Struct, frozen=True, array_like=True):
+    """The best quotes of a market; None where nobody quotes."""
+
+    symbol: str
+    bid: Decimal | None
+    ask: Decimal | None
+
+
+class Tickers(msgspec.Struct, frozen=True, array_like=True, tag="tickers_page"):
+    """Every market, as it is at `time_ns`."""
+
+    request_id: int
+    time_ns: int
+    tickers: tuple[WireTicker, ...]
+
+
 class Instruments(msgspec.Struct, frozen=True, array_like=True, tag="instruments_page"):
     request_id: int
     instruments: tuple[Instrument, ...]
@@ -337,6 +358,7 @@ ExchangeMessage = (
     | FillsPage
     | Balances
     | Positions
+    | Tickers
     | Instruments
     | Pong
     | Execution

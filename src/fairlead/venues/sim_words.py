@@ -25,8 +25,11 @@ from fairlead.core.messages import (
     VenueQuery,
     VenueReport,
     VenueRequest,
+    VenueTickers,
+    VenueTickersStated,
 )
 from fairlead.core.model import ExecInst, TimeInForce
+from fairlead.core.rates import Ticker
 from fairlead.venues import sim_messages as wire
 
 DECIMAL_TEXT_MAX = 60  # characters of a number: far inside the exact context's 160 digits
@@ -75,6 +78,8 @@ def wire_request(request: VenueRequest, now_ns: int) -> wire.ClientMessage:
             return wire.AskBalances(request.request_id, now_ns)
         case VenueInstruments():
             return wire.AskInstruments(request.request_id, now_ns)
+        case VenueTickers():
+            return wire.AskTickers(request.request_id, now_ns)
         case _:
             assert_never(request)
 
@@ -173,6 +178,7 @@ def venue_balances(
         exchange_ordinal=stated.event,
         time_ns=stated.time_ns,
         is_complete=isinstance(stated, wire.Balances),
+        is_movement=isinstance(stated, wire.BalancesChanged | wire.PositionsChanged),
     )
 
 
@@ -194,7 +200,25 @@ def venue_instruments(
     )
 
 
-Page = wire.OpenOrders | wire.FillsPage | wire.Balances | wire.Instruments
+def venue_tickers(account: str, stated: wire.Tickers, request_id: int) -> VenueTickersStated:
+    """Return what the markets quote."""
+    return VenueTickersStated(
+        account=account,
+        request_id=request_id,
+        tickers=tuple(
+            [
+                Ticker(
+                    ticker.symbol,
+                    None if ticker.bid is None else _bounded(ticker.bid),
+                    None if ticker.ask is None else _bounded(ticker.ask),
+                )
+                for ticker in stated.tickers
+            ]
+        ),
+    )
+
+
+Page = wire.OpenOrders | wire.FillsPage | wire.Balances | wire.Instruments | wire.Tickers
 
 
 def page_reports(
@@ -241,6 +265,12 @@ def page_reports(
             if not isinstance(request, VenueInstruments):
                 return None
             return [venue_instruments(account, page, request.request_id)]
+        case wire.Tickers():
+            if request is None:
+                return []  # old quotes are no news
+            if not isinstance(request, VenueTickers):
+                return None
+            return [venue_tickers(account, page, request.request_id)]
         case _:
             assert_never(page)
 
