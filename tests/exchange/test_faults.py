@@ -8,7 +8,7 @@ import pytest
 
 from fairlead.core.model import Side
 from fairlead.exchange.faults import KINDS, Fault, FaultError, FaultName, How
-from fairlead.exchange.matching import total_holdings
+from fairlead.exchange.ledger import total_holdings
 from fairlead.exchange.server import Exchange
 from fairlead.exchange.settings import Settings
 from fairlead.venues.sim_messages import (

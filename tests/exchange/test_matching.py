@@ -7,14 +7,8 @@ import pytest
 
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import ZERO, Liquidity, Side, TimeInForce
-from fairlead.exchange.matching import (
-    FEES_ACCOUNT,
-    KILLED_TEXT,
-    REMAINDER_TEXT,
-    SELF_TRADE_TEXT,
-    Matching,
-    total_holdings,
-)
+from fairlead.exchange.ledger import FEES_ACCOUNT, total_holdings
+from fairlead.exchange.matching import KILLED_TEXT, REMAINDER_TEXT, SELF_TRADE_TEXT, Matching
 from fairlead.exchange.orders import Account, Order
 from fairlead.exchange.rules import Refusal
 from fairlead.exchange.settings import Settings
@@ -43,9 +37,9 @@ class Floor:
         use_exact_decimals()
         self.matching = Matching(settings or Settings())
         rich = [("BTC", D(1000)), ("ETH", D(1000)), ("USDT", D(1_000_000))]
-        self.alice = self.matching.open_account("alice", b"", rich)
-        self.bob = self.matching.open_account("bob", b"", rich)
-        self.carol = self.matching.open_account("carol", b"", rich)
+        self.alice = self.matching.ledger.open_account("alice", b"", rich)
+        self.bob = self.matching.ledger.open_account("bob", b"", rich)
+        self.carol = self.matching.ledger.open_account("carol", b"", rich)
         self.now_ns = 0
         self._placed = 0
 
@@ -378,8 +372,8 @@ def test_a_changed_tick_binds_new_orders_and_leaves_open_ones(floor: Floor) -> N
 
 def test_an_adjusted_balance_is_an_event_and_never_breaks_a_lock(floor: Floor) -> None:
     floor.accept(floor.alice, SELL, "100", "999")
-    assert not floor.matching.adjust(floor.alice, "BTC", D(-2), 5)
-    assert floor.matching.adjust(floor.alice, "BTC", D(-1), 5)
+    assert not floor.matching.ledger.adjust(floor.alice, "BTC", D(-2), 5)
+    assert floor.matching.ledger.adjust(floor.alice, "BTC", D(-1), 5)
     _, event = floor.matching.events[-1]
     assert event == BalancesChanged(2, 5, (WireBalance("BTC", D(999), D("999.000000")),))
     assert set(total_holdings(floor.matching.accounts.values()).values()) == {ZERO}
@@ -391,7 +385,7 @@ def test_an_adjusted_balance_is_an_event_and_never_breaks_a_lock(floor: Floor) -
 def test_a_house_account_owes_without_limit_and_leaves_no_trace_but_balances(
     floor: Floor,
 ) -> None:
-    house = floor.matching.house("house:maker")
+    house = floor.matching.ledger.house("house:maker")
     floor.matching.place_house(house, BTC, SELL, D(100), D(5000), 1)
     floor.matching.place_house(house, BTC, BUY, D(100), D(1), 1)  # may trade with itself
     floor.accept(floor.bob, BUY, "100", "1")
@@ -420,6 +414,6 @@ def test_a_quote_is_replaced_resized_and_trades_with_what_it_crosses(floor: Floo
 
 def test_a_fault_may_fill_an_order_from_the_house(floor: Floor) -> None:
     order = floor.accept(floor.alice, BUY, "100", "1")
-    floor.matching.fill_from_house(floor.matching.house("house:x"), order, D("0.4"), 9)
+    floor.matching.fill_from_house(floor.matching.ledger.house("house:x"), order, D("0.4"), 9)
     assert order.filled == D("0.4")
     assert floor.fills(floor.alice) == [("100.00", "0.4", "MAKER")]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import ZERO, Side, TimeInForce
-from fairlead.exchange.matching import Matching, total_holdings
+from fairlead.exchange.ledger import total_holdings
+from fairlead.exchange.matching import Matching
 from fairlead.exchange.orders import Order
 from fairlead.exchange.rules import Refusal
 from fairlead.exchange.settings import Settings
@@ -122,8 +123,10 @@ def test_it_trades_as_the_naive_reference_does_and_keeps_every_invariant(steps) 
     use_exact_decimals()
     matching = Matching(Settings())
     rich = [("BTC", Decimal(10_000)), ("USDT", Decimal(10_000_000))]
-    accounts = {name: matching.open_account(name, b"", rich) for name in ("alice", "bob", "carol")}
-    accounts["house"] = matching.house("house:x")
+    accounts = {
+        name: matching.ledger.open_account(name, b"", rich) for name in ("alice", "bob", "carol")
+    }
+    accounts["house"] = matching.ledger.house("house:x")
     reference = Reference()
     orders: dict[str, Order] = {}
     keys: dict[int, str] = {}
@@ -195,7 +198,7 @@ def test_whatever_the_price_quantity_and_rate_nothing_is_made_or_lost(
     fees = msgspec.structs.replace(Settings().fees, maker=rate, taker=rate)
     matching = Matching(Settings(fees=fees))
     rich = [("BTC", Decimal(1000)), ("USDT", Decimal(100_000_000))]
-    alice, bob = (matching.open_account(name, b"", rich) for name in ("alice", "bob"))
+    alice, bob = (matching.ledger.open_account(name, b"", rich) for name in ("alice", "bob"))
     for account, side in ((alice, Side.SELL), (bob, Side.BUY)):
         ticket = Place(0, 1, "a", BTC, side, price, quantity, GTC, False, None)
         placed = matching.place(account, ticket, 1)

@@ -7,8 +7,9 @@ import pytest
 
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import ZERO, Side
+from fairlead.exchange.ledger import total_holdings
 from fairlead.exchange.market import CancelHouse, MarketAction, PlaceHouse
-from fairlead.exchange.matching import Matching, total_holdings
+from fairlead.exchange.matching import Matching
 from fairlead.exchange.movement import Movement
 from fairlead.exchange.participants import MAKER, TAKER, Participants, ParticipantSettings
 from fairlead.exchange.settings import INSTRUMENTS, Settings

@@ -15,7 +15,8 @@ import pytest
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import ZERO, Side, TimeInForce
 from fairlead.exchange import client_ids
-from fairlead.exchange.matching import Matching, total_holdings
+from fairlead.exchange.ledger import total_holdings
+from fairlead.exchange.matching import Matching
 from fairlead.exchange.orders import Account, Order
 from fairlead.exchange.settings import Settings
 from fairlead.exchange.store import (
@@ -43,7 +44,7 @@ class Shop:
 
     def account(self, name: str) -> Account:
         found = self.matching.accounts.get(name)
-        return found or self.matching.open_account(name, b"hash", RICH)
+        return found or self.matching.ledger.open_account(name, b"hash", RICH)
 
     def place(
         self, name: str, client_id: str, side: Side, price: int, quantity: int, **named: object
@@ -227,7 +228,7 @@ def test_changed_instruments_survive(tmp_path: Path) -> None:
 
 def test_what_only_house_accounts_did_waits_for_a_client(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
-    house = shop.matching.house("house:x")
+    house = shop.matching.ledger.house("house:x")
     shop.matching.place_house(house, BTC, Side.SELL, Decimal(100), Decimal(1), 1)
     shop.matching.place_house(house, BTC, Side.BUY, Decimal(100), Decimal(1), 1)
     shop.commit()

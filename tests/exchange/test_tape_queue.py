@@ -8,8 +8,9 @@ import pytest
 
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import ZERO, Side, TimeInForce
+from fairlead.exchange.ledger import total_holdings
 from fairlead.exchange.market import Level, PrintTrade, SetQuote
-from fairlead.exchange.matching import Matching, total_holdings
+from fairlead.exchange.matching import Matching
 from fairlead.exchange.orders import Order
 from fairlead.exchange.rules import Refusal
 from fairlead.exchange.settings import INSTRUMENTS, Settings
@@ -28,7 +29,7 @@ class World:
         use_exact_decimals()
         self.matching = Matching(Settings())
         self.queue = TapeQueue(self.matching)
-        self.client = self.matching.open_account(
+        self.client = self.matching.ledger.open_account(
             "client", b"", [("BTC", Decimal(1000)), ("USDT", Decimal(100_000_000))]
         )
         self.now_ns = 0
@@ -220,7 +221,7 @@ def test_a_display_that_grows_grows_behind_and_one_that_shrinks_shortens_the_que
 def test_what_clients_take_from_the_display_shortens_the_queue(world: World) -> None:
     world.quote(bid="100", bid_size="2")
     order = world.buy("100", "1")
-    other = world.matching.open_account("other", b"", [("BTC", Decimal(10))])
+    other = world.matching.ledger.open_account("other", b"", [("BTC", Decimal(10))])
     ticket = Place(
         0, 9, "x", SYMBOL, Side.SELL, Decimal(100), Decimal("1.5"),
         TimeInForce.IMMEDIATE_OR_CANCEL, False, None,

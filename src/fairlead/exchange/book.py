@@ -1,4 +1,4 @@
-"""The order book of one instrument: resting orders by price, then by time.
+"""The order book of one instrument, resting orders by price, then by time; and the market around it.
 
 Each side is a dictionary from price to a queue, and a sorted list of the prices that have one, best
 price last. A queue is an ordered dictionary, so that an order leaves from anywhere at constant cost.
@@ -10,7 +10,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from decimal import Decimal
 
-from fairlead.core.model import ZERO, Side
+import msgspec
+
+from fairlead.core.model import ZERO, Instrument, Side
+from fairlead.exchange.booking import Booking
 from fairlead.exchange.orders import Order
 
 Queue = OrderedDict[int, Order]
@@ -99,3 +102,26 @@ class Book:
         """Whether the best bid reaches the best ask, which must never be so between two changes."""
         bid, ask = self.bids.best(), self.asks.best()
         return bid is not None and ask is not None and bid.price_units >= ask.price_units
+
+
+class Market:
+    """One instrument, its book and its trades. `trades` is the newest trade id given out."""
+
+    __slots__ = ("book", "booking", "instrument", "quotes", "trades")
+
+    booking: Booking  # set by whoever opens the market
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.book = Book()
+        self.trades = 0
+        self.quotes: dict[Side, Order] = {}  # the tape's own best bid and ask
+
+
+class Top(msgspec.Struct, frozen=True):
+    """The best prices of a market with the open quantity at each; None and 0 where there is none."""
+
+    bid: Decimal | None
+    bid_size: Decimal
+    ask: Decimal | None
+    ask_size: Decimal

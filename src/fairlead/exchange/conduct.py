@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fairlead.exchange.faults import FaultName, How, Point
-from fairlead.exchange.misbehavior import Active, Event
+from fairlead.exchange.ledger import Event
+from fairlead.exchange.misbehavior import Active
 from fairlead.exchange.orders import Account, Order
 from fairlead.exchange.rules import Refusal
 from fairlead.exchange.session import open_order, refused
@@ -215,7 +216,7 @@ class Conduct:
             return
         exchange.collect_events()
         self._fill(order, active.fault.share, now_ns)
-        events, exchange.matching.events = exchange.matching.events, []
+        events = exchange.matching.ledger.take_events()
         delay_ms = active.fault.delay_ms
         for owner, event in events:
             exchange.later(delay_ms, partial(exchange.say_event, owner, event))
@@ -228,7 +229,7 @@ class Conduct:
         step = matching.markets[order.symbol].instrument.quantity_step
         quantity = order.leaves_quantity * share // step * step
         if quantity > 0:
-            matching.fill_from_house(matching.house(FAULTS_ACCOUNT), order, quantity, now_ns)
+            matching.fill_from_house(matching.ledger.house(FAULTS_ACCOUNT), order, quantity, now_ns)
 
     def _say_overdue(self, account: Account, event: Event) -> None:
         for held in self._exchange.misbehavior.overdue(account, event):

@@ -1,13 +1,10 @@
-"""The exchange's pure core: accounts, orders and trades, moved by place, cancel and expire.
+"""The exchange's pure core: orders and trades, moved by place, cancel and expire.
 
-No IO, no clock: the time is an argument, and the same calls give the same numbers. What changed is
-left in `events` (for the accounts' streams) and `changes` (for the store) until it is taken.
+No IO, no clock: the time is an argument, and the same calls give the same numbers. What a trade
+means for the accounts is booked by the market's `booking`; what changed is left in the `ledger`.
 
 Rules, each with a test in tests/exchange/test_matching.py:
 - Price–time priority; a trade happens at the price of the order that rested.
-- A buy locks price × quantity of the quote asset, a sell its quantity of the base asset; what a
-  better price saved is released with the fill.
-- A side pays its fee in what it receives, rounded up to the fee step; house accounts pay none.
 - Self-trade prevention cancels the newest: the rest of the incoming order, when it meets an order of
   its own account. Fill-or-kill counts only what it would reach before that. House accounts are free
   to trade with themselves.
@@ -17,18 +14,16 @@ Rules, each with a test in tests/exchange/test_matching.py:
 """
 
 import heapq
-from collections.abc import Iterable, Iterator
-from decimal import ROUND_UP, Context, Decimal
-
-import msgspec
+from decimal import Decimal
 
 from fairlead.core.model import ZERO, Instrument, Liquidity, Side, TimeInForce
-from fairlead.exchange.book import Book
-from fairlead.exchange.orders import Account, Holding, Order
+from fairlead.exchange.book import Market, Top
+from fairlead.exchange.ledger import Ledger
+from fairlead.exchange.orders import Account, Order
 from fairlead.exchange.rules import Refusal, refusal_of_form
 from fairlead.exchange.settings import Settings
+from fairlead.exchange.spot import SpotBooking
 from fairlead.venues.sim_messages import (
-    BalancesChanged,
     Execution,
     OrderState,
     Place,
@@ -38,113 +33,34 @@ from fairlead.venues.sim_messages import (
     WireOrder,
 )
 
-FEES_ACCOUNT = "house:fees"  # receives every fee
-OUTSIDE_ACCOUNT = "house:outside"  # owes what accounts opened with and what was adjusted
 TAPE_ACCOUNT = "house:tape"  # quotes and prints of a recorded market
 
 SELF_TRADE_TEXT = "self-trade prevention: the order met one of its own account"
 REMAINDER_TEXT = "the remainder of an immediate-or-cancel order"
 KILLED_TEXT = "fill-or-kill: the whole quantity was not available"
 
-_ROUND_FEE = Context(prec=80, rounding=ROUND_UP, traps=[])
-
-
-class Market:
-    """One instrument, its book and its trades. `trades` is the newest trade id given out."""
-
-    __slots__ = ("book", "instrument", "quotes", "trades")
-
-    def __init__(self, instrument: Instrument) -> None:
-        self.instrument = instrument
-        self.book = Book()
-        self.trades = 0
-        self.quotes: dict[Side, Order] = {}  # the tape's own best bid and ask
-
-
-class Top(msgspec.Struct, frozen=True):
-    """The best prices of a market with the open quantity at each; None and 0 where there is none."""
-
-    bid: Decimal | None
-    bid_size: Decimal
-    ask: Decimal | None
-    ask_size: Decimal
-
-
-class Changes:
-    """What must be stored: the last state of each changed order, the fills, the changed accounts."""
-
-    __slots__ = ("accounts", "fills", "instruments", "orders")
-
-    def __init__(self) -> None:
-        self.orders: dict[int, tuple[int, WireOrder]] = {}  # by order number: account number, order
-        self.fills: list[tuple[int, WireFill]] = []  # account number, fill
-        self.accounts: dict[int, Account] = {}
-        self.instruments = False
-
 
 class Matching:
-    """The matching engine of all instruments and the ledger of all accounts."""
+    """The matching engine of all instruments.
+
+    `accounts`, `events` and `changes` are those of the `ledger`.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._fees = settings.fees
+        self.ledger = Ledger(settings.fees)
+        self.accounts = self.ledger.accounts
+        self.events = self.ledger.events
+        self.changes = self.ledger.changes
         self._open_orders_max = settings.open_orders_max
-        self.markets = {each.symbol_exchange: Market(each) for each in settings.instruments}
-        self.accounts: dict[str, Account] = {}  # by public key; a house account by its name
+        self.markets: dict[str, Market] = {}
+        for instrument in settings.instruments:
+            market = Market(instrument)
+            market.booking = SpotBooking(market, self.ledger)
+            self.markets[instrument.symbol_exchange] = market
         self.open_orders: dict[int, Order] = {}  # clients' only, by number, oldest first
-        self.events: list[tuple[Account, Execution | BalancesChanged]] = []
-        self.changes = Changes()
         self.orders = 0  # the newest order number given out
-        self._clients = 0
-        self._houses = 0
         self._house_orders = 0
         self._expiries: list[tuple[int, int]] = []  # heap of (time, number); stale ones are skipped
-        self._fees_account = self.house(FEES_ACCOUNT)
-        self._outside_account = self.house(OUTSIDE_ACCOUNT)
-
-    # ── accounts ─────────────────────────────────────────────────────────────────────────────────
-
-    def open_account(
-        self,
-        public_key: str,
-        private_key_hash: bytes,
-        balances: Iterable[tuple[str, Decimal]],
-    ) -> Account:
-        """Open a client's account that holds `balances`; `public_key` must be new."""
-        assert public_key not in self.accounts
-        self._clients += 1
-        account = Account(self._clients, public_key, private_key_hash)
-        self.accounts[public_key] = account
-        for asset, total in balances:
-            account.holding(asset).total += total
-            self._outside_account.holding(asset).total -= total
-        self._note(account)
-        self._note(self._outside_account)
-        return account
-
-    def house(self, name: str) -> Account:
-        """Return the house account of this name, opened if it is new."""
-        found = self.accounts.get(name)
-        if found is None:
-            self._houses += 1
-            found = Account(-self._houses, name, is_house=True)
-            self.accounts[name] = found
-        return found
-
-    def adjust(self, account: Account, asset: str, change: Decimal, now_ns: int) -> bool:
-        """Add `change` to what `account` holds; False, and nothing changed, if locks forbid it."""
-        holding = account.holding(asset)
-        if not account.is_house and holding.total + change < holding.locked:
-            return False
-        holding.total += change
-        self._outside_account.holding(asset).total -= change
-        self._note(account)
-        self._note(self._outside_account)
-        if not account.is_house:
-            account.events += 1
-            self.events.append(
-                (account, BalancesChanged(account.events, now_ns, (holding.wire(),)))
-            )
-        return True
 
     # ── orders ───────────────────────────────────────────────────────────────────────────────────
 
@@ -170,7 +86,7 @@ class Matching:
             self._house_orders += 1
             number = -self._house_orders
         else:
-            refusal = self._refusal_of_account(account, ticket, instrument, price, quantity)
+            refusal = self._refusal_of_account(market, account, ticket, price, quantity)
             if refusal is not None:
                 return refusal
             number = self.orders + 1
@@ -194,7 +110,7 @@ class Matching:
                     RefusalCode.POST_ONLY,
                     f"post-only at {price} would trade with the order at {reached.price}",
                 )
-        self._open(order, instrument)
+        self._open(market, order)
         self._match(market, order, now_ns)
         return order
 
@@ -281,7 +197,7 @@ class Matching:
                 quote.quantity = quote.filled + size
             else:
                 self.cancel(market.quotes.pop(side), now_ns)
-        tape = self.house(TAPE_ACCOUNT)
+        tape = self.ledger.house(TAPE_ACCOUNT)
         for side, price, size in wanted:
             if price is not None and size > ZERO and side not in market.quotes:
                 self._place_quote(market, tape, side, price, size, now_ns)
@@ -297,18 +213,6 @@ class Matching:
         self._trade(market, order, aggressor, quantity, now_ns)
 
     # ── restart ──────────────────────────────────────────────────────────────────────────────────
-
-    def restore_account(self, account: Account) -> None:
-        """Take back a stored account, before its orders."""
-        self.accounts[account.public_key] = account
-        if account.is_house:
-            self._houses = max(self._houses, -account.number)
-            if account.public_key == FEES_ACCOUNT:
-                self._fees_account = account
-            if account.public_key == OUTSIDE_ACCOUNT:
-                self._outside_account = account
-        else:
-            self._clients = max(self._clients, account.number)
 
     def restore_order(self, account: Account, stated: WireOrder) -> None:
         """Take back a stored open order; the oldest first, so that time priority is as it was."""
@@ -329,7 +233,7 @@ class Matching:
         order.event = stated.event
         self._index(order)
         market = self.markets[order.symbol]
-        self._lock(order, market.instrument, order.leaves_quantity)
+        market.booking.lock(order)
         market.book.side(order.side).add(order)
         if order.expire_time_ns is not None:
             heapq.heappush(self._expiries, (order.expire_time_ns, order.number))
@@ -337,12 +241,7 @@ class Matching:
     # ── what a change consists of ────────────────────────────────────────────────────────────────
 
     def _refusal_of_account(
-        self,
-        account: Account,
-        ticket: Place,
-        instrument: Instrument,
-        price: Decimal,
-        quantity: Decimal,
+        self, market: Market, account: Account, ticket: Place, price: Decimal, quantity: Decimal
     ) -> Refusal | None:
         if ticket.client_id in account.open_by_client_id:
             return Refusal(
@@ -354,31 +253,14 @@ class Matching:
                 f"the account has {self._open_orders_max} open orders, the most it may have",
                 retry_after_ms=1_000,
             )
-        if ticket.side is Side.BUY:
-            asset, needed = instrument.quote_exchange, price * quantity
-        else:
-            asset, needed = instrument.base_exchange, quantity
-        holding = account.holdings.get(asset)
-        available = holding.total - holding.locked if holding is not None else ZERO
-        if needed > available:
-            return Refusal(
-                RefusalCode.BALANCE,
-                f"the order needs {needed} {asset} and {available} {asset} is available",
-            )
-        return None
+        return market.booking.refusal(account, ticket, price, quantity)
 
-    def _open(self, order: Order, instrument: Instrument) -> None:
+    def _open(self, market: Market, order: Order) -> None:
         if order.account.is_house:
             return
         self.orders = order.number
         self._index(order)
-        self._lock(order, instrument, order.quantity)
-
-    def _lock(self, order: Order, instrument: Instrument, quantity: Decimal) -> None:
-        if order.side is Side.BUY:
-            order.account.holding(instrument.quote_exchange).locked += order.price * quantity
-        else:
-            order.account.holding(instrument.base_exchange).locked += quantity
+        market.booking.lock(order)
 
     def _index(self, order: Order) -> None:
         self.open_orders[order.number] = order
@@ -413,16 +295,17 @@ class Matching:
         if taker.expire_time_ns is not None:
             self._remember_expiry(taker.expire_time_ns, taker.number)
         if not taker.filled:
-            self._tell(taker, None, self._locked_holding(market, taker), now_ns)
+            self._tell(taker, None, market.booking.locked(taker), now_ns)
 
     def _trade(
         self, market: Market, maker: Order, taker: Order, quantity: Decimal, now_ns: int
     ) -> None:
         """Move `quantity` between the two at the maker's price. `taker` is not in the book."""
         market.trades += 1
-        notional = maker.price * quantity
-        self._fill(market, maker, maker.price, quantity, notional, Liquidity.MAKER, now_ns)
-        self._fill(market, taker, maker.price, quantity, notional, Liquidity.TAKER, now_ns)
+        self._fill(market, maker, maker.price, quantity, Liquidity.MAKER, now_ns)
+        if maker.state is OrderState.FILLED:
+            market.book.side(maker.side).remove(maker)
+        self._fill(market, taker, maker.price, quantity, Liquidity.TAKER, now_ns)
 
     def _fill(
         self,
@@ -430,39 +313,20 @@ class Matching:
         order: Order,
         price: Decimal,
         quantity: Decimal,
-        notional: Decimal,
         liquidity: Liquidity,
         now_ns: int,
     ) -> None:
         """Book one account's side of the market's newest trade."""
-        account, instrument = order.account, market.instrument
-        base = account.holding(instrument.base_exchange)
-        quote = account.holding(instrument.quote_exchange)
-        is_buy = order.side is Side.BUY
+        account = order.account
         order.filled += quantity
         is_filled = order.filled == order.quantity
         if is_filled:
             order.state = OrderState.FILLED
-            if liquidity is Liquidity.MAKER:
-                market.book.side(order.side).remove(order)
-        if is_buy:
-            base.total += quantity
-            quote.total -= notional
-        else:
-            base.total -= quantity
-            quote.total += notional
         if account.is_house:
+            market.booking.fill_house(order, price, quantity)
             self.changes.accounts[account.number] = account
             return
-        received, asset = (quantity, base) if is_buy else (notional, quote)
-        fee = self._fee(received, liquidity)
-        asset.total -= fee
-        self._fees_account.holding(asset.asset).total += fee
-        self.changes.accounts[self._fees_account.number] = self._fees_account
-        if is_buy:
-            quote.locked -= order.price * quantity
-        else:
-            base.locked -= quantity
+        booked = market.booking.fill(order, price, quantity, liquidity)
         if is_filled:
             self._forget(order)
         account.fills += 1
@@ -475,20 +339,14 @@ class Matching:
             order.side,
             price,
             quantity,
-            fee,
-            asset.asset,
+            booked.fee,
+            booked.fee_asset,
             liquidity,
             now_ns,
             account.events + 1,
         )
         self.changes.fills.append((account.number, fill))
-        self._tell(order, fill, (base.wire(), quote.wire()), now_ns)
-
-    def _fee(self, received: Decimal, liquidity: Liquidity) -> Decimal:
-        fees = self._fees
-        rate = fees.maker if liquidity is Liquidity.MAKER else fees.taker
-        fee = (received * rate).quantize(fees.step, context=_ROUND_FEE)
-        return min(received, fee)
+        self._tell(order, fill, booked.balances, now_ns)
 
     def _close(
         self, market: Market, order: Order, state: OrderState, text: str | None, now_ns: int
@@ -498,15 +356,9 @@ class Matching:
         order.text = text
         if order.account.is_house:
             return
-        leaves = order.quantity - order.filled
-        if order.side is Side.BUY:
-            holding = order.account.holding(market.instrument.quote_exchange)
-            holding.locked -= order.price * leaves
-        else:
-            holding = order.account.holding(market.instrument.base_exchange)
-            holding.locked -= leaves
+        market.booking.release(order)
         self._forget(order)
-        self._tell(order, None, (holding.wire(),), now_ns)
+        self._tell(order, None, market.booking.locked(order), now_ns)
 
     def _forget(self, order: Order) -> None:
         del self.open_orders[order.number]
@@ -531,15 +383,6 @@ class Matching:
         self.events.append((account, Execution(order.event, now_ns, stated, fill, balances)))
         self.changes.orders[order.number] = (account.number, stated)
         self.changes.accounts[account.number] = account
-
-    def _note(self, account: Account) -> None:
-        self.changes.accounts[account.number] = account
-
-    def _locked_holding(self, market: Market, order: Order) -> tuple[WireBalance, ...]:
-        instrument = market.instrument
-        is_buy = order.side is Side.BUY
-        asset = instrument.quote_exchange if is_buy else instrument.base_exchange
-        return (order.account.holding(asset).wire(),)
 
     def _remember_expiry(self, expire_time_ns: int, number: int) -> None:
         heapq.heappush(self._expiries, (expire_time_ns, number))
@@ -610,16 +453,3 @@ def _can_fill_whole(market: Market, order: Order) -> bool:
         if missing <= ZERO:
             return True
     return False
-
-
-def total_holdings(accounts: Iterable[Account]) -> dict[str, Decimal]:
-    """Return the sum over `accounts` of each asset; over all accounts of an exchange it is zero."""
-    totals: dict[str, Decimal] = {}
-    for holding in _holdings(accounts):
-        totals[holding.asset] = totals.get(holding.asset, ZERO) + holding.total
-    return totals
-
-
-def _holdings(accounts: Iterable[Account]) -> Iterator[Holding]:
-    for account in accounts:
-        yield from account.holdings.values()

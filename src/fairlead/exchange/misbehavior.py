@@ -10,13 +10,13 @@ from random import Random
 import msgspec
 
 from fairlead.exchange.faults import KINDS, Fault, FaultName, How, Point, check
+from fairlead.exchange.ledger import Event
 from fairlead.exchange.orders import Account
 from fairlead.venues.sim_messages import (
     BalancesChanged,
     Cancel,
     ClientMessage,
     ExchangeMessage,
-    Execution,
     FillsPage,
     OpenOrders,
     Place,
@@ -29,7 +29,6 @@ from fairlead.venues.sim_messages import (
 )
 
 FAULTS_MAX = 1_000
-Event = Execution | BalancesChanged | PositionsChanged
 
 
 class Active(msgspec.Struct):

@@ -90,7 +90,7 @@ class Movement:
         match action:
             case PlaceHouse():
                 placed = matching.place_house(
-                    matching.house(_house_name(action.participant)),
+                    matching.ledger.house(_house_name(action.participant)),
                     action.symbol,
                     action.side,
                     action.price,

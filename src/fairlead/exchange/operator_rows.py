@@ -3,8 +3,8 @@
 import msgspec
 
 from fairlead.core.model import Instrument
+from fairlead.exchange.book import Top
 from fairlead.exchange.faults import FaultName, Kind
-from fairlead.exchange.matching import Top
 from fairlead.exchange.misbehavior import Active
 from fairlead.exchange.orders import Account
 from fairlead.venues.sim_messages import WireFill, WireOrder

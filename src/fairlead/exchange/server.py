@@ -17,8 +17,9 @@ import msgspec
 
 from fairlead.exchange.conduct import Conduct, Treatment
 from fairlead.exchange.faults import Fault, FaultError, FaultName, How
+from fairlead.exchange.ledger import Event
 from fairlead.exchange.matching import Matching
-from fairlead.exchange.misbehavior import Active, Event, Misbehavior
+from fairlead.exchange.misbehavior import Active, Misbehavior
 from fairlead.exchange.movement import Movement
 from fairlead.exchange.orders import Account
 from fairlead.exchange.participants import Participants
@@ -162,7 +163,7 @@ class Exchange:
 
     def collect_events(self) -> None:
         """Move what accounts must hear from the matching engine to their connections."""
-        events, self.matching.events = self.matching.events, []
+        events = self.matching.ledger.take_events()
         if self.misbehavior.is_active:
             now_ns = self.now_ns()
             for account, event in events:
@@ -282,7 +283,7 @@ class Exchange:
         """Add to what an account holds; False, and nothing changed, if its locks forbid it."""
         now_ns = self.now_ns()
         self.catch_up(now_ns)
-        is_done = self.matching.adjust(account, asset, change, now_ns)
+        is_done = self.matching.ledger.adjust(account, asset, change, now_ns)
         self.release()
         return is_done
 

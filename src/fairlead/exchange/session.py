@@ -181,7 +181,7 @@ class Session:
             refusal = self._refusal_of_new(message)
             if refusal is not None:
                 return refused(message, refusal)
-            account = desk.matching.open_account(
+            account = desk.matching.ledger.open_account(
                 message.public_key, private_key_hash, desk.settings.starting_balances
             )
         elif account.is_house or not hmac.compare_digest(

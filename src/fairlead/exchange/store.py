@@ -15,7 +15,8 @@ import msgspec
 
 from fairlead.core.model import Instrument
 from fairlead.exchange import client_ids
-from fairlead.exchange.matching import Changes, Matching
+from fairlead.exchange.ledger import Changes
+from fairlead.exchange.matching import Matching
 from fairlead.exchange.orders import Account, Holding
 from fairlead.venues.sim_messages import OrderState, WireFill, WireOrder
 
@@ -153,7 +154,7 @@ class Store:
         except sqlite3.Error as error:
             raise StoreError(f"the exchange's store cannot be written: {error}") from error
         self.commits += 1
-        matching.changes = Changes()
+        changes.clear()
 
     def _write(self, matching: Matching, changes: Changes) -> None:
         execute = self._connection.execute
@@ -214,7 +215,7 @@ class Store:
             else:
                 account = _account(number, _decode_account(body))
                 by_number[number] = account
-                matching.restore_account(account)
+                matching.ledger.restore_account(account)
         rows = execute("SELECT account, body FROM orders WHERE open = 1 ORDER BY number").fetchall()
         for number, body in rows:
             stated = _decode_order(body)

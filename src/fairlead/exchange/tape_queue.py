@@ -51,7 +51,7 @@ class TapeQueue:
         """
         side = action.aggressor.opposite
         queues = self._measure(action.symbol, side)
-        tape = self._matching.house(TAPE_ACCOUNT)
+        tape = self._matching.ledger.house(TAPE_ACCOUNT)
         left = action.quantity
         for order in list(self._clients_orders(action.symbol, side, action.price)):
             fillable = left

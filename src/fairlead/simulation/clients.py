@@ -34,7 +34,7 @@ from fairlead.core.messages import (
     SetMode,
 )
 from fairlead.core.model import AccountMode, ExecInst, Instrument, Order, Side, Stage, TimeInForce
-from fairlead.exchange.matching import Top
+from fairlead.exchange.book import Top
 from fairlead.exchange.settings import INSTRUMENTS
 from fairlead.simulation.door import Door
 from fairlead.simulation.laws import Law, Laws

@@ -4,7 +4,7 @@ import contextvars
 from collections.abc import Callable
 from random import Random
 
-from fairlead.exchange.matching import Top
+from fairlead.exchange.book import Top
 from fairlead.exchange.orders import Account
 from fairlead.exchange.participants import Participants
 from fairlead.exchange.server import Exchange
