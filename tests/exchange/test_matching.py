@@ -382,6 +382,14 @@ def test_an_adjusted_balance_is_an_event_and_never_breaks_a_lock(floor: Floor) -
 # ── house accounts ───────────────────────────────────────────────────────────────────────────────
 
 
+def test_a_fill_or_kill_of_the_house_counts_what_the_house_itself_offers(floor: Floor) -> None:
+    house = floor.matching.ledger.house("house:maker")
+    floor.matching.place_house(house, BTC, SELL, D(100), D(2), 1)
+    order = floor.matching.place_house(house, BTC, BUY, D(100), D(2), 1, FOK)
+    assert isinstance(order, Order)
+    assert order.state is OrderState.FILLED
+
+
 def test_a_house_account_owes_without_limit_and_leaves_no_trace_but_balances(
     floor: Floor,
 ) -> None:

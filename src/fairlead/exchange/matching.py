@@ -447,7 +447,7 @@ def _can_fill_whole(market: Market, order: Order) -> bool:
     """Whether the book holds the whole quantity within the price and before an own order."""
     missing = order.quantity
     for maker in market.book.side(order.side.opposite).reached(order.price_units):
-        if maker.account is order.account:
+        if maker.account is order.account and not order.account.is_house:
             return False
         missing -= maker.leaves_quantity
         if missing <= ZERO:
