@@ -76,6 +76,7 @@ class App:
         self._journal: Journal | None = None
         self._edge: Edge | None = None
         self._server: HttpServer | None = None
+        self._is_announced = False
         self._collections: asyncio.TimerHandle | None = None
         # One thread reads the journal for history, in short transactions, beside the order path.
         self._readers = ThreadPoolExecutor(1, "journal-reader", use_exact_decimals)
@@ -107,6 +108,8 @@ class App:
         """Take the parts down in reverse; running requests may finish, open orders stay open."""
         if self._collections is not None:
             self._collections.cancel()
+        if self._is_announced:  # a file that is there later is of a process that was killed
+            (self._config.data / ENDPOINT_FILE).unlink(missing_ok=True)
         if self._server is not None:
             await self._server.stop()
         if self._edge is not None:
@@ -224,6 +227,7 @@ class App:
         half_written = self._config.data / f".{ENDPOINT_FILE}.{endpoint.pid}"
         half_written.write_bytes(msgspec.json.encode(endpoint) + b"\n")
         half_written.replace(self._config.data / ENDPOINT_FILE)
+        self._is_announced = True
         return endpoint
 
     def _tune_collector(self) -> None:

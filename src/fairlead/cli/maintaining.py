@@ -1,4 +1,4 @@
-"""How the commands that keep a system are spelled: backup, restore."""
+"""How the commands that keep a system are spelled: doctor, config show, backup, restore."""
 
 import os
 from pathlib import Path
@@ -9,9 +9,49 @@ import typer
 from fairlead.cli.options import AsJson
 
 commands = typer.Typer()
+config = typer.Typer(help="What is set, and where it comes from.", no_args_is_help=True)
+commands.add_typer(config, name="config")
 
 Data = Annotated[Path, typer.Option(help="The data folder; it may be running.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.")]
+
+
+@commands.command()
+def doctor(
+    data: Annotated[str | None, typer.Option(help="The data folder to look at.")] = None,
+    config_file: ConfigFile = None,
+    is_full: Annotated[
+        bool, typer.Option("--full", help="Verify all of the journal, not only its end.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look for what would keep a system from working, and say what to do; 1 if there is any."""
+    from fairlead.commands.doctor import examine
+
+    flags = {} if data is None else {"data": data}
+    file = _config_file(config_file)
+    examine.doctor(file, os.environ, flags, is_full=is_full, as_json=as_json)
+
+
+@config.command("show", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def show_config(
+    context: typer.Context,
+    config_file: ConfigFile = None,
+    is_changed_only: Annotated[
+        bool, typer.Option("--changed", help="Only what is not its default.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show every setting, its value and where that comes from; takes the flags of `up` too."""
+    from fairlead.commands import settings
+
+    settings.show_config(
+        _config_file(config_file),
+        os.environ,
+        context.args,
+        is_changed_only=is_changed_only,
+        as_json=as_json,
+    )
 
 
 @commands.command()
@@ -20,13 +60,13 @@ def backup(
         Path, typer.Argument(metavar="TARGET", help="A new folder, or a new file NAME.tar.")
     ],
     data: Data = Path("data"),
-    config: ConfigFile = None,
+    config_file: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Back a data folder up, also that of a running system."""
     from fairlead.commands.backup import taking
 
-    taking.backup(data, target, _config_file(config), as_json=as_json)
+    taking.backup(data, target, _config_file(config_file), as_json=as_json)
 
 
 @commands.command()

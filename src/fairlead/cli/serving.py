@@ -45,6 +45,7 @@ def up(
     allow_open_network: Open = False,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="json or text.")] = None,
+    log_file: Annotated[str | None, typer.Option(help="A file instead of stderr.")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Send one order and show its life.")] = False,
 ) -> None:
     """Start the system and serve until Ctrl-C."""
@@ -57,6 +58,7 @@ def up(
         "exchange_url": exchange_url,
         "log.level": log_level,
         "log.format": log_format,
+        "log.file": log_file,
     }
     market = _market_flags(seed, market_tape, market_speed, participants, allow_open_network)
     serving.up(_config_file(config), _given({**flags, **market}), is_demo=demo)

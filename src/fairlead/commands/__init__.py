@@ -10,6 +10,9 @@
     demo      up --demo: one order's life on one screen
     checks    verify
     backup    backup, restore
+    doctor    what would keep a system from working
+    settings  config show
+    limits    open files
     progress  bars on long work
     simulate  seeded worlds, many or one
 

@@ -1,7 +1,11 @@
-"""How the log is written: events with fields, to stderr, as JSON lines or as text for people."""
+"""How the log is written: events with fields, as JSON lines or as text, to stderr or to a file."""
 
 import logging
+import signal
 import sys
+import threading
+from pathlib import Path
+from typing import TextIO
 
 import structlog
 
@@ -9,12 +13,20 @@ from fairlead.config import LogConfig
 
 
 def configure(config: LogConfig) -> None:
-    """Set the log up for the whole process; call it once, before the parts are built."""
+    """Set the log up for the whole process; call it once, before the parts are built.
+
+    With a file, SIGHUP has it opened anew, for programs that rename it. Raises OSError when the file
+    cannot be opened.
+    """
+    stream: TextIO | LogFile = sys.stderr
+    if config.file is not None:
+        stream = LogFile(config.file, config.file_bytes_max, config.file_count)
+        signal.signal(signal.SIGHUP, stream.reopen_later)
     level = logging.getLevelNamesMapping()[config.level.upper()]
     is_text = config.format == "text"
     renderer: structlog.typing.Processor
     if is_text:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty())
     else:
         renderer = structlog.processors.JSONRenderer()
     structlog.configure(
@@ -25,7 +37,66 @@ def configure(config: LogConfig) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(stream),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr)
+    logging.basicConfig(level=max(level, logging.WARNING), stream=stream)
+
+
+class LogFile:
+    """A text file to append lines to, renamed when it is large enough.
+
+    What cannot be written goes to stderr: a full disk must not stop orders.
+    """
+
+    def __init__(self, path: Path, bytes_max: int, count: int) -> None:
+        self._path = path
+        self._bytes_max = bytes_max
+        self._count = count
+        self._must_reopen = False
+        self._turn = threading.RLock()  # two threads may log; a signal may come amid a write
+        self._open()
+
+    def isatty(self) -> bool:
+        """Say that it is a file."""
+        return False
+
+    def write(self, text: str) -> int:
+        """Append `text` and have it seen; return its length."""
+        with self._turn:
+            try:
+                if self._must_reopen:
+                    self._file.close()
+                    self._open()
+                elif self._count and self._file.tell() >= self._bytes_max:
+                    self._rotate()
+                self._file.write(text.encode())
+            except (OSError, ValueError) as error:  # ValueError: an opening before has failed
+                sys.stderr.write(f"{self._path}: {error}: {text}")
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: every write is passed on at once."""
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def reopen_later(self, *_: object) -> None:
+        """Have the next line go to a file newly opened under the name; safe in a signal handler."""
+        self._must_reopen = True
+
+    def _open(self) -> None:
+        self._file = self._path.open("ab", buffering=0)
+        self._must_reopen = False
+
+    def _rotate(self) -> None:
+        self._file.close()
+        for number in range(self._count, 0, -1):
+            older = self._path if number == 1 else self._numbered(number - 1)
+            if older.exists():
+                older.replace(self._numbered(number))
+        self._open()
+
+    def _numbered(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")

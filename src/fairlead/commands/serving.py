@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from fairlead import app
 from fairlead.commands import demo, logs, show
 from fairlead.commands.ending import Ended, ExitCode
+from fairlead.commands.limits import open_files_needed, raise_open_files
 from fairlead.config import Config, ConfigError, ExchangeConfig, LogConfig, load, load_exchange
 from fairlead.exchange.build import Setup
 from fairlead.exchange.serve import serve
@@ -35,7 +36,12 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
     log = config.log
     if is_demo and log == LogConfig():
         log = LogConfig(level="warning", format="text")  # the page is for people
-    logs.configure(log)
+    try:
+        logs.configure(log)
+    except OSError as error:
+        text = f"log.file {log.file}: {error.strerror}; give a file in a folder that can be written"
+        raise Ended(ExitCode.USAGE, text) from None
+    raise_open_files(open_files_needed(config))
 
     async def on_ready(endpoint: app.Endpoint) -> None:
         if is_demo:

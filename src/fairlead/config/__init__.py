@@ -5,6 +5,7 @@
     kinds      reading one value, from TOML or from text
     loading    file, environment and flags in rising priority → one Config, or every finding
     accounts   the accounts' grammar, and the keys that are made when none are given
+    origins    where each value comes from, for config show
     page       docs/reference/configuration.md, generated from the table
 
 The parts never import this package: each has its own settings struct, which the composition root

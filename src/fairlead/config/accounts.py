@@ -105,7 +105,7 @@ def with_keys(accounts: Sequence[AccountConfig], data: Path) -> tuple[AccountCon
     if not lacking:
         return tuple(accounts)
     file = data / FILE_NAME
-    kept = _kept(file)
+    kept = kept_accounts(file)
     if not all(name in kept for name in lacking):
         kept = _keep(file, kept, lacking)
     return tuple(
@@ -113,7 +113,8 @@ def with_keys(accounts: Sequence[AccountConfig], data: Path) -> tuple[AccountCon
     )
 
 
-def _kept(file: Path) -> dict[str, AccountConfig]:
+def kept_accounts(file: Path) -> dict[str, AccountConfig]:
+    """Return the accounts by name whose keys `file` keeps. Raises OSError, and Wrong."""
     if not file.exists():
         return {}
     try:

@@ -28,10 +28,10 @@ from fairlead.gateway.rest import RestSettings
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 _SECTIONS = {setting.name.partition(".")[0] for setting in SETTINGS if "." in setting.name}
-_ACCOUNTS = "accounts"
-_ACCOUNTS_VARIABLE = "FAIRLEAD_ACCOUNTS"
+ACCOUNTS = "accounts"
+_ACCOUNTS_VARIABLE = "FAIRLEADACCOUNTS"
 _VARIABLES = {setting.variable: setting.name for setting in SETTINGS} | {
-    _ACCOUNTS_VARIABLE: _ACCOUNTS
+    _ACCOUNTS_VARIABLE: ACCOUNTS
 }
 _OTHER_VARIABLES = frozenset({"FAIRLEAD_CONFIG", "FAIRLEAD_URL"})  # read by the command line
 _MISSPELT_MEDIA_TYPE = "appliction/json"
@@ -45,13 +45,17 @@ class ConfigError(ValueError):
         self.findings = findings
 
 
-class _Given(msgspec.Struct, frozen=True):
-    """One setting as it was given: where it stands, and the folder its paths start from."""
+class Given(msgspec.Struct, frozen=True):
+    """One setting as it was given, and the folder its paths start from.
+
+    `where` names it as a finding does, `source` only where it comes from: FILE:LINE, variable or flag.
+    """
 
     name: str
     value: object
     where: str
     folder: Path
+    source: str
 
 
 def load(
@@ -61,8 +65,7 @@ def load(
 
     Those without any get them from DIR/accounts.toml, which is made if need be. Raises ConfigError.
     """
-    config = read(path, environment, flags)
-    findings = _unguarded("listen", config.listen, config)
+    config, findings = salvage(path, environment, flags)
     if findings:
         raise ConfigError(findings)
     try:
@@ -70,6 +73,19 @@ def load(
     except (OSError, Wrong) as error:
         raise ConfigError([str(error)]) from None
     return msgspec.structs.replace(config, accounts=accounts)
+
+
+def salvage(
+    path: Path | None, environment: Mapping[str, str], flags: Mapping[str, object]
+) -> tuple[model.Config, list[str]]:
+    """Return what `fairlead up` would make of the settings that are right, and all that is wrong.
+
+    Writes nothing: accounts without keys are without them still.
+    """
+    config, findings = _read(path, environment, flags)
+    if not findings:
+        findings += _unguarded("listen", config.listen, config)
+    return config, findings
 
 
 def load_exchange(
@@ -94,26 +110,49 @@ def read(
 
     Paths in the file start from its folder, others from the working directory. Raises ConfigError.
     """
-    findings: list[str] = []
-    given = [*_from_file(path, findings), *_from_environment(environment, findings)]
-    given += [_Given(name, value, _flag(name), Path()) for name, value in flags.items()]
-    values = _values(given, findings)
-    config = _config(values)
-    if not findings:
-        findings += _contradictions(config)
+    config, findings = _read(path, environment, flags)
     if findings:
         raise ConfigError(findings)
     return config
 
 
+def _read(
+    path: Path | None, environment: Mapping[str, str], flags: Mapping[str, object]
+) -> tuple[model.Config, list[str]]:
+    findings: list[str] = []
+    values = _values(all_given(path, environment, flags, findings), findings)
+    config = _config(values)
+    if not findings:
+        findings += _contradictions(config)
+    return config, findings
+
+
 # ── what was given ───────────────────────────────────────────────────────────────────────────────
 
 
-def _from_file(path: Path | None, findings: list[str]) -> list[_Given]:
+def all_given(
+    path: Path | None,
+    environment: Mapping[str, str],
+    flags: Mapping[str, object],
+    findings: list[str],
+) -> list[Given]:
+    """Return every setting that is given, the one that counts after others of its name.
+
+    What is not a setting goes to `findings`.
+    """
+    return [
+        *_from_file(path, findings),
+        *_from_environment(environment, findings),
+        *(Given(name, value, _flag(name), Path(), _flag(name)) for name, value in flags.items()),
+    ]
+
+
+def _from_file(path: Path | None, findings: list[str]) -> list[Given]:
     if path is None:
         return []
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text, parse_float=Decimal)
     except OSError as error:
         findings.append(f"{path}: {error.strerror}; give the path of a TOML file")
         return []
@@ -121,13 +160,36 @@ def _from_file(path: Path | None, findings: list[str]) -> list[_Given]:
         findings.append(f"{path}: {error}; expected TOML")
         return []
     given = []
+    lines = lines_of(text)
     for name, value in _flat(content):
-        if name == _ACCOUNTS or name in BY_NAME:
-            given.append(_Given(name, value, f"{path}: {name}", path.parent))
+        where = f"{path}:{lines[name]}"
+        if name == ACCOUNTS or name in BY_NAME:
+            given.append(Given(name, value, f"{where}: {name}", path.parent, where))
         else:
-            near = _near(name, [*BY_NAME, _ACCOUNTS])
-            findings.append(f"{path}: {name}: there is no such setting{near}")
+            near = _near(name, [*BY_NAME, ACCOUNTS])
+            findings.append(f"{where}: {name}: there is no such setting{near}")
     return given
+
+
+def lines_of(text: str) -> dict[str, int]:
+    """Return, for each setting in a TOML text that parses, the line that it begins in.
+
+    Statement by statement: lines are added until they parse, under the table they stand in.
+    """
+    lines: dict[str, int] = {}
+    table, statement, start = "", "", 1
+    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+        statement += line
+        try:
+            content = tomllib.loads(table + statement)
+        except tomllib.TOMLDecodeError:
+            continue  # it goes on in the next line
+        for name, _ in _flat(content):
+            lines.setdefault(name, start)
+        if statement.lstrip().startswith("["):
+            table = statement
+        statement, start = "", number + 1
+    return lines
 
 
 def _flat(content: dict[str, object]) -> Iterator[tuple[str, object]]:
@@ -139,7 +201,7 @@ def _flat(content: dict[str, object]) -> Iterator[tuple[str, object]]:
             yield name, value
 
 
-def _from_environment(environment: Mapping[str, str], findings: list[str]) -> list[_Given]:
+def _from_environment(environment: Mapping[str, str], findings: list[str]) -> list[Given]:
     given = []
     for variable, value in sorted(environment.items()):
         if not variable.startswith("FAIRLEAD_") or variable in _OTHER_VARIABLES:
@@ -149,12 +211,12 @@ def _from_environment(environment: Mapping[str, str], findings: list[str]) -> li
             near = _near(variable, [*_VARIABLES], prefix="FAIRLEAD_")
             findings.append(f"{variable}: there is no such setting{near}")
         else:
-            given.append(_Given(name, value, variable, Path()))
+            given.append(Given(name, value, variable, Path(), variable))
     return given
 
 
 def _flag(name: str) -> str:
-    if name == _ACCOUNTS:
+    if name == ACCOUNTS:
         return "--account"
     return BY_NAME[name].flag or name
 
@@ -177,21 +239,25 @@ def _near(name: str, names: list[str], prefix: str = "") -> str:
 # ── what it comes to ─────────────────────────────────────────────────────────────────────────────
 
 
-def _values(given: list[_Given], findings: list[str]) -> dict[str, object]:
+def _values(given: list[Given], findings: list[str]) -> dict[str, object]:
     """Read each value; a later one of the same name replaces an earlier one."""
     values: dict[str, object] = {}
     for one in given:
         try:
-            if one.name == _ACCOUNTS:
-                values[one.name] = read_accounts(one.value)
-            else:
-                values[one.name] = BY_NAME[one.name].kind.read(one.value, one.folder)
+            values[one.name] = value_of(one)
         except Wrong as wrong:
             text = (
-                str(wrong) if one.name == _ACCOUNTS else f"is {shown(one.value)}, expected {wrong}"
+                str(wrong) if one.name == ACCOUNTS else f"is {shown(one.value)}, expected {wrong}"
             )
             findings.append(f"{one.where}: {text}")
     return values
+
+
+def value_of(one: Given) -> object:
+    """Return the value that was given. Raises Wrong."""
+    if one.name == ACCOUNTS:
+        return read_accounts(one.value)
+    return BY_NAME[one.name].kind.read(one.value, one.folder)
 
 
 def _config(values: Mapping[str, object]) -> model.Config:

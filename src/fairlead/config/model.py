@@ -73,10 +73,17 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """`level`: debug, info, warning or error. `format`: json, or text for people."""
+    """`level`: debug, info, warning or error. `format`: json, or text for people.
+
+    `file` None: stderr. A file is renamed when it has `file_bytes_max`, and `file_count` older ones are
+    kept; with 0 it only grows, for a program such as logrotate to rename.
+    """
 
     level: str = "info"
     format: str = "json"
+    file: Path | None = None
+    file_bytes_max: int = 64 << 20
+    file_count: int = 5
 
 
 class ProcessConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ _SECTIONS = {
     "limits": "[limits]: what may wait, what is decided together",
     "rate": "[rate]: what an account may ask of its exchange",
     "http": "[http]: the HTTP server",
-    "log": "[log]: the log, on stderr",
+    "log": "[log]: the log",
     "process": "[process]: the interpreter",
 }
 
@@ -51,7 +51,7 @@ def default_of(name: str) -> str:
         "http.misspelt_media_type": False,
     }
     if name in special:
-        return _written(special[name])
+        return written(special[name])
     homes: dict[str, tuple[msgspec.Struct, ...]] = {
         "": (config,),
         "exchange": (exchange, exchange.settings),
@@ -59,7 +59,7 @@ def default_of(name: str) -> str:
     }
     for home in homes.get(section) or (getattr(config, section),):
         if field in home.__struct_fields__:
-            return _written(getattr(home, field))
+            return written(getattr(home, field))
     raise AssertionError(f"{name} is in no struct")
 
 
@@ -74,7 +74,8 @@ def _row(setting: Setting) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
+    """Return a value as it would be written in the file; empty when there is none."""
     match value:
         case None:
             return ""
@@ -89,10 +90,10 @@ def _written(value: object) -> str:
         case int() | float():
             return str(value)
         case frozenset():
-            return "[]"
+            return written(tuple(sorted(value)))
         case tuple() if value and isinstance(value[0], tuple):
             return "{" + ", ".join(f"{asset} = {quantity}" for asset, quantity in value) + "}"
         case tuple():
-            return "[]"
+            return "[" + ", ".join(written(each) for each in value) + "]"
         case _:
             return f'"{value}"'

@@ -120,6 +120,9 @@ SETTINGS: tuple[Setting, ...] = (
 
     Setting("log.level", choice("debug", "info", "warning", "error"), "the least level that is logged", "--log-level"),
     Setting("log.format", choice("json", "text"), "json: one object per line; text: for people", "--log-format"),
+    Setting("log.file", PATH, "where the log goes; not set: to stderr. SIGHUP has it opened anew", "--log-file"),
+    Setting("log.file_bytes_max", _BYTES, "a file of this size becomes log.file.1, that one log.file.2 and so on"),
+    Setting("log.file_count", whole(0, 1_000), "so many older ones are kept; 0: the file only grows, for logrotate to rename"),
 
     Setting("process.gc_freeze", YES_NO, "set the heap apart after start, so that it is never collected again"),
     Setting("process.gc_young_threshold", whole(700, 10_000_000), "objects made before the young ones are collected"),

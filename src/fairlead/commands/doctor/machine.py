@@ -1,0 +1,109 @@
+"""Clock, limits, versions: what the machine and the interpreter are."""
+
+import ctypes
+import os
+import re
+import resource
+import sqlite3
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import fairlead
+from fairlead.commands.doctor.patient import Patient
+from fairlead.commands.doctor.problems import Fine, Result, finding
+from fairlead.commands.limits import open_files_needed
+from fairlead.journal.opening import FILE_NAME
+
+_UNSYNCHRONISED = 0x40  # STA_UNSYNC of <sys/timex.h>, adjtimex(2)
+_TIMEX_BYTES = 256  # struct timex is 208 on 64-bit Linux; its first fields are used
+_STATUS_AT = 8 + 4 * ctypes.sizeof(ctypes.c_long)  # modes, then offset, freq, maxerror, esterror
+_PYTHON_TESTED = ((3, 11), (3, 13))
+_SQLITE_LEAST = (3, 37, 0)
+
+
+def kernel_clock(patient: Patient) -> Iterator[Result]:  # noqa: ARG001 - one shape for all checks
+    """Ask the kernel whether a time service keeps its clock right; needs no network."""
+    state = ctypes.create_string_buffer(_TIMEX_BYTES)
+    adjtimex = getattr(ctypes.CDLL(None), "adjtimex", None)
+    if adjtimex is None or adjtimex(state) < 0:
+        return  # not this system's, or not allowed in this container: nothing is known
+    status = ctypes.c_int.from_buffer(state, _STATUS_AT).value
+    if status & _UNSYNCHRONISED:
+        yield finding(
+            "clock_unsynchronised", "the kernel's clock is not kept in step by any service"
+        )
+    else:
+        yield Fine("clock", "kept in step by a time service")
+
+
+def limits(patient: Patient) -> Iterator[Result]:
+    """Compare the limits of the process, or of this user, with what the settings need."""
+    needed = open_files_needed(patient.config)
+    holder = patient.holder
+    if holder is not None and holder.pid is not None and (own := _of_process(holder.pid)):
+        most, whose = own, f"of process {holder.pid}"
+    else:
+        most, whose = resource.getrlimit(resource.RLIMIT_NOFILE)[1], "of this user"
+    if most != resource.RLIM_INFINITY and most < needed:
+        text = f"the open file limit {whose} is {most}, the settings need {needed}"
+        yield finding("open_files_low", text, needed=needed)
+    else:
+        yield Fine("open files", f"the limit {whose} is {most}, {needed} are needed")
+    file_bytes = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if file_bytes != resource.RLIM_INFINITY:
+        journal = patient.folder / FILE_NAME
+        size = os.path.getsize(journal) if os.path.isfile(journal) else 0
+        text = f"no file may become larger than {file_bytes} bytes; the journal has {size}"
+        yield finding("file_size_limited", text)
+
+
+def versions(patient: Patient) -> Iterator[Result]:  # noqa: ARG001
+    """Compare Python, SQLite and every package with what is tested."""
+    least, most = _PYTHON_TESTED
+    python = ".".join(map(str, sys.version_info[:3]))
+    if least <= sys.version_info[:2] <= most:
+        yield Fine("python", python)
+    else:
+        yield finding("python_untested", f"this is Python {python}")
+    if sqlite3.sqlite_version_info < _SQLITE_LEAST:
+        needed = ".".join(map(str, _SQLITE_LEAST))
+        yield finding("sqlite_old", f"this is SQLite {sqlite3.sqlite_version}", needed=needed)
+    else:
+        yield Fine("sqlite", sqlite3.sqlite_version)
+    locked = _locked()
+    others = 0
+    for name, (version, is_needed) in locked.items():
+        try:
+            found = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            if is_needed:
+                others += 1
+                yield finding("package_missing", f"{name} {version} is not installed")
+            continue
+        if found != version:
+            others += 1
+            yield finding("package_other_version", f"{name} is {found}, locked is {version}")
+    if locked and not others:
+        yield Fine("packages", f"{len(locked)} as locked")
+
+
+def _of_process(pid: int) -> int | None:
+    """Return the open file limit of another process; None when it does not let us see it."""
+    try:
+        text = Path(f"/proc/{pid}/limits").read_text()
+    except OSError:
+        return None
+    match = re.search(r"^Max open files +(\d+)", text, re.MULTILINE)
+    return int(match[1]) if match else None
+
+
+def _locked() -> dict[str, tuple[str, bool]]:
+    """Return name → (version, whether every platform needs it), from the lock that is installed."""
+    package = Path(fairlead.__file__).parent
+    for path in (package / "requirements.txt", package.parents[1] / "requirements/run.txt"):
+        if path.exists():
+            found = re.findall(r"^([a-z0-9.-]+)==([\w.!+-]+)( ;)?", path.read_text(), re.MULTILINE)
+            return {name: (version, not marker) for name, version, marker in found}
+    return {}

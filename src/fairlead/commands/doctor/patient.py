@@ -1,0 +1,100 @@
+"""What is looked at: the settings, the data folder, and who holds it now."""
+
+import fcntl
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from fairlead.app import ENDPOINT_FILE, Endpoint, endpoint_of
+from fairlead.config import Config
+from fairlead.config.loading import salvage
+from fairlead.journal.opening import LOCK_NAME
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who has the folder's lock: its process, None when it did not say."""
+
+    pid: int | None
+
+
+class Patient(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the checks start from. `place`: the folder, or where it would be made.
+
+    `wrong`: what is wrong with the settings; `config` is made of those that are right.
+    `holder` None: nobody runs there. `endpoint`: what endpoint.json says, in words if it cannot be read.
+    """
+
+    config: Config
+    config_file: Path | None
+    wrong: list[str]
+    folder: Path
+    place: Path
+    holder: Holder | None
+    endpoint: Endpoint | str | None
+    is_full: bool
+
+    @property
+    def can_be_read(self) -> bool:
+        """Whether the folder is there and this user may look into it; if not, one check says so."""
+        return self.folder.is_dir() and os.access(self.folder, os.R_OK | os.X_OK)
+
+    @property
+    def running(self) -> Endpoint | None:
+        """Where the system is that holds the folder, None when none does or it has not said so."""
+        endpoint, holder = self.endpoint, self.holder
+        if isinstance(endpoint, Endpoint) and holder is not None and endpoint.pid == holder.pid:
+            return endpoint
+        return None
+
+
+def patient(
+    config_file: Path | None,
+    environment: Mapping[str, str],
+    flags: Mapping[str, object],
+    *,
+    is_full: bool,
+) -> Patient:
+    """Return what there is to look at."""
+    config, wrong = salvage(config_file, environment, flags)
+    folder = config.data.absolute()
+    place = folder
+    while not os.path.exists(place) and place != place.parent:
+        place = place.parent
+    return Patient(
+        config=config,
+        config_file=config_file,
+        wrong=wrong,
+        folder=folder,
+        place=place,
+        holder=_holder(folder),
+        endpoint=_endpoint(folder),
+        is_full=is_full,
+    )
+
+
+def _holder(folder: Path) -> Holder | None:
+    """Return who has the folder; looks by taking the lock, shared, for a moment."""
+    try:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # there is none, or the checks of the folder say why it cannot be opened
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        said = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+        return Holder(int(said) if said.isdigit() else None)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _endpoint(folder: Path) -> Endpoint | str | None:
+    try:
+        return endpoint_of(folder)
+    except PermissionError:
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        return f"{folder / ENDPOINT_FILE}: {error}"

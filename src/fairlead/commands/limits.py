@@ -1,0 +1,26 @@
+"""How many open files the settings need, and getting them as far as the hard limit allows."""
+
+import resource
+
+import structlog
+
+from fairlead.config import Config
+
+_OTHER_FILES = 64  # journal, WAL, readers, log, event loop, listeners, with room
+
+
+def open_files_needed(config: Config) -> int:
+    """Return how many files the process may have open at once."""
+    links = len(config.accounts) or 1
+    return config.http.connections.connections_max + links + _OTHER_FILES
+
+
+def raise_open_files(needed: int) -> None:
+    """Raise this process's own limit to `needed` if it is lower; log a warning when that is refused."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < needed:
+        structlog.get_logger().warning("open files limited", limit=wanted, needed=needed)

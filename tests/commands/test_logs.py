@@ -1,0 +1,83 @@
+"""The log file: renamed by size, opened anew when it is asked to be, never in the way of orders."""
+
+import json
+import signal
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fairlead.commands.logs import LogFile
+from tests.commands.terminal import fairlead
+from tests.system import ACCOUNTS, ANY_PORT, QUICK, Ems, running, until, write_config
+
+
+def test_a_full_file_is_renamed_and_so_many_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with closing(LogFile(path, bytes_max=20, count=2)) as log:
+        for number in range(8):
+            log.write(f"line number {number}\n")
+    assert path.read_text() == "line number 6\nline number 7\n"
+    assert (tmp_path / "log.1").read_text() == "line number 4\nline number 5\n"
+    assert (tmp_path / "log.2").read_text() == "line number 2\nline number 3\n"
+    assert not (tmp_path / "log.3").exists()
+    with closing(LogFile(path, bytes_max=20, count=2)) as again:  # a restart goes on where it was
+        again.write("next\n")
+    assert path.read_text() == "next\n"
+
+
+def test_a_count_of_none_leaves_the_renaming_to_others(tmp_path: Path) -> None:
+    with closing(LogFile(tmp_path / "log", bytes_max=1, count=0)) as log:
+        for _ in range(3):
+            log.write("line\n")
+    assert (tmp_path / "log").read_text() == "line\n" * 3
+
+
+def test_what_cannot_be_written_goes_to_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(LogFile(Path("/dev/full"), bytes_max=1 << 20, count=0)) as log:
+        assert log.write("important\n") == 10
+    assert capsys.readouterr().err == ("/dev/full: [Errno 28] No space left on device: important\n")
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    with closing(LogFile(folder / "log", bytes_max=1, count=1)) as log:
+        log.write("first\n")
+        (folder / "log").unlink()
+        folder.rmdir()
+        log.write("second\n")
+        log.write("third\n")
+    assert [line.partition(": ")[2][-7:] for line in capsys.readouterr().err.splitlines()] == [
+        " second",
+        ": third",
+    ]
+
+
+def test_a_running_system_follows_its_file_after_a_hangup(tmp_path: Path) -> None:
+    config = write_config(tmp_path / "c.toml", {**QUICK, "log.level": "debug"}, ACCOUNTS)
+    log = tmp_path / "fairlead.log"
+    ems = Ems(tmp_path / "data", config, "--log-file", str(log))
+    with running(ems):
+        with closing(ems.reconciled().api()) as api:
+            log.rename(tmp_path / "fairlead.log.1")
+            ems.process.send_signal(signal.SIGHUP)
+            numbers = iter(range(10**6))
+            until(
+                lambda: api.place(f"after-{next(numbers)}").status == 200 and log.exists(),
+                "it has opened the file anew",
+            )
+        assert ems.interrupt() == 0
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert lines[-1]["event"] == "stopped"
+    older = (tmp_path / "fairlead.log.1").read_text().splitlines()
+    assert "serving" in {json.loads(line)["event"] for line in older}
+    assert "serving" not in ems.log.replace("fairlead serves", "")
+
+
+def test_a_log_file_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> None:
+    run = fairlead("up", "--listen", ANY_PORT, "--log-file", "no/where.log", folder=tmp_path)
+    assert (run.code, run.out) == (2, "")
+    assert run.err == (
+        "fairlead: log.file no/where.log: No such file or directory; give a file in a folder that"
+        " can be written\n"
+    )
