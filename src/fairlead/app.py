@@ -29,6 +29,7 @@ from fairlead.core.exact import use_exact_decimals
 from fairlead.edge.clock import SystemClock
 from fairlead.edge.edge import Edge, EdgeSettings, Inbox, OwnedLink
 from fairlead.edge.metrics import EdgeCollector
+from fairlead.edge.storage_metrics import StorageCollector
 from fairlead.exchange.build import Setup, build_exchange
 from fairlead.exchange.operator import operator_app
 from fairlead.exchange.server import Exchange
@@ -181,6 +182,8 @@ class App:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
         registry.register(EdgeCollector(edge.metrics, edge.gauges, edge.reconciliation_metrics))
+        assert self._journal is not None
+        registry.register(StorageCollector(self._journal))
         mounts: dict[bytes, ASGIApp] = {}
         if self._exchange is not None:
             mounts[b"/operator"] = operator_app(self._exchange)

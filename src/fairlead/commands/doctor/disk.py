@@ -41,7 +41,7 @@ def space(patient: Patient) -> Iterator[Result]:
         text = f"{_mib(free)} are free for {patient.folder}, expected at least {_mib(_SPACE_LEAST)}"
         yield finding("space_low", text, folder=patient.place)
     else:
-        yield Fine("free space", f"{_mib(free)}, about {free // 1_000_000} million orders")
+        yield Fine("free space", f"{_mib(free)}, about {free // 10**9:,} million orders")
     if status.f_files and status.f_favail < _INODES_LEAST:
         text = f"{status.f_favail} more files fit onto the file system of {patient.folder}"
         yield finding("inodes_low", text, folder=patient.place)
