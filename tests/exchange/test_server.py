@@ -278,6 +278,7 @@ def test_instruments_are_told_and_a_changed_tick_is_pushed() -> None:
             "SIM_SPOT_BTC_USDT",
             "SIM_SPOT_ETH_USDT",
             "SIM_SPOT_ETH_BTC",
+            "SIM_SPOT_XRP_USDT",
         ]
         exchange.set_tick(BTC, D("0.5"))
         await pass_time(0)

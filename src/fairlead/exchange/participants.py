@@ -1,4 +1,4 @@
-"""Seeded participants that keep a two-sided, moving market on every instrument.
+"""Seeded participants that keep a two-sided, moving market on every instrument they can price.
 
 A maker quotes some levels on both sides of a fair price; a taker now and then takes some of them.
 The fair price of an instrument is the quotient of what its two assets are worth, and the worth of
@@ -86,7 +86,10 @@ class ParticipantSettings(msgspec.Struct, frozen=True):
 
 
 class Participants:
-    """A `Market` made by participants; at most two times `levels` orders of a symbol are open."""
+    """A `Market` made by participants; at most two times `levels` orders of a symbol are open.
+
+    An instrument is left alone if an asset of it has no worth in the settings.
+    """
 
     def __init__(
         self,
@@ -96,13 +99,11 @@ class Participants:
         settings: ParticipantSettings | None = None,
     ) -> None:
         self._settings = settings or ParticipantSettings()
-        self._instruments = tuple(instruments)
         self._random = random
         self._worths = {asset: Fraction(worth) for asset, worth in self._settings.worths}
-        for instrument in self._instruments:
-            for asset in (instrument.base, instrument.quote):
-                if asset not in self._worths:
-                    raise ValueError(f"asset {asset} of {instrument.symbol} has no start worth")
+        self._instruments = tuple(
+            each for each in instruments if each.base in self._worths and each.quote in self._worths
+        )
         self._walks_ppm = dict.fromkeys(self._worths, _MILLION)
         self._turn = 0
         self._orders_made = 0

@@ -50,6 +50,19 @@ INSTRUMENTS = (
         quantity_max=Decimal("90000.0000"),
         notional_min=Decimal("0.0001"),
     ),
+    Instrument(
+        symbol="SIM_SPOT_XRP_USDT",
+        symbol_exchange="XRP/USDT",
+        base="XRP",
+        quote="USDT",
+        base_exchange="XRP",
+        quote_exchange="USDT",
+        price_tick=Decimal("0.0001"),
+        quantity_step=Decimal("0.1"),
+        quantity_min=Decimal("0.1"),
+        quantity_max=Decimal("90000000.0"),
+        notional_min=Decimal(5),
+    ),
 )
 
 PERPETUAL_BTC_USDT = Instrument(

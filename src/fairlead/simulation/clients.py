@@ -42,6 +42,7 @@ from fairlead.simulation.loop import NS
 from fairlead.simulation.network import MS
 
 _WORTH = {"BTC": 40_000, "ETH": 1_250, "USDT": 1}
+_TRADED = tuple(each for each in INSTRUMENTS if each.base in _WORTH and each.quote in _WORTH)
 _MILLION = 1_000_000
 _RESOLVE_AGE_NS = 3 * NS  # by then no request can still arrive
 
@@ -234,7 +235,7 @@ class Client:
 
     def _new_order(self) -> PlaceOrder:
         random = self._random
-        instrument = random.choice(INSTRUMENTS)
+        instrument = random.choice(_TRADED)
         side = random.choice([Side.BUY, Side.SELL])
         price = self._price(instrument, side)
         worth = random.randrange(8, self._settings.worth_max)
