@@ -131,7 +131,7 @@ class App:
             tape_speed=settings.market_speed,
             settings=settings.settings,
         )
-        exchange = build_exchange(setup, time.time_ns)
+        exchange = build_exchange(setup, time.time_ns, lambda text: log.warning("tape", text=text))
         exchange.on_failure = self._on_fatal
         exchange.start()
         return exchange

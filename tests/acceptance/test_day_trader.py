@@ -1,35 +1,47 @@
-"""A day-trader's script against a recorded market: 500 orders, twice the same, equal to the exchange.
+"""A day-trader's script against recorded markets: hundreds of orders, twice the same, equal to the exchange.
 
 The tape is stepped between orders; what the script does next depends on the quotes and a seeded
-generator alone. The recording is real (BTC/USDT, 2021-01-08, 46 s with 2,001 trades); where it is not
-there, and always besides it, a synthetic tape is traded.
+generator alone. The recordings are real (trades and quotes of BTC/USDT, 46 s of 2021-01-08; its book, a
+snapshot and an update of 2022-11-01; the book of XRP/USDT, 5 s of 2024-12-01); where they are not there,
+and always besides them, synthetic tapes are traded.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-import pytest
-
+from tests.recorded import DEPTH_SNAPSHOT, DEPTH_UPDATES, ORDERBOOK, QUOTES, TRADES, recorded
 from tests.system import ACCOUNTS, QUICK, Api, Ems, Json, Operator, running, until, write_config
 
-RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "market"
-RECORDED_FILES = (
-    "binance-btcusdt-quotes-2021-01-08.csv",
-    "binance-btcusdt-trades-2021-01-08.csv",
-)
 ORDERS = 500
-EVENTS_PER_ORDER = 5
+RICH = {"exchange.starting_balances": {"BTC": 100, "USDT": 10_000_000, "XRP": 1_000_000}}
+EVERY_5 = (5,)  # events before each order, over and over
 TICK, STEP = Decimal("0.01"), Decimal("0.000001")
 FEES = {"MAKER": Decimal("0.0008"), "TAKER": Decimal("0.0010")}
 FEE_STEP = Decimal("0.00000001")
 KINDS = ("LIMIT",) * 8 + ("POST",) * 4 + ("IOC",) * 4 + ("FOK",) * 4
 TIMES_IN_FORCE = {"IOC": "IMMEDIATE_OR_CANCEL", "FOK": "FILL_OR_KILL"}
 PUBLIC_KEY = "desk"
+
+
+class Traded(NamedTuple):
+    """What the script trades of a market: `least` to `most` size steps per order."""
+
+    base: str
+    tick: Decimal
+    step: Decimal
+    least: int
+    most: int
+
+
+TRADED = {
+    "SIM_SPOT_BTC_USDT": Traded("BTC", TICK, STEP, 1_000, 60_000),
+    "SIM_SPOT_XRP_USDT": Traded("XRP", Decimal("0.0001"), Decimal("0.1"), 1_000, 800_000),
+}
 
 
 class Day(NamedTuple):
@@ -39,6 +51,7 @@ class Day(NamedTuple):
     orders: dict[str, Json]
     fills: list[tuple[object, ...]]
     balances: dict[str, tuple[Decimal, ...]]
+    tape: Json
 
 
 # ── the script ───────────────────────────────────────────────────────────────────────────────────
@@ -51,46 +64,52 @@ class Trader:
         self._api = api
         self._operator = operator
         self._random = random
-        self._prices: dict[str, Decimal] = {}
+        self._prices: dict[str, dict[str, Decimal]] = {symbol: {} for symbol in TRADED}
         self.kinds: dict[str, str] = {}
         self.cancels = 0
 
-    def trade(self, orders: int) -> None:
+    def trade(self, orders: int, steps: Sequence[int]) -> None:
         """Step the tape, look at the quotes, send an order, perhaps cancel one; `orders` times."""
-        while len(self._prices) < 2:
-            self._operator.post("tape/advance", events=EVENTS_PER_ORDER)
-            self._look()
+        while not self._quoted():
+            self._step(max(steps))
         for number in range(orders):
-            self._operator.post("tape/advance", events=EVENTS_PER_ORDER)
-            self._look()
+            self._step(steps[number % len(steps)])
             self._send(number)
             if self._random.random() < 0.3:
                 self._cancel(number)
 
-    def _look(self) -> None:
-        """Note the best prices; a side that was taken whole keeps its last one."""
+    def _step(self, events: int) -> None:
+        """Note the best prices of what comes; a side that was taken whole keeps its last one."""
+        self._operator.post("tape/advance", events=events)
         for quote in self._operator.api.wanted("/operator/quotes")["quotes"]:
-            if quote["symbol"] == "SIM_SPOT_BTC_USDT":
-                self._prices.update(
+            if quote["symbol"] in TRADED:
+                self._prices[quote["symbol"]].update(
                     {side: Decimal(quote[side]) for side in ("bid", "ask") if quote[side]}
                 )
 
+    def _quoted(self) -> list[str]:
+        """Return the markets with prices on both sides."""
+        return [symbol for symbol, prices in self._prices.items() if len(prices) == 2]
+
     def _send(self, number: int) -> None:
         random = self._random
+        symbol = random.choice(self._quoted())
+        traded, prices = TRADED[symbol], self._prices[symbol]
         kind = random.choice(KINDS)
         side = random.choice(("BUY", "SELL"))
         near, far = ("bid", "ask") if side == "BUY" else ("ask", "bid")
         is_crossing = kind in ("IOC", "FOK") or random.random() < 0.3
-        base = self._prices[far if is_crossing else near]
-        away = random.choice((0, 1, 5, 100, 500)) * TICK
+        base = prices[far if is_crossing else near]
+        away = random.choice((0, 1, 5, 100, 500)) * traded.tick
         sign = 1 if (side == "BUY") == is_crossing else -1
         name = f"day-{number}"
         self.kinds[name] = kind
         answer = self._api.place(
             name,
+            symbol_id_coinapi=symbol,
             side=side,
             price=base + sign * away,
-            amount_order=random.randint(1_000, 60_000) * STEP,
+            amount_order=random.randint(traded.least, traded.most) * traded.step,
             time_in_force=TIMES_IN_FORCE.get(kind, "GOOD_TILL_CANCEL"),
             exec_inst=["MAKER_OR_CANCEL"] if kind == "POST" else None,
         )
@@ -103,9 +122,11 @@ class Trader:
         self.cancels += 1
 
 
-def play(folder: Path, tape: Path | tuple[Path, ...], orders: int) -> Day:
+def play(
+    folder: Path, tape: Path | tuple[Path, ...], orders: int, steps: Sequence[int] = EVERY_5
+) -> Day:
     """Play a whole day on a fresh folder and compare every figure with the exchange's."""
-    config = write_config(folder / "config.toml", QUICK, ACCOUNTS[:1])
+    config = write_config(folder / "config.toml", QUICK | RICH, ACCOUNTS[:1])
     files = (tape,) if isinstance(tape, Path) else tape
     names = ",".join(str(path) for path in files)
     ems = Ems(folder / "data", config, "--market-tape", names, "--market-speed", "stepped")
@@ -115,7 +136,7 @@ def play(folder: Path, tape: Path | tuple[Path, ...], orders: int) -> Day:
         with closing(ems.api()) as api, closing(operator.api):
             before = {asset: held[0] for asset, held in operator.balances(PUBLIC_KEY).items()}
             trader = Trader(api, operator, Random("a day"))
-            trader.trade(orders)
+            trader.trade(orders, steps)
             day = settle(api, operator, trader.kinds)
             check_arithmetic(day, before)
             assert trader.cancels > orders // 5
@@ -152,7 +173,7 @@ def settle(api: Api, operator: Operator, kinds: dict[str, str]) -> Day:
         {name: without_times(report) for name, report in reports.items()},
         [
             (name, fill["trade_id"], fill["price"], fill["amount"], fill["fee"], fill["fee_asset"],
-             fill["liquidity"], report["side"])
+             fill["liquidity"], report["side"], TRADED[report["symbol_id_coinapi"]].base)
             for name, report in reports.items()
             for fill in report["fills"]
         ],
@@ -160,6 +181,7 @@ def settle(api: Api, operator: Operator, kinds: dict[str, str]) -> Day:
             asset: tuple(Decimal(row[name]) for name in ("balance", "locked", "traded"))
             for asset, row in balances.items()
         },
+        operator.api.wanted("/operator/tape"),
     )  # fmt: skip
 
 
@@ -167,7 +189,7 @@ def without_times(report: Json) -> Json:
     """Return what of a report must be the same in another run."""
     kept = (
         *("exchange_order_id", "amount_open", "amount_filled", "status", "error_message", "price"),
-        *("amount_order", "avg_px", "side", "time_in_force", "exec_inst"),
+        *("amount_order", "avg_px", "side", "time_in_force", "exec_inst", "symbol_id_coinapi"),
     )
     return {name: report[name] for name in kept}
 
@@ -227,17 +249,17 @@ def check_arithmetic(day: Day, before: Mapping[str, Decimal]) -> None:
     """The balances are what the fills and their fees make of those of the start."""
     expected = dict(before)
     traded = dict.fromkeys(before, Decimal(0))
-    for _, _, price, amount, fee, fee_asset, liquidity, side in day.fills:
+    for _, _, price, amount, fee, fee_asset, liquidity, side, base in day.fills:
         value = Decimal(str(price)) * Decimal(str(amount))
         sign = 1 if side == "BUY" else -1
-        expected["BTC"] += sign * Decimal(str(amount))
+        expected[str(base)] += sign * Decimal(str(amount))
         expected["USDT"] -= sign * value
         received = Decimal(str(amount)) if side == "BUY" else value
-        assert fee_asset == ("BTC" if side == "BUY" else "USDT")
+        assert fee_asset == (base if side == "BUY" else "USDT")
         steps = received * FEES[str(liquidity)] / FEE_STEP
         assert Decimal(str(fee)) == steps.to_integral_value("ROUND_CEILING") * FEE_STEP
         expected[str(fee_asset)] -= Decimal(str(fee))
-        traded["BTC"] += Decimal(str(amount))
+        traded[str(base)] += Decimal(str(amount))
         traded["USDT"] += value
     for asset, (total, _, moved) in day.balances.items():
         assert total == expected[asset], asset
@@ -251,6 +273,7 @@ def check_twice(first: Day, second: Day) -> None:
     assert second.fills == first.fills
     assert second.orders == first.orders
     assert second.balances == first.balances
+    assert second.tape == first.tape
 
 
 def check_is_a_days_work(day: Day) -> None:
@@ -277,13 +300,23 @@ def check_is_a_days_work(day: Day) -> None:
 
 
 def test_500_orders_in_the_recorded_market_twice(tmp_path: Path) -> None:
-    files = tuple(RECORDED / name for name in RECORDED_FILES)
-    if not all(path.exists() for path in files):
-        pytest.skip(f"the recorded market is not in {RECORDED}")
+    files = recorded(QUOTES, TRADES)
     first = play(tmp_path / "first", files, ORDERS)
     assert len(first.orders) == ORDERS
     check_is_a_days_work(first)
     check_twice(first, play(tmp_path / "second", files, ORDERS))
+
+
+def test_orders_in_all_recorded_markets_to_their_end_twice(tmp_path: Path) -> None:
+    """All recordings as one tape: 2,452 events of 2021, 2 of 2022 and 50 of 2024."""
+    files = recorded(TRADES, QUOTES, DEPTH_SNAPSHOT, DEPTH_UPDATES, ORDERBOOK)
+    steps = (60,) * 40 + (26, 26) + (1, 0, 0, 0) * 52
+    first = play(tmp_path / "first", files, len(steps), steps)
+    assert (first.tape["event"], first.tape["is_at_end"], first.tape["gaps"]) == (2_504, True, 1)
+    assert {fill[8] for fill in first.fills} == {"BTC", "XRP"}
+    by_order = Counter(fill[0] for fill in first.fills if fill[8] == "XRP")
+    assert max(by_order.values()) > 3, "an order walked the levels of the book"
+    check_twice(first, play(tmp_path / "second", files, len(steps), steps))
 
 
 def test_a_synthetic_market_twice(tmp_path: Path) -> None:

@@ -403,21 +403,24 @@ def test_a_house_account_owes_without_limit_and_leaves_no_trace_but_balances(
     assert floor.matching.orders == 1, "house orders are not counted among the clients'"
 
 
-def test_a_quote_is_replaced_resized_and_trades_with_what_it_crosses(floor: Floor) -> None:
+def test_a_level_of_a_tape_is_resized_where_it_is_or_trades_with_what_it_crosses(
+    floor: Floor,
+) -> None:
     matching = floor.matching
-    matching.set_quote(BTC, D(99), D(1), D(101), D(2), 1)
-    top = matching.top(BTC)
-    assert (top.bid, top.bid_size, top.ask, top.ask_size) == (D(99), D(1), D(101), D(2))
+    ask = matching.set_level(BTC, SELL, D(101), D(2), 1)
     floor.accept(floor.bob, BUY, "101", "0.5", IOC)
     assert matching.top(BTC).ask_size == D("1.5")
+    behind = floor.accept(floor.alice, SELL, "101", "1")
+    assert matching.set_level(BTC, SELL, D(101), D(1), 2, ask) is ask
+    floor.accept(floor.bob, BUY, "101", "1", IOC)
+    assert behind.filled == ZERO, "a level keeps its place in time"
     resting = floor.accept(floor.bob, BUY, "100", "1")
-    matching.set_quote(BTC, D(99), D(3), D("99.5"), D("0.25"), 2)
+    crossing = matching.set_level(BTC, SELL, D("99.5"), D("0.25"), 3)
+    assert crossing.state is OrderState.FILLED
     assert resting.filled == D("0.25")
     assert floor.fills(floor.bob)[-1] == ("100.00", "0.25", "MAKER")
-    assert matching.top(BTC).ask is None
-    matching.set_quote(BTC, None, ZERO, None, ZERO, 3)
-    assert matching.top(BTC).bid == D(100)
-    assert matching.top(BTC).bid_size == D("0.75")
+    anew = matching.set_level(BTC, SELL, D("100.5"), D(1), 4, crossing)
+    assert anew.state is OrderState.OPEN, "one that was taken is offered anew"
 
 
 def test_a_fault_may_fill_an_order_from_the_house(floor: Floor) -> None:

@@ -274,6 +274,89 @@ def test_a_tape_is_stepped_and_its_consequences_are_released_first(tmp_path: Pat
     served(tmp_path, body, market_tape=(str(tape),))
 
 
+def write_book(path: Path) -> Path:
+    """Write three messages of XRP/USDT a second apart; the third comes after a gap."""
+    said = [
+        ("snapshot", 1, [["1.95", "10"]], [["1.96", "7"], ["1.97", "9"]]),
+        ("delta", 2, [["1.96", "5"]], []),
+        ("delta", 4, [], [["1.98", "1"]]),
+    ]
+    path.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "topic": "orderbook.500.XRPUSDT",
+                    "type": kind,
+                    "ts": 1_000 * number,
+                    "data": {"s": "XRPUSDT", "b": bids, "a": asks, "u": number, "seq": number},
+                }
+            )
+            + "\n"
+            for kind, number, bids, asks in said
+        )
+    )
+    return path
+
+
+def test_a_recorded_book_is_stepped_and_its_gaps_are_told(tmp_path: Path) -> None:
+    tape = write_book(tmp_path / "book.jsonl")
+
+    async def body(world: Served) -> None:
+        await world.post("/operator/tape/advance", {"events": 2})
+        told = await world.get("/operator/tape")
+        assert told == {
+            "event": 2, "time_ns": 2_000_000_000, "is_at_end": False, "gaps": 0, "newest_gap": None,
+            "stale_levels": 1,
+        }  # fmt: skip
+        quote = next(
+            each
+            for each in (await world.get("/operator/quotes"))["quotes"]
+            if each["symbol"] == "SIM_SPOT_XRP_USDT"
+        )
+        assert [Decimal(quote[name]) for name in ("bid", "bid_size", "ask", "ask_size")] == [
+            Decimal("1.96"), 5, Decimal("1.97"), 9,
+        ]  # fmt: skip
+        told = await world.post("/operator/tape/advance", {"events": 1})
+        assert (told["event"], told["is_at_end"], told["gaps"]) == (3, True, 1)
+        assert told["newest_gap"] == (
+            f"{tape} line 3: update 4 of XRP/USDT does not follow 2, the newest before it"
+        )
+
+    served(tmp_path, body, market_tape=(str(tape),))
+
+
+def test_a_recorded_book_is_played_faster_than_it_was(tmp_path: Path) -> None:
+    tape = write_book(tmp_path / "book.jsonl")
+
+    async def body(world: Served) -> None:
+        began_ns = time.monotonic_ns()
+        while not (told := await world.get("/operator/tape"))["is_at_end"]:
+            assert time.monotonic_ns() - began_ns < 10 * 10**9
+        assert (told["event"], told["time_ns"]) == (3, 4_000_000_000)
+        assert (await world.call("POST", "/operator/tape/advance", {"events": 1}))[0] == 409
+
+    served(tmp_path, body, market_tape=(str(tape),), tape_speed=Decimal(30))
+
+
+def test_what_a_tape_misses_is_said_at_the_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tape = tmp_path / "depth.csv"
+    tape.write_text(
+        "symbol,timestamp,first_update_id,last_update_id,side,update_type,price,qty,pu\n"
+        "BTCUSDT,1,5,5,b,set,100,1,4\n"
+    )
+
+    async def body(world: Served) -> None:
+        assert (await world.get("/operator/tape"))["event"] == 0
+
+    served(tmp_path, body, market_tape=(str(tape),))
+    assert capsys.readouterr().err == (
+        f"exchange: the tape has gaps in its books, 1 in all; the first: {tape} line 2: update 5 of"
+        " BTC/USDT has no snapshot before it\n"
+    )
+
+
 def test_participants_are_switched(tmp_path: Path) -> None:
     async def body(world: Served) -> None:
         await world.log_in("alice")

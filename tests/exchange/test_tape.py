@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import ZERO, Side
-from fairlead.exchange.market import Level, PrintTrade, SetQuote
+from fairlead.exchange.market import Level, PrintTrade, SetBook
 from fairlead.exchange.settings import INSTRUMENTS
 from fairlead.exchange.tape import (
     ACTIONS_MAX,
@@ -23,9 +23,10 @@ from fairlead.exchange.tape import (
     open_tape,
     survey,
 )
-from fairlead.exchange.tape_file import TapeAction, TapeError, parse_time_ns, round_to_step
+from fairlead.exchange.tape_chain import TapeAction
+from fairlead.exchange.tape_line import TapeError, parse_time_ns, round_to_step
+from tests.recorded import QUOTES, TRADES, recorded
 
-RECORDED = Path(__file__).parents[2].parent / "shared" / "data" / "market"
 TRADES_HEADER = "timestamp,trade_id,price,quantity,buyer_maker\n"
 QUOTES_HEADER = "timestamp,symbol,ask_size,ask,bid_size,bid\n"
 MIDNIGHT_NS = 1_610_064_000 * 10**9  # 2021-01-08T00:00:00Z
@@ -107,11 +108,11 @@ def test_a_quote_is_read_with_both_levels(write: Write) -> None:
         + "2021-01-08T00:00:01.363Z,BTC/USDT,8e-6,39444.95,0.031035000000000004,39430.7\n",
     )
     assert played(path) == [
-        SetQuote(
+        SetBook(
             MIDNIGHT_NS + 1363 * MS,
             "BTC/USDT",
-            Level(Decimal("39430.70"), Decimal("0.031035")),
-            Level(Decimal("39444.95"), Decimal("0.000008")),
+            (Level(Decimal("39430.70"), Decimal("0.031035")),),
+            (Level(Decimal("39444.95"), Decimal("0.000008")),),
         )
     ]
 
@@ -119,7 +120,7 @@ def test_a_quote_is_read_with_both_levels(write: Write) -> None:
 def test_an_empty_side_of_a_quote_is_no_level(write: Write) -> None:
     path = write("q.csv", QUOTES_HEADER + "2021-01-08T00:00:01Z,ETH/BTC,,,5,0.03\n")
     assert played(path) == [
-        SetQuote(MIDNIGHT_NS + 10**9, "ETH/BTC", Level(Decimal("0.03"), Decimal(5)), None)
+        SetBook(MIDNIGHT_NS + 10**9, "ETH/BTC", (Level(Decimal("0.03"), Decimal(5)),), ())
     ]
 
 
@@ -132,12 +133,15 @@ def test_a_trade_that_rounds_to_zero_is_dropped_and_a_quoted_size_is_one_step(wr
     printed, quoted = list(events(files, INSTRUMENTS))
     assert isinstance(printed, PrintTrade)
     assert printed.quantity == STEP
-    assert isinstance(quoted, SetQuote)
-    assert quoted.bid == Level(Decimal(100), STEP)
+    assert isinstance(quoted, SetBook)
+    assert quoted.bids == (Level(Decimal(100), STEP),)
     assert survey(files, INSTRUMENTS) == Survey(
-        quotes=1,
+        books=1,
         trades=1,
         trades_dropped=1,
+        outdated=0,
+        gaps=0,
+        first_gap=None,
         first_ns=MIDNIGHT_NS + 2 * MS,
         last_ns=MIDNIGHT_NS + 3 * MS,
     )
@@ -210,7 +214,7 @@ def test_times_are_utc_to_the_nanosecond(text: str, time_ns: int | None) -> None
         ("2021-01-08T00:00:01Z,1,100,NaN,True", "column quantity: 'NaN' is not a number above 0"),
         ("2021-01-08T00:00:01Z,1,100,1e999,True", "column quantity: '1e999' is not a number above 0"),
         ("2021-01-08T00:00:01Z,1,100,1_0,True", "column quantity: '1_0' is not a number above 0"),
-        ("2021-01-08T00:00:01Z,1,100,1,yes", "column buyer_maker: 'yes' is not True or False"),
+        ("2021-01-08T00:00:01Z,1,100,1,yes", "column buyer_maker: 'yes' is not one of True, False"),
         ("2021-01-08T00:00:01Z,1,100,1", "has 4 columns, expected 5: timestamp,trade_id,"),
         ("", "line 3: '' has 1 columns, expected 5"),
         ("\xe9", "line 3: byte 0xe9 is not ASCII"),
@@ -259,7 +263,7 @@ def test_files_that_are_no_tape_are_refused(write: Write, tmp_path: Path) -> Non
 
 def test_a_tape_without_events_is_refused(write: Write) -> None:
     path = write("btcusdt.csv", TRADES_HEADER)
-    with pytest.raises(TapeError, match="no quotes and no trades"):
+    with pytest.raises(TapeError, match="no quotes, no books and no trades"):
         survey(open_tape([str(path)], INSTRUMENTS), INSTRUMENTS)
 
 
@@ -287,7 +291,7 @@ def test_lists_and_folders_name_files_and_none_twice(write: Write, tmp_path: Pat
 def test_quotes_come_before_trades_of_the_same_time_and_files_in_their_order(stepped: Tape) -> None:
     actions = list(stepped.advance(ByEvents(99)))
     assert times_ms(actions) == [5, 10, 20, 20, 20, 30]
-    assert [isinstance(action, SetQuote) for action in actions] == [True, False, True, *[False] * 3]
+    assert [isinstance(action, SetBook) for action in actions] == [True, False, True, *[False] * 3]
     assert [action.price for action in actions if isinstance(action, PrintTrade)] == [1, 2, 3, 4]
 
 
@@ -380,52 +384,52 @@ def test_a_tape_reads_no_further_than_its_next_event() -> None:
 
 
 @pytest.fixture
-def recorded() -> list[str]:
-    names = [
-        str(RECORDED / f"binance-btcusdt-{form}-2021-01-08.csv") for form in ("trades", "quotes")
-    ]
-    if not all(Path(name).exists() for name in names):
-        pytest.skip(f"the recorded market is not at {RECORDED}")
-    return names
+def files_of_2021() -> list[str]:
+    return [str(path) for path in recorded(TRADES, QUOTES)]
 
 
-def test_the_recording_of_2021_01_08_is_read_whole(recorded: list[str]) -> None:
-    files = open_tape(recorded, INSTRUMENTS)
+def test_the_recording_of_2021_01_08_is_read_whole(files_of_2021: list[str]) -> None:
+    files = open_tape(files_of_2021, INSTRUMENTS)
     assert survey(files, INSTRUMENTS) == Survey(
-        quotes=451,
+        books=451,
         trades=2_001,
         trades_dropped=0,
+        outdated=0,
+        gaps=0,
+        first_gap=None,
         first_ns=parse_time_ns("2021-01-08T00:00:00.278Z") or 0,
         last_ns=parse_time_ns("2021-01-08T00:00:46.674Z") or 0,
     )
-    actions = played(*recorded)
-    assert actions == played(*recorded)
+    actions = played(*files_of_2021)
+    assert actions == played(*files_of_2021)
     assert [action.time_ns for action in actions] == sorted(action.time_ns for action in actions)
     for action in actions:
         if isinstance(action, PrintTrade):
             levels = [Level(action.price, action.quantity)]
         else:
-            assert action.bid is not None
-            assert action.ask is not None
-            levels = [action.bid, action.ask]
+            assert action.bids
+            assert action.asks
+            levels = [*action.bids, *action.asks]
         for level in levels:
             assert level.price.as_tuple().exponent == -2
             assert level.quantity.as_tuple().exponent == -6
             assert level.quantity > ZERO
 
 
-def test_quotes_of_the_recording_agree_with_trades_of_the_same_instant(recorded: list[str]) -> None:
+def test_quotes_of_the_recording_agree_with_trades_of_the_same_instant(
+    files_of_2021: list[str],
+) -> None:
     """Why quotes go first: trades at the touch of the new quote only, and of the old one only."""
-    before: SetQuote | None = None
-    now: SetQuote | None = None
+    before: SetBook | None = None
+    now: SetBook | None = None
     new_only = old_only = 0
-    for action in played(*recorded):
-        if isinstance(action, SetQuote):
+    for action in played(*files_of_2021):
+        if isinstance(action, SetBook):
             before, now = now, action
         elif now is not None and before is not None and now.time_ns == action.time_ns:
-            side = "bid" if action.aggressor is Side.SELL else "ask"
-            is_new = getattr(now, side).price == action.price
-            is_old = getattr(before, side).price == action.price
+            side = "bids" if action.aggressor is Side.SELL else "asks"
+            is_new = getattr(now, side)[0].price == action.price
+            is_old = getattr(before, side)[0].price == action.price
             new_only += is_new and not is_old
             old_only += is_old and not is_new
     assert (new_only, old_only) == (45, 23)

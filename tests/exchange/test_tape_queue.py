@@ -1,108 +1,18 @@
 """Clients' orders against a recorded market: one BTC/USDT book, prices around 100."""
 
 from decimal import Decimal
-from pathlib import Path
 from random import Random
 
 import pytest
 
-from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import ZERO, Side, TimeInForce
 from fairlead.exchange.ledger import total_holdings
-from fairlead.exchange.market import Level, PrintTrade, SetQuote
-from fairlead.exchange.matching import Matching
 from fairlead.exchange.orders import Order
-from fairlead.exchange.rules import Refusal
-from fairlead.exchange.settings import INSTRUMENTS, Settings
+from fairlead.exchange.settings import INSTRUMENTS
 from fairlead.exchange.tape import ByEvents, Tape, events, open_tape
-from fairlead.exchange.tape_queue import TapeQueue
-from fairlead.venues.sim_messages import Execution, OrderState, Place, WireFill
-
-RECORDED = Path(__file__).parents[2].parent / "shared" / "data" / "market"
-SYMBOL = "BTC/USDT"
-
-
-class World:
-    """An exchange with one client, moved by hand."""
-
-    def __init__(self) -> None:
-        use_exact_decimals()
-        self.matching = Matching(Settings())
-        self.queue = TapeQueue(self.matching)
-        self.client = self.matching.ledger.open_account(
-            "client", b"", [("BTC", Decimal(1000)), ("USDT", Decimal(100_000_000))]
-        )
-        self.now_ns = 0
-        self.placed = 0
-
-    def place(
-        self,
-        side: Side,
-        price: str,
-        quantity: str,
-        time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCEL,
-    ) -> Order:
-        self.now_ns += 1
-        self.placed += 1
-        ticket = Place(
-            0,
-            self.now_ns,
-            f"c{self.placed}",
-            SYMBOL,
-            side,
-            Decimal(price),
-            Decimal(quantity),
-            time_in_force,
-            False,
-            None,
-        )
-        order = self.matching.place(self.client, ticket, self.now_ns)
-        assert not isinstance(order, Refusal)
-        return order
-
-    def buy(self, price: str, quantity: str) -> Order:
-        return self.place(Side.BUY, price, quantity)
-
-    def take(self, side: Side, price: str, quantity: str) -> Order:
-        return self.place(side, price, quantity, TimeInForce.IMMEDIATE_OR_CANCEL)
-
-    def do(self, action: SetQuote | PrintTrade) -> None:
-        self.now_ns += 1
-        if isinstance(action, SetQuote):
-            self.queue.set_quote(action, self.now_ns)
-        else:
-            self.queue.print_trade(action, self.now_ns)
-
-    def quote(
-        self,
-        bid: str | None = "100",
-        bid_size: str = "2",
-        ask: str | None = "101",
-        ask_size: str = "2",
-    ) -> None:
-        self.do(
-            SetQuote(
-                0,
-                SYMBOL,
-                None if bid is None else Level(Decimal(bid), Decimal(bid_size)),
-                None if ask is None else Level(Decimal(ask), Decimal(ask_size)),
-            )
-        )
-
-    def sold(self, price: str, quantity: str) -> None:
-        """Print a trade whose seller took."""
-        self.do(PrintTrade(0, SYMBOL, Decimal(price), Decimal(quantity), Side.SELL))
-
-    def bought(self, price: str, quantity: str) -> None:
-        """Print a trade whose buyer took."""
-        self.do(PrintTrade(0, SYMBOL, Decimal(price), Decimal(quantity), Side.BUY))
-
-    def fills(self) -> list[WireFill]:
-        return [
-            event.fill
-            for _, event in self.matching.events
-            if isinstance(event, Execution) and event.fill is not None
-        ]
+from fairlead.venues.sim_messages import OrderState, Place, WireFill
+from tests.exchange.tape_world import SYMBOL, World
+from tests.recorded import QUOTES, TRADES, recorded
 
 
 @pytest.fixture
@@ -290,13 +200,96 @@ def test_nothing_is_left_of_a_canceled_order(world: World) -> None:
     assert [first.filled, second.filled] == [0, Decimal("0.5")]
 
 
+# ── books ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_order_behind_the_best_stands_behind_what_its_own_level_displays(world: World) -> None:
+    world.book(bids="101:5 100:2 99:7", asks="103:1")
+    order = world.buy("100", "1")
+    world.sold("100", "2.25")
+    assert order.filled == Decimal("0.25")
+
+
+def test_an_order_at_a_price_that_is_known_to_be_empty_is_first(world: World) -> None:
+    world.book(bids="101:5 99:7", asks="103:1")
+    order = world.buy("100", "1")
+    world.update(bids="100:9")
+    world.sold("100", "0.25")
+    assert order.filled == Decimal("0.25")
+
+
+def test_an_order_behind_all_that_is_displayed_waits_until_its_level_is(world: World) -> None:
+    world.book(bids="101:5 99:7", asks="103:1")
+    order = world.buy("98", "1")
+    world.sold("98", "50")
+    assert order.filled == ZERO, "its queue is not known"
+    world.update(bids="98:2")
+    world.sold("98", "2.25")
+    assert order.filled == Decimal("0.25")
+
+
+def test_an_update_of_another_level_leaves_a_queue_alone(world: World) -> None:
+    world.book(bids="101:5 100:2")
+    order = world.buy("100", "1")
+    world.update(bids="101:1 99:3")
+    world.sold("100", "2.25")
+    assert order.filled == Decimal("0.25")
+
+
+def test_cancels_behind_the_order_are_believed_until_they_cannot_be(world: World) -> None:
+    world.book(bids="100:2")
+    order = world.buy("100", "1")
+    world.update(bids="100:5")
+    world.update(bids="100:3")  # 2 of the 3 behind went
+    world.sold("100", "1.5")
+    assert order.filled == ZERO
+    world.update(bids="100:0.25")
+    world.sold("100", "0.5")
+    assert order.filled == Decimal("0.25")
+
+
+def test_a_queue_is_gone_with_its_level_inside_the_known_range(world: World) -> None:
+    world.book(bids="101:5 100:2 99:7")
+    order = world.buy("100", "1")
+    world.update(bids="100:0")
+    world.update(bids="100:4")
+    world.sold("100", "0.5")
+    assert order.filled == Decimal("0.5")
+
+
+def test_a_level_that_leaves_the_range_of_the_display_proves_nothing(world: World) -> None:
+    world.book(bids="101:5 100:2")
+    order = world.buy("100", "1")
+    world.update(bids="102:1 100:0")
+    world.update(bids="102:0 100:9")
+    world.sold("100", "1.5")
+    assert order.filled == ZERO
+    world.sold("100", "0.75")
+    assert order.filled == Decimal("0.25")
+
+
+def test_after_a_gap_a_queue_stays_and_a_new_order_waits_for_its_level(world: World) -> None:
+    world.book(bids="101:5 100:2 99:1")
+    order = world.buy("100", "1")
+    world.book(bids="101:1", is_whole=False, gap="something is missing")
+    late = world.buy("99", "1")
+    world.sold("99", "0.5")
+    assert order.filled == Decimal("0.5"), "a trade at a worse price fills it"
+    assert late.filled == ZERO
+    world.sold("100", "2.25")
+    assert order.filled == Decimal("0.75")
+    world.update(bids="99:3")
+    world.sold("99", "3.5")
+    assert late.filled == Decimal("0.25"), "0.25 went to the better price, 3 to its queue"
+
+
 # ── the real recording ───────────────────────────────────────────────────────────────────────────
 
 
 def traded_along_the_recording(seed: int) -> list[WireFill]:
     """500 random orders between steps of the recorded tape; the fills."""
     files = open_tape(
-        [str(RECORDED / f"binance-btcusdt-{form}-2021-01-08.csv") for form in ("trades", "quotes")],
+        [str(path) for path in recorded(TRADES, QUOTES)],
         INSTRUMENTS,
     )
     world, random = World(), Random(seed)
@@ -328,8 +321,6 @@ def traded_along_the_recording(seed: int) -> list[WireFill]:
 
 
 def test_trading_along_the_recording_gives_the_same_fills_twice() -> None:
-    if not RECORDED.exists():
-        pytest.skip(f"the recorded market is not at {RECORDED}")
     fills = traded_along_the_recording(1)
     assert len(fills) > 100
     assert {fill.liquidity for fill in fills} == {"MAKER", "TAKER"}

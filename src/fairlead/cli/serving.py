@@ -13,7 +13,7 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file o
 Seed = Annotated[str | None, typer.Option(help="Seed of the market and of the faults.")]
 Tapes = Annotated[
     list[str] | None,
-    typer.Option("--market-tape", help="Recorded trades and quotes; FILE or SYMBOL=FILE."),
+    typer.Option("--market-tape", help="Recorded trades, quotes, books; FILE or SYMBOL=FILE."),
 ]
 Speed = Annotated[
     str | None, typer.Option("--market-speed", help="1 as recorded, 10 faster, or: stepped.")

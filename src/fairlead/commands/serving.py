@@ -20,7 +20,7 @@ from fairlead.config import Config, ConfigError, ExchangeConfig, LogConfig, load
 from fairlead.exchange.build import Setup
 from fairlead.exchange.serve import serve
 from fairlead.exchange.store import StoreError
-from fairlead.exchange.tape_file import TapeError
+from fairlead.exchange.tape_line import TapeError
 from fairlead.gateway.border import Border
 from fairlead.gateway.server import new_trace_id
 from fairlead.journal.errors import JournalError

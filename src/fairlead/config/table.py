@@ -55,7 +55,7 @@ SETTINGS: tuple[Setting, ...] = (
 
     Setting("exchange.seed", whole(0, 2**63 - 1), "seed of the participants and of the faults' chance", "--seed"),
     Setting("exchange.participants", YES_NO, "whether participants keep a moving market; not set: yes, unless there is a tape", "--participants/--no-participants"),
-    Setting("exchange.market_tape", TAPES, "recorded trades and quotes that drive the market; SYMBOL=FILE where a file of trades does not say whose", "--market-tape"),
+    Setting("exchange.market_tape", TAPES, "recorded trades, quotes and books that drive the market; SYMBOL=FILE where a file of trades does not say whose", "--market-tape"),
     Setting("exchange.market_speed", SPEED, "how fast a tape runs; stepped: only the operator API moves it", "--market-speed"),
     Setting("exchange.starting_balances", ASSETS, "what a login with a new key pair starts with"),
     Setting("exchange.maker_fee", _FEE, "part of what a side receives when its order rested in the book"),

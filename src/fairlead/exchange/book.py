@@ -107,7 +107,7 @@ class Book:
 class Market:
     """One instrument, its book and its trades. `trades` is the newest trade id given out."""
 
-    __slots__ = ("book", "booking", "instrument", "quotes", "trades")
+    __slots__ = ("book", "booking", "instrument", "trades")
 
     booking: Booking  # set by whoever opens the market
 
@@ -115,7 +115,6 @@ class Market:
         self.instrument = instrument
         self.book = Book()
         self.trades = 0
-        self.quotes: dict[Side, Order] = {}  # the tape's own best bid and ask
 
 
 class Top(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ For the process of its own (`serve`) and for the embedded one alike. Reads the t
 that what is wrong with them shows before anything plays.
 """
 
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -33,13 +34,26 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings = Settings()
 
 
-def build_exchange(setup: Setup, now_ns: Callable[[], int]) -> Exchange:
-    """Return the exchange, not started yet. Raises StoreError and TapeError."""
+def _to_stderr(text: str) -> None:
+    sys.stderr.write(f"exchange: {text}\n")
+
+
+def build_exchange(
+    setup: Setup, now_ns: Callable[[], int], warn: Callable[[str], None] = _to_stderr
+) -> Exchange:
+    """Return the exchange, not started yet. Raises StoreError and TapeError.
+
+    `warn` is told what the tape's books miss.
+    """
     instruments = setup.settings.instruments
     tape = None
     if setup.market_tape:
         files = open_tape(setup.market_tape, instruments)
-        survey(files, instruments)
+        found = survey(files, instruments)
+        if found.gaps:
+            warn(
+                f"the tape has gaps in its books, {found.gaps} in all; the first: {found.first_gap}"
+            )
         tape = Tape(events(files, instruments), setup.tape_speed, now_ns())
     participants = None
     if setup.participants and tape is None:

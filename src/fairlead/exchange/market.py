@@ -47,25 +47,33 @@ class Level(msgspec.Struct, frozen=True):
     quantity: Decimal
 
 
-class SetQuote(msgspec.Struct, frozen=True):
-    """One level on each side, in place of those of the symbol's last `SetQuote`; None: nothing there.
+class SetBook(msgspec.Struct, frozen=True):
+    """What a recorded market displays: its levels on each side, the best first.
 
-    What clients took from a level is not refilled before the next `SetQuote`. A new level that crosses
-    resting clients' orders trades with them, at their prices, up to its size. `bid` is below `ask`
-    when both are there. An instrument's least quantity and notional do not matter here.
+    `is_whole`: these are all there are, in place of whatever was displayed, down to the last one named;
+    what is behind that is not known. Otherwise only the prices named change, and a quantity of 0 says
+    that nothing is there any more. A side is None where nothing is known of it, and empty where it is
+    known to be (in a whole one). `gap` says what was lost before it, if anything was: then all that
+    was displayed is forgotten.
+
+    What clients took from a level is not refilled before the level is named again. A new level that
+    crosses resting clients' orders trades with them, at their prices, up to its size. The best bid
+    named is below the best ask named. An instrument's least quantity and notional do not matter here.
     """
 
     time_ns: int
     symbol: str
-    bid: Level | None
-    ask: Level | None
+    bids: tuple[Level, ...] | None
+    asks: tuple[Level, ...] | None
+    is_whole: bool = True
+    gap: str | None = None
 
 
 class PrintTrade(msgspec.Struct, frozen=True):
     """A trade of the recorded market, offered to the resting clients' orders it would have met.
 
-    `aggressor` is the side that took: SELL when the recorded buyer was the maker. House orders and
-    quotes do not take part.
+    `aggressor` is the side that took: SELL when the recorded buyer was the maker. House orders,
+    displayed levels among them, do not take part.
     """
 
     time_ns: int
@@ -75,7 +83,7 @@ class PrintTrade(msgspec.Struct, frozen=True):
     aggressor: Side
 
 
-MarketAction = PlaceHouse | CancelHouse | SetQuote | PrintTrade
+MarketAction = PlaceHouse | CancelHouse | SetBook | PrintTrade
 
 
 class Market(Protocol):

@@ -33,7 +33,7 @@ from fairlead.venues.sim_messages import (
     WireOrder,
 )
 
-TAPE_ACCOUNT = "house:tape"  # quotes and prints of a recorded market
+TAPE_ACCOUNT = "house:tape"  # what a recorded market displays and prints
 
 SELF_TRADE_TEXT = "self-trade prevention: the order met one of its own account"
 REMAINDER_TEXT = "the remainder of an immediate-or-cancel order"
@@ -173,34 +173,40 @@ class Matching:
             ask[0][1] if ask else ZERO,
         )
 
-    def set_quote(
+    def set_level(
         self,
         symbol: str,
-        bid: Decimal | None,
-        bid_size: Decimal,
-        ask: Decimal | None,
-        ask_size: Decimal,
+        side: Side,
+        price: Decimal,
+        quantity: Decimal,
         now_ns: int,
-    ) -> None:
-        """Make these the tape's best bid and ask, as house orders that clients' orders can take.
+        level: Order | None = None,
+    ) -> Order:
+        """Let the tape's house account offer `quantity` at `price`, and return its order.
 
-        A quote whose price stays keeps its place in time and only changes its size; another price is
-        a new order, which trades with clients' orders that it crosses. None or a size of 0 removes.
+        `level` is its order of the same price, if it had one: an open one keeps its place in time and
+        only changes its size. A new one trades with the orders of clients that it crosses.
         """
+        if level is not None and level.state is OrderState.OPEN:
+            level.quantity = level.filled + quantity
+            return level
         market = self.markets[symbol]
-        wanted = ((Side.BUY, bid, bid_size), (Side.SELL, ask, ask_size))
-        for side, price, size in wanted:
-            quote = market.quotes.get(side)
-            if quote is None or quote.state is not OrderState.OPEN:
-                market.quotes.pop(side, None)
-            elif price == quote.price and size > ZERO:
-                quote.quantity = quote.filled + size
-            else:
-                self.cancel(market.quotes.pop(side), now_ns)
-        tape = self.ledger.house(TAPE_ACCOUNT)
-        for side, price, size in wanted:
-            if price is not None and size > ZERO and side not in market.quotes:
-                self._place_quote(market, tape, side, price, size, now_ns)
+        self._house_orders += 1
+        placed = Order(
+            -self._house_orders,
+            self.ledger.house(TAPE_ACCOUNT),
+            "house",
+            symbol,
+            side,
+            price,
+            quantity,
+            TimeInForce.GOOD_TILL_CANCEL,
+            False,
+            None,
+            now_ns,
+        )
+        self._match(market, placed, now_ns)
+        return placed
 
     def fill_from_house(self, house: Account, order: Order, quantity: Decimal, now_ns: int) -> None:
         """Let `house` trade `quantity` with an open order, as if it had come to the order's price."""
@@ -414,33 +420,6 @@ class Matching:
             None,
             now_ns,
         )
-
-    def _place_quote(
-        self,
-        market: Market,
-        tape: Account,
-        side: Side,
-        price: Decimal,
-        size: Decimal,
-        now_ns: int,
-    ) -> None:
-        self._house_orders += 1
-        quote = Order(
-            -self._house_orders,
-            tape,
-            "house",
-            market.instrument.symbol_exchange,
-            side,
-            price,
-            size,
-            TimeInForce.GOOD_TILL_CANCEL,
-            False,
-            None,
-            now_ns,
-        )
-        self._match(market, quote, now_ns)
-        if quote.state is OrderState.OPEN:
-            market.quotes[side] = quote
 
 
 def _can_fill_whole(market: Market, order: Order) -> bool:

@@ -1,4 +1,4 @@
-"""Carries out what a market does: its actions become house orders, quotes and prints.
+"""Carries out what a market does: its actions become house orders, displayed levels and prints.
 
 The market decides, the matching engine trades; this only translates between the two and remembers
 which house order a market's key names.
@@ -12,7 +12,7 @@ from fairlead.exchange.market import (
     MarketAction,
     PlaceHouse,
     PrintTrade,
-    SetQuote,
+    SetBook,
 )
 from fairlead.exchange.matching import Matching
 from fairlead.exchange.orders import Order
@@ -36,6 +36,11 @@ class Movement:
         self._matching = matching
         self._queue = TapeQueue(matching)
         self._orders: dict[str, Order] = {}
+
+    @property
+    def stale_levels(self) -> int:
+        """How many levels of the tape's books were removed because a newer message crossed them."""
+        return self._queue.stale_levels
 
     def next_time_ns(self) -> int | None:
         """Return when something of the market wants to act, or None."""
@@ -106,8 +111,8 @@ class Movement:
                 order = self._orders.pop(action.key, None)
                 if order is not None and order.state is OrderState.OPEN:
                     matching.cancel(order, now_ns)
-            case SetQuote():
-                self._queue.set_quote(action, now_ns)
+            case SetBook():
+                self._queue.set_book(action, now_ns)
             case PrintTrade():
                 self._queue.print_trade(action, now_ns)
             case _:

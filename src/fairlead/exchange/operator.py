@@ -26,7 +26,7 @@ from fairlead.exchange.server import Exchange
 from fairlead.exchange.session import instruments_of
 from fairlead.exchange.store import PAGE_ROWS, StoreError
 from fairlead.exchange.tape import ByEvents, Tape, Target, ToEvent, ToTime
-from fairlead.exchange.tape_file import TapeError
+from fairlead.exchange.tape_line import TapeError
 from fairlead.venues.sim_messages import OrderState
 
 BODY_BYTES_MAX = 64 * 1024
@@ -210,7 +210,7 @@ class Operator:
 
     async def tape(self, request: Request) -> Response:  # noqa: ARG002
         """Say how far the tape has come."""
-        return _json(self._tape().position())
+        return _json(self._tape_row())
 
     async def advance_tape(self, request: Request) -> Response:
         """Step the tape: by `events`, or to `to_event`, or to `to_time_ns` (recorded time).
@@ -234,7 +234,7 @@ class Operator:
                 raise OperatorError(
                     "tape", str(error), "a tape without a malformed line", 409
                 ) from error
-            return _json(tape.position())
+            return _json(self._tape_row())
 
     async def faults(self, request: Request) -> Response:  # noqa: ARG002
         """List the faults that can still bite, and every kind there is."""
@@ -331,6 +331,10 @@ class Operator:
 
     def _instrument_rows(self) -> list[dict[str, object]]:
         return [rows.instrument_row(each) for each in instruments_of(self._exchange.matching)]
+
+    def _tape_row(self) -> dict[str, object]:
+        position = msgspec.structs.asdict(self._tape().position())
+        return {**position, "stale_levels": self._exchange.movement.stale_levels}
 
     def _tape(self) -> Tape:
         tape = self._exchange.movement.tape

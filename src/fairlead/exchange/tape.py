@@ -1,9 +1,10 @@
 """A market driven by a recording: files merged by time, played or stepped.
 
-Files are merged by the recorded time. At the same time quotes come before trades (in the recordings
-of 2021-01-08 a trade at the very millisecond of a quote agrees with the new quote twice as often as
-with the old one), then the order in which the files were named counts. An event is one quote or one
-trade that was not dropped, counted from 1 over the whole merged tape.
+Files are merged by the recorded time. At the same time what is displayed comes before trades (in the
+recordings of 2021-01-08 a trade at the very millisecond of a quote agrees with the new quote twice as
+often as with the old one), then the order in which the files were named counts. An event is one quote,
+one message of a book or one trade, if it was neither dropped nor outdated, counted from 1 over the
+whole merged tape.
 
 A tape is played (recorded distances in time divided by a speed, from a start time of the exchange)
 or stepped (nothing happens but by `advance`). Must never hold more of the tape than the next event.
@@ -18,28 +19,42 @@ from pathlib import Path
 import msgspec
 
 from fairlead.core.model import Instrument
-from fairlead.exchange.market import MarketAction, SetQuote
-from fairlead.exchange.tape_file import TapeAction, TapeError, TapeFile, TapeForm, read, recognize
+from fairlead.exchange.market import MarketAction, PrintTrade, SetBook
+from fairlead.exchange.tape_chain import Chain, Recorded, TapeAction
+from fairlead.exchange.tape_file import ENDINGS, TapeFile, TapeForm, read, recognize
+from fairlead.exchange.tape_line import TapeError
 
 ACTIONS_MAX = 100  # returned by one `act`
 
 
 class Survey(msgspec.Struct, frozen=True):
-    """What a tape holds; times are recorded ones. `trades_dropped` rounded to zero."""
+    """What a tape holds; times are recorded ones.
 
-    quotes: int
+    `books` are quotes and messages of books. No events are the trades that rounded to zero and the
+    messages that told nothing new. `first_gap` says what is missing, and where.
+    """
+
+    books: int
     trades: int
     trades_dropped: int
+    outdated: int
+    gaps: int
+    first_gap: str | None
     first_ns: int
     last_ns: int
 
 
 class Position(msgspec.Struct, frozen=True):
-    """How far a tape has come: events done, and the recorded time it has reached (None: not begun)."""
+    """How far a tape has come: events done, and the recorded time it has reached (None: not begun).
+
+    `gaps` were in its books so far; `newest_gap` says what was missing, and where.
+    """
 
     event: int
     time_ns: int | None
     is_at_end: bool
+    gaps: int = 0
+    newest_gap: str | None = None
 
 
 class ToTime(msgspec.Struct, frozen=True):
@@ -66,8 +81,8 @@ Target = ToTime | ToEvent | ByEvents
 def open_tape(names: Sequence[str], instruments: Sequence[Instrument]) -> list[TapeFile]:
     """Return the files that the arguments of `--market-tape` name, in that order.
 
-    Each is a file, a folder (its `*.csv` by name) or a list of them with commas; `SYMBOL=FILE` says
-    the market of a trades file whose name does not. Raises TapeError.
+    Each is a file, a folder (its `*.csv` and `*.jsonl` by name) or a list of them with commas;
+    `SYMBOL=FILE` says the market of a trades file whose name does not. Raises TapeError.
     """
     by_symbol = {instrument.symbol: instrument for instrument in instruments}
     files: list[TapeFile] = []
@@ -75,10 +90,10 @@ def open_tape(names: Sequence[str], instruments: Sequence[Instrument]) -> list[T
         symbol, separator, rest = name.partition("=")
         instrument = by_symbol.get(symbol) if separator else None
         path = Path(rest if instrument else name)
-        paths = sorted(path.glob("*.csv")) if path.is_dir() else [path]
+        paths = _files_in(path) if path.is_dir() else [path]
         if not paths:
             raise TapeError(
-                f"{path}: a folder without *.csv files, expected recorded trades or quotes"
+                f"{path}: a folder without {' and '.join(ENDINGS)} files, expected a recorded market"
             )
         files += [recognize(one, instrument, instruments) for one in paths]
     seen: set[Path] = set()
@@ -94,38 +109,73 @@ def survey(files: Sequence[TapeFile], instruments: Sequence[Instrument]) -> Surv
 
     Raises TapeError for the first malformed line and for a tape without events.
     """
-    quotes = trades = dropped = last_ns = 0
+    left_out = LeftOut()
+    books = trades = gaps = last_ns = 0
     first_ns: int | None = None
-    for file in files:
-        for action in read(file, instruments):
-            if action is None:
-                dropped += 1
-                continue
-            if isinstance(action, SetQuote):
-                quotes += 1
-            else:
-                trades += 1
-            first_ns = action.time_ns if first_ns is None else min(first_ns, action.time_ns)
-            last_ns = max(last_ns, action.time_ns)
+    first_gap: str | None = None
+    for action in events(files, instruments, left_out):
+        if isinstance(action, PrintTrade):
+            trades += 1
+        else:
+            books += 1
+            if action.gap is not None:
+                gaps += 1
+                first_gap = first_gap or action.gap
+        first_ns = action.time_ns if first_ns is None else first_ns
+        last_ns = action.time_ns
     if first_ns is None:
-        raise TapeError(f"{', '.join(str(file.path) for file in files)}: no quotes and no trades")
-    return Survey(quotes, trades, dropped, first_ns, last_ns)
-
-
-def events(files: Sequence[TapeFile], instruments: Sequence[Instrument]) -> Iterator[TapeAction]:
-    """Yield the events of all files in the tape's order. Raises TapeError."""
-    in_order = [
-        file for form in (TapeForm.QUOTES, TapeForm.TRADES) for file in files if file.form is form
-    ]
-    streams = (
-        (action for action in read(file, instruments) if action is not None) for file in in_order
+        raise TapeError(
+            f"{', '.join(str(file.path) for file in files)}: no quotes, no books and no trades"
+        )
+    return Survey(
+        books, trades, left_out.trades, left_out.messages, gaps, first_gap, first_ns, last_ns
     )
-    # Stable: of equal times `merge` takes the earlier stream first.
-    return merge(*streams, key=_time_of)
 
 
-def _time_of(action: TapeAction) -> int:
-    return action.time_ns
+class LeftOut:
+    """How much of a tape is no event: trades that rounded to zero, messages that were outdated."""
+
+    def __init__(self) -> None:
+        self.trades = 0
+        self.messages = 0
+
+
+def events(
+    files: Sequence[TapeFile],
+    instruments: Sequence[Instrument],
+    left_out: LeftOut | None = None,
+) -> Iterator[TapeAction]:
+    """Yield the events of all files in the tape's order; count in `left_out` what is none.
+
+    Raises TapeError.
+    """
+    left_out = left_out or LeftOut()
+    in_order = sorted(files, key=lambda file: file.form is TapeForm.TRADES)  # stable
+    # Stable too: of equal times `merge` takes the earlier stream first.
+    chain = Chain()
+    streams = (_kept(read(file, instruments), left_out) for file in in_order)
+    for recorded in merge(*streams, key=_time_of):
+        action = chain.link(recorded)
+        if action is None:
+            left_out.messages += 1
+        else:
+            yield action
+
+
+def _kept(recorded: Iterable[Recorded | None], left_out: LeftOut) -> Iterator[Recorded]:
+    for each in recorded:
+        if each is None:
+            left_out.trades += 1
+        else:
+            yield each
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(path for ending in ENDINGS for path in folder.glob(ending))
+
+
+def _time_of(recorded: Recorded) -> int:
+    return recorded.time_ns
 
 
 class Tape:
@@ -143,6 +193,8 @@ class Tape:
         self._start_ns = start_ns
         self._event = 0
         self._time_ns: int | None = None
+        self._gaps = 0
+        self._newest_gap: str | None = None
 
     @property
     def is_stepped(self) -> bool:
@@ -151,7 +203,9 @@ class Tape:
 
     def position(self) -> Position:
         """Return how far it has come."""
-        return Position(self._event, self._time_ns, self._next is None)
+        return Position(
+            self._event, self._time_ns, self._next is None, self._gaps, self._newest_gap
+        )
 
     def next_time_ns(self) -> int | None:
         """Return the exchange's time at which the next event is due, None if stepped or at the end."""
@@ -198,5 +252,8 @@ class Tape:
         assert action is not None
         self._event += 1
         self._time_ns = action.time_ns
+        if isinstance(action, SetBook) and action.gap is not None:
+            self._gaps += 1
+            self._newest_gap = action.gap
         self._next = next(self._tape, None)
         return action

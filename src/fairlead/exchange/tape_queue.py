@@ -1,13 +1,12 @@
-"""A recorded market's quotes and trades in the matching engine, and who is first in the queue.
+"""A recorded market's books and trades in the matching engine, and who is first in the queue.
 
 The queue: a client's order at a price where the tape displays a quantity stands behind that quantity.
 Trades of the tape at this very price use the queue up before they fill the order; a trade at a worse
 price for the client fills it regardless, at the order's price. The queue is never longer than what is
-displayed (what vanishes from the display is taken to have stood behind, until it cannot have), and it
-is gone when the tape's best price falls behind the order's. Nothing is known of prices behind the
-best: before an order that waits there stands what is displayed when its price first becomes the best,
-and until then no trade at its own price fills it. An order at a better price than the tape's best is
-first, also when the tape joins it.
+displayed (what vanishes from the display is taken to have stood behind, until it cannot have). Where
+nothing is displayed, though it would be known, there is none. Where it is not known what is displayed,
+the queue stays as it was; one that never was known is endless: no trade at its own price fills the
+order.
 
 Must never let anything but resting orders of clients change what it does.
 """
@@ -15,49 +14,44 @@ Must never let anything but resting orders of clients change what it does.
 from collections.abc import Iterator
 from decimal import Decimal
 
-from fairlead.core.model import ZERO, Side
-from fairlead.exchange.market import PrintTrade, SetQuote
+from fairlead.exchange.market import PrintTrade, SetBook
 from fairlead.exchange.matching import TAPE_ACCOUNT, Matching
 from fairlead.exchange.orders import PRICE_UNITS, Order
+from fairlead.exchange.tape_book import TapeBook
 
 
 class TapeQueue:
-    """The queues before all clients' orders, in front of one matching engine."""
+    """The tape's books and the queues before all clients' orders, in front of one matching engine."""
 
     def __init__(self, matching: Matching) -> None:
         self._matching = matching
-        self._queues: dict[tuple[str, Side], dict[int, Decimal]] = {}  # by order number
+        self._books = {symbol: TapeBook(matching, symbol) for symbol in matching.markets}
+        # By symbol and order number. Only orders that were open when the tape moved last.
+        self._queues: dict[str, dict[int, Decimal]] = {}
 
-    def set_quote(self, action: SetQuote, now_ns: int) -> None:
-        """Make the action's levels the tape's best bid and ask."""
-        for side in Side:
-            self._measure(action.symbol, side)
-        bid, ask = action.bid, action.ask
-        self._matching.set_quote(
-            action.symbol,
-            None if bid is None else bid.price,
-            ZERO if bid is None else bid.quantity,
-            None if ask is None else ask.price,
-            ZERO if ask is None else ask.quantity,
-            now_ns,
-        )
-        for side in Side:
-            self._measure(action.symbol, side)
+    @property
+    def stale_levels(self) -> int:
+        """How many displayed levels were removed because a newer message crossed them."""
+        return sum(book.stale_levels for book in self._books.values())
+
+    def set_book(self, action: SetBook, now_ns: int) -> None:
+        """Let the tape display what the action says."""
+        self._measure(action.symbol)
+        self._books[action.symbol].state(action, now_ns)
+        self._measure(action.symbol)
 
     def print_trade(self, action: PrintTrade, now_ns: int) -> None:
         """Fill the clients' orders that the recorded trade would have met, up to its quantity.
 
         Better prices first, then time; each at the order's own price.
         """
-        side = action.aggressor.opposite
-        queues = self._measure(action.symbol, side)
+        queues = self._measure(action.symbol)
         tape = self._matching.ledger.house(TAPE_ACCOUNT)
         left = action.quantity
-        for order in list(self._clients_orders(action.symbol, side, action.price)):
+        for order in list(self._met_by(action)):
             fillable = left
             if order.price == action.price:
-                # The same quantity passes through the queues of all orders at the price. An order
-                # whose price never was the best has a queue of unknown length: nothing gets through.
+                # The same quantity passes through the queues of all orders at the price.
                 queue = queues.get(order.number, left)
                 passed = min(queue, left)
                 if order.number in queues:
@@ -68,38 +62,31 @@ class TapeQueue:
                 self._matching.fill_from_house(tape, order, filled, now_ns)
                 left -= filled
 
-    def _measure(self, symbol: str, side: Side) -> dict[int, Decimal]:
-        """Bring the queues of one side up to what is displayed now, and return them.
+    def queues(self, symbol: str) -> dict[int, Decimal]:
+        """Return what stands before each client's order now, by number; none where it is not known."""
+        return self._measure(symbol).copy()
+
+    def _measure(self, symbol: str) -> dict[int, Decimal]:
+        """Bring the queues of one instrument up to what is displayed now, and return them.
 
         Between two actions of the tape a display only shrinks (clients take from it), and it shrinks
         from its front: so what is left of it now is what stands before an order that is new since.
         """
-        queues = self._queues.get((symbol, side), {})
-        quote = self._matching.markets[symbol].quotes.get(side)
+        book, queues = self._books[symbol], self._queues.get(symbol, {})
         measured: dict[int, Decimal] = {}
-        if quote is not None:
-            # Behind the best price nothing is displayed: what was known there stays as it is.
-            for number, queue in queues.items():
-                order = self._matching.open_orders.get(number)
-                if order is not None and _is_behind(order, quote):
-                    measured[number] = queue
-        for order in self._clients_orders(symbol, side, None if quote is None else quote.price):
-            if quote is not None and order.price == quote.price:
-                shown = quote.leaves_quantity
-                measured[order.number] = min(queues.get(order.number, shown), shown)
-            else:
-                measured[order.number] = ZERO
-        self._queues[symbol, side] = measured
+        for number, order in self._matching.open_orders.items():
+            if order.symbol != symbol:
+                continue
+            shown, queue = book.shown(order), queues.get(number)
+            if shown is not None:
+                measured[number] = shown if queue is None else min(queue, shown)
+            elif queue is not None:
+                measured[number] = queue
+        self._queues[symbol] = measured
         return measured
 
-    def _clients_orders(self, symbol: str, side: Side, price: Decimal | None) -> Iterator[Order]:
-        """Iterate over the clients' orders that a trade at `price` (any, if None) meets, in order."""
-        half = self._matching.markets[symbol].book.side(side)
-        orders = half.orders() if price is None else half.reached(int(price * PRICE_UNITS))
+    def _met_by(self, action: PrintTrade) -> Iterator[Order]:
+        """Iterate over the clients' orders that a trade meets, in trading order."""
+        half = self._matching.markets[action.symbol].book.side(action.aggressor.opposite)
+        orders = half.reached(int(action.price * PRICE_UNITS))
         return (order for order in orders if not order.account.is_house)
-
-
-def _is_behind(order: Order, quote: Order) -> bool:
-    if order.side is Side.BUY:
-        return order.price_units < quote.price_units
-    return order.price_units > quote.price_units

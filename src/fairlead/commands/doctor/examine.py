@@ -15,7 +15,7 @@ from fairlead.commands.doctor.problems import Finding, Fine, Result, finding
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.core.exact import use_exact_decimals
 from fairlead.exchange.tape import open_tape
-from fairlead.exchange.tape_file import TapeError
+from fairlead.exchange.tape_line import TapeError
 
 Check = Callable[[Patient], Iterator[Result]]
 
