@@ -57,7 +57,16 @@ from fairlead.core.model import (
 from fairlead.core.order import status
 from fairlead.core.unit import nothing_wanted
 from tests.core.memory import INSTALLATION, Memory
-from tests.core.words import ABILITIES, BTC_USDT, ETH_BTC, SECOND_NS, START_NS, D, make_request
+from tests.core.words import (
+    ABILITIES,
+    BTC_PERP,
+    BTC_USDT,
+    ETH_BTC,
+    SECOND_NS,
+    START_NS,
+    D,
+    make_request,
+)
 
 _Request = TypeVar("_Request", bound=VenueRequest)
 OPEN, FILLED = VenueOrderState.OPEN, VenueOrderState.FILLED
@@ -160,7 +169,9 @@ class Conversation:
     def connects(self, account: str = "SIM", **totals: str) -> None:
         """Connect and reconcile the account: instruments and balances are known, orders may come."""
         self.hear(VenueConnected(account=account, abilities=self.abilities))
-        self.hear(VenueInstrumentsListed(account=account, instruments=(BTC_USDT, ETH_BTC)))
+        self.hear(
+            VenueInstrumentsListed(account=account, instruments=(BTC_USDT, ETH_BTC, BTC_PERP))
+        )
         self.states_balances(account, **(totals or {"USDT": "100000", "BTC": "1000"}))
         self.is_reconciled(account)
 

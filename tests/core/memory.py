@@ -1,8 +1,8 @@
 """The past, as the journal keeps it, for conversations without a disk: every unit is checked as it comes."""
 
 from fairlead.core.identity import client_key
-from fairlead.core.messages import AccountReport, BalanceReport, OrderReport
-from fairlead.core.model import Balance, Order
+from fairlead.core.messages import AccountReport, BalanceReport, OrderReport, PositionReport
+from fairlead.core.model import Balance, Order, Position
 from fairlead.core.order import apply
 from fairlead.core.unit import (
     AccountRecord,
@@ -28,6 +28,7 @@ class Memory:
         self.unsettled: set[int] = set()
         self.accounts: dict[str, AccountRecord] = {}
         self.balances: dict[tuple[str, str], Balance] = {}
+        self.positions: dict[tuple[str, str], Position] = {}
         self.sequences: dict[str, int] = {}
 
     def commit(self, unit: Unit) -> None:
@@ -49,6 +50,8 @@ class Memory:
                     assert booked.pop((report.number, position)) == report.fill
             elif isinstance(report, BalanceReport):
                 assert unit.balances[report.account, report.balance.asset] == report.balance
+            elif isinstance(report, PositionReport):
+                assert unit.positions[report.account, report.position.symbol] == report.position
         assert not booked, f"{booked} without a report"
         for number, order in unit.orders.items():
             assert self.orders[number] == order
@@ -66,6 +69,7 @@ class Memory:
                 assert unit.accounts[report.account].mode is report.mode
         self.accounts |= unit.accounts
         self.balances |= unit.balances
+        self.positions |= unit.positions
 
     def _index(self, unit: Unit) -> None:
         for key, number in unit.opened:
@@ -96,6 +100,7 @@ class Memory:
             orders=[self.orders[number] for number in sorted(self.unsettled)],
             accounts=list(self.accounts.values()),
             balances=[(account, balance) for (account, _), balance in self.balances.items()],
+            positions=[(account, held) for (account, _), held in self.positions.items()],
         )
 
     def find(self, account: str, client_order_id: str) -> Order:

@@ -20,7 +20,7 @@ from fairlead.core.messages import (
 )
 from fairlead.core.model import AccountMode
 from tests.core.conversation import CANCELED, Conversation, placed, started, working
-from tests.core.words import BTC_USDT, ETH_BTC
+from tests.core.words import BTC_PERP, BTC_USDT, ETH_BTC
 
 TWO = ("SIM", "SIM/ALICE")
 
@@ -79,13 +79,13 @@ def test_balances_of_one_account_or_of_all_loaded_ones() -> None:
 
 def test_spot_accounts_have_no_positions_but_are_named() -> None:
     talk = started()
-    assert talk.say(QueryPositions(account="SIM")).reply.accounts == ("SIM",)
+    assert talk.say(QueryPositions(account="SIM")).reply.accounts == (("SIM", ()),)
 
 
 def test_instruments_by_account() -> None:
     talk = started()
     ((account, instruments),) = talk.say(QueryInstruments(account="")).reply.accounts
-    assert (account, instruments) == ("SIM", (BTC_USDT, ETH_BTC))
+    assert (account, instruments) == ("SIM", (BTC_USDT, ETH_BTC, BTC_PERP))
 
 
 @pytest.mark.parametrize(

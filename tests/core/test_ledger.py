@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from fairlead.core.ledger import Ledger, is_in_flight, reservation
 from fairlead.core.messages import Cause
-from fairlead.core.model import Balance, Order, Side, Stage, Updater
+from fairlead.core.model import (
+    Balance,
+    ExecInst,
+    InstrumentKind,
+    Order,
+    Position,
+    Side,
+    Stage,
+    Updater,
+)
 from tests.core.words import START_NS, D, change, make_fill, make_order
 
 NOW_NS = START_NS + 1
@@ -62,6 +71,92 @@ def loaded(**totals: str) -> Ledger:
 )
 def test_what_an_order_locks(order: Order, asset: str, quantity: int) -> None:
     assert reservation(order) == (asset, quantity)
+
+
+def perpetual(number: int = 1, **changes: object) -> Order:
+    """Return an order for 10 contracts at 100 in a perpetual."""
+    return make_order(
+        Stage.WORKING, number=number, symbol="SIM_PERP_BTC_USDT", kind=InstrumentKind.PERPETUAL,
+        **changes,
+    )  # fmt: skip
+
+
+def position(signed: str, entry: str = "100", leverage: str = "10") -> Position:
+    quantity = D(signed)
+    side = Side.SELL if quantity < 0 else Side.BUY
+    return Position(
+        "SIM_PERP_BTC_USDT", "BTC-PERP", "USDT", side, abs(quantity), D(entry), D(100), D(0),
+        D(leverage), True, None, Updater.EXCHANGE, NOW_NS,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_an_order_in_a_perpetual_locks_its_margin_in_quote_while_it_is_open(side: Side) -> None:
+    ledger = loaded(USDT="5000")
+    ledger.position_moved(position("0", "0", "3"), NOW_NS)
+    order = perpetual(side=side)
+    ledger.order_changed(None, order, NOW_NS)
+    assert held(ledger, "USDT") == (5000, D("333.33333334"), 0)
+    filled = change(order, Cause.TRADE, fill=make_fill("4"))
+    ledger.order_changed(order, filled, NOW_NS)
+    assert held(ledger, "USDT") == (5000, 200, 0)
+    ledger.order_changed(filled, change(filled, Cause.CANCELED, stage=Stage.CANCELED), NOW_NS)
+    assert held(ledger, "USDT") == (5000, 0, 0)
+
+
+def test_an_order_that_may_only_reduce_locks_nothing() -> None:
+    ledger = loaded(USDT="5000")
+    order = perpetual(exec_inst=(ExecInst.DO_NOT_INCREASE,))
+    ledger.order_changed(None, order, NOW_NS)
+    assert held(ledger, "USDT") == (5000, 0, 0)
+
+
+def test_a_position_locks_what_it_was_entered_for_and_frees_the_orders_that_reduce_it() -> None:
+    ledger = loaded(USDT="5000")
+    ledger.position_moved(position("4", "90"), NOW_NS)
+    assert held(ledger, "USDT") == (5000, 36, 0)
+    ledger.order_changed(None, perpetual(side=Side.SELL), NOW_NS)
+    assert held(ledger, "USDT") == (5000, 36 + 60, 0)
+    ledger.order_changed(None, perpetual(2), NOW_NS)
+    assert held(ledger, "USDT") == (5000, 36 + 60 + 100, 0)
+    ledger.position_moved(position("0", "0"), NOW_NS)
+    assert held(ledger, "USDT") == (5000, 100 + 100, 0)
+
+
+def test_what_the_exchange_locks_otherwise_for_perpetuals_is_believed_both_ways() -> None:
+    ledger = loaded(USDT="5000")
+    ledger.position_moved(position("4", "90"), NOW_NS)
+    state(ledger, "USDT", "5000", "35.99999999", ordinal=11)
+    assert held(ledger, "USDT") == (5000, D("35.99999999"), 0)
+    ledger.position_moved(position("0", "0"), NOW_NS)
+    state(ledger, "USDT", "5000", "7", ordinal=12)
+    assert held(ledger, "USDT") == (5000, 7, 0)
+
+
+def test_after_a_restart_positions_and_orders_lock_what_the_balances_contain() -> None:
+    ledger = loaded(USDT="5000")
+    ledger.position_moved(position("4", "90"), NOW_NS)
+    order = perpetual()
+    ledger.order_changed(None, order, NOW_NS)
+    restarted = Ledger(ledger.balances())
+    restarted.position_loaded(position("4", "90"))
+    restarted.order_loaded(order)
+    assert held(restarted, "USDT") == (5000, 136, 0)
+    state(restarted, "USDT", "5000", "136", ordinal=12)
+    restarted.order_changed(order, change(order, Cause.CANCELED, stage=Stage.CANCELED), NOW_NS)
+    assert held(restarted, "USDT") == (5000, 36, 0)
+
+
+def test_a_fill_of_a_perpetual_moves_the_quote_by_what_it_realized_less_the_fee() -> None:
+    ledger = loaded(USDT="1000", BTC="1")
+    order = make_order(Stage.WORKING, kind=InstrumentKind.PERPETUAL)
+    fill = make_fill("4", realized=D("-50"), fee=D("0.25"), exchange_ordinal=11)
+    ledger.fill_booked(order, fill, NOW_NS)
+    assert held(ledger, "USDT") == (D("949.75"), 0, 50)
+    assert held(ledger, "BTC") == (1, 0, 0)
+    odd_fee = make_fill("4", fee=D("0.5"), fee_asset="SIM", exchange_ordinal=12)
+    ledger.fill_booked(order, odd_fee, NOW_NS)
+    assert held(ledger, "SIM") == (D("-0.5"), 0, 0)
 
 
 @pytest.mark.parametrize(

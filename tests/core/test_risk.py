@@ -9,18 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.core.ledger import Ledger
+from fairlead.core.margin import Margin
 from fairlead.core.messages import PlaceOrder
 from fairlead.core.model import (
     AccountMode,
     Balance,
     ExecInst,
     Instrument,
+    InstrumentKind,
+    Position,
     Reason,
     Side,
     TimeInForce,
     Updater,
 )
 from fairlead.core.risk import (
+    Exposure,
     check_abilities,
     check_expire_time,
     check_instrument,
@@ -28,7 +32,7 @@ from fairlead.core.risk import (
     plain,
     quantity_range,
 )
-from tests.core.words import ABILITIES, BTC_USDT, START_NS, D, make_request
+from tests.core.words import ABILITIES, BTC_PERP, BTC_USDT, START_NS, D, make_request
 
 
 def findings(price: str, quantity: str, **rules: str) -> list[tuple[str, str]]:
@@ -184,8 +188,9 @@ def abilities_findings(request: PlaceOrder, *supported: ExecInst) -> list[tuple[
         ABILITIES,
         time_in_force=frozenset({TimeInForce.GOOD_TILL_CANCEL, TimeInForce.FILL_OR_KILL}),
         exec_inst=frozenset(supported),
+        exec_inst_perpetual=frozenset(),
     )
-    return check_abilities(request, abilities)
+    return check_abilities(request, abilities, InstrumentKind.SPOT)
 
 
 def test_an_unsupported_time_in_force_is_named_as_sent_with_what_is_supported() -> None:
@@ -205,7 +210,7 @@ def test_our_own_expiry_needs_only_good_till_cancel() -> None:
     request = make_request(time_in_force=TimeInForce.GOOD_TILL_TIME_OMS)
     assert abilities_findings(request) == []
     abilities = msgspec.structs.replace(ABILITIES, time_in_force=frozenset())
-    ((field, text),) = check_abilities(request, abilities)
+    ((field, text),) = check_abilities(request, abilities, InstrumentKind.SPOT)
     assert (field, text) == (
         "time_in_force",
         "GOOD_TILL_TIME_OMS is not supported by SIM; supported: none",
@@ -357,3 +362,114 @@ def test_the_checks_come_in_the_order_of_the_contract() -> None:
         Reason.ORDER_RATE,
         Reason.ORDER_RATE,
     ]
+
+
+# ── perpetuals ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_reduce_only_is_supported_where_there_are_positions_to_reduce() -> None:
+    request = make_request(exec_inst=(ExecInst.DO_NOT_INCREASE,))
+    assert check_abilities(request, ABILITIES, InstrumentKind.PERPETUAL) == []
+    assert check_abilities(request, ABILITIES, InstrumentKind.SPOT) == [
+        (
+            "exec_inst",
+            "DO_NOT_INCREASE is not supported by SIM in SPOT markets; supported: MAKER_OR_CANCEL",
+        )
+    ]
+    request = make_request(exec_inst=(ExecInst.AUCTION_ONLY,))
+    ((_, text),) = check_abilities(request, ABILITIES, InstrumentKind.PERPETUAL)
+    assert text == (
+        "AUCTION_ONLY is not supported by SIM in PERPETUAL markets;"
+        " supported: DO_NOT_INCREASE, MAKER_OR_CANCEL"
+    )
+
+
+def perpetual_risk(
+    request: PlaceOrder,
+    held: str = "0",
+    *,
+    reducing: str = "0",
+    mode: AccountMode = AccountMode.ACTIVE,
+    usdt: str = "1000",
+) -> tuple[Reason, str] | None:
+    margin = Margin("USDT")
+    side = Side.SELL if D(held) < 0 else Side.BUY
+    margin.put_position(
+        Position(
+            BTC_PERP.symbol, BTC_PERP.symbol_exchange, "USDT", side, abs(D(held)), D(100), D(100),
+            D(0), D(10), True, None, Updater.EXCHANGE, 0,
+        )
+    )  # fmt: skip
+    exposure = Exposure(D(held), margin, D(reducing))
+    return check_risk(request, BTC_PERP, ledger(USDT=usdt), mode, False, exposure)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_an_order_in_a_perpetual_needs_its_margin_on_either_side(side: Side) -> None:
+    assert perpetual_risk(make_request(side=side), usdt="20") is None
+    assert perpetual_risk(make_request(side=side), usdt="19.9") == (
+        Reason.INSUFFICIENT_BALANCE,
+        "insufficient_balance: needs 20 USDT, 19.9 available;"
+        " the most that amount_order can be at this price is 1.99",
+    )
+
+
+def test_the_most_that_an_order_in_a_perpetual_can_be_passes() -> None:
+    for cents in range(100, 300, 7):
+        usdt = str(D(cents) / 100 + 17)
+        refused = perpetual_risk(make_request(quantity=D(900)), usdt=usdt)
+        assert refused is not None
+        most = D(refused[1].rsplit(" ", 1)[1])
+        assert perpetual_risk(make_request(quantity=most), usdt=usdt) is None
+        more = most + BTC_PERP.quantity_step
+        assert perpetual_risk(make_request(quantity=more), usdt=usdt) is not None
+
+
+def test_what_reduces_needs_no_margin_and_what_goes_beyond_does() -> None:
+    request = make_request(side=Side.SELL, quantity=D(5))
+    assert perpetual_risk(request, "5", usdt="0") is None
+    refused = perpetual_risk(request, "3", usdt="10.01")
+    assert refused is not None
+    assert refused[1] == (
+        "insufficient_balance: needs 20 USDT, 10.01 available;"
+        " the most that amount_order can be at this price is 4.001"
+    )
+
+
+def test_what_may_only_reduce_needs_no_margin() -> None:
+    request = make_request(exec_inst=(ExecInst.DO_NOT_INCREASE,))
+    assert perpetual_risk(request, "-2", usdt="0") is None
+    assert perpetual_risk(request, "-2", usdt="-5") is None
+
+
+def reducing_risk(side: Side, quantity: str, held: str, reducing: str = "0") -> str | None:
+    found = perpetual_risk(
+        make_request(side=side, quantity=D(quantity)),
+        held,
+        reducing=reducing,
+        mode=AccountMode.REDUCING,
+    )
+    if found is None:
+        return None
+    assert found[0] is Reason.ACCOUNT_REDUCING
+    return found[1].removeprefix("account_reducing: SIM is reducing; ")
+
+
+def test_reducing_passes_what_takes_from_the_position_and_no_more() -> None:
+    assert reducing_risk(Side.SELL, "2", "2") is None
+    assert reducing_risk(Side.BUY, "2", "-2") is None
+    only = "only SELL orders of at most 2 pass in SIM_PERP_BTC_USDT"
+    assert reducing_risk(Side.SELL, "2.0001", "2") == only
+    assert reducing_risk(Side.BUY, "1", "2") == only
+    only = "only BUY orders of at most 0.5 pass in SIM_PERP_BTC_USDT"
+    assert reducing_risk(Side.BUY, "1", "-2", "1.5") == only
+    assert reducing_risk(Side.BUY, "0.5", "-2", "1.5") is None
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_reducing_passes_nothing_where_nothing_is_left_to_reduce(side: Side) -> None:
+    flat = "there is no position in SIM_PERP_BTC_USDT, so no order reduces it"
+    assert reducing_risk(side, "1", "0") == flat
+    closed = "open orders may close the whole position in SIM_PERP_BTC_USDT already"
+    assert reducing_risk(side, "1", "2", "2") == closed
+    assert reducing_risk(side, "1", "-2", "3") == closed

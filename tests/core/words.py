@@ -2,12 +2,15 @@
 
 from decimal import Decimal
 
+import msgspec
+
 from fairlead.core.messages import Cause, OrderReport, PlaceOrder
 from fairlead.core.model import (
     Abilities,
     ExecInst,
     Fill,
     Instrument,
+    InstrumentKind,
     Liquidity,
     Order,
     Origin,
@@ -49,6 +52,15 @@ ETH_BTC = Instrument(
     notional_min=D("0.0001"),
 )
 
+BTC_PERP = msgspec.structs.replace(
+    BTC_USDT,
+    symbol="SIM_PERP_BTC_USDT",
+    symbol_exchange="BTC-PERP",
+    kind=InstrumentKind.PERPETUAL,
+    leverage_max=D(50),
+    maintenance_rate=D("0.01"),
+)
+
 ABILITIES = Abilities(
     exchange="SIM",
     time_in_force=frozenset(TimeInForce),
@@ -60,6 +72,7 @@ ABILITIES = Abilities(
     cancel_on_disconnect=False,
     request_window_ms=5_000,
     login_parameters=(),
+    exec_inst_perpetual=frozenset({ExecInst.DO_NOT_INCREASE}),
 )
 
 

@@ -6,7 +6,17 @@ import pytest
 
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.messages import AccountState
-from fairlead.core.model import AccountMode, Balance, Instrument, Order, Reason, Stage, Updater
+from fairlead.core.model import (
+    AccountMode,
+    Balance,
+    Instrument,
+    Order,
+    Position,
+    Reason,
+    Side,
+    Stage,
+    Updater,
+)
 from fairlead.core.rates import Rate
 from fairlead.core.reconciliation import Drift, Found, Reconciliation, Sweep, SweepCause
 from fairlead.gateway.rendering import Renderer, encode, invalid
@@ -173,8 +183,38 @@ def test_how_an_account_stands_with_its_exchange() -> None:
     assert (strict["trouble"], strict["step"]) == ("down", "fills")
 
 
-def test_a_spot_account_has_no_positions() -> None:
-    assert text_of(Renderer().positions("SIM")) == (
+def test_positions_are_the_contract_to_the_byte() -> None:
+    position = Position(
+        symbol="SIM_PERP_BTC_USDT",
+        symbol_exchange="BTC-PERP",
+        quote="USDT",
+        side=Side.SELL,
+        quantity=Decimal("0.50"),
+        entry_price=Decimal("30000.10"),
+        mark_price=Decimal(30100),
+        unrealized=Decimal("-49.950"),
+        leverage=Decimal(10),
+        is_cross=True,
+        liquidation_price=Decimal("32000.5"),
+        updated_by=Updater.EXCHANGE,
+        time_ns=TIME_NS,
+        exchange_ordinal=17,
+    )
+    assert text_of(Renderer().positions("SIM", (position,), TIME_NS + 2_500_000)) == (
+        '{"type":"POSITION_SNAPSHOT","exchange_id":"SIM","data":[{"id":"BTC-PERPSELL",'
+        '"symbol_id_exchange":"BTC-PERP","symbol_id_coinapi":"SIM_PERP_BTC_USDT",'
+        '"avg_entry_price":30000.10,"quantity":0.50,"side":"SELL","unrealized_pnl":-49.950,'
+        '"leverage":10,"cross_margin":true,"liquidation_price":32000.5,'
+        '"raw_data":{"mark_price":30100,"exchange_event":17},"age_ms":2,"source":"EXCHANGE"}]}'
+    )
+    nowhere = msgspec.structs.replace(position, liquidation_price=None)
+    assert '"liquidation_price":null' in text_of(Renderer().positions("SIM", (nowhere,), TIME_NS))
+    strict = Renderer(omit_nulls=True).positions("SIM", (nowhere,), TIME_NS)
+    assert "liquidation_price" not in text_of(strict)
+
+
+def test_an_account_without_positions_is_named() -> None:
+    assert text_of(Renderer().positions("SIM", (), TIME_NS)) == (
         '{"type":"POSITION_SNAPSHOT","exchange_id":"SIM","data":[]}'
     )
 

@@ -274,7 +274,7 @@ async def test_open_orders_balances_positions(gateway: Gateway) -> None:
     assert (await get(gateway, "/v1/balances")).json == [
         {"type": "BALANCE_SNAPSHOT", "exchange_id": "SIM", "data": []}
     ]
-    answering(gateway, PositionsReply(("SIM",)))
+    answering(gateway, PositionsReply((("SIM", ()),)))
     assert (await get(gateway, "/v1/positions")).json == [
         {"type": "POSITION_SNAPSHOT", "exchange_id": "SIM", "data": []}
     ]

@@ -3,7 +3,13 @@
 from decimal import Decimal
 
 from fairlead.core.identity import client_key, venue_client_id
-from fairlead.core.messages import AccountReport, BalanceReport, Cause, OrderReport
+from fairlead.core.messages import (
+    AccountReport,
+    BalanceReport,
+    Cause,
+    OrderReport,
+    PositionReport,
+)
 from fairlead.core.model import (
     AccountMode,
     Balance,
@@ -11,6 +17,7 @@ from fairlead.core.model import (
     Liquidity,
     Order,
     Origin,
+    Position,
     Side,
     Stage,
     Status,
@@ -37,6 +44,7 @@ class Bookkeeper:
         self.sequences = {record.account: record.sequence for record in restored.accounts}
         self.modes = {record.account: record.mode for record in restored.accounts}
         self.balances = {(a, b.asset): b for a, b in restored.balances}
+        self.positions = {(a, p.symbol): p for a, p in restored.positions}
         self.now_ns = START_NS
         self.trade_count = 0
         self.unit = empty_unit(self.now_ns)
@@ -119,6 +127,28 @@ class Bookkeeper:
         report = BalanceReport(account, self._sequence(account), self.now_ns, balance)
         self.unit.reports.append(report)
         self.balances[account, asset] = self.unit.balances[account, asset] = balance
+
+    def position(self, account: str, quantity: str, symbol: str = "SIM_PERP_BTC_USDT") -> None:
+        number = Decimal(quantity)
+        position = Position(
+            symbol=symbol,
+            symbol_exchange="BTC-PERP",
+            quote="USDT",
+            side=Side.SELL if number < 0 else Side.BUY,
+            quantity=abs(number),
+            entry_price=Decimal("42000.10"),
+            mark_price=Decimal(42001),
+            unrealized=Decimal("-1E-8"),
+            leverage=Decimal(10),
+            is_cross=True,
+            liquidation_price=None,
+            updated_by=Updater.EXCHANGE,
+            time_ns=self.now_ns,
+            exchange_ordinal=3,
+        )
+        report = PositionReport(account, self._sequence(account), self.now_ns, position)
+        self.unit.reports.append(report)
+        self.positions[account, symbol] = self.unit.positions[account, symbol] = position
 
     def mode(self, account: str, mode: AccountMode) -> None:
         self.modes[account] = mode

@@ -7,11 +7,13 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from fairlead.core.messages import PositionReport
 from fairlead.journal import Journal, JournalReader, verify
 from fairlead.journal.errors import (
     JournalError,
@@ -22,7 +24,7 @@ from fairlead.journal.errors import (
     JournalUnwritable,
     NotAJournal,
 )
-from fairlead.journal.opening import explained
+from fairlead.journal.opening import FILE_NAME, explained
 from fairlead.journal.schema import APPLICATION_ID, MIGRATIONS
 from tests.journal.bookkeeper import Bookkeeper
 
@@ -235,6 +237,55 @@ def test_older_file_is_brought_to_the_newer_version_with_its_orders(stopped: Pat
         assert journal._connection.execute("SELECT text FROM notes").fetchall() == [("from one",)]
     with pytest.raises(JournalNewer):
         Journal.open(stopped)
+
+
+def make_version_1(folder: Path) -> None:
+    """Leave the file as the first version wrote it: without positions."""
+    connection = sqlite3.connect(folder / FILE_NAME, isolation_level=None)
+    connection.execute("DROP TABLE positions")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+
+
+def test_file_from_before_positions_opens_and_takes_them(stopped: Path) -> None:
+    make_version_1(stopped)
+    with Journal.open(stopped) as journal:
+        assert journal._connection.execute("PRAGMA user_version").fetchone() == (2,)
+        restored = journal.restore()
+        assert (len(restored.orders), restored.positions) == (40, [])
+        books = Bookkeeper(journal)
+        books.position("SIM", "-1.5")
+        books.position("SIM", "2.5")
+        books.commit()
+    with Journal.open(stopped) as journal:
+        ((account, position),) = journal.restore().positions
+        assert (account, position) == ("SIM", books.positions["SIM", "SIM_PERP_BTC_USDT"])
+        assert position.signed_quantity == Decimal("2.5")
+    assert verify(stopped).differences == []
+
+
+def test_file_from_before_positions_is_read_and_verified_as_it_is(stopped: Path) -> None:
+    make_version_1(stopped)
+    before = contents(stopped)
+    found = verify(stopped)
+    assert (found.differences, found.orders, found.positions) == ([], 40, 0)
+    with JournalReader(stopped) as reader:
+        assert reader.order_story(1)
+    assert contents(stopped)[FILE_NAME] == before[FILE_NAME]
+
+
+def test_a_position_not_in_the_tables_when_the_process_died_is_replayed(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "one") as journal:
+        books = Bookkeeper(journal)
+        books.position("SIM", "1")
+        books.commit()
+        shutil.copytree(tmp_path / "one", tmp_path / "crashed")
+    with Journal.open(tmp_path / "crashed") as journal:
+        assert journal.restore().positions == [("SIM", books.positions["SIM", "SIM_PERP_BTC_USDT"])]
+    with JournalReader(tmp_path / "crashed") as reader:
+        (released,) = reader.reports_after("SIM", 0, 10)
+        assert isinstance(released.report, PositionReport)
+        assert (released.report.sequence, released.order) == (1, None)
 
 
 def test_new_file_begins_at_the_newest_version(tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ def live(books: Bookkeeper, random: Random) -> None:
             books.fill(number, "0.25", str(1000 + books.trade_count), booked_ns)
     if not random.randrange(3):
         books.balance(random.choice(ACCOUNTS), "BTC", str(random.randrange(1000)))
+    if not random.randrange(5):
+        symbol = random.choice(["SIM_PERP_BTC_USDT", "SIM_PERP_ETH_USDT"])
+        books.position(random.choice(ACCOUNTS), str(random.randrange(-5, 6)), symbol)
     if not random.randrange(9):
         books.mode(random.choice(ACCOUNTS), random.choice(list(AccountMode)))
     books.commit()
@@ -111,6 +114,8 @@ def test_answers_do_not_depend_on_when_the_tables_are_brought_up(tmp_path: Path,
             if step in (13, 27):
                 crash_and_compare(later, at_once, books, tmp_path / f"crash {step}")
         assert (books.orders, books.balances) == (books_later.orders, books_later.balances)
+        restored = at_once.restore()
+        assert {(a, p.symbol): p for a, p in restored.positions} == books.positions
         assert later.restore() == at_once.restore()
     for folder in folders:
         assert verify(folder).differences == []
@@ -216,15 +221,14 @@ def test_application_that_breaks_off_leaves_nothing_of_itself(tmp_path: Path) ->
     with Journal.open(tmp_path / "whole") as journal:
         books = Bookkeeper(journal)
         books.balance("SIM", "BTC", "2.0")
+        books.position("SIM", "1")
         books.route(books.open("one", quantity="20").number)
         for _ in range(12):
             books.fill(1, "1")
         books.commit()
         shutil.copytree(tmp_path / "whole", tmp_path / "tail")
-    tables = (
-        "applied accounts balances frame_accounts orders fills unsettled recent_keys exchange_ids"
-    )
-    for table in (*tables.split(), "trades", "changed"):
+    tables = "applied accounts balances positions frame_accounts orders fills unsettled recent_keys"
+    for table in (*tables.split(), "exchange_ids", "trades", "changed"):
         folder = tmp_path / table
         shutil.copytree(tmp_path / "tail", folder)
         connection = sqlite3.connect(folder / "journal.sqlite", isolation_level=None)

@@ -49,6 +49,7 @@ def lived(journal: Journal, applied: int = 3) -> Bookkeeper:
     books.orders[3] = late
     books.fill(3, "1")
     books.balance("SIM", "BTC", "6.0")
+    books.position("SIM", "-0.5")
     books.report(7, Cause.REJECTED, stage=Stage.REJECTED)
     books.commit()
     if applied >= 3:
@@ -69,6 +70,7 @@ def test_nothing_differs_in_an_honest_journal_stopped_or_running(
     assert stopped.holds
     assert (stopped.frames, stopped.orders, stopped.unsettled) == (3, 7, 4)
     assert (stopped.fills, stopped.accounts, stopped.balances) == (14, 2, 1)
+    assert stopped.positions == 1
 
 
 def change_order(journal: Journal, number: int, **fields: object) -> None:
@@ -141,6 +143,12 @@ def change_order(journal: Journal, number: int, **fields: object) -> None:
             "account SIM: balance of ETH has no report",
         ),
         ("UPDATE balances SET data = x'c1'", "a row cannot be decoded"),
+        ("DELETE FROM positions", "account SIM: position in SIM_PERP_BTC_USDT is None, its last"),
+        (
+            "INSERT INTO positions SELECT 2, symbol, data FROM positions",
+            "account SIM/ALICE: position in SIM_PERP_BTC_USDT is Position(",
+        ),
+        ("UPDATE positions SET data = x'c1'", "a row cannot be decoded"),
         ("DELETE FROM accounts WHERE account_no = 2", "account SIM/ALICE: has reports and no row"),
         ("DELETE FROM meta", "meta: installation_id is missing"),
         ("DROP TABLE frames", "cannot be read on"),
@@ -227,7 +235,7 @@ def test_wrong_account_and_balance_values_are_named(tmp_path: Path) -> None:
         run("UPDATE balances SET data = ?", (encode(balance),))
         found = verify(tmp_path)
     assert found.differences == [
-        "account SIM: sequence 3, its last report has 36",
+        "account SIM: sequence 3, its last report has 37",
         *found.differences[1:2],
         "account SIM: locked of BTC is 0.1, its last report says 0",
     ]

@@ -13,6 +13,7 @@ from fairlead.core.messages import (
     VenueInstruments,
     VenueOpenOrders,
     VenuePlace,
+    VenuePositions,
     VenueQuery,
     VenueReport,
     VenueRequest,
@@ -94,10 +95,14 @@ def tickers(request_id: int = 8) -> VenueTickers:
     return VenueTickers(account=ACCOUNT, request_id=request_id)
 
 
+def positions(request_id: int = 9) -> VenuePositions:
+    return VenuePositions(account=ACCOUNT, request_id=request_id)
+
+
 def every_request() -> list[VenueRequest]:
     return [
         place(), cancel(), query(), open_orders(), fills_since(), balances(), instruments(),
-        tickers(),
+        tickers(), positions(),
     ]  # fmt: skip
 
 

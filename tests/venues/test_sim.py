@@ -19,14 +19,17 @@ from fairlead.core.messages import (
     VenueOpenOrdersListed,
     VenueOrder,
     VenueOrderState,
+    VenuePosition,
+    VenuePositionsStated,
     VenueRequest,
     VenueStreamGap,
     VenueTickersStated,
 )
-from fairlead.core.model import ExecInst, Liquidity, Side, TimeInForce
+from fairlead.core.model import ExecInst, Liquidity, Reason, Side, TimeInForce
 from fairlead.core.rates import Ticker
 from fairlead.venues import sim_messages as wire
 from fairlead.venues.sim import ABILITIES, SimDialect, SimLimits
+from fairlead.venues.sim_words import venue_fill, venue_order
 from tests.venues.talk import (
     ACCOUNT,
     BALANCES,
@@ -44,6 +47,7 @@ from tests.venues.talk import (
     instruments,
     open_orders,
     place,
+    positions,
     query,
     refused,
     sent,
@@ -96,6 +100,22 @@ FILL = VenueFill(
     time_ns=START_NS,
     exchange_ordinal=11,
 )
+WIRE_POSITION = wire.WirePosition(
+    "BTC-PERP", Side.SELL, Decimal("0.5"), Decimal(30000), Decimal(30100), Decimal(-50),
+    Decimal(10), True, Decimal(32000),
+)  # fmt: skip
+POSITIONS_STATED = VenuePositionsStated(
+    account=ACCOUNT,
+    positions=(
+        VenuePosition(
+            "BTC-PERP", Side.SELL, Decimal("0.5"), Decimal(30000), Decimal(30100), Decimal(-50),
+            Decimal(10), True, Decimal(32000),
+        ),
+    ),
+    exchange_ordinal=11,
+    time_ns=START_NS,
+    is_complete=False,
+)  # fmt: skip
 TICKER = wire.WireTicker(SYMBOL, Decimal(30000), Decimal("30000.10"))
 STATED = VenueBalancesStated(
     account=ACCOUNT,
@@ -187,6 +207,7 @@ def test_each_request_leaves_as_its_message():
         wire.AskBalances(6, START_NS),
         wire.AskInstruments(7, START_NS),
         wire.AskTickers(8, START_NS),
+        wire.AskPositions(9, START_NS),
     ]  # fmt: skip
 
 
@@ -449,11 +470,12 @@ ANSWERS = [
     wire.Balances(1, 11, START_NS, ()),
     wire.Instruments(1, ()),
     wire.Tickers(1, START_NS, ()),
+    wire.Positions(1, 11, START_NS, ()),
 ]
 RIGHT = [("VenuePlace", "Placed"), ("VenueCancel", "Stated"), ("VenueQuery", "Stated"),
          ("VenueOpenOrders", "OpenOrders"), ("VenueFillsSince", "FillsPage"),
          ("VenueBalances", "Balances"), ("VenueInstruments", "Instruments"),
-         ("VenueTickers", "Tickers")]  # fmt: skip
+         ("VenueTickers", "Tickers"), ("VenuePositions", "Positions")]  # fmt: skip
 
 
 @pytest.mark.parametrize("message", ANSWERS, ids=lambda m: type(m).__name__)
@@ -566,6 +588,11 @@ def test_places_given_up_are_remembered_within_bounds():
             [VenueInstrumentsListed(account=ACCOUNT, instruments=(INSTRUMENT,))],
         ),
         (tickers(), wire.Tickers(8, START_NS, (TICKER,)), []),
+        (
+            positions(),
+            wire.Positions(9, 11, START_NS, (WIRE_POSITION,)),
+            [changed(POSITIONS_STATED, is_complete=True)],
+        ),
         (query(), refused(3, Code.ORDER_UNKNOWN), []),
         (place(), refused(1, Code.BALANCE), []),
     ],
@@ -596,12 +623,59 @@ def test_balances_changed_states_what_changed():
     assert Talk().hear(wire.BalancesChanged(11, START_NS, BALANCES)) == [stated]
 
 
-def test_a_change_of_positions_is_an_event_that_states_balances():
+def test_a_change_of_positions_is_an_event_that_states_them_and_balances():
     talk = Talk()
-    stated = changed(STATED, is_movement=True)
-    assert talk.hear(wire.PositionsChanged(11, START_NS, (), BALANCES)) == [stated]
-    assert talk.hear(wire.Positions(1, 11, START_NS, ())) == []
+    moved = changed(STATED, is_movement=True)
+    news = wire.PositionsChanged(11, START_NS, (WIRE_POSITION,), BALANCES)
+    assert talk.hear(news) == [POSITIONS_STATED, moved]
     assert isinstance(talk.hear(execution(12))[0], VenueFill), "no gap"
+    leverage = wire.PositionsChanged(13, START_NS, (WIRE_POSITION,), ())
+    assert talk.hear(leverage) == [changed(POSITIONS_STATED, exchange_ordinal=13)]
+
+
+def test_an_execution_of_a_perpetual_states_the_position_it_left():
+    told = changed(execution(11), positions=(WIRE_POSITION,))
+    _, _, positions, _ = Talk().hear(told)
+    assert positions == POSITIONS_STATED
+
+
+def test_asked_positions_are_complete():
+    talk = Talk()
+    talk.ask(positions())
+    assert talk.hear(wire.Positions(9, 11, START_NS, (WIRE_POSITION,))) == [
+        changed(POSITIONS_STATED, request_id=9, is_complete=True),
+        answer(positions(), Outcome.DONE),
+    ]
+
+
+@pytest.mark.parametrize("name", ["quantity", "entry_price", "leverage", "liquidation_price"])
+def test_a_position_that_is_no_number_drops_the_line(name):
+    odd = changed(WIRE_POSITION, **{name: Decimal("NaN")})
+    news = wire.PositionsChanged(11, START_NS, (odd,), ())
+    assert Talk().hear_acts(news).disconnect is not None
+
+
+@pytest.mark.parametrize(
+    ("origin", "reason"),
+    [
+        (wire.WireOrigin.CLIENT, None),
+        (wire.WireOrigin.LIQUIDATION, Reason.LIQUIDATION),
+        (wire.WireOrigin.DELEVERAGING, Reason.AUTO_DELEVERAGING),
+    ],
+)
+def test_an_order_says_who_made_it_and_whether_it_may_only_reduce(origin, reason):
+    order = wire_order(origin=origin, reduce_only=origin is not wire.WireOrigin.CLIENT)
+    told = venue_order(ACCOUNT, order)
+    assert (told.reason, told.reduce_only) == (reason, reason is not None)
+
+
+def test_what_a_fill_realized_is_told():
+    assert venue_fill(ACCOUNT, wire_fill(realized=Decimal("-1.5"))).realized == Decimal("-1.5")
+
+
+def test_reduce_only_is_asked_for_where_the_order_may_not_increase():
+    (sent,) = Talk().ask(place(exec_inst=(ExecInst.DO_NOT_INCREASE,)))
+    assert (sent.reduce_only, sent.post_only) == (True, False)
 
 
 def test_instruments_changed_lists_them_all():

@@ -34,6 +34,7 @@ STORY = frames(
     wire.InstrumentsChanged((INSTRUMENT,)),
     wire.Instruments(7, (INSTRUMENT,)),
     wire.Tickers(8, START_NS, ()),
+    wire.Positions(9, 12, START_NS, ()),
     wire.Pong(-1, START_NS),
     execution(13, is_fill=False),
 )
@@ -96,6 +97,6 @@ def assert_every_request_ends_once(pieces):
             break
     reports.extend(talk.close())
     ended = [report for report in reports if isinstance(report, VenueAnswer)]
-    assert sorted(end.request_id for end in ended) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert sorted(end.request_id for end in ended) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     for end in ended:
         assert end.outcome is not Outcome.NOT_SENT

@@ -1,4 +1,4 @@
-"""One account at run time: its mode, its connection, its exchange's rules, its balances.
+"""One account at run time: its mode, its connection, its exchange's rules, its balances and positions.
 
 Must never hold orders; those are in `core.orders`.
 """
@@ -8,7 +8,15 @@ from collections.abc import Iterable
 
 from fairlead.core.ledger import Ledger
 from fairlead.core.messages import AccountState
-from fairlead.core.model import Abilities, AccountMode, Balance, Instrument
+from fairlead.core.model import (
+    Abilities,
+    AccountMode,
+    Balance,
+    Instrument,
+    InstrumentKind,
+    Position,
+)
+from fairlead.core.positions import Positions
 from fairlead.core.rate import Bucket
 from fairlead.core.rates import Rates
 from fairlead.core.reconciliation import Drifts, Reconciliation, SweepLog
@@ -29,7 +37,11 @@ class Account:
     """Mutable, and changed by the engine only. `is_dirty`: its record changed in this batch."""
 
     def __init__(
-        self, record: AccountRecord, order_rate_per_s: int, balances: Iterable[Balance] = ()
+        self,
+        record: AccountRecord,
+        order_rate_per_s: int,
+        balances: Iterable[Balance] = (),
+        positions: Iterable[Position] = (),
     ) -> None:
         self.name = record.account
         self.exchange = exchange_of(record.account)
@@ -41,6 +53,9 @@ class Account:
         self.reconciled_trade_id = record.reconciled_trade_id
         self.last_trade_id = record.reconciled_trade_id
         self.ledger = Ledger(balances)
+        self.positions = Positions(positions)
+        for position in self.positions.all():
+            self.ledger.position_loaded(position)
         self.rate = Bucket(order_rate_per_s)
         self.rates = Rates()
         self.sweeps = SweepLog()
@@ -60,6 +75,13 @@ class Account:
     def instruments(self) -> tuple[Instrument, ...]:
         """Return the exchange's instruments, ambiguous ones left out."""
         return tuple(self._by_symbol.values())
+
+    @property
+    def has_perpetuals(self) -> bool:
+        """Whether the exchange lists instruments in which one can have a position."""
+        return any(
+            instrument.kind is InstrumentKind.PERPETUAL for instrument in self._by_symbol.values()
+        )
 
     def take_instruments(self, instruments: Iterable[Instrument]) -> list[str]:
         """Replace the instruments; those that are not one-to-one are left out.
@@ -95,6 +117,12 @@ class Account:
     def asset(self, asset_exchange: str) -> str:
         """Return our name of the exchange's asset; its own where no instrument names it."""
         return self._assets.get(asset_exchange, asset_exchange)
+
+    def position_moved(self, symbol: str, now_ns: int) -> None:
+        """Have the balances lock what the position needs as it is now."""
+        position = self.positions.get(symbol)
+        if position is not None:
+            self.ledger.position_moved(position, now_ns)
 
     def record(self) -> AccountRecord:
         """Return what the journal keeps of the account."""

@@ -3,7 +3,7 @@
 from fairlead.core.account import Account
 from fairlead.core.deciding import Deciding
 from fairlead.core.messages import Cause, VenueOrder, VenueOrderState
-from fairlead.core.model import Order, Origin, Stage
+from fairlead.core.model import ExecInst, Order, Origin, Reason, Stage
 from fairlead.core.orphans import alarm_foreign
 
 CLIENT_ID_LENGTH_MOST = 128
@@ -31,7 +31,7 @@ def adopt(deciding: Deciding, account: Account, news: VenueOrder) -> Order | Non
         return None
     number = deciding.next_number
     deciding.next_number += 1
-    return deciding.open(
+    order = deciding.open(
         Order(
             number=number,
             account=account.name,
@@ -47,15 +47,33 @@ def adopt(deciding: Deciding, account: Account, news: VenueOrder) -> Order | Non
             time_in_force=news.time_in_force,
             time_in_force_text=news.time_in_force.value,
             expire_time_ns=news.expire_time_ns,
-            exec_inst=(),
+            exec_inst=(ExecInst.DO_NOT_INCREASE,) if news.reduce_only else (),
             origin=Origin.EXTERNAL,
             caller="",
             time_order_ns=news.time_ns,
             stage=Stage.WORKING,
             exchange_order_id=news.exchange_order_id,
+            reason=news.reason,
+            error_message=None if news.reason is None else _why(news),
+            kind=instrument.kind,
         ),
         Cause.ADOPTED,
     )
+    text = f"order {order.client_order_id} in {order.symbol}: {order.error_message}"
+    if news.reason is Reason.LIQUIDATION:
+        deciding.alarm(account, "liquidation", number, text)
+    elif news.reason is Reason.AUTO_DELEVERAGING:
+        deciding.alarm(account, "auto_deleveraging", number, text)
+    return order
+
+
+def _why(news: VenueOrder) -> str:
+    """Return in words why the exchange made the order itself."""
+    if news.reason is Reason.AUTO_DELEVERAGING:
+        why = "the exchange closes a position that profits, for another account could not pay"
+    else:
+        why = "the exchange closes a position whose margin is used up"
+    return f"{news.reason}: {news.text or why}"
 
 
 def client_ids(news: VenueOrder) -> list[str]:

@@ -17,6 +17,7 @@ from fairlead.core.messages import (
     Cause,
     OrderReply,
     OrderReport,
+    PositionReport,
     Reply,
     Report,
     TimerDue,
@@ -24,7 +25,7 @@ from fairlead.core.messages import (
     VenueFill,
     VenueRequest,
 )
-from fairlead.core.model import AccountMode, Fill, Order, Reason, Stage
+from fairlead.core.model import AccountMode, Fill, InstrumentKind, Order, Reason, Stage
 from fairlead.core.order import apply
 from fairlead.core.orders import Orders
 from fairlead.core.unit import (
@@ -202,6 +203,9 @@ class Deciding:
         """Book a fill that was never booked before; the ledger and the trade's id go with it."""
         account = self.accounts[order.account]
         account.ledger.fill_booked(order, fill, self.now.utc_ns)
+        if order.kind is InstrumentKind.PERPETUAL:
+            account.positions.fill_booked(order, fill, self.now.utc_ns)
+            account.position_moved(order.symbol, self.now.utc_ns)
         account.last_trade_id = fill.trade_id
         self.trades_known.add(key)
         self.unit.booked.append((order.number, len(order.fills), key, fill))
@@ -302,6 +306,8 @@ class Deciding:
         self.client_ids.forget()
         for account in self.accounts.values():
             self._report_balances(account)
+            if account.positions.changed_count:
+                self._report_positions(account)
             if account.is_dirty:
                 self.unit.accounts[account.name] = account.record()
                 account.is_dirty = False
@@ -323,4 +329,15 @@ class Deciding:
             report = BalanceReport(account.name, account.sequence, self.now.utc_ns, balance)
             self.unit.reports.append(report)
             self.unit.balances[account.name, balance.asset] = balance
+            self.released.append((report, None))
+
+    def _report_positions(self, account: Account) -> None:
+        if not account.is_loaded:
+            return
+        for position in account.positions.take_changed():
+            account.sequence += 1
+            account.is_dirty = True
+            report = PositionReport(account.name, account.sequence, self.now.utc_ns, position)
+            self.unit.reports.append(report)
+            self.unit.positions[account.name, position.symbol] = position
             self.released.append((report, None))

@@ -42,6 +42,7 @@ from fairlead.core.messages import (
     VenueOpenOrdersListed,
     VenueOrder,
     VenuePlace,
+    VenuePositionsStated,
     VenueReport,
     VenueRequest,
     VenueTickersStated,
@@ -81,8 +82,11 @@ class Engine:
         records = {record.account: record for record in restored.accounts}
         for name in dict.fromkeys([*records, *accounts]):
             balances = [balance for account, balance in restored.balances if account == name]
+            positions = [position for account, position in restored.positions if account == name]
             record = records.get(name) or AccountRecord(name)
-            self.deciding.accounts[name] = Account(record, settings.order_rate_per_s, balances)
+            self.deciding.accounts[name] = Account(
+                record, settings.order_rate_per_s, balances, positions
+            )
 
     # ── the past ─────────────────────────────────────────────────────────────────────────────────
 
@@ -266,6 +270,7 @@ _NEWS: dict[type, Callable[..., None]] = {
     VenueOrder: hearing.order_heard,
     VenueAnswer: hearing.answer_heard,
     VenueBalancesStated: hearing.balances_stated,
+    VenuePositionsStated: hearing.positions_stated,
     VenueNotFound: hearing.not_found_heard,
     VenueConnected: hearing.connected,
     VenueDisconnected: hearing.disconnected,

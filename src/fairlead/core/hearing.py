@@ -45,6 +45,8 @@ from fairlead.core.messages import (
     VenueOrder,
     VenueOrderState,
     VenuePlace,
+    VenuePosition,
+    VenuePositionsStated,
     VenueQuery,
     VenueTickersStated,
 )
@@ -53,12 +55,14 @@ from fairlead.core.model import (
     Fill,
     Order,
     Origin,
+    Position,
     Reason,
     Stage,
     Updater,
 )
 from fairlead.core.order import Verdict, judge, missing_quantity
 from fairlead.core.placing import place_answered
+from fairlead.core.positions import flattened
 from fairlead.core.unit import TradeKey
 
 _STAGES = {
@@ -82,6 +86,7 @@ def connected(deciding: Deciding, account: Account, news: VenueConnected) -> Non
     account.abilities = news.abilities
     account.trouble = "reconciling"
     account.ledger.session_started()
+    account.positions.session_started()
     for order in deciding.orders.of_account(account.name):
         if order.cancel_pending:
             send_cancel(deciding, order)
@@ -135,6 +140,52 @@ def balances_stated(deciding: Deciding, account: Account, news: VenueBalancesSta
         if not account.is_loaded:
             account.is_loaded = True
             account.is_dirty = True
+
+
+def positions_stated(deciding: Deciding, account: Account, news: VenuePositionsStated) -> None:
+    """Take the exchange's positions; a complete statement makes those that it does not name flat."""
+    positions = account.positions
+    can_compare = is_comparable(deciding, account)
+    changed_count = positions.changed_count
+    named = set()
+    for each in news.positions:
+        stated = _position(deciding, account, news, each)
+        if stated is None:
+            continue
+        named.add(stated.symbol)
+        drift = positions.stated(stated)
+        account.position_moved(stated.symbol, deciding.now.utc_ns)
+        if drift is not None and can_compare:
+            measure_drift(
+                deciding, account, stated.symbol, drift,
+                is_position=True, is_swept=news.is_complete,
+            )  # fmt: skip
+    if news.is_complete:
+        for position in positions.open():
+            if position.symbol not in named:
+                positions.stated(flattened(position, news.exchange_ordinal, deciding.now.utc_ns))
+                account.position_moved(position.symbol, deciding.now.utc_ns)
+        account.sweeps.found.positions_moved += positions.changed_count - changed_count
+
+
+def _position(
+    deciding: Deciding, account: Account, news: VenuePositionsStated, stated: VenuePosition
+) -> Position | None:
+    """Return what is stated in our words, None (and an alarm) where the instrument is unknown."""
+    instrument = account.instrument(None, stated.symbol_exchange)
+    if instrument is None:
+        if stated.quantity:
+            name = f"position {stated.symbol_exchange}"
+            text = f"the {name} is not followed: the instrument is unknown"
+            orphans.alarm_foreign(deciding, account, name, text)
+        return None
+    return Position(
+        instrument.symbol, instrument.symbol_exchange, instrument.quote, stated.side, stated.quantity,
+        stated.entry_price, stated.mark_price, stated.unrealized, stated.leverage, stated.is_cross,
+        stated.liquidation_price,
+        Updater.EXCHANGE if account.is_loaded else Updater.INITIALIZATION,
+        deciding.now.utc_ns, news.exchange_ordinal,
+    )  # fmt: skip
 
 
 def tickers_stated(deciding: Deciding, account: Account, news: VenueTickersStated) -> None:
@@ -370,7 +421,7 @@ def _book(
     was_unsure = is_unsure(order)
     fill = Fill(
         news.trade_id, news.price, news.quantity, news.fee, account.asset(news.fee_asset_exchange),
-        news.liquidity, news.time_ns, deciding.now.utc_ns, news.exchange_ordinal,
+        news.liquidity, news.time_ns, deciding.now.utc_ns, news.exchange_ordinal, news.realized,
     )  # fmt: skip
     order = deciding.book(order, key, fill, news.exchange_order_id)
     if order.quantity_filled > order.quantity:

@@ -10,20 +10,36 @@ from decimal import Decimal
 
 import msgspec
 
-from fairlead.core.model import FINAL_STAGES, ZERO, Balance, Fill, Order, Side, Stage, Updater
+from fairlead.core.margin import Margin
+from fairlead.core.model import (
+    FINAL_STAGES,
+    ZERO,
+    Balance,
+    Fill,
+    InstrumentKind,
+    Order,
+    Position,
+    Side,
+    Stage,
+    Updater,
+)
 
 _RECEIVED_OR_ROUTING = frozenset({Stage.RECEIVED, Stage.ROUTING})
 
 
 def reservation(order: Order) -> tuple[str, Decimal]:
-    """Return (asset, quantity) that `order` locks: price × leaves of quote, or leaves of base."""
-    if order.stage.is_final or order.closed_quantity is not None:
-        leaves = ZERO
-    else:
-        leaves = order.leaves_quantity
+    """Return (asset, quantity) that a spot order locks: price × leaves of quote, or leaves of base."""
+    leaves = _open_quantity(order)
     if order.side is Side.BUY:
         return order.quote, order.price * leaves
     return order.base, leaves
+
+
+def _open_quantity(order: Order) -> Decimal:
+    """Return what may still trade of the order."""
+    if order.stage.is_final or order.closed_quantity is not None:
+        return ZERO
+    return order.leaves_quantity
 
 
 def is_in_flight(order: Order) -> bool:
@@ -47,6 +63,7 @@ class Ledger:
     def __init__(self, balances: Iterable[Balance] = ()) -> None:
         self._balances = {balance.asset: balance for balance in balances}
         self._reserved: dict[str, Decimal] = {}
+        self._margins: dict[str, Margin] = {}  # by symbol
         self._after_statement: dict[str, list[tuple[int, Decimal]]] = {}
         self._in_flight = 0
         self._changed: set[str] = set()
@@ -89,13 +106,44 @@ class Ledger:
 
     def order_loaded(self, order: Order) -> None:
         """Count the reservation of an order that the loaded balances already contain."""
+        self._in_flight += is_in_flight(order)
+        if order.kind is InstrumentKind.PERPETUAL:
+            margin = self.margin(order.symbol, order.quote)
+            margin.put_order(order, _open_quantity(order))
+            self._count(margin)
+            return
         asset, quantity = reservation(order)
         self._reserved[asset] = self._reserved.get(asset, ZERO) + quantity
-        self._in_flight += is_in_flight(order)
+
+    def position_loaded(self, position: Position) -> None:
+        """Count the margin of a position that the loaded balances already contain."""
+        margin = self.margin(position.symbol, position.quote)
+        margin.put_position(position)
+        self._count(margin)
+
+    def position_moved(self, position: Position, now_ns: int) -> None:
+        """Lock what the position, and the orders that may reduce it, need as it is now."""
+        margin = self.margin(position.symbol, position.quote)
+        margin.put_position(position)
+        self._relock(margin, now_ns)
+
+    def margin(self, symbol: str, asset: str) -> Margin:
+        """Return what a perpetual, margined in `asset`, locks."""
+        margin = self._margins.get(symbol)
+        if margin is None:
+            margin = self._margins[symbol] = Margin(asset)
+        return margin
 
     def order_changed(self, before: Order | None, after: Order, now_ns: int) -> None:
         """Move the reservation from what `before` held to what `after` holds."""
         self._in_flight += is_in_flight(after)
+        if after.kind is InstrumentKind.PERPETUAL:
+            if before is not None:
+                self._in_flight -= is_in_flight(before)
+            margin = self.margin(after.symbol, after.quote)
+            margin.put_order(after, _open_quantity(after))
+            self._relock(margin, now_ns)
+            return
         if before is None:
             asset, quantity = reservation(after)
         else:
@@ -109,7 +157,13 @@ class Ledger:
             self._move(asset, now_ns, ZERO, quantity, ZERO)
 
     def fill_booked(self, order: Order, fill: Fill, now_ns: int) -> None:
-        """Move what was bought, what was paid for it, and the fee, where no statement has yet."""
+        """Move what was bought, what was paid for it, and the fee, where no statement has yet.
+
+        In a perpetual nothing is bought: what was realized moves the quote asset.
+        """
+        if order.kind is InstrumentKind.PERPETUAL:
+            self._perpetual_fill_booked(order, fill, now_ns)
+            return
         notional = fill.price * fill.quantity
         ordinal = fill.exchange_ordinal
         if order.side is Side.BUY:
@@ -126,6 +180,14 @@ class Ledger:
             self._fill_move(order.base, ordinal, base, fill.quantity, now_ns)
             self._fill_move(order.quote, ordinal, quote, notional, now_ns)
             self._fill_move(fill.fee_asset, ordinal, -fill.fee, ZERO, now_ns)
+
+    def _perpetual_fill_booked(self, order: Order, fill: Fill, now_ns: int) -> None:
+        realized, fee, ordinal = fill.realized, fill.fee, fill.exchange_ordinal
+        if fill.fee_asset == order.quote:
+            self._fill_move(order.quote, ordinal, realized - fee, abs(realized), now_ns)
+            return
+        self._fill_move(order.quote, ordinal, realized, abs(realized), now_ns)
+        self._fill_move(fill.fee_asset, ordinal, -fee, ZERO, now_ns)
 
     def stated(
         self,
@@ -146,7 +208,8 @@ class Ledger:
         taken as it is. The first load begins to count what is traded.
 
         What the exchange locks beyond our reservations is believed only while no order of ours is in
-        flight; otherwise it cannot be told apart from theirs.
+        flight; otherwise it cannot be told apart from theirs. Where perpetuals lock, it may also be less
+        than them: the exchange knows what a position was entered for more exactly than we do.
         """
         balance = self._balances.get(asset)
         if balance is not None and 0 < exchange_ordinal < balance.exchange_ordinal:
@@ -164,7 +227,9 @@ class Ledger:
             self._after_statement.pop(asset, None)
         reserved = self._reserved.get(asset, ZERO)
         if self._in_flight == 0:
-            elsewhere = max(ZERO, locked - reserved)
+            elsewhere = locked - reserved
+            if elsewhere < ZERO and not self._has_margin(asset):
+                elsewhere = ZERO
         else:
             elsewhere = ZERO if balance is None else balance.locked_elsewhere
         locked_now = reserved + elsewhere
@@ -187,6 +252,22 @@ class Ledger:
             self._changed.add(asset)
         is_comparable = exchange_ordinal and balance.exchange_ordinal
         return total - balance.total if is_comparable else None
+
+    def _relock(self, margin: Margin, now_ns: int) -> None:
+        """Lock what the perpetual needs now instead of what it needed before."""
+        more = self._count(margin)
+        if more:
+            self._move(margin.asset, now_ns, ZERO, more, ZERO)
+
+    def _count(self, margin: Margin) -> Decimal:
+        """Count what the perpetual locks now as reserved; return how much more that is."""
+        lock = margin.lock()
+        more, margin.locked = lock - margin.locked, lock
+        self._reserved[margin.asset] = self._reserved.get(margin.asset, ZERO) + more
+        return more
+
+    def _has_margin(self, asset: str) -> bool:
+        return any(margin.asset == asset for margin in self._margins.values())
 
     def _fill_move(
         self, asset: str, ordinal: int, delta: Decimal, traded: Decimal, now_ns: int

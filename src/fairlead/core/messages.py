@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from fairlead.core.model import (
+    ZERO,
     Abilities,
     AccountMode,
     Balance,
@@ -20,6 +21,7 @@ from fairlead.core.model import (
     Instrument,
     Liquidity,
     Order,
+    Position,
     Reason,
     Side,
     Stage,
@@ -111,7 +113,7 @@ class QueryBalances(Message, frozen=True, kw_only=True, tag="query_balances"):
 
 
 class QueryPositions(Message, frozen=True, kw_only=True, tag="query_positions"):
-    """Positions; `account` may be empty, meaning all. Spot accounts have none."""
+    """Positions that are not flat; `account` may be empty, meaning all. Spot accounts have none."""
 
 
 class QueryAccounts(Message, frozen=True, kw_only=True, tag="query_accounts"):
@@ -127,7 +129,7 @@ class QueryInstruments(Message, frozen=True, kw_only=True, tag="query_instrument
 
 
 class QuerySnapshot(Message, frozen=True, kw_only=True, tag="query_snapshot"):
-    """Open orders and balances of one account, with the sequence as of which they hold."""
+    """Open orders, balances and positions of one account, with the sequence as of which they hold."""
 
 
 Request = (
@@ -178,7 +180,10 @@ class BalancesReply(msgspec.Struct, frozen=True, tag="balances"):
 
 
 class PositionsReply(msgspec.Struct, frozen=True, tag="positions"):
-    accounts: tuple[str, ...]
+    """Per account, its positions ordered by symbol, as of `time_ns` (UTC)."""
+
+    accounts: tuple[tuple[str, tuple[Position, ...]], ...]
+    time_ns: int = 0
 
 
 class AccountState(msgspec.Struct, frozen=True):
@@ -216,6 +221,7 @@ class SnapshotReply(msgspec.Struct, frozen=True, tag="snapshot"):
     sequence: int
     orders: tuple[Order, ...]
     balances: tuple[Balance, ...]
+    positions: tuple[Position, ...] = ()
 
 
 class CancelAllReply(msgspec.Struct, frozen=True, tag="cancel_all"):
@@ -327,6 +333,15 @@ class BalanceReport(msgspec.Struct, frozen=True, array_like=True, tag="b"):
     balance: Balance
 
 
+class PositionReport(msgspec.Struct, frozen=True, array_like=True, tag="p"):
+    """A position as it is from this sequence on."""
+
+    account: str
+    sequence: int
+    time_ns: int
+    position: Position
+
+
 class AccountReport(msgspec.Struct, frozen=True, array_like=True, tag="a"):
     """The account's mode as it is from this sequence on."""
 
@@ -347,7 +362,7 @@ class AlarmReport(msgspec.Struct, frozen=True, array_like=True, tag="!"):
     text: str
 
 
-Report = OrderReport | BalanceReport | AccountReport | AlarmReport
+Report = OrderReport | BalanceReport | PositionReport | AccountReport | AlarmReport
 
 # ── VenueRequest: engine → exchange ──────────────────────────────────────────────────────────────
 
@@ -401,6 +416,10 @@ class VenueBalances(VenueMessage, frozen=True, kw_only=True, tag="balances"):
     pass
 
 
+class VenuePositions(VenueMessage, frozen=True, kw_only=True, tag="positions"):
+    pass
+
+
 class VenueInstruments(VenueMessage, frozen=True, kw_only=True, tag="instruments"):
     pass
 
@@ -416,6 +435,7 @@ VenueRequest = (
     | VenueOpenOrders
     | VenueFillsSince
     | VenueBalances
+    | VenuePositions
     | VenueInstruments
     | VenueTickers
 )
@@ -494,6 +514,7 @@ class VenueOrder(VenueMessage, frozen=True, kw_only=True, tag="order"):
     """The exchange's word on one order: from its stream, or as the answer to a query or a cancel.
 
     `exchange_ordinal` places this word in the account's event order at the exchange (0: unknown).
+    `reason` is set when the exchange itself made the order, to liquidate a position say.
     """
 
     exchange_order_id: str
@@ -510,6 +531,8 @@ class VenueOrder(VenueMessage, frozen=True, kw_only=True, tag="order"):
     exchange_ordinal: int = 0
     text: str | None = None
     asked: VenueQuery | VenueCancel | None = None
+    reduce_only: bool = False
+    reason: Reason | None = None
 
 
 class VenueNotFound(VenueMessage, frozen=True, kw_only=True, tag="not_found"):
@@ -522,7 +545,8 @@ class VenueFill(VenueMessage, frozen=True, kw_only=True, tag="fill"):
     """An execution: from the stream, or out of a page of fills.
 
     `symbol_exchange`, `fee_asset_exchange` are the exchange's own names. `from_page` is true for
-    fills that a `VenueFillsSince` brought.
+    fills that a `VenueFillsSince` brought. `realized` is the profit before fees that it realized in a
+    perpetual, in the quote asset.
     """
 
     exchange_order_id: str
@@ -538,6 +562,7 @@ class VenueFill(VenueMessage, frozen=True, kw_only=True, tag="fill"):
     time_ns: int
     exchange_ordinal: int = 0
     from_page: bool = False
+    realized: Decimal = ZERO
 
 
 class VenueAssetBalance(msgspec.Struct, frozen=True, array_like=True):
@@ -557,6 +582,29 @@ class VenueBalancesStated(VenueMessage, frozen=True, kw_only=True, tag="balances
     time_ns: int
     is_complete: bool
     is_movement: bool = False
+
+
+class VenuePosition(msgspec.Struct, frozen=True, array_like=True):
+    """See `model.Position`; flat ones tell the leverage that orders will have."""
+
+    symbol_exchange: str
+    side: Side
+    quantity: Decimal
+    entry_price: Decimal
+    mark_price: Decimal
+    unrealized: Decimal
+    leverage: Decimal
+    is_cross: bool
+    liquidation_price: Decimal | None
+
+
+class VenuePositionsStated(VenueMessage, frozen=True, kw_only=True, tag="positions_stated"):
+    """Positions as of `exchange_ordinal`; `is_complete` when unnamed ones are flat."""
+
+    positions: tuple[VenuePosition, ...]
+    exchange_ordinal: int
+    time_ns: int
+    is_complete: bool
 
 
 class VenueOpenOrdersListed(VenueMessage, frozen=True, kw_only=True, tag="open_orders_listed"):
@@ -600,6 +648,7 @@ VenueReport = (
     | VenueNotFound
     | VenueFill
     | VenueBalancesStated
+    | VenuePositionsStated
     | VenueOpenOrdersListed
     | VenueFillsListed
     | VenueInstrumentsListed

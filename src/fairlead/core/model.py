@@ -13,6 +13,7 @@ import msgspec
 from fairlead.core.exact import average
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
 
 
 class Side(StrEnum):
@@ -106,6 +107,8 @@ class Reason(StrEnum):
     NEVER_REACHED = "never_reached"  # the exchange twice did not know it
     EXCHANGE = "exchange"  # the exchange's own refusal, in its own words
     OPERATOR = "operator"  # an operator resolved it
+    LIQUIDATION = "liquidation"  # the exchange closes a position that its margin no longer bears
+    AUTO_DELEVERAGING = "auto_deleveraging"  # … or one that profits from another account's loss
 
 
 class Updater(StrEnum):
@@ -155,7 +158,8 @@ class Fill(msgspec.Struct, frozen=True, array_like=True):
     `fee` is positive when paid, negative when it is a rebate, in `fee_asset` (our name).
     `exchange_ordinal` places the fill in the account's event order at the exchange (an event number
     or a time in ns; 0 when the exchange gives none), so that a balance statement can say whether it
-    already contains this fill. `time_ns` is the exchange's, `time_booked_ns` ours.
+    already contains this fill. `time_ns` is the exchange's, `time_booked_ns` ours. `realized` is the
+    profit before fees that it realized in a perpetual, in the quote asset.
     """
 
     trade_id: str
@@ -167,6 +171,7 @@ class Fill(msgspec.Struct, frozen=True, array_like=True):
     time_ns: int
     time_booked_ns: int
     exchange_ordinal: int = 0
+    realized: Decimal = ZERO
 
 
 class Order(msgspec.Struct, frozen=True, array_like=True):
@@ -210,6 +215,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
     status_history: tuple[tuple[Status, int], ...] = ()
     sequence: int = 0
     fills: tuple[Fill, ...] = ()
+    kind: InstrumentKind = InstrumentKind.SPOT
 
     @property
     def leaves_quantity(self) -> Decimal:
@@ -259,8 +265,40 @@ class Balance(msgspec.Struct, frozen=True, array_like=True):
         return self.total - self.locked
 
 
+class Position(msgspec.Struct, frozen=True, array_like=True):
+    """What an account holds of a perpetual: BUY is long, SELL short; a quantity of 0 is flat.
+
+    `entry_price` is the average price of what is held, `unrealized` the profit in `quote`, the asset it
+    is margined in, if all were closed at `mark_price`. `liquidation_price` is the mark price at which the
+    exchange would close it; None when there is none or it is not known. `exchange_ordinal` is the
+    account event up to which the exchange's last statement speaks.
+    """
+
+    symbol: str
+    symbol_exchange: str
+    quote: str
+    side: Side
+    quantity: Decimal
+    entry_price: Decimal
+    mark_price: Decimal
+    unrealized: Decimal
+    leverage: Decimal
+    is_cross: bool
+    liquidation_price: Decimal | None
+    updated_by: Updater
+    time_ns: int
+    exchange_ordinal: int = 0
+
+    @property
+    def signed_quantity(self) -> Decimal:
+        """Return the quantity, negative when short."""
+        return -self.quantity if self.side is Side.SELL else self.quantity
+
+
 class Abilities(msgspec.Struct, frozen=True):
     """What an exchange can do, declared by its dialect.
+
+    `exec_inst` holds for every instrument, `exec_inst_perpetual` for perpetuals besides.
 
     `request_window_ms`: how long after its timestamp a request may still be accepted; None when the
     exchange has no such limit (then "not found" is never believed and an operator decides).
@@ -276,3 +314,4 @@ class Abilities(msgspec.Struct, frozen=True):
     cancel_on_disconnect: bool
     request_window_ms: int | None
     login_parameters: tuple[str, ...]
+    exec_inst_perpetual: frozenset[ExecInst] = frozenset()

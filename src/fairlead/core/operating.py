@@ -97,8 +97,8 @@ def query(deciding: Deciding, request: AccountQuery, token: int) -> None:
         case QueryBalances():
             deciding.answer(token, _balances(deciding, accounts))
         case QueryPositions():
-            loaded = (account for account in accounts if account.is_loaded)
-            deciding.answer(token, PositionsReply(tuple(account.name for account in loaded)))
+            held = tuple((a.name, a.positions.open()) for a in accounts if a.is_loaded)
+            deciding.answer(token, PositionsReply(held, deciding.now.utc_ns))
         case QueryAccounts():
             states = tuple(_state(deciding, account) for account in accounts)
             deciding.answer(token, AccountsReply(states))
@@ -112,8 +112,8 @@ def query(deciding: Deciding, request: AccountQuery, token: int) -> None:
         case QuerySnapshot():
             (account,) = accounts
             orders = tuple(_alive(deciding, accounts))
-            balances = account.ledger.balances()
-            deciding.answer(token, SnapshotReply(account.sequence, orders, balances))
+            balances, positions = account.ledger.balances(), account.positions.open()
+            deciding.answer(token, SnapshotReply(account.sequence, orders, balances, positions))
 
 
 def set_mode(deciding: Deciding, request: SetMode, token: int) -> None:

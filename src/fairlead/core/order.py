@@ -177,6 +177,7 @@ def apply(order: Order | None, report: OrderReport) -> Order:
         status_history,
         report.sequence,
         fills,
+        order.kind,
     )  # fmt: skip
 
 

@@ -16,15 +16,24 @@ from fairlead.core.messages import (
 )
 from fairlead.core.model import (
     ZERO,
+    AccountMode,
     Instrument,
+    InstrumentKind,
     Order,
     Origin,
     Reason,
+    Side,
     Stage,
     TimeInForce,
 )
 from fairlead.core.order import missing_quantity
-from fairlead.core.risk import check_abilities, check_expire_time, check_instrument, check_risk
+from fairlead.core.risk import (
+    Exposure,
+    check_abilities,
+    check_expire_time,
+    check_instrument,
+    check_risk,
+)
 
 _UNANSWERED = frozenset({Stage.RECEIVED, Stage.ROUTING})
 
@@ -56,7 +65,10 @@ def _accept(
     deciding: Deciding, account: Account, request: PlaceOrder, rules: Instrument, token: int
 ) -> None:
     is_over_rate = not account.rate.take(deciding.now.steady_ns)
-    rejection = check_risk(request, rules, account.ledger, account.mode, is_over_rate)
+    exposure = None
+    if rules.kind is InstrumentKind.PERPETUAL:
+        exposure = _exposure(deciding, account, rules)
+    rejection = check_risk(request, rules, account.ledger, account.mode, is_over_rate, exposure)
     order = deciding.open(_order(deciding, request, rules), Cause.RECEIVED)
     if rejection is not None:
         reason, text = rejection
@@ -83,6 +95,18 @@ def _accept(
             exec_inst=order.exec_inst,
         )
     )
+
+
+def _exposure(deciding: Deciding, account: Account, rules: Instrument) -> Exposure:
+    """Return how the account stands in a perpetual; its open orders count only where they matter."""
+    held = account.positions.signed_quantity(rules.symbol)
+    reducing_quantity = ZERO
+    if account.mode is AccountMode.REDUCING:
+        side = Side.SELL if held > ZERO else Side.BUY
+        for order in deciding.orders.of_account(account.name):
+            if order.symbol == rules.symbol and order.side is side and not order.stage.is_final:
+                reducing_quantity += order.leaves_quantity
+    return Exposure(held, account.ledger.margin(rules.symbol, rules.quote), reducing_quantity)
 
 
 def hand_over(deciding: Deciding, request: VenuePlace) -> bool:
@@ -190,7 +214,7 @@ def _findings(
         return [_no_instrument(account, request)]
     findings = check_instrument(request, rules)
     assert account.abilities is not None, "instruments are listed after a connection"
-    findings += check_abilities(request, account.abilities)
+    findings += check_abilities(request, account.abilities, rules.kind)
     return findings + check_expire_time(request, deciding.now.utc_ns)
 
 
@@ -279,6 +303,7 @@ def _order(deciding: Deciding, request: PlaceOrder, rules: Instrument) -> Order:
         caller=request.caller,
         time_order_ns=deciding.now.utc_ns,
         stage=Stage.RECEIVED,
+        kind=rules.kind,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from fairlead.core.messages import Reply, Report, Request
-from fairlead.core.model import Balance, Order
+from fairlead.core.model import Balance, Order, Position
 
 
 class Released(msgspec.Struct, frozen=True):
@@ -22,12 +22,13 @@ class Released(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """An account as of `sequence`: open orders and balances."""
+    """An account as of `sequence`: open orders, balances and positions that are not flat."""
 
     account: str
     sequence: int
     orders: tuple[Order, ...]
     balances: tuple[Balance, ...]
+    positions: tuple[Position, ...] = ()
 
 
 class HistoryRow(msgspec.Struct, frozen=True):
@@ -59,5 +60,5 @@ class EdgePort(Protocol):
         ...
 
     async def snapshot(self, account: str) -> Snapshot:
-        """Open orders and balances, with the sequence as of which they hold."""
+        """Open orders, balances and positions, with the sequence as of which they hold."""
         ...

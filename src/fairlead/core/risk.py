@@ -6,7 +6,10 @@ be right. Pure: values in, findings out.
 
 from decimal import Decimal
 
+import msgspec
+
 from fairlead.core.ledger import Ledger
+from fairlead.core.margin import Margin
 from fairlead.core.messages import PlaceOrder
 from fairlead.core.model import (
     ZERO,
@@ -14,6 +17,7 @@ from fairlead.core.model import (
     AccountMode,
     ExecInst,
     Instrument,
+    InstrumentKind,
     Reason,
     Side,
     TimeInForce,
@@ -22,6 +26,17 @@ from fairlead.core.model import (
 _IMMEDIATE = frozenset({TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL})
 
 _CONTRADICTING = {ExecInst.CANCEL_ON_DISCONNECT, ExecInst.DO_NOT_CANCEL_ON_DISCONNECT}
+
+
+class Exposure(msgspec.Struct, frozen=True):
+    """How the account stands in a perpetual: what it holds (negative when short), what that locks.
+
+    `reducing_quantity` is what its open orders may take from the position.
+    """
+
+    signed_quantity: Decimal
+    margin: Margin
+    reducing_quantity: Decimal
 
 
 def plain(value: Decimal) -> str:
@@ -58,8 +73,10 @@ def quantity_range(price: Decimal, rules: Instrument) -> tuple[Decimal, Decimal]
     return least, rules.quantity_max // step * step
 
 
-def check_abilities(place: PlaceOrder, abilities: Abilities) -> list[tuple[str, str]]:
-    """Return (field, message) for what the exchange does not support."""
+def check_abilities(
+    place: PlaceOrder, abilities: Abilities, kind: InstrumentKind
+) -> list[tuple[str, str]]:
+    """Return (field, message) for what the exchange does not support in instruments of this kind."""
     findings = []
     if not _supports_time_in_force(place.time_in_force, abilities):
         findings.append((
@@ -67,12 +84,16 @@ def check_abilities(place: PlaceOrder, abilities: Abilities) -> list[tuple[str, 
             f"{place.time_in_force_text} is not supported by {abilities.exchange};"
             f" supported: {_names(abilities.time_in_force)}",
         ))  # fmt: skip
+    supported = abilities.exec_inst
+    if kind is InstrumentKind.PERPETUAL:
+        supported |= abilities.exec_inst_perpetual
     for instruction in place.exec_inst:
-        if instruction not in abilities.exec_inst:
+        if instruction not in supported:
+            where = f" in {kind} markets" if abilities.exec_inst_perpetual else ""
             findings.append((
                 "exec_inst",
-                f"{instruction} is not supported by {abilities.exchange};"
-                f" supported: {_names(abilities.exec_inst)}",
+                f"{instruction} is not supported by {abilities.exchange}{where};"
+                f" supported: {_names(supported)}",
             ))  # fmt: skip
     if set(place.exec_inst) >= _CONTRADICTING:
         findings.append((
@@ -97,26 +118,37 @@ def check_expire_time(place: PlaceOrder, now_ns: int) -> list[tuple[str, str]]:
 
 
 def check_risk(
-    place: PlaceOrder, rules: Instrument, ledger: Ledger, mode: AccountMode, is_over_rate: bool
+    place: PlaceOrder,
+    rules: Instrument,
+    ledger: Ledger,
+    mode: AccountMode,
+    is_over_rate: bool,
+    exposure: Exposure | None = None,
 ) -> tuple[Reason, str] | None:
-    """Return the first reason, with its text, for which the order must not be sent."""
-    if place.side is Side.BUY:
+    """Return the first reason, with its text, for which the order must not be sent.
+
+    `exposure` is None for spot.
+    """
+    if exposure is not None:
+        asset, needed = rules.quote, _margin(place, exposure, place.quantity)
+    elif place.side is Side.BUY:
         asset, needed = rules.quote, place.price * place.quantity
     else:
         asset, needed = rules.base, place.quantity
     available = ledger.available(asset)
-    if needed > available:
-        return Reason.INSUFFICIENT_BALANCE, _insufficient(place, rules, asset, needed, available)
+    if needed > available and needed:
+        text = _insufficient(place, rules, asset, needed, available, exposure)
+        return Reason.INSUFFICIENT_BALANCE, text
     if is_over_rate:
         return (
             Reason.ORDER_RATE,
             f"{Reason.ORDER_RATE}: the account's order rate is used up; send again in a second",
         )
-    if mode is AccountMode.REDUCING and place.side is Side.BUY:
-        return (
-            Reason.ACCOUNT_REDUCING,
-            f"{Reason.ACCOUNT_REDUCING}: {place.account} is reducing; only SELL orders pass",
-        )
+    if mode is AccountMode.REDUCING:
+        only = _increasing(place, rules, exposure)
+        if only is not None:
+            text = f"{Reason.ACCOUNT_REDUCING}: {place.account} is reducing; {only}"
+            return Reason.ACCOUNT_REDUCING, text
     if mode is AccountMode.HALTED:
         return (
             Reason.ACCOUNT_HALTED,
@@ -125,13 +157,57 @@ def check_risk(
     return None
 
 
+def _margin(place: PlaceOrder, exposure: Exposure, quantity: Decimal) -> Decimal:
+    """Return what the order would lock if it were for `quantity`."""
+    if ExecInst.DO_NOT_INCREASE in place.exec_inst:
+        return ZERO
+    return exposure.margin.more(place.side, place.price, quantity)
+
+
+def _most(
+    place: PlaceOrder, rules: Instrument, available: Decimal, exposure: Exposure | None
+) -> Decimal:
+    """Return the most steps of quantity that `available` is enough for."""
+    step = rules.quantity_step
+    if exposure is None:
+        per_step = step * (place.price if place.side is Side.BUY else 1)
+        return max(ZERO, available) // per_step * step
+    enough, too_many = 0, int(place.quantity // step) + 1
+    while too_many - enough > 1:
+        steps = (enough + too_many) // 2
+        if _margin(place, exposure, step * steps) <= max(ZERO, available):
+            enough = steps
+        else:
+            too_many = steps
+    return step * enough
+
+
+def _increasing(place: PlaceOrder, rules: Instrument, exposure: Exposure | None) -> str | None:
+    """Return which orders would reduce, None if this one does."""
+    if exposure is None:
+        return "only SELL orders pass" if place.side is Side.BUY else None
+    held = exposure.signed_quantity
+    if not held:
+        return f"there is no position in {rules.symbol}, so no order reduces it"
+    side = Side.SELL if held > ZERO else Side.BUY
+    most = max(ZERO, abs(held) - exposure.reducing_quantity)
+    if place.side is side and place.quantity <= most:
+        return None
+    if not most:
+        return f"open orders may close the whole position in {rules.symbol} already"
+    return f"only {side} orders of at most {plain(most)} pass in {rules.symbol}"
+
+
 def _insufficient(
-    place: PlaceOrder, rules: Instrument, asset: str, needed: Decimal, available: Decimal
+    place: PlaceOrder,
+    rules: Instrument,
+    asset: str,
+    needed: Decimal,
+    available: Decimal,
+    exposure: Exposure | None,
 ) -> str:
-    spendable = max(ZERO, available)
-    per_step = rules.quantity_step * (place.price if place.side is Side.BUY else 1)
     least, most = quantity_range(place.price, rules)
-    most = min(most, spendable // per_step * rules.quantity_step)
+    most = min(most, _most(place, rules, available, exposure))
     can_be = (
         f"the most that amount_order can be at this price is {plain(most)}"
         if most >= least

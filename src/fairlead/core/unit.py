@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from fairlead.core.messages import Report
-from fairlead.core.model import AccountMode, Balance, Fill, Order
+from fairlead.core.model import AccountMode, Balance, Fill, Order, Position
 
 
 class TradeKey(msgspec.Struct, frozen=True, array_like=True):
@@ -52,7 +52,8 @@ class Unit(msgspec.Struct):
     `booked`: (number, position, trade key, fill), position counting the order's fills from 0.
     `settled`: numbers of orders to which nothing more is owed and `unsettled` of those (again) owed
     something; a number is in at most one.
-    `accounts` and `balances` as they are now, by account and by (account, asset).
+    `accounts`, `balances` and `positions` as they are now, by account, (account, asset) and
+    (account, symbol).
     """
 
     time_ns: int
@@ -65,6 +66,7 @@ class Unit(msgspec.Struct):
     unsettled: set[int]
     accounts: dict[str, AccountRecord]
     balances: dict[tuple[str, str], Balance]
+    positions: dict[tuple[str, str], Position]
 
 
 class Wanted(msgspec.Struct):
@@ -97,6 +99,7 @@ class Restored(msgspec.Struct):
     orders: list[Order]
     accounts: list[AccountRecord]
     balances: list[tuple[str, Balance]]
+    positions: list[tuple[str, Position]]
 
 
 def nothing_wanted() -> Wanted:
@@ -106,7 +109,7 @@ def nothing_wanted() -> Wanted:
 
 def empty_unit(time_ns: int) -> Unit:
     """Return a unit in which nothing happened."""
-    return Unit(time_ns, [], {}, [], [], [], set(), set(), {}, {})
+    return Unit(time_ns, [], {}, [], [], [], set(), set(), {}, {}, {})
 
 
 def trade_keys(booked: Iterable[tuple[int, int, TradeKey, Fill]]) -> set[TradeKey]:

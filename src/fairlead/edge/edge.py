@@ -188,7 +188,7 @@ class Edge:
         if isinstance(reply, Refused):
             raise ConnectionError(reply.message)
         assert isinstance(reply, SnapshotReply)
-        return Snapshot(account, reply.sequence, reply.orders, reply.balances)
+        return Snapshot(account, reply.sequence, reply.orders, reply.balances, reply.positions)
 
     # ── for those who watch ──────────────────────────────────────────────────────────────────────
 

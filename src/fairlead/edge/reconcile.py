@@ -1,8 +1,8 @@
 """Bringing what we believe of an account in line with its exchange: at start, and ever after.
 
 One sweep: instruments; open orders; a question about every order we think open that was not listed;
-fills since the last one booked, page by page; balances. Now and then the tickers, which nothing waits
-for. At a connection it opens the account for new
+fills since the last one booked, page by page; positions, if there can be any; balances. Now and then
+the tickers, which nothing waits for. At a connection it opens the account for new
 orders; periodically, and when something does not add up, it runs again while trading goes on.
 Decides nothing about orders: it asks, and the engine hears the answers. No IO; time is an argument.
 """
@@ -30,6 +30,8 @@ from fairlead.core.messages import (
     VenueOpenOrders,
     VenueOpenOrdersListed,
     VenueOrder,
+    VenuePositions,
+    VenuePositionsStated,
     VenueReport,
     VenueRequest,
     VenueStreamGap,
@@ -38,7 +40,9 @@ from fairlead.core.messages import (
 from fairlead.core.reconciliation import SweepCause
 from fairlead.edge.timers import Timers
 
-_ORDER_NEWS = frozenset({VenueOrder, VenueFill, VenueBalancesStated, VenueNotFound})
+_ORDER_NEWS = frozenset({
+    VenueOrder, VenueFill, VenueBalancesStated, VenuePositionsStated, VenueNotFound,
+})  # fmt: skip
 
 
 class Step(Enum):
@@ -49,6 +53,7 @@ class Step(Enum):
     OPEN_ORDERS = "open orders"
     UNLISTED = "orders not listed"
     FILLS = "fills"
+    POSITIONS = "positions"
     BALANCES = "balances"
 
 
@@ -164,7 +169,10 @@ class Reconciler:
         elif self.step in (Step.OPEN_ORDERS, Step.UNLISTED):
             self._take_step(Step.FILLS)
             self._ask_page()
-        elif self.step is Step.FILLS:
+        elif self.step is Step.FILLS and self._engine.account(self.account).has_perpetuals:
+            self._take_step(Step.POSITIONS)
+            self._ask(VenuePositions(account=self.account, request_id=self._request_id()))
+        elif self.step in (Step.FILLS, Step.POSITIONS):
             self._take_step(Step.BALANCES)
             self._ask(VenueBalances(account=self.account, request_id=self._request_id()))
         else:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from fairlead.core.messages import AccountState
-from fairlead.core.model import Balance, Fill, Instrument, Order, Side
+from fairlead.core.model import Balance, Fill, Instrument, Order, Position, Side
 from fairlead.core.order import status
 from fairlead.core.rates import Rate
 from fairlead.core.reconciliation import Drift, Reconciliation, Sweep
@@ -102,9 +102,12 @@ class Renderer:
         rows = [self._balance(each, rates.get(each.asset), now_ns) for each in balances]
         return shapes.Balance("BALANCE_SNAPSHOT", account, rows)
 
-    def positions(self, account: str) -> shapes.Position:
-        """Return the snapshot of one spot account, which has no positions."""
-        return shapes.Position("POSITION_SNAPSHOT", account, [])
+    def positions(
+        self, account: str, positions: tuple[Position, ...], now_ns: int
+    ) -> shapes.Position:
+        """Return the snapshot of one account."""
+        rows = [self._position(position, now_ns) for position in positions]
+        return shapes.Position("POSITION_SNAPSHOT", account, rows)
 
     def account(self, state: AccountState) -> shapes.OperatorAccount:
         """Return an account as an operator sees it."""
@@ -166,6 +169,26 @@ class Renderer:
                 found.balances_moved,
                 found.positions_moved,
             ),
+        )
+
+    def _position(self, position: Position, now_ns: int) -> shapes.PositionRow:
+        price = position.liquidation_price
+        return shapes.PositionRow(
+            id=f"{position.symbol_exchange}{position.side}",
+            symbol_id_exchange=position.symbol_exchange,
+            symbol_id_coinapi=position.symbol,
+            avg_entry_price=_number(position.entry_price),
+            quantity=_number(position.quantity),
+            side=position.side,
+            unrealized_pnl=_number(position.unrealized),
+            leverage=_number(position.leverage),
+            cross_margin=position.is_cross,
+            liquidation_price=self._null if price is None else _number(price),
+            raw_data=shapes.PositionDetails(
+                _number(position.mark_price), position.exchange_ordinal
+            ),
+            age_ms=_age_ms(position.time_ns, now_ns),
+            source=position.updated_by,
         )
 
     def _balance(self, balance: Balance, rate: Rate | None, now_ns: int) -> shapes.BalanceRow:

@@ -280,8 +280,11 @@ class RestApi:
                     for account, held in balances
                 ]
                 return json_answer(200, rows)
-            case PositionsReply(names):
-                return json_answer(200, [render.positions(name) for name in names])
+            case PositionsReply(positions, time_ns):
+                snapshots = [
+                    render.positions(account, held, time_ns) for account, held in positions
+                ]
+                return json_answer(200, snapshots)
             case AccountsReply(states):
                 return json_answer(200, [render.account(state) for state in states])
             case ReconciliationReply(stands, time_ns):

@@ -80,6 +80,13 @@ class Balance(msgspec.Struct):
     data: list[BalanceRow]
 
 
+class PositionDetails(msgspec.Struct):
+    """`exchange_event` is the account event as of which the exchange stated the position last."""
+
+    mark_price: Number
+    exchange_event: int
+
+
 class PositionRow(msgspec.Struct):
     id: str
     symbol_id_exchange: str
@@ -90,8 +97,10 @@ class PositionRow(msgspec.Struct):
     unrealized_pnl: Number
     leverage: Number
     cross_margin: bool
-    liquidation_price: Number
-    raw_data: dict[str, str]
+    liquidation_price: Number | UnsetType | None
+    raw_data: PositionDetails
+    age_ms: int
+    source: Updater
 
 
 class Position(msgspec.Struct):

@@ -75,6 +75,11 @@ def _apply_accounts(
         "INSERT OR REPLACE INTO balances VALUES (?, ?, ?)",
         [(account_numbers[a], asset, encode(b)) for (a, asset), b in tail.balances.items()],
     )
+    rows += _many(
+        connection,
+        "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
+        [(account_numbers[a], symbol, encode(p)) for (a, symbol), p in tail.positions.items()],
+    )
     return rows + _many(
         connection,
         "INSERT INTO frame_accounts VALUES (?, ?, ?)",

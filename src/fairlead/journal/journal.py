@@ -38,6 +38,7 @@ from fairlead.journal.rows import (
     encode,
     installation_id_of,
     narrow,
+    positions_of,
     whole_order,
 )
 from fairlead.journal.schema import MIGRATIONS, Migration
@@ -160,6 +161,7 @@ class Journal:
                 orders=orders,
                 accounts=[record for _, record in accounts_of(self._connection)],
                 balances=list(balances_of(self._connection)),
+                positions=list(positions_of(self._connection)),
             )
         except (sqlite3.Error, *UNDECODABLE) as cause:
             raise _explained(self._path, cause) from cause

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from fairlead.core.messages import Report
-from fairlead.core.model import Balance, Fill, Order
+from fairlead.core.model import Balance, Fill, Order, Position
 from fairlead.core.unit import AccountRecord
 
 NS_PER_SECOND = 1_000_000_000
@@ -39,6 +39,7 @@ decode_account = msgspec.msgpack.Decoder(AccountRecord).decode
 decode_numbers = msgspec.msgpack.Decoder(list[int]).decode
 decode_pairs = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
 decode_balance = msgspec.msgpack.Decoder(Balance).decode
+decode_position = msgspec.msgpack.Decoder(Position).decode
 
 
 def decode_reports(data: bytes) -> list[Report]:
@@ -101,6 +102,16 @@ def balances_of(connection: sqlite3.Connection) -> Iterator[tuple[str, Balance]]
     )
     for account, data in connection.execute(sql):
         yield account, decode_balance(data)
+
+
+def positions_of(connection: sqlite3.Connection) -> Iterator[tuple[str, Position]]:
+    """Yield every position with its account."""
+    sql = (
+        "SELECT exchange_id, data FROM positions JOIN accounts USING (account_no)"
+        " ORDER BY account_no, symbol"
+    )
+    for account, data in connection.execute(sql):
+        yield account, decode_position(data)
 
 
 def installation_id_of(connection: sqlite3.Connection) -> bytes | None:

@@ -64,7 +64,14 @@ CREATE TABLE changed (second INTEGER, batch INTEGER, numbers BLOB NOT NULL,
   PRIMARY KEY (second, batch)) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[Migration, ...] = (BASE,)
+POSITIONS = """
+-- As balances are, by our symbol.
+CREATE TABLE positions (account_no INTEGER, symbol TEXT, data BLOB NOT NULL,
+  PRIMARY KEY (account_no, symbol)) WITHOUT ROWID;
+"""
+
+POSITIONS_VERSION = 2  # files before this one have no table of positions
+MIGRATIONS: tuple[Migration, ...] = (BASE, POSITIONS)
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:

@@ -9,8 +9,8 @@ import sqlite3
 from collections.abc import Iterable
 
 from fairlead.core.identity import client_key
-from fairlead.core.messages import BalanceReport, OrderReport, Report
-from fairlead.core.model import Balance, Fill, Order
+from fairlead.core.messages import BalanceReport, OrderReport, PositionReport, Report
+from fairlead.core.model import Balance, Fill, Order, Position
 from fairlead.core.order import apply
 from fairlead.core.unit import AccountRecord, ExchangeKey, TradeKey, Unit, empty_unit
 from fairlead.journal.rows import FILLS_IN_STATE, NS_PER_SECOND, Frame, order_of
@@ -38,6 +38,7 @@ class Tail:
         self.changed: dict[int, set[int]] = {}
         self.accounts: dict[str, AccountRecord] = {}
         self.balances: dict[tuple[str, str], Balance] = {}
+        self.positions: dict[tuple[str, str], Position] = {}
         self.frame_accounts: dict[str, list[tuple[int, int]]] = {}
         self._by_client: dict[int, list[int]] = {}
         self._by_exchange: dict[ExchangeKey, list[int]] = {}
@@ -67,6 +68,7 @@ class Tail:
         self._add_reports(batch, unit.reports)
         self.accounts.update(unit.accounts)
         self.balances.update(unit.balances)
+        self.positions.update(unit.positions)
 
     def numbers_of(
         self, client_keys: Iterable[int], exchange_keys: Iterable[ExchangeKey]
@@ -123,6 +125,8 @@ def unit_of(
             _follow(unit, installation_id, before, report)
         elif isinstance(report, BalanceReport):
             unit.balances[report.account, report.balance.asset] = report.balance
+        elif isinstance(report, PositionReport):
+            unit.positions[report.account, report.position.symbol] = report.position
     for number, order in unit.orders.items():
         (unit.settled if order.is_settled else unit.unsettled).add(number)
     return unit

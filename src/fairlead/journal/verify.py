@@ -14,8 +14,14 @@ from pathlib import Path
 import msgspec
 
 from fairlead.core.identity import client_key
-from fairlead.core.messages import AccountReport, BalanceReport, OrderReport, Report
-from fairlead.core.model import AccountMode, Balance, Order
+from fairlead.core.messages import (
+    AccountReport,
+    BalanceReport,
+    OrderReport,
+    PositionReport,
+    Report,
+)
+from fairlead.core.model import AccountMode, Balance, Order, Position
 from fairlead.core.order import IllegalChange, apply
 from fairlead.core.unit import AccountRecord, TradeKey, empty_unit
 from fairlead.journal.keys import recent_pairs
@@ -33,8 +39,9 @@ from fairlead.journal.rows import (
     installation_id_of,
     narrow,
     order_of,
+    positions_of,
 )
-from fairlead.journal.schema import MIGRATIONS
+from fairlead.journal.schema import MIGRATIONS, POSITIONS_VERSION, user_version
 from fairlead.journal.tail import Tail
 
 _BATCH_MAX = (1 << 63) - 1
@@ -51,6 +58,7 @@ class Verification(msgspec.Struct):
     fills: int = 0
     accounts: int = 0
     balances: int = 0
+    positions: int = 0
     difference_count: int = 0
     differences: list[str] = msgspec.field(default_factory=list)
 
@@ -101,6 +109,7 @@ class _Replay:
         self._sequences: dict[str, int] = {}
         self._modes: dict[str, AccountMode] = {}
         self._balances: dict[tuple[str, str], Balance] = {}
+        self._positions: dict[tuple[str, str], Position] = {}
         self._numbers_end = 1  # opened so far: all from 1 up to here
         self._exchange_ids = self._story_rows = self._changed_rows = self._account_rows = 0
         self._later_fills = 0
@@ -132,6 +141,7 @@ class _Replay:
         self._found.unsettled = len(self._unsettled_now)
         self._found.accounts = len(self._records)
         self._found.balances = len(self._balances)
+        self._found.positions = len(self._positions)
 
     # ── the pass ─────────────────────────────────────────────────────────────────────────────────
 
@@ -149,6 +159,7 @@ class _Replay:
             self._compare_order(number)
         self._compare_accounts(records)
         self._compare_balances()
+        self._compare_positions()
         self._compare_counts()
         self._orders = still_owed
 
@@ -219,6 +230,8 @@ class _Replay:
         self._sequences[report.account] = report.sequence
         if isinstance(report, BalanceReport):
             self._balances[report.account, report.balance.asset] = report.balance
+        elif isinstance(report, PositionReport):
+            self._positions[report.account, report.position.symbol] = report.position
         elif isinstance(report, AccountReport):
             self._modes[report.account] = report.mode
 
@@ -395,6 +408,24 @@ class _Replay:
                         f"account {account}: {name} of {asset} is {getattr(kept, name)}, its last"
                         f" report says {getattr(said, name)}"
                     )
+
+    def _compare_positions(self) -> None:
+        if not self._has_positions():
+            return
+        rows = {
+            (account, position.symbol): position
+            for account, position in positions_of(self._connection)
+        }
+        for account, symbol in sorted(rows.keys() | self._positions.keys()):
+            kept, said = rows.get((account, symbol)), self._positions.get((account, symbol))
+            if kept != said:
+                self._found.differs(
+                    f"account {account}: position in {symbol} is {kept}, its last report says {said}"
+                )
+
+    def _has_positions(self) -> bool:
+        """Whether the file is of a version that has positions; before, there were no reports of any."""
+        return user_version(self._connection) >= POSITIONS_VERSION
 
     def _compare_counts(self) -> None:
         """What no report asked for: rows beyond those that were looked up."""

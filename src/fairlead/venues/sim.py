@@ -41,6 +41,7 @@ from fairlead.venues.sim_words import (
     venue_fill,
     venue_instruments,
     venue_order,
+    venue_positions,
     wire_request,
 )
 from fairlead.venues.venue import Acts
@@ -60,6 +61,7 @@ ABILITIES = Abilities(
     cancel_on_disconnect=False,
     request_window_ms=5_000,
     login_parameters=("PublicApiKey", "PrivateApiKey"),
+    exec_inst_perpetual=frozenset({ExecInst.DO_NOT_INCREASE}),
 )
 """What SIM can do; the request window is the one the exchange names at login."""
 
@@ -217,6 +219,8 @@ class SimDialect:
                 if message.fill is not None:
                     reports.append(venue_fill(account, message.fill))
                 reports.append(venue_order(account, message.order))
+                if message.positions:
+                    reports.append(venue_positions(account, message))
                 if message.balances:
                     reports.append(venue_balances(account, message))
             case wire.Placed():
@@ -225,14 +229,16 @@ class SimDialect:
                 self._hear_stated(message, acts)
             case wire.Refused():
                 self._hear_refused(message, acts)
-            case wire.BalancesChanged() | wire.PositionsChanged():
+            case wire.BalancesChanged():
                 self._count_event(message.event, reports)
                 reports.append(venue_balances(account, message))
+            case wire.PositionsChanged():
+                self._count_event(message.event, reports)
+                reports.append(venue_positions(account, message))
+                if message.balances:
+                    reports.append(venue_balances(account, message))
             case wire.InstrumentsChanged():
                 reports.append(venue_instruments(account, message))
-            case wire.Positions():
-                if message.request_id in self._pending:  # nothing here asks for positions
-                    self._hear_nonsense(self._pending[message.request_id][0], message, acts)
             case wire.Pong():
                 pass  # that there are bytes at all was what we wanted to know
             case wire.LoggedIn():
@@ -241,6 +247,7 @@ class SimDialect:
                 wire.OpenOrders()
                 | wire.FillsPage()
                 | wire.Balances()
+                | wire.Positions()
                 | wire.Instruments()
                 | wire.Tickers()
             ):

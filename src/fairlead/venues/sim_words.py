@@ -22,13 +22,16 @@ from fairlead.core.messages import (
     VenueOrder,
     VenueOrderState,
     VenuePlace,
+    VenuePosition,
+    VenuePositions,
+    VenuePositionsStated,
     VenueQuery,
     VenueReport,
     VenueRequest,
     VenueTickers,
     VenueTickersStated,
 )
-from fairlead.core.model import ExecInst, TimeInForce
+from fairlead.core.model import ExecInst, Reason, TimeInForce
 from fairlead.core.rates import Ticker
 from fairlead.venues import sim_messages as wire
 
@@ -53,6 +56,7 @@ def wire_request(request: VenueRequest, now_ns: int) -> wire.ClientMessage:
                 time_in_force,
                 ExecInst.MAKER_OR_CANCEL in request.exec_inst,
                 expire_time_ns,
+                ExecInst.DO_NOT_INCREASE in request.exec_inst,
             )
         case VenueCancel():
             return wire.Cancel(
@@ -76,6 +80,8 @@ def wire_request(request: VenueRequest, now_ns: int) -> wire.ClientMessage:
             return wire.AskFills(request.request_id, now_ns, int(request.cursor or "0"))
         case VenueBalances():
             return wire.AskBalances(request.request_id, now_ns)
+        case VenuePositions():
+            return wire.AskPositions(request.request_id, now_ns)
         case VenueInstruments():
             return wire.AskInstruments(request.request_id, now_ns)
         case VenueTickers():
@@ -123,7 +129,21 @@ def venue_order(
         exchange_ordinal=order.event,
         text=order.text,
         asked=asked,
+        reduce_only=order.reduce_only,
+        reason=_reason(order.origin),
     )
+
+
+def _reason(origin: wire.WireOrigin) -> Reason | None:
+    match origin:
+        case wire.WireOrigin.CLIENT:
+            return None
+        case wire.WireOrigin.LIQUIDATION:
+            return Reason.LIQUIDATION
+        case wire.WireOrigin.DELEVERAGING:
+            return Reason.AUTO_DELEVERAGING
+        case _:
+            assert_never(origin)
 
 
 def _venue_state(state: wire.OrderState) -> VenueOrderState:
@@ -157,6 +177,7 @@ def venue_fill(account: str, fill: wire.WireFill, *, from_page: bool = False) ->
         time_ns=fill.time_ns,
         exchange_ordinal=fill.event,
         from_page=from_page,
+        realized=_bounded(fill.realized),
     )
 
 
@@ -179,6 +200,37 @@ def venue_balances(
         time_ns=stated.time_ns,
         is_complete=isinstance(stated, wire.Balances),
         is_movement=isinstance(stated, wire.BalancesChanged | wire.PositionsChanged),
+    )
+
+
+def venue_positions(
+    account: str,
+    stated: wire.Positions | wire.PositionsChanged | wire.Execution,
+    request_id: int = 0,
+) -> VenuePositionsStated:
+    """Return positions as of the event they come with; only a page names every one."""
+    return VenuePositionsStated(
+        account=account,
+        request_id=request_id,
+        positions=tuple([_venue_position(position) for position in stated.positions]),
+        exchange_ordinal=stated.event,
+        time_ns=stated.time_ns,
+        is_complete=isinstance(stated, wire.Positions),
+    )
+
+
+def _venue_position(position: wire.WirePosition) -> VenuePosition:
+    price = position.liquidation_price
+    return VenuePosition(
+        position.symbol,
+        position.side,
+        _bounded(position.quantity),
+        _bounded(position.entry_price),
+        _bounded(position.mark_price),
+        _bounded(position.unrealized),
+        _bounded(position.leverage),
+        position.is_cross,
+        None if price is None else _bounded(price),
     )
 
 
@@ -218,7 +270,14 @@ def venue_tickers(account: str, stated: wire.Tickers, request_id: int) -> VenueT
     )
 
 
-Page = wire.OpenOrders | wire.FillsPage | wire.Balances | wire.Instruments | wire.Tickers
+Page = (
+    wire.OpenOrders
+    | wire.FillsPage
+    | wire.Balances
+    | wire.Positions
+    | wire.Instruments
+    | wire.Tickers
+)
 
 
 def page_reports(
@@ -259,6 +318,12 @@ def page_reports(
             if not isinstance(request, VenueBalances):
                 return None
             return [venue_balances(account, page, request.request_id)]
+        case wire.Positions():
+            if request is None:
+                return [venue_positions(account, page)]
+            if not isinstance(request, VenuePositions):
+                return None
+            return [venue_positions(account, page, request.request_id)]
         case wire.Instruments():
             if request is None:
                 return [venue_instruments(account, page)]
