@@ -23,7 +23,7 @@ HISTORY_FIELDS = [
     *("clientOrderIdFormatExchange", "exchangeOrderId", "amountOpen", "amountFilled", "avgPx"),
     *("status", "statusHistoryStatus", "statusHistoryTime", "errorMessageResult"),
     *("errorMessageReason", "errorMessageMessage", "fillsTime", "fillsPrice", "fillsAmount"),
-    "createdTime",
+    *("createdTime", "fillsTradeId", "fillsFee", "fillsFeeAsset", "fillsLiquidity"),
 ]
 BALANCE_FIELDS = [
     *("id", "asset_id_exchange", "asset_id_coinapi", "balance", "available", "locked", "traded"),
@@ -281,6 +281,11 @@ def test_history_has_one_row_per_order_in_the_range(desk: Desk) -> None:
     assert row["fillsPrice"] == [32000]
     assert row["fillsAmount"] == [Decimal("0.01")]
     assert row["createdTime"] == report["time_order"]
+    (fill,) = report["fills"]
+    assert row["fillsTradeId"] == [fill["trade_id"]]
+    assert row["fillsFee"] == [fill["fee"]]
+    assert row["fillsFeeAsset"] == [fill["fee_asset"]] == ["BTC"]
+    assert row["fillsLiquidity"] == ["TAKER"]
     in_path = desk.api.wanted("/v1/orders/history/1970-01-01/2262-01-01")
     assert row in in_path
     assert desk.api.wanted("/v1/orders/history?time_start=1970-01-01&time_end=1971-01-01") == []

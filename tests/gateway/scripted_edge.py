@@ -3,7 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from fairlead.core.messages import Done, OrderReply, PlaceOrder, QueryOrder, Reply, Request
+from fairlead.core.messages import (
+    Done,
+    OrderReply,
+    OrderReport,
+    PlaceOrder,
+    QueryOrder,
+    Reply,
+    Request,
+)
 from fairlead.core.port import HistoryRow, Released, Snapshot
 from tests.gateway.orders import ORDER
 
@@ -19,6 +27,7 @@ class ScriptedEdge:
         self.rows: list[HistoryRow] = []
         self.history_asked: list[tuple[int, int, str | None, int | None]] = []
         self.rows_read = 0
+        self.stories: dict[tuple[str, int], list[OrderReport]] = {}
 
     async def submit(self, request: Request) -> Reply:
         self.asked.append(request)
@@ -42,6 +51,9 @@ class ScriptedEdge:
 
     def reports(self, account: str, after_sequence: int) -> AsyncIterator[Released]:
         raise NotImplementedError
+
+    async def story(self, account: str, number: int) -> list[OrderReport]:
+        return self.stories[account, number]
 
     async def snapshot(self, account: str) -> Snapshot:
         raise NotImplementedError

@@ -111,7 +111,8 @@ def test_a_history_row_is_the_contract_to_the_byte() -> None:
         f'"statusHistoryTime":["{TIME_TEXT}","{TIME_TEXT}"],"errorMessageResult":null,'
         '"errorMessageReason":null,"errorMessageMessage":null,'
         f'"fillsTime":["{TIME_TEXT}"],"fillsPrice":[100],"fillsAmount":[0.00000001],'
-        f'"createdTime":"{TIME_TEXT}"}}'
+        f'"createdTime":"{TIME_TEXT}","fillsTradeId":["t1"],"fillsFee":[-0.00000001],'
+        '"fillsFeeAsset":["BTC"],"fillsLiquidity":["MAKER"]}'
     )
 
 

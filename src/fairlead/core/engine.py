@@ -7,7 +7,7 @@ clock, and is the same in production and in the seeded world.
 
 from collections.abc import Callable, Iterable
 
-from fairlead.core import hearing, orphans, placing
+from fairlead.core import checking, hearing, orphans, placing
 from fairlead.core.account import Account
 from fairlead.core.adopting import client_ids
 from fairlead.core.cancelling import (
@@ -23,6 +23,7 @@ from fairlead.core.identity import key_of_venue_client_id
 from fairlead.core.messages import (
     CancelAll,
     CancelOrder,
+    CheckOrder,
     PlaceOrder,
     QueryOrder,
     Request,
@@ -71,6 +72,7 @@ class Engine:
         self._wants: dict[type, Callable[..., None]] = {
             PlaceOrder: self._want_named,
             ResolveOrder: self._want_named,
+            CheckOrder: self._want_checked,
             CancelOrder: self._want_cancelled,
             QueryOrder: self._want_queried,
             VenueFill: self._want_fill,
@@ -98,6 +100,9 @@ class Engine:
 
     def _want_named(self, request: PlaceOrder | ResolveOrder, wanted: Wanted) -> None:
         self._want_client_id(request.account, request.client_order_id, wanted)
+
+    def _want_checked(self, request: CheckOrder, wanted: Wanted) -> None:
+        self._want_named(request.order, wanted)
 
     def _want_cancelled(self, request: CancelOrder, wanted: Wanted) -> None:
         if request.client_order_id is not None:
@@ -259,6 +264,7 @@ class Engine:
 
 _REQUESTS: dict[type, Callable[..., None]] = {
     PlaceOrder: placing.place,
+    CheckOrder: checking.check,
     CancelOrder: cancel,
     CancelAll: cancel_all,
     SetMode: set_mode,

@@ -59,6 +59,12 @@ class PlaceOrder(Message, frozen=True, kw_only=True, tag="place"):
     caller: str = ""
 
 
+class CheckOrder(Message, frozen=True, kw_only=True, tag="check"):
+    """What the checks say of this order now; nothing is stored or sent, and its id is not used up."""
+
+    order: PlaceOrder
+
+
 class CancelOrder(Message, frozen=True, kw_only=True, tag="cancel"):
     """Cancel one order by exactly one of its ids."""
 
@@ -134,6 +140,7 @@ class QuerySnapshot(Message, frozen=True, kw_only=True, tag="query_snapshot"):
 
 Request = (
     PlaceOrder
+    | CheckOrder
     | CancelOrder
     | CancelAll
     | SetMode
@@ -247,6 +254,44 @@ class Refusal(StrEnum):
     OVERLOADED = "OVERLOADED"  # the inbox is full
 
 
+class CheckResult(StrEnum):
+    """How one check of a new order ended."""
+
+    PASSED = "PASSED"
+    FAILED = "FAILED"
+    NOT_REACHED = "NOT_REACHED"  # an earlier one failed, or what it needs is not known yet
+
+
+class CheckName(StrEnum):
+    """The checks of a new order, in the order in which they are made (contract 2.3)."""
+
+    FORM = "form"
+    ACCOUNT = "account"
+    CLIENT_ORDER_ID = "client_order_id"
+    INSTRUMENT = "instrument"  # its rules, what the exchange supports, the expire time
+    CONNECTION = "connection"
+    AVAILABLE_BALANCE = "available_balance"
+    ORDER_RATE = "order_rate"
+    ACCOUNT_REDUCING = "account_reducing"
+    ACCOUNT_HALTED = "account_halted"
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One check of a new order; of a failed one `refusal` or `reason` says what it would come to."""
+
+    name: CheckName
+    result: CheckResult
+    text: str = ""
+    refusal: Refusal | None = None
+    reason: Reason | None = None
+
+
+class ChecksReply(msgspec.Struct, frozen=True, tag="checks"):
+    """Every check, in the order in which they are made."""
+
+    checks: tuple[Check, ...]
+
+
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
     """`message` says what was wrong and what would be right; `field` is the contract's field name.
 
@@ -272,6 +317,7 @@ Reply = (
     | InstrumentsReply
     | SnapshotReply
     | CancelAllReply
+    | ChecksReply
     | Done
     | Refused
 )

@@ -48,16 +48,15 @@ def place(deciding: Deciding, request: PlaceOrder, token: int) -> None:
     if existing is not None:
         _answer_existing(deciding, request, existing, token)
         return
-    refused = _unavailable(account)
     rules = account.instrument(request.symbol, request.symbol_exchange)
+    refused = None
     if account.instruments:
-        findings = _findings(deciding, account, request, rules)
-        if findings:
-            deciding.answer(token, _invalid(findings))
-            return
-    if refused is not None or rules is None:
-        deciding.answer(token, refused or account_unavailable(account))
+        refused = findings_of(deciding, account, request, rules)
+    refused = refused or unavailable(account, rules)
+    if refused is not None:
+        deciding.answer(token, refused)
         return
+    assert rules is not None
     _accept(deciding, account, request, rules, token)
 
 
@@ -65,10 +64,7 @@ def _accept(
     deciding: Deciding, account: Account, request: PlaceOrder, rules: Instrument, token: int
 ) -> None:
     is_over_rate = not account.rate.take(deciding.now.steady_ns)
-    exposure = None
-    if rules.kind is InstrumentKind.PERPETUAL:
-        exposure = _exposure(deciding, account, rules)
-    rejection = check_risk(request, rules, account.ledger, account.mode, is_over_rate, exposure)
+    rejection = rejection_of(deciding, account, request, rules, is_over_rate)
     order = deciding.open(_order(deciding, request, rules), Cause.RECEIVED)
     if rejection is not None:
         reason, text = rejection
@@ -95,6 +91,16 @@ def _accept(
             exec_inst=order.exec_inst,
         )
     )
+
+
+def rejection_of(
+    deciding: Deciding, account: Account, request: PlaceOrder, rules: Instrument, is_over_rate: bool
+) -> tuple[Reason, str] | None:
+    """Return the first reason, with its text, for which the account must not send this order now."""
+    exposure = None
+    if rules.kind is InstrumentKind.PERPETUAL:
+        exposure = _exposure(deciding, account, rules)
+    return check_risk(request, rules, account.ledger, account.mode, is_over_rate, exposure)
 
 
 def _exposure(deciding: Deciding, account: Account, rules: Instrument) -> Exposure:
@@ -201,21 +207,24 @@ def account_unavailable(account: Account) -> Refused:
     )
 
 
-def _unavailable(account: Account) -> Refused | None:
-    if account.is_connected and account.is_reconciled:
+def unavailable(account: Account, rules: Instrument | None) -> Refused | None:
+    """Return the refusal when the account takes no orders now, None when it does."""
+    if account.is_connected and account.is_reconciled and rules is not None:
         return None
     return account_unavailable(account)
 
 
-def _findings(
+def findings_of(
     deciding: Deciding, account: Account, request: PlaceOrder, rules: Instrument | None
-) -> list[tuple[str, str]]:
+) -> Refused | None:
+    """Return the refusal when the order breaks rules that do not depend on the moment's risk."""
     if rules is None:
-        return [_no_instrument(account, request)]
+        return _invalid([_no_instrument(account, request)])
     findings = check_instrument(request, rules)
     assert account.abilities is not None, "instruments are listed after a connection"
     findings += check_abilities(request, account.abilities, rules.kind)
-    return findings + check_expire_time(request, deciding.now.utc_ns)
+    findings += check_expire_time(request, deciding.now.utc_ns)
+    return _invalid(findings) if findings else None
 
 
 def _no_instrument(account: Account, request: PlaceOrder) -> tuple[str, str]:
@@ -243,24 +252,27 @@ def _invalid(findings: list[tuple[str, str]]) -> Refused:
 
 
 def _answer_existing(deciding: Deciding, request: PlaceOrder, existing: Order, token: int) -> None:
-    if not is_same_order(request, existing):
-        deciding.answer(
-            token,
-            Refused(
-                Refusal.CONFLICT,
-                f"client_order_id {request.client_order_id} is used by a different order of"
-                f" {request.account}; a client_order_id is unique for ever, use a new one",
-                field="client_order_id",
-            ),
-        )
-        return
     flight = deciding.flights.get(existing.number)
-    if existing.stage in _UNANSWERED and flight is not None and not flight.is_answer_due:
+    is_awaited = flight is not None and not flight.is_answer_due
+    if existing.stage in _UNANSWERED and is_awaited and is_same_order(request, existing):
+        assert flight is not None
         flight.waiters.append(token)
-    elif existing.in_doubt_ns is not None:
-        deciding.answer(token, in_doubt_refusal(existing))
     else:
-        deciding.answer(token, OrderReply(existing))
+        deciding.answer(token, existing_answer(request, existing))
+
+
+def existing_answer(request: PlaceOrder, existing: Order) -> OrderReply | Refused:
+    """Return what answers an order whose client id is known: its report, or a refusal."""
+    if not is_same_order(request, existing):
+        return Refused(
+            Refusal.CONFLICT,
+            f"client_order_id {request.client_order_id} is used by a different order of"
+            f" {request.account}; a client_order_id is unique for ever, use a new one",
+            field="client_order_id",
+        )
+    if existing.in_doubt_ns is not None:
+        return in_doubt_refusal(existing)
+    return OrderReply(existing)
 
 
 def is_same_order(request: PlaceOrder, order: Order) -> bool:

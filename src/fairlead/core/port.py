@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from fairlead.core.messages import Reply, Report, Request
+from fairlead.core.messages import OrderReport, Reply, Report, Request
 from fairlead.core.model import Balance, Order, Position
 
 
@@ -57,6 +57,10 @@ class EdgePort(Protocol):
 
     def reports(self, account: str, after_sequence: int) -> AsyncIterator[Released]:
         """Every report of the account after `after_sequence`, in sequence, then live ones."""
+        ...
+
+    async def story(self, account: str, number: int) -> list[OrderReport]:
+        """Every report about one order of the account, in sequence; the order is known to exist."""
         ...
 
     async def snapshot(self, account: str) -> Snapshot:

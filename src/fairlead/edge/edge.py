@@ -15,6 +15,7 @@ from prometheus_client.core import Metric
 from fairlead.core.deciding import EngineSettings
 from fairlead.core.engine import Engine
 from fairlead.core.messages import (
+    OrderReport,
     QuerySnapshot,
     Refused,
     Reply,
@@ -181,6 +182,11 @@ class Edge:
                     await news.wait()
         finally:
             self._followers.discard(news)
+
+    async def story(self, account: str, number: int) -> list[OrderReport]:
+        """See `EdgePort.story`."""
+        reports = await self._run_blocking(lambda: self._reader.order_story(number))
+        return [each for each in reports if each.account == account]
 
     async def snapshot(self, account: str) -> Snapshot:
         """See `EdgePort.snapshot`. Raises ConnectionError if the account has no state to show."""

@@ -38,19 +38,19 @@ class Renderer:
             order.client_order_id,
             order.venue_client_id,
             order.exchange_order_id or null,
-            _number(order.leaves_quantity),
-            _number(filled),
+            number(order.leaves_quantity),
+            number(filled),
             status(order),
             [(shown, time_text(time_ns)) for shown, time_ns in order.status_history],
             order.error_message or null,
-            [_fill(fill) for fill in order.fills],
+            [fill_shape(fill) for fill in order.fills],
             order.account,
             order.client_order_id,
             order.symbol_exchange,
             order.symbol,
-            _number(quantity),
-            _number(price),
-            _number(order.average_price) if filled else _ZERO,
+            number(quantity),
+            number(price),
+            number(order.average_price) if filled else _ZERO,
             order.side,
             ORDER_TYPE,
             order.time_in_force_text,
@@ -71,8 +71,8 @@ class Renderer:
             clientOrderId=order.client_order_id,
             symbolIdExchange=order.symbol_exchange,
             symbolIdCoinapi=order.symbol,
-            amountOrder=_number(order.quantity),
-            price=_number(order.price),
+            amountOrder=number(order.quantity),
+            price=number(order.price),
             side=1 if order.side is Side.BUY else 2,
             orderType=ORDER_TYPE,
             timeInForce=order.time_in_force_text,
@@ -80,9 +80,9 @@ class Renderer:
             execInst=order.exec_inst,
             clientOrderIdFormatExchange=order.venue_client_id,
             exchangeOrderId=order.exchange_order_id or null,
-            amountOpen=_number(order.leaves_quantity),
-            amountFilled=_number(order.quantity_filled),
-            avgPx=_number(order.average_price),
+            amountOpen=number(order.leaves_quantity),
+            amountFilled=number(order.quantity_filled),
+            avgPx=number(order.average_price),
             status=status(order),
             statusHistoryStatus=[shown for shown, _ in order.status_history],
             statusHistoryTime=[time_text(time_ns) for _, time_ns in order.status_history],
@@ -90,9 +90,13 @@ class Renderer:
             errorMessageReason=order.reason or null,
             errorMessageMessage=order.error_message or null,
             fillsTime=[time_text(fill.time_ns) for fill in order.fills],
-            fillsPrice=[_number(fill.price) for fill in order.fills],
-            fillsAmount=[_number(fill.quantity) for fill in order.fills],
+            fillsPrice=[number(fill.price) for fill in order.fills],
+            fillsAmount=[number(fill.quantity) for fill in order.fills],
             createdTime=time_text(order.time_order_ns),
+            fillsTradeId=[fill.trade_id for fill in order.fills],
+            fillsFee=[number(fill.fee) for fill in order.fills],
+            fillsFeeAsset=[fill.fee_asset for fill in order.fills],
+            fillsLiquidity=[fill.liquidity for fill in order.fills],
         )
 
     def balances(
@@ -177,16 +181,14 @@ class Renderer:
             id=f"{position.symbol_exchange}{position.side}",
             symbol_id_exchange=position.symbol_exchange,
             symbol_id_coinapi=position.symbol,
-            avg_entry_price=_number(position.entry_price),
-            quantity=_number(position.quantity),
+            avg_entry_price=number(position.entry_price),
+            quantity=number(position.quantity),
             side=position.side,
-            unrealized_pnl=_number(position.unrealized),
-            leverage=_number(position.leverage),
+            unrealized_pnl=number(position.unrealized),
+            leverage=number(position.leverage),
             cross_margin=position.is_cross,
-            liquidation_price=self._null if price is None else _number(price),
-            raw_data=shapes.PositionDetails(
-                _number(position.mark_price), position.exchange_ordinal
-            ),
+            liquidation_price=self._null if price is None else number(price),
+            raw_data=shapes.PositionDetails(number(position.mark_price), position.exchange_ordinal),
             age_ms=_age_ms(position.time_ns, now_ns),
             source=position.updated_by,
         )
@@ -196,12 +198,12 @@ class Renderer:
             id=balance.asset_exchange,
             asset_id_exchange=balance.asset_exchange,
             asset_id_coinapi=balance.asset,
-            balance=_number(balance.total),
-            available=_number(balance.available),
-            locked=_number(balance.locked),
-            traded=_number(balance.traded),
+            balance=number(balance.total),
+            available=number(balance.available),
+            locked=number(balance.locked),
+            traded=number(balance.traded),
             last_updated_by=balance.updated_by,
-            rate_usd=self._null if rate is None else _number(rate.usd),
+            rate_usd=self._null if rate is None else number(rate.usd),
             age_ms=_age_ms(balance.time_ns, now_ns),
             source=balance.updated_by,
             rate_usd_age_ms=self._null if rate is None else rate.age_ns // _MS,
@@ -223,13 +225,14 @@ def invalid(findings: list[Finding], trace_id: str) -> shapes.ValidationError:
     )
 
 
-def _fill(fill: Fill) -> shapes.Fills:
+def fill_shape(fill: Fill) -> shapes.Fills:
+    """Return one fill."""
     return shapes.Fills(
         time_text(fill.time_ns),
-        _number(fill.price),
-        _number(fill.quantity),
+        number(fill.price),
+        number(fill.quantity),
         fill.trade_id,
-        _number(fill.fee),
+        number(fill.fee),
         fill.fee_asset,
         fill.liquidity,
     )
@@ -243,17 +246,17 @@ def _instrument(instrument: Instrument) -> shapes.OperatorInstrument:
         asset_id_quote_exchange=instrument.quote_exchange,
         asset_id_base_coinapi=instrument.base,
         asset_id_quote_coinapi=instrument.quote,
-        price_precision=_number(instrument.price_tick),
-        size_precision=_number(instrument.quantity_step),
-        amount_min=_number(instrument.quantity_min),
-        amount_max=_number(instrument.quantity_max),
-        notional_min=_number(instrument.notional_min),
+        price_precision=number(instrument.price_tick),
+        size_precision=number(instrument.quantity_step),
+        amount_min=number(instrument.quantity_min),
+        amount_max=number(instrument.quantity_max),
+        notional_min=number(instrument.notional_min),
     )
 
 
 def _drift(drift: Drift) -> shapes.Drift:
     kind: Literal["BALANCE", "POSITION"] = "POSITION" if drift.is_position else "BALANCE"
-    return shapes.Drift(drift.name, kind, _number(drift.drift), drift.sweeps, drift.stays)
+    return shapes.Drift(drift.name, kind, number(drift.drift), drift.sweeps, drift.stays)
 
 
 def _age_ms(time_ns: int, now_ns: int) -> int:
@@ -261,6 +264,7 @@ def _age_ms(time_ns: int, now_ns: int) -> int:
     return max(0, now_ns - time_ns) // _MS
 
 
-def _number(number: Decimal) -> Raw:
-    text = str(number)
-    return Raw(plain(number) if "E" in text or text[0] == "-" else text)
+def number(value: Decimal) -> Raw:
+    """Return a number with its exact digits, never in exponent form."""
+    text = str(value)
+    return Raw(plain(value) if "E" in text or text[0] == "-" else text)

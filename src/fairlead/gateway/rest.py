@@ -14,6 +14,8 @@ from fairlead.core.messages import (
     AttentionReply,
     BalancesReply,
     CancelAllReply,
+    CheckOrder,
+    ChecksReply,
     Done,
     InstrumentsReply,
     OrderReply,
@@ -35,8 +37,9 @@ from fairlead.core.messages import (
     Request,
     SnapshotReply,
 )
+from fairlead.core.model import Order
 from fairlead.core.port import EdgePort, HistoryRow
-from fairlead.gateway import forms, shapes
+from fairlead.gateway import forms, insight, shapes
 from fairlead.gateway.answers import (
     JSON,
     Answer,
@@ -83,6 +86,7 @@ class RestApi:
         self._reject_media_type = settings.reject_media_type.encode()
         self.routes: dict[bytes, Methods] = {
             b"/v1/orders": {"GET": self.orders, "POST": self.place},
+            b"/v1/orders/check": {"POST": self.check},
             b"/v1/orders/cancel": {"POST": self.cancel},
             b"/v1/orders/cancel/all": {"POST": self.cancel_all},
             b"/v1/orders/history": {"GET": self.history},
@@ -97,6 +101,7 @@ class RestApi:
         }
         self.prefixes: tuple[tuple[bytes, Methods], ...] = (
             (b"/v1/orders/status/", {"GET": self.status}),
+            (b"/v1/orders/story/", {"GET": self.story}),
             (b"/v1/orders/history/", {"GET": self.history_in_path}),
         )
 
@@ -109,6 +114,14 @@ class RestApi:
         except FormError as error:
             return self._invalid(error)
         return await self._answer(place, call)
+
+    async def check(self, call: Call) -> Answer:
+        """POST /v1/orders/check: what every check says of this order now; nothing is placed."""
+        try:
+            place = forms.place_order(read_members(call.body))
+        except FormError as error:
+            return json_answer(200, insight.malformed(error))
+        return await self._answer(CheckOrder(account=place.account, order=place), call)
 
     async def cancel(self, call: Call) -> Answer:
         """POST /v1/orders/cancel"""
@@ -128,12 +141,16 @@ class RestApi:
 
     async def status(self, call: Call) -> Answer:
         """GET /v1/orders/status/{client_order_id}; an optional `exchange_id` says at which account."""
-        client_order_id = path_text(call.tail)
-        if client_order_id is None:
-            return self._reject(404, "ORDER_ID_NOT_FOUND", None, "the order id is not UTF-8", call)
-        return await self._of_account(
-            call, lambda account: QueryOrder(account=account, client_order_id=client_order_id)
-        )
+        order = await self._order(call)
+        return order if isinstance(order, Answer) else json_answer(200, self._render.order(order))
+
+    async def story(self, call: Call) -> Answer:
+        """GET /v1/orders/story/{client_order_id}: the order, and every report about it."""
+        order = await self._order(call)
+        if isinstance(order, Answer):
+            return order
+        reports = await self._port.story(order.account, order.number)
+        return json_answer(200, insight.story(order, self._render.order(order), reports))
 
     async def orders(self, call: Call) -> Answer:
         """GET /v1/orders"""
@@ -251,12 +268,25 @@ class RestApi:
 
     async def _of_account(self, call: Call, request: Callable[[str], Request]) -> Answer:
         try:
-            query = Query(call.query)
-            account = query.optional("exchange_id", forms.read_exchange_id) or ""
-            query.check()
+            account = _account_asked(call)
         except FormError as error:
             return self._invalid(error)
         return await self._answer(request(account), call)
+
+    async def _order(self, call: Call) -> Order | Answer:
+        """Return the order that the rest of the path names, or the answer that there is none."""
+        client_order_id = path_text(call.tail)
+        if client_order_id is None:
+            return self._reject(404, "ORDER_ID_NOT_FOUND", None, "the order id is not UTF-8", call)
+        try:
+            request = QueryOrder(account=_account_asked(call), client_order_id=client_order_id)
+        except FormError as error:
+            return self._invalid(error)
+        try:
+            reply = await self._port.submit(request)
+        except ConnectionError:
+            return self._stopping(request, call)
+        return reply.order if isinstance(reply, OrderReply) else self._reply(reply, request, call)
 
     async def _answer(self, request: Request, call: Call) -> Answer:
         try:
@@ -302,6 +332,9 @@ class RestApi:
                     message=text,
                 )
                 return json_answer(200, reject)
+            case ChecksReply(checks):
+                assert isinstance(request, CheckOrder)
+                return json_answer(200, insight.checked(request, checks))
             case Done():
                 return json_answer(200, {})
             case SnapshotReply():
@@ -364,6 +397,14 @@ class RestApi:
 
     def _invalid(self, error: FormError) -> Answer:
         return json_answer(400, invalid(error.findings, self._new_trace_id()))
+
+
+def _account_asked(call: Call) -> str:
+    """Return the account that the query names, empty where it names none; raises FormError."""
+    query = Query(call.query)
+    account = query.optional("exchange_id", forms.read_exchange_id) or ""
+    query.check()
+    return account
 
 
 def _findings(refused: Refused) -> list[tuple[str, str]]:

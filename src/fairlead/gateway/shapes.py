@@ -9,6 +9,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from fairlead.core.messages import Cause, CheckName, CheckResult
 from fairlead.core.model import AccountMode, Side, Status, Updater
 from fairlead.core.reconciliation import SweepCause
 
@@ -137,6 +138,10 @@ class OrderHistory(msgspec.Struct):
     fillsPrice: list[Number]  # noqa: N815
     fillsAmount: list[Number]  # noqa: N815
     createdTime: str  # noqa: N815
+    fillsTradeId: list[str]  # noqa: N815 - from here on ours
+    fillsFee: list[Number]  # noqa: N815
+    fillsFeeAsset: list[str]  # noqa: N815
+    fillsLiquidity: list[str]  # noqa: N815
 
 
 class ValidationError(msgspec.Struct):
@@ -158,6 +163,49 @@ class MessageReject(msgspec.Struct, kw_only=True):
 
 class MessageError(msgspec.Struct):
     message: str
+
+
+# ── ours, about one order ────────────────────────────────────────────────────────────────────────
+
+
+class OrderCheck(msgspec.Struct):
+    """`answer_status` is the HTTP status that a real order would be answered with for this."""
+
+    check: CheckName
+    result: CheckResult
+    answer_status: int | None
+    message: str | None
+
+
+class OrderChecks(msgspec.Struct):
+    exchange_id: str | None
+    client_order_id: str | None
+    would_be_sent: bool
+    checks: list[OrderCheck]
+
+
+class StoryReport(msgspec.Struct, kw_only=True):
+    sequence: int
+    time: str
+    after_ns: int
+    hop_ns: int
+    cause: Cause
+    status: Status
+    in_doubt: bool
+    amount_filled: Number
+    exchange_order_id: str | UnsetType
+    fill: Fills | UnsetType
+    amount_closed: Number | UnsetType
+    reason: str | UnsetType
+    error_message: str | UnsetType
+    attention: str | UnsetType
+
+
+class OrderStory(msgspec.Struct):
+    exchange_id: str
+    client_order_id: str
+    order: OrderExecutionReport
+    reports: list[StoryReport]
 
 
 # ── ours, for operators ──────────────────────────────────────────────────────────────────────────

@@ -95,10 +95,10 @@ class JournalReader:
         self._frames.clear()
         return released
 
-    def order_story(self, number: int) -> list[Report]:
+    def order_story(self, number: int) -> list[OrderReport]:
         """Return every report about the order, in sequence; empty when there is no such order."""
         with self._snapshot():
-            story: list[Report] = list(self._story(number))
+            story = list(self._story(number))
         self._frames.clear()
         return story
 
