@@ -33,6 +33,7 @@ SKELETON = (
     *("journal.__init__", "journal.journal"),
     *("edge.__init__", "edge.sequencer"),
     *("gateway.__init__", "gateway.rest"),
+    *("client.__init__", "client.calls"),
     *(
         "venues.__init__",
         "venues.venue",
@@ -49,6 +50,7 @@ SKELETON = (
 ALLOWED = """
     cli -> app                       cli -> simulation.world         cli -> exchange.book
     cli -> commands                  commands -> app                 commands -> simulation.world
+    commands -> client.calls         client.calls -> core.model
     app -> gateway.rest              app -> edge.sequencer           app -> venues.sim
     app -> exchange.book             app -> config                   app -> journal.journal
     config -> edge.sequencer         config -> exchange.book         config -> gateway.rest
@@ -73,6 +75,12 @@ FORBIDDEN = """
     edge.sequencer -> app            layers
     app -> simulation.world          layers
     fix.codec -> core.model          layers
+    gateway.rest -> client.calls     layers
+    client.calls -> commands         layers
+    client.calls -> gateway.rest     client-alone
+    client.calls -> journal.journal  client-alone
+    client.calls -> core.engine      client-words
+    client.calls -> core.messages    client-words
     gateway.rest -> edge.sequencer   parts
     edge.sequencer -> gateway.rest   parts
     edge.sequencer -> exchange.book  parts
