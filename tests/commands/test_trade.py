@@ -1,17 +1,12 @@
-"""order, cancel, orders, balances: real processes against a real system."""
+"""order, cancel, cancel-all: real processes against a real system."""
 
-import json
-import os
-import pty
 import re
-import subprocess
-from contextlib import suppress
 from decimal import Decimal
 
 import pytest
 
 from tests.commands.terminal import Terminal
-from tests.system import FAIRLEAD, Operator, until
+from tests.system import Operator, until
 
 BTC, RESTING = "SIM_SPOT_BTC_USDT", "20000"
 
@@ -22,7 +17,7 @@ def test_an_order_rests_and_its_life_is_shown(terminal: Terminal) -> None:
     assert headline == f"BUY 0.01 {BTC} at {RESTING} GOOD_TILL_CANCEL  SIM rests"
     assert [line.split()[0] for line in life] == ["RECEIVED", "ROUTING", "ROUTED", "NEW"]
     assert re.fullmatch(r"  ROUTED +\d+\.\d\d ms  the exchange has it as \d+", life[2])
-    assert terminal.done("orders", "rests").out == run.out
+    assert "\n  NEW, 0 filled at 0, 0.01 open\n" in terminal.done("orders", "rests").out
 
 
 def test_json_is_the_apis_own_with_its_exact_digits(terminal: Terminal) -> None:
@@ -110,22 +105,77 @@ def test_an_unknown_account_is_not_there_for_anybody(terminal: Terminal) -> None
 def test_an_order_without_an_answer_ends_with_four_and_is_found_by_its_id(
     terminal: Terminal, operator: Operator
 ) -> None:
-    operator.fault("request_lost", requests=["place"])
-    run = terminal.run("order", "buy", "0.01", BTC, RESTING, "--id", "silent")
-    assert run.code == 4, run
-    assert "ask again with: fairlead orders silent --account SIM" in run.err
-    until(lambda: "REJECTED" in terminal.done("orders", "silent").out, "the doubt is resolved")
+    operator.fault("request_lost", requests=["place", "query"], count=None)
+    placing = ("order", "buy", "0.01", BTC, RESTING, "--id", "silent", "--timeout", "1")
+    run = terminal.run(*placing)
+    assert (run.code, run.out) == (4, "")
+    assert "order silent of SIM is in doubt" in run.err
+    assert "ask again with: fairlead status silent --account SIM" in run.err
+    operator.clear()
+    until(lambda: "REJECTED" in terminal.done("status", "silent").out, "the doubt is resolved")
+
+
+def test_an_outcome_that_comes_late_is_waited_for(terminal: Terminal, operator: Operator) -> None:
+    operator.fault("answer_late", requests=["place"], delay_ms=700)
+    run = terminal.done("order", "buy", "0.01", BTC, RESTING, "--id", "late")
+    assert "in doubt" not in run.out
+    assert terminal.done("status", "late", "--json").json["order"]["exchange_order_id"]
+
+
+# ── waiting ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_wait_shows_the_end(terminal: Terminal) -> None:
+    terminal.done("order", "sell", "0.01", BTC, "30500", "--account", "SIM/ALICE")
+    run = terminal.done("order", "buy", "0.01", BTC, "30500", "--wait")
+    assert "\n  FILLED " in run.out
+    report = terminal.done("order", "buy", "0.01", BTC, RESTING, "--tif", "ioc", "--wait", "--json")
+    assert report.json["status"] == "CANCELED"
+
+
+def test_what_is_not_final_in_time_ends_with_five(terminal: Terminal) -> None:
+    placing = ("order", "buy", "0.01", BTC, RESTING, "--id", "slow", "--wait", "--timeout", "0.3")
+    run = terminal.run(*placing)
+    assert (run.code, run.out) == (5, "")
+    assert "order slow is not final after 0.3 s: NEW; ask again with: fairlead status" in run.err
+
+
+# ── dry runs ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_dry_run_shows_every_check_and_sends_nothing(terminal: Terminal) -> None:
+    dry = ("order", "buy", "0.01", BTC, RESTING, "--id", "dry", "--dry-run")
+    run = terminal.done(*dry)
+    heading, *rows, said = run.out.splitlines()
+    assert heading.split() == ["check", "result", "answer"]
+    assert [row.split()[1] for row in rows] == ["PASSED"] * 9
+    assert [row.split()[0] for row in rows][:3] == ["form", "account", "client_order_id"]
+    assert said == "it would be sent"
+    assert terminal.run("status", "dry").code == 1
+    assert terminal.done(*dry, "--json").json["would_be_sent"] is True
+
+
+def test_a_dry_run_that_would_fail_says_where_and_ends_with_one(terminal: Terminal) -> None:
+    run = terminal.run("order", "sell", "5000", BTC, "30000", "--dry-run")
+    assert run.code == 1
+    (failed,) = [line for line in run.out.splitlines() if "FAILED" in line]
+    assert failed.split()[:3] == ["available_balance", "FAILED", "200"]
+    assert run.err.startswith("fairlead: it would not be sent: available_balance: insufficient")
+    malformed = terminal.run("order", "buy", "lots", BTC, RESTING, "--dry-run", "--json")
+    assert malformed.code == 1
+    assert malformed.json["checks"][0]["answer_status"] == 400
 
 
 def test_cancels(terminal: Terminal) -> None:
     for name in ("c1", "c2", "c3"):
         terminal.done("order", "buy", "0.01", BTC, RESTING, "--id", name, "--account", "SIM/ALICE")
-    exchange_id = terminal.done("orders", "c2", "--json").json["exchange_order_id"]
+    exchange_id = terminal.done("status", "c2", "--json").json["order"]["exchange_order_id"]
     account = ("--account", "SIM/ALICE")
     assert "PENDING_CANCEL" in terminal.done("cancel", "c1", *account).out
     terminal.done("cancel", "--exchange-order-id", exchange_id, *account, "--json")
     done = terminal.done("cancel", "--all", *account)
     assert re.fullmatch(r"Cancel requested for \d+ orders\.\n", done.out)
+    assert terminal.done("cancel-all", *account, "--json").json["reject_reason"] == "OTHER"
     until(lambda: terminal.done("orders", *account).out == "no open orders\n", "all are cancelled")
     unknown = terminal.run("cancel", "nothing")
     assert (unknown.code, unknown.out) == (1, "")
@@ -137,48 +187,3 @@ def test_a_cancel_needs_exactly_one_target(terminal: Terminal, arguments: tuple[
     run = terminal.run("cancel", *arguments)
     assert run.code == 2
     assert "exactly one of" in run.err
-
-
-def test_history_shows_ended_orders_too(terminal: Terminal) -> None:
-    terminal.run("order", "sell", "5000", BTC, "30000", "--id", "ended")
-    rows = terminal.done("orders", "--since", "1h").out.splitlines()
-    assert rows[0].split()[:3] == ["time", "account", "id"]
-    assert [row for row in rows if " ended " in row and "REJECTED" in row]
-    lines = terminal.done("orders", "--since", "1h", "--account", "SIM", "--json").out.splitlines()
-    named = {json.loads(line)["clientOrderId"]: json.loads(line) for line in lines}
-    assert named["ended"]["status"] == "REJECTED"
-    assert {row["exchangeId"] for row in named.values()} == {"SIM"}
-    assert terminal.done("orders", "--since", "2200-01-01").out == "no orders\n"
-    wrong = terminal.run("orders", "--since", "yesterday")
-    assert wrong.code == 1
-    assert wrong.err.startswith("fairlead: time_start: ")
-
-
-def test_balances(terminal: Terminal) -> None:
-    rows = [line.split() for line in terminal.done("balances").out.splitlines()]
-    assert rows[0] == ["account", "asset", "balance", "available", "locked", "traded"]
-    assert {(row[0], row[1]) for row in rows[1:]} == {
-        (account, asset) for account in ("SIM", "SIM/ALICE") for asset in ("BTC", "ETH", "USDT")
-    }
-    (snapshot,) = terminal.done("balances", "--account", "SIM", "--json").json
-    assert snapshot["exchange_id"] == "SIM"
-
-
-def test_a_terminal_gets_colour_and_nothing_is_cut_off(terminal: Terminal) -> None:
-    terminal.run("order", "sell", "5000", BTC, "30000", "--id", "coloured")
-    reader, writer = pty.openpty()
-    with open(reader, "rb", buffering=0) as screen:
-        process = subprocess.Popen(
-            [FAIRLEAD, "orders", "--since", "1h", "--data", str(terminal.data)],
-            stdout=writer,
-            env={"TERM": "xterm-256color", "COLUMNS": "40", "PATH": os.environ["PATH"]},
-        )
-        os.close(writer)
-        shown = bytearray()
-        with suppress(OSError):  # how a pseudo-terminal says that its other end was closed
-            while piece := screen.read(65_536):
-                shown += piece
-        assert process.wait(60) == 0
-    (line,) = [line for line in shown.decode().splitlines() if " coloured " in line]
-    assert "\x1b[31mREJECTED" in line
-    assert "insufficient_balance: needs 5000 BTC" in line

@@ -9,17 +9,34 @@ import sys
 
 import typer
 
-from fairlead.cli import checking, maintaining, operating, serving, trading
+from fairlead.cli import checking, faulting, looking, maintaining, operating, serving, trading
 from fairlead.commands.ending import Ended
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 refused, or a check does not hold; 2 wrong command line or configuration;"
+    " 3 no system there, or it cannot now; 4 unknown, it may have been done; 5 not yet, what was"
+    " waited for has not come in time; 70 fatal; 130 Ctrl-C."
+)
 
 program = typer.Typer(
     name="fairlead",
     help="An execution management system: no order lost, none placed twice.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-for area in (serving, trading, operating, checking, maintaining):
+_AREAS = {
+    "Serving": serving,
+    "Trading": trading,
+    "Looking": looking,
+    "Operating": operating,
+    "Simulated exchange": faulting,
+    "Checking": checking,
+    "Keeping": maintaining,
+}
+for title, area in _AREAS.items():
+    for spelled in (*area.commands.registered_commands, *area.commands.registered_groups):
+        spelled.rich_help_panel = title
     program.add_typer(area.commands)
 
 

@@ -1,10 +1,19 @@
-"""How the commands of operators are spelled: accounts, in-doubt, halt, reduce, resume."""
+"""How the commands of operators are spelled: accounts, reconciliation, in-doubt, halt, …"""
 
 from typing import Annotated
 
 import typer
 
-from fairlead.cli.options import Account, AsJson, DataOf, Url, api_of
+from fairlead.cli.options import (
+    Account,
+    AccountName,
+    AnyAccount,
+    AsJson,
+    DataOf,
+    OrderId,
+    Url,
+    system_of,
+)
 from fairlead.commands.ending import Ended, ExitCode
 
 commands = typer.Typer()
@@ -17,7 +26,17 @@ def accounts(as_json: AsJson = False, url: Url = None, data: DataOf = None) -> N
     """Show the accounts and whether they are reconciled."""
     from fairlead.commands import operate
 
-    operate.accounts(api_of(url, data), as_json=as_json)
+    operate.accounts(system_of(url, data, as_json))
+
+
+@commands.command()
+def reconciliation(
+    account: AnyAccount = None, as_json: AsJson = False, url: Url = None, data: DataOf = None
+) -> None:
+    """Show through which trade each account is reconciled, its last sweep, and its drifts."""
+    from fairlead.commands import operate
+
+    operate.reconciliation(system_of(url, data, as_json), account)
 
 
 @in_doubt.callback(invoke_without_command=True)
@@ -36,12 +55,12 @@ def list_in_doubt(as_json: AsJson = False, url: Url = None, data: DataOf = None)
     """List them, saying what is the matter."""
     from fairlead.commands import operate
 
-    operate.attention(api_of(url, data), as_json=as_json)
+    operate.attention(system_of(url, data, as_json))
 
 
 @in_doubt.command()
 def resolve(
-    order_id: Annotated[str, typer.Argument(metavar="ID")],
+    order_id: OrderId,
     resolution: Annotated[str, typer.Argument(help="never-reached, canceled or working.")],
     account: Account = "SIM",
     as_json: AsJson = False,
@@ -51,28 +70,35 @@ def resolve(
     """Declare what became of an order, having looked at the exchange."""
     from fairlead.commands import operate
 
-    operate.resolve(api_of(url, data), account, order_id, resolution, as_json=as_json)
+    operate.resolve(system_of(url, data, as_json), account, order_id, resolution)
 
 
 @commands.command()
-def halt(account: str, as_json: AsJson = False, url: Url = None, data: DataOf = None) -> None:
+def halt(
+    account: AccountName, as_json: AsJson = False, url: Url = None, data: DataOf = None
+) -> None:
     """Let an account only cancel; its open orders stay."""
-    _set_mode(account, "HALTED", url, data, as_json=as_json)
+    _set_mode(account, "HALTED", url, data, as_json)
 
 
 @commands.command("reduce")
-def reduce_(account: str, as_json: AsJson = False, url: Url = None, data: DataOf = None) -> None:
+def reduce_(
+    account: AccountName, as_json: AsJson = False, url: Url = None, data: DataOf = None
+) -> None:
     """Let an account only send orders that reduce."""
-    _set_mode(account, "REDUCING", url, data, as_json=as_json)
+    _set_mode(account, "REDUCING", url, data, as_json)
 
 
 @commands.command()
-def resume(account: str, as_json: AsJson = False, url: Url = None, data: DataOf = None) -> None:
+def resume(
+    account: AccountName, as_json: AsJson = False, url: Url = None, data: DataOf = None
+) -> None:
     """Let an account trade again."""
-    _set_mode(account, "ACTIVE", url, data, as_json=as_json)
+    _set_mode(account, "ACTIVE", url, data, as_json)
 
 
-def _set_mode(account: str, mode: str, url: str | None, data: str | None, *, as_json: bool) -> None:
+def _set_mode(account: str, mode: str, url: str | None, data: str | None, as_json: bool) -> None:
+    from fairlead.client import AccountMode
     from fairlead.commands import operate
 
-    operate.set_mode(api_of(url, data), account, mode, as_json=as_json)
+    operate.set_mode(system_of(url, data, as_json), account, AccountMode(mode))

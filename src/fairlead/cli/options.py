@@ -1,11 +1,14 @@
 """Options that commands of several areas share, and how they find the running system."""
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairlead.commands.client import Api, find
+from fairlead.cli.completing import account_names, order_ids
+
+if TYPE_CHECKING:
+    from fairlead.commands.system import System
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's own JSON, digits exact.")]
 Url = Annotated[
@@ -15,10 +18,31 @@ DataOf = Annotated[
     str | None,
     typer.Option("--data", help="The system's data folder, whose endpoint.json says the address."),
 ]
-Account = Annotated[str, typer.Option(help="The account: SIM, SIM/ALICE.")]
-AnyAccount = Annotated[str | None, typer.Option("--account", help="Only this account.")]
+Account = Annotated[
+    str, typer.Option(help="The account: SIM, SIM/ALICE.", autocompletion=account_names)
+]
+AnyAccount = Annotated[
+    str | None,
+    typer.Option("--account", help="Only this account.", autocompletion=account_names),
+]
+AccountName = Annotated[
+    str, typer.Argument(metavar="ACCOUNT", help="SIM, SIM/ALICE.", autocompletion=account_names)
+]
+OrderId = Annotated[
+    str, typer.Argument(metavar="ID", help="The id you gave it.", autocompletion=order_ids)
+]
+MaybeOrderId = Annotated[
+    str | None,
+    typer.Argument(metavar="[ID]", help="The id you gave it.", autocompletion=order_ids),
+]
+Refresh = Annotated[
+    float | None,
+    typer.Option("--refresh", metavar="SECONDS", min=0.1, help="Keep it on the screen, read anew."),
+]
 
 
-def api_of(url: str | None, data: str | None) -> Api:
+def system_of(url: str | None, data: str | None, as_json: bool) -> "System":
     """Return the running system that a command means. Raises Ended."""
-    return find(url, data, os.environ)
+    from fairlead.commands.system import find
+
+    return find(url, data, os.environ, as_json=as_json)

@@ -1,11 +1,12 @@
-"""How the commands that trade are spelled: order, cancel, orders, balances."""
+"""How the commands that trade are spelled: order, cancel, cancel-all."""
 
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from fairlead.cli.options import Account, AnyAccount, AsJson, DataOf, Url, api_of
+from fairlead.cli.completing import symbols
+from fairlead.cli.options import Account, AsJson, DataOf, MaybeOrderId, Url, system_of
 
 commands = typer.Typer()
 
@@ -19,7 +20,12 @@ class Side(StrEnum):
 def order(
     side: Annotated[Side, typer.Argument(case_sensitive=False)],
     quantity: str,
-    symbol: Annotated[str, typer.Argument(help="SIM_SPOT_BTC_USDT, or the exchange's: BTC/USDT.")],
+    symbol: Annotated[
+        str,
+        typer.Argument(
+            help="SIM_SPOT_BTC_USDT, or the exchange's: BTC/USDT.", autocompletion=symbols
+        ),
+    ],
     price: str,
     account: Account = "SIM",
     tif: Annotated[
@@ -34,6 +40,20 @@ def order(
     order_id: Annotated[
         str | None, typer.Option("--id", help="Your id for it; the same id is placed once.")
     ] = None,
+    is_waiting: Annotated[
+        bool, typer.Option("--wait", help="Wait until it is filled, canceled or rejected.")
+    ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.1,
+            help="How long to wait for its outcome (10), or with --wait for its end (no limit).",
+        ),
+    ] = None,
+    is_dry: Annotated[
+        bool, typer.Option("--dry-run", help="Show every check's result; send nothing.")
+    ] = False,
     as_json: AsJson = False,
     url: Url = None,
     data: DataOf = None,
@@ -52,52 +72,38 @@ def order(
         client_order_id=order_id,
         expire=expire,
     )
-    trade.order(api_of(url, data), ticket, as_json=as_json)
+    system = system_of(url, data, as_json)
+    if is_dry:
+        trade.dry_run(system, ticket)
+    else:
+        trade.order(system, ticket, wait=is_waiting, timeout_s=timeout)
 
 
 @commands.command()
 def cancel(
-    order_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="The id you gave it.")
-    ] = None,
+    order_id: MaybeOrderId = None,
     account: Account = "SIM",
     exchange_order_id: Annotated[str | None, typer.Option(help="The exchange's id for it.")] = None,
-    is_all: Annotated[bool, typer.Option("--all", help="Every order of the account.")] = False,
+    is_all: Annotated[bool, typer.Option("--all", help="As cancel-all.")] = False,
     as_json: AsJson = False,
     url: Url = None,
     data: DataOf = None,
 ) -> None:
-    """Cancel one order, or all of an account."""
+    """Cancel one order, by your id for it or the exchange's."""
     from fairlead.commands import trade
 
-    api = api_of(url, data)
-    trade.cancel(api, account, order_id, exchange_order_id, is_all=is_all, as_json=as_json)
+    system = system_of(url, data, as_json)
+    if is_all and order_id is None and exchange_order_id is None:
+        trade.cancel_all(system, account)
+    else:
+        trade.cancel(system, account, order_id, exchange_order_id, is_all=is_all)
 
 
 @commands.command()
-def orders(
-    order_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Show this one's whole life.")
-    ] = None,
-    account: AnyAccount = None,
-    since: Annotated[
-        str | None, typer.Option(help="Also ended ones: a UTC time, or 30s, 5m, 2h, 1d ago.")
-    ] = None,
-    as_json: AsJson = False,
-    url: Url = None,
-    data: DataOf = None,
+def cancel_all(
+    account: Account = "SIM", as_json: AsJson = False, url: Url = None, data: DataOf = None
 ) -> None:
-    """Show the open orders, one order, or all of some time."""
+    """Cancel every order of an account."""
     from fairlead.commands import trade
 
-    trade.orders(api_of(url, data), account, order_id, since, as_json=as_json)
-
-
-@commands.command()
-def balances(
-    account: AnyAccount = None, as_json: AsJson = False, url: Url = None, data: DataOf = None
-) -> None:
-    """Show what the accounts have."""
-    from fairlead.commands import trade
-
-    trade.balances(api_of(url, data), account, as_json=as_json)
+    trade.cancel_all(system_of(url, data, as_json), account)

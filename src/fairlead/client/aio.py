@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fairlead.client import calls, shapes
 from fairlead.client.address import Address, words
-from fairlead.client.answer import Answer, answer_of
+from fairlead.client.answer import Answer, OnAnswer, answer_of
 from fairlead.client.errors import ClientError, Unreachable
 from fairlead.client.paging import PAGE_ORDERS, TIME_FIRST, TIME_LAST, HistoryPages
 from fairlead.client.settings import Settings
@@ -39,9 +39,12 @@ class AsyncClient:
     status.
     """
 
-    def __init__(self, url: str, settings: Settings | None = None) -> None:
-        """Raises ValueError when `url` is not `http://HOST:PORT`."""
+    def __init__(
+        self, url: str, settings: Settings | None = None, on_answer: OnAnswer | None = None
+    ) -> None:
+        """`on_answer` hears every answer as it came. Raises ValueError if `url` is not `http://HOST:PORT`."""
         self.address = Address.of(url)
+        self._on_answer = on_answer
         self.settings = settings or Settings()
         self._session: aiohttp.ClientSession | None = None
 
@@ -102,12 +105,15 @@ class AsyncClient:
             ) from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise calls.unanswered(call, words(error)) from error
-        return answer_of(
+        answer = answer_of(
             response.status,
             body,
             response.headers.get("x-fairlead-after"),
             response.headers.get("retry-after"),
         )
+        if self._on_answer is not None:
+            self._on_answer(answer)
+        return answer
 
     # ── orders ───────────────────────────────────────────────────────────────────────────────────
 

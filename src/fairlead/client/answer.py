@@ -1,5 +1,7 @@
 """One HTTP answer, as a transport hands it over: values only, nothing is read yet."""
 
+from collections.abc import Callable
+
 import msgspec
 
 
@@ -20,6 +22,9 @@ class Answer(msgspec.Struct, frozen=True):
     def text(self) -> str:
         """Return the body as text."""
         return self.body.decode("utf-8", "replace")
+
+
+OnAnswer = Callable[[Answer], None]
 
 
 def answer_of(status: int, body: bytes, after: str | None, retry_after: str | None) -> Answer:

@@ -62,7 +62,7 @@ def unanswered(
 ) -> OutcomeUnknown | Unreachable:
     """Return what is true when a call was sent and no answer came that could be read."""
     if not call.changes:
-        return Unreachable(f"{text}; nothing was changed")
+        return Unreachable(f"{text}; nothing was changed", was_reached=True)
     account, client_order_id = call.order or (None, None)
     return OutcomeUnknown(text, answer=answer, exchange_id=account, client_order_id=client_order_id)
 
@@ -119,7 +119,7 @@ def status(client_order_id: str, exchange_id: str | None = None) -> Call[shapes.
 def check(order: shapes.NewOrder) -> Call[shapes.Checks]:
     """POST /v1/orders/check: what every check says of `order` now; nothing is stored or sent."""
     return Call(
-        method="POST", path="/v1/orders/check", read=_reader(shapes.Checks), body=order.body()
+        method="POST", path="/v1/orders/check", read=reader(shapes.Checks), body=order.body()
     )
 
 
@@ -257,16 +257,17 @@ def metrics() -> Call[str]:
 
 
 def _asked(path: str, query: Mapping[str, str | None], shape: type[Result]) -> Call[Result]:
-    return Call(method="GET", path=_path(path, query), read=_reader(shape))
+    return Call(method="GET", path=_path(path, query), read=reader(shape))
 
 
 def _told(
     path: str, body: bytes, shape: type[Result], order: tuple[str, str] | None = None
 ) -> Call[Result]:
-    return Call(method="POST", path=path, read=_reader(shape), body=body, changes=True, order=order)
+    return Call(method="POST", path=path, read=reader(shape), body=body, changes=True, order=order)
 
 
-def _reader(shape: type[Result]) -> Callable[[Answer], Result]:
+def reader(shape: type[Result]) -> Callable[[Answer], Result]:
+    """Return what reads an answer's JSON as `shape`."""
     decode = msgspec.json.Decoder(shape).decode
 
     def read(answer: Answer) -> Result:

@@ -25,7 +25,14 @@ class NotDone(ClientError):
 
 
 class Unreachable(NotDone):
-    """No system was reached, or it gave no readable answer to a question that changes nothing."""
+    """No system was reached, or it gave no readable answer to a question that changes nothing.
+
+    `was_reached` tells the two apart.
+    """
+
+    def __init__(self, message: str, *, was_reached: bool = False) -> None:
+        super().__init__(message)
+        self.was_reached = was_reached
 
 
 class Refused(NotDone):

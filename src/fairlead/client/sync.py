@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from fairlead.client import calls, shapes
 from fairlead.client.address import Address, words
-from fairlead.client.answer import Answer, answer_of
+from fairlead.client.answer import Answer, OnAnswer, answer_of
 from fairlead.client.errors import ClientError, Unreachable
 from fairlead.client.paging import PAGE_ORDERS, TIME_FIRST, TIME_LAST, HistoryPages
 from fairlead.client.settings import Settings
@@ -37,9 +37,12 @@ class Client:
     OutcomeUnknown when it was sent and no answer came; Refused is the system's own word.
     """
 
-    def __init__(self, url: str, settings: Settings | None = None) -> None:
-        """Raises ValueError when `url` is not `http://HOST:PORT`."""
+    def __init__(
+        self, url: str, settings: Settings | None = None, on_answer: OnAnswer | None = None
+    ) -> None:
+        """`on_answer` hears every answer as it came. Raises ValueError if `url` is not `http://HOST:PORT`."""
         self.address = Address.of(url)
+        self._on_answer = on_answer
         self.settings = settings or Settings()
         self._idle: list[tuple[http.client.HTTPConnection, float]] = []
 
@@ -70,7 +73,12 @@ class Client:
 
         `timeout_s` is how long the system may be silent. Raises Unreachable, OutcomeUnknown.
         """
-        timeout_s = self.settings.timeout_s if timeout_s is None else timeout_s
+        answer = self._ask(call, self.settings.timeout_s if timeout_s is None else timeout_s)
+        if self._on_answer is not None:
+            self._on_answer(answer)
+        return answer
+
+    def _ask(self, call: calls.Call[Any], timeout_s: float) -> Answer:
         kept = self._take()
         if kept is not None:
             try:

@@ -1,10 +1,14 @@
 """What the commands of `fairlead` do; `cli` says how they are spelled.
 
     ending    exit codes, and the one way a command fails
-    client    finding a running system and asking its REST API
-    show      tables and an order's life, for people and for pipes
-    trade     order, cancel, orders, balances
-    operate   accounts, in-doubt, halt, reduce, resume
+    system    finding a running system, and what its client library's failures mean for a command
+    show      tables and values, for people and for pipes
+    screens   a table that stays on the terminal and is read anew
+    lives     an order's row, life, story and dry run in words
+    trade     order, cancel, cancel-all
+    look      status, orders, history, fills, balances, positions, instruments
+    operate   accounts, reconciliation, in-doubt, halt, reduce, resume
+    faulting  faults of the simulated exchange
     serving   up, exchange
     logs      how the log is written
     demo      up --demo: one order's life on one screen
@@ -13,9 +17,9 @@
     doctor    what would keep a system from working
     settings  config show
     limits    open files
-    progress  bars on long work
+    progress  of long work and of waiting
     simulate  seeded worlds, many or one
 
 Each module is imported when its command runs, so that a client command starts fast. Client commands
-know the system only through its REST API.
+know the system only through the client library.
 """

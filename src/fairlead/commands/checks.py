@@ -7,6 +7,7 @@ import msgspec
 
 from fairlead.commands import show
 from fairlead.commands.ending import Ended, ExitCode
+from fairlead.commands.progress import bars
 from fairlead.core.exact import use_exact_decimals
 from fairlead.journal.errors import JournalError
 from fairlead.journal.verify import verify as verify_journal
@@ -16,7 +17,8 @@ def verify(folder: Path, *, as_json: bool) -> None:
     """Apply every report of the journal in `folder` again; print each difference. Raises Ended."""
     use_exact_decimals()
     try:
-        found = verify_journal(folder)
+        with bars() as start:
+            found = verify_journal(folder, start("frames"))
     except (JournalError, OSError) as error:
         raise Ended(ExitCode.FATAL, str(error)) from None
     if as_json:

@@ -18,11 +18,20 @@ from rich.markup import escape
 
 from fairlead import __version__
 from fairlead.app import Endpoint
-from fairlead.commands import show
-from fairlead.commands.client import Api, Json, NoAnswer
-from fairlead.commands.ending import Ended
+from fairlead.client import (
+    Client,
+    ClientError,
+    HistoryOrder,
+    NewOrder,
+    OrderReport,
+    Side,
+    Status,
+    calls,
+    simulator,
+)
+from fairlead.client.numbers import NS_PER_S, time_text
+from fairlead.commands import lives, show
 from fairlead.commands.operate import account_state
-from fairlead.commands.trade import api_time
 from fairlead.config import Config
 
 _SYMBOL = "SIM_SPOT_BTC_USDT"
@@ -35,17 +44,16 @@ _LIFE_WAIT_S = 3.0
 _POLL_S = 0.02
 _EARLIER_SHOWN = 4
 _EARLIER_PAGE = 1_000
-_NS_PER_S = 1_000_000_000
 _EARLIER_WINDOWS_S = (60, 600, 3_600, 86_400, 30 * 86_400, 36_500 * 86_400)
 
 
 class _Sent(msgspec.Struct, frozen=True):
     """The order that was sent, the answer and how long it took, and the order's newest report."""
 
-    body: dict[str, str]
-    answered: str
+    order: NewOrder
+    answered: Status
     answer_ns: int
-    report: Json
+    report: OrderReport
 
 
 async def show_one_order(endpoint: Endpoint, config: Config, began_ns: int) -> None:
@@ -69,7 +77,7 @@ class Demo:
         self._config = config
         self._began_ns = began_ns
         self._account = config.accounts[0].exchange_id
-        self._api = Api(endpoint.url)
+        self._client = Client(endpoint.url)
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._stopped = threading.Event()
 
@@ -80,8 +88,9 @@ class Demo:
     def run(self) -> None:
         """Print it."""
         try:
-            self._run()
-        except (Ended, NoAnswer) as error:
+            with self._client:
+                self._run()
+        except ClientError as error:
             self._line(f"[yellow]The demonstration ended early: {escape(str(error))}[/]")
         self._line(f"\n[bold]Serving {self._endpoint.url}[/], Ctrl-C stops it.")
         show.flush()
@@ -105,12 +114,12 @@ class Demo:
     def _wait_until_reconciled(self) -> None:
         deadline = time.monotonic() + _WAIT_S
         while True:
-            states = self._api.wanted("/v1/operator/accounts", {"exchange_id": self._account})
-            if states and states[0]["reconciled"]:
+            (state,) = self._client.accounts(self._account)
+            if state.reconciled:
                 break
             if self._is_over(deadline):
-                state = account_state(states[0]) if states else "unknown"
-                self._line(f"{self._account} is not reconciled after {_WAIT_S:g} s: {state}")
+                words = account_state(state)
+                self._line(f"{self._account} is not reconciled after {_WAIT_S:g} s: {words}")
                 break
         waited = show.milliseconds(time.monotonic_ns() - self._began_ns)
         where = self._config.exchange_url or "the embedded simulated exchange"
@@ -121,29 +130,20 @@ class Demo:
     def _show_earlier(self) -> None:
         """Show the newest orders of earlier runs on this folder."""
         now_ns = time.time_ns()
-        rows: list[Json] = []
+        rows: tuple[HistoryOrder, ...] = ()
         for window_s in _EARLIER_WINDOWS_S:
-            start_ns = max(0, now_ns - window_s * _NS_PER_S)
-            answer = self._api.get(
-                "/v1/orders/history",
-                {
-                    "time_start": api_time(start_ns),
-                    "time_end": api_time(now_ns),
-                    "limit": str(_EARLIER_PAGE),
-                },
-            )
-            if not answer.is_ok:
-                raise answer.ended()
-            rows = answer.content
+            start = time_text(max(0, now_ns - window_s * NS_PER_S))
+            page = self._client.run(calls.history_page(start, time_text(now_ns), _EARLIER_PAGE))
+            rows = page.orders
             if len(rows) >= _EARLIER_SHOWN:
                 break
         if not rows:
             self._line("   no orders yet in this folder")
             return
-        rows.sort(key=lambda row: str(row["createdTime"]))
+        newest = sorted(rows, key=lambda row: row.created_time)[-_EARLIER_SHOWN:]
         self._line("   the last orders of earlier runs in this folder:")
-        columns = [column for column in show.ORDER_COLUMNS if column.name != "account"][:-1]
-        cells = [show.history_row(row) for row in rows[-_EARLIER_SHOWN:]]
+        columns = [column for column in lives.ORDER_COLUMNS if column.name != "account"][:-1]
+        cells = [lives.history_row(row) for row in newest]
         lines = [[line[0], *line[2:-1]] for line in cells]
         for line in show.plain_table(columns, lines)[1:]:
             self._line(f"   [dim]{escape(line)}[/]")
@@ -151,34 +151,26 @@ class Demo:
     # ── 2: one order ─────────────────────────────────────────────────────────────────────────────
 
     def _send(self) -> _Sent:
-        body = {
-            "exchange_id": self._account,
-            "client_order_id": f"demo-{time.time_ns() // 1_000_000}",
-            "symbol_id_coinapi": _SYMBOL,
-            "side": "BUY",
-            "order_type": "LIMIT",
-            "time_in_force": "GOOD_TILL_CANCEL",
-            "amount_order": _QUANTITY,
-            "price": show.number(self._price()),
-        }
+        order = NewOrder(
+            exchange_id=self._account,
+            client_order_id=f"demo-{time.time_ns() // 1_000_000}",
+            symbol_id_coinapi=_SYMBOL,
+            side=Side.BUY,
+            amount_order=_QUANTITY,
+            price=show.number(self._price()),
+        )
         began_ns = time.monotonic_ns()
-        answer = self._api.post("/v1/orders", body)
+        report = self._client.place(order)
         answer_ns = time.monotonic_ns() - began_ns
-        if not answer.is_ok:
-            raise answer.ended()
-        return _Sent(body, answer.content["status"], answer_ns, self._followed(answer.content))
+        return _Sent(order, report.status, answer_ns, self._followed(report))
 
     def _price(self) -> Decimal:
         """Return a price that buys now: a little above the best offer."""
         offer = self._best_offer()
         if offer is None:
             return _PRICE_WITHOUT_BOOK
-        listed = self._api.wanted("/v1/operator/instruments", {"exchange_id": self._account})
-        ticks = [
-            Decimal(each["price_precision"])
-            for each in listed[0]["data"]
-            if each["symbol_id_coinapi"] == _SYMBOL
-        ]
+        (listed,) = self._client.instruments(self._account)
+        ticks = [row.price_precision for row in listed.data if row.symbol_id_coinapi == _SYMBOL]
         tick = ticks[0] if ticks else Decimal(1)
         return (offer * _ABOVE_BEST // tick + 1) * tick
 
@@ -186,31 +178,22 @@ class Demo:
         """Return the lowest price that somebody sells at; None if that cannot be known."""
         if self._endpoint.operator_url is None:
             return None
-        operator = Api(self._endpoint.operator_url)
         deadline = time.monotonic() + (_BOOK_WAIT_S if self._config.exchange.participants else 0)
-        while True:
-            answer = operator.get("/operator/quotes")
-            if not answer.is_ok:
-                return None
-            offers = {quote["symbol"]: quote["ask"] for quote in answer.content["quotes"]}
-            offer = offers.get(_SYMBOL)
-            if offer is not None or self._is_over(deadline):
-                return None if offer is None else Decimal(offer)
+        with Client(self._endpoint.operator_url) as operator:
+            while True:
+                quotes = operator.run(simulator.quotes()).quotes
+                offer = {each.symbol: each.ask for each in quotes}.get(_SYMBOL)
+                if offer is not None or self._is_over(deadline):
+                    return offer
 
-    def _followed(self, report: Json) -> Json:
+    def _followed(self, report: OrderReport) -> OrderReport:
         """Return the order's last report, or where it stands after some seconds."""
         deadline = time.monotonic() + _LIFE_WAIT_S
-        while report["status"] in ("RECEIVED", "ROUTING", "ROUTED", "PARTIALLY_FILLED"):
+        while not report.is_final and report.status is not Status.NEW:
             if self._is_over(deadline):
                 break
-            report = self._report(report)
+            report = self._client.status(report.client_order_id, report.exchange_id)
         return report
-
-    def _report(self, report: Json) -> Json:
-        answer = self._api.status(report["client_order_id"], report["exchange_id"])
-        if not answer.is_ok:
-            raise answer.ended()
-        return answer.content
 
     def _show_order(self, sent: _Sent) -> None:
         report = sent.report
@@ -218,24 +201,20 @@ class Demo:
             f"\n[bold]2[/]  One order by POST /v1/orders, answered {sent.answered}"
             f" in {show.milliseconds(sent.answer_ns)} ms"
         )
-        self._line(f"   {escape(show.headline(report))}")
-        for line in (*show.status_lines(report), *show.fill_lines(report)):
+        self._line(f"   {escape(lives.headline(report))}")
+        for line in (*lives.status_lines(report), *lives.fill_lines(report)):
             self._line(f" {escape(line)}")
-        if report.get("error_message"):
-            self._line(f"   [red]{escape(report['error_message'])}[/]")
-        elif report["status"] == "NEW":
+        if report.error_message:
+            self._line(f"   [red]{escape(report.error_message)}[/]")
+        elif report.status is Status.NEW:
             self._line("   it rests in the book: nobody sells at this price yet")
 
     # ── 3, 4: balances, the next order ───────────────────────────────────────────────────────────
 
     def _balances(self) -> dict[str, Decimal]:
         """Return what the account has of each asset."""
-        snapshots = self._api.wanted("/v1/balances", {"exchange_id": self._account})
-        return {
-            row["asset_id_coinapi"]: Decimal(row["balance"])
-            for snapshot in snapshots
-            for row in snapshot["data"]
-        }
+        (snapshot,) = self._client.balances(self._account)
+        return {row.asset_id_coinapi: row.balance for row in snapshot.data}
 
     def _show_balances(self, before: dict[str, Decimal], after: dict[str, Decimal]) -> None:
         columns = (
@@ -257,7 +236,9 @@ class Demo:
             self._line(line)
 
     def _show_next(self, sent: _Sent) -> None:
-        body = {**sent.body, "client_order_id": f"next-{time.time_ns() // 1_000_000}"}
+        name = f"next-{time.time_ns() // 1_000_000}"
+        order = msgspec.structs.replace(sent.order, client_order_id=name)
+        body: dict[str, str] = json.loads(order.body())
         pairs = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in body.items()]
         parts = (pairs[:3], pairs[3:6], pairs[6:])
         text = "{\n  " + ",\n  ".join(", ".join(part) for part in parts) + "}"
@@ -269,7 +250,7 @@ class Demo:
         program = Path(sys.argv[0])
         shown = program if len(program.parts) < 4 else program.name
         where = "" if self._config.data == Path("data") else f" --data {self._config.data}"
-        self._line(f"   or: {shown} order buy {_QUANTITY} {_SYMBOL} {body['price']}{where}")
+        self._line(f"   or: {shown} order buy {_QUANTITY} {_SYMBOL} {order.price}{where}")
 
     def _is_over(self, deadline: float) -> bool:
         """Wait a little; return whether that was enough."""

@@ -11,6 +11,7 @@ class ExitCode(IntEnum):
     USAGE = 2  # the command line or the configuration is wrong; nothing was tried
     UNREACHABLE = 3  # no system there, or it cannot now; nothing was changed
     UNKNOWN = 4  # it may have been done: ask, never send again under another id
+    NOT_YET = 5  # what was waited for has not come in time; it still may
     FATAL = 70  # the system could not start or had to stop
 
 

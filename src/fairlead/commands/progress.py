@@ -1,4 +1,4 @@
-"""Progress bars on long work: on a terminal only, on stderr, gone when the work is done."""
+"""Progress of long work and of waiting: on a terminal only, on stderr, gone when it is done."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -36,3 +36,15 @@ def bars() -> Iterator[Start]:
             return lambda done, total: progress.update(task, completed=done, total=total or 1)
 
         yield start
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Show what is waited for."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text):
+        yield

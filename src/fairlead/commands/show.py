@@ -1,16 +1,17 @@
-"""Tables and an order's life: with colour on a terminal, plain columns in a pipe.
+"""Tables and values: with colour on a terminal, plain columns in a pipe.
 
-Takes what the REST API answered. Numbers are shown exactly, without trailing zeros.
+Numbers are shown exactly, without trailing zeros.
 """
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from fairlead.commands.client import Answer, Json
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _STYLES = {
     "FILLED": "green",
@@ -19,6 +20,12 @@ _STYLES = {
     "PENDING_CANCEL": "yellow",
     "HALTED": "red",
     "REDUCING": "yellow",
+    "PASSED": "green",
+    "FAILED": "red",
+    "NOT_REACHED": "dim",
+    "BUY": "green",
+    "SELL": "red",
+    "reconciled": "green",
 }
 
 
@@ -29,21 +36,22 @@ class Column(msgspec.Struct, frozen=True):
     is_number: bool = False
 
 
+class Table(msgspec.Struct, frozen=True):
+    """Rows under headings; `empty` is what is said when there are none."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+    empty: str
+
+
+def columns(*names: str) -> tuple[Column, ...]:
+    """Return columns by heading; one that ends in `#` holds numbers."""
+    return tuple(Column(name.rstrip("#"), name.endswith("#")) for name in names)
+
+
 def out(text: str = "") -> None:
     """Write one line to stdout."""
     sys.stdout.write(text + "\n")
-
-
-def is_for_people(answer: Answer, *, as_json: bool) -> bool:
-    """Return whether a 200 is still to be put into words: not when JSON was asked for, then printed.
-
-    Any other answer is printed as JSON likewise, and raised as Ended.
-    """
-    if as_json and answer.content is not None:
-        out(answer.text)
-    if not answer.is_ok:
-        raise answer.ended()
-    return not as_json
 
 
 def flush() -> None:
@@ -53,18 +61,42 @@ def flush() -> None:
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], empty: str) -> None:
     """Print rows under headings, or `empty` if there are none."""
-    if not rows:
-        out(empty)
+    print_table(Table(columns, rows, empty))
+
+
+def print_table(shown: Table) -> None:
+    """Print a table."""
+    if not shown.rows:
+        out(shown.empty)
     elif sys.stdout.isatty():
-        _print_styled(columns, rows)
+        from rich.console import Console
+
+        console = Console(highlight=False, soft_wrap=True)  # what is too wide the terminal wraps
+        for line in styled(shown):
+            console.print(line)
     else:
-        for line in plain_table(columns, rows):
-            out(line)
+        for text in plain_table(shown.columns, shown.rows):
+            out(text)
 
 
 def plain_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a table without any decoration, the headings first."""
     return ["  ".join(line).rstrip() for line in _aligned(columns, rows)]
+
+
+def styled(shown: Table) -> "list[Text]":
+    """Return the lines of a table in colour, the headings first."""
+    from rich.text import Text
+
+    if not shown.rows:
+        return [Text(shown.empty)]
+    heading, *lines = _aligned(shown.columns, shown.rows)
+    texts = [Text("  ".join(heading).rstrip(), style="bold")]
+    for line in lines:
+        text = Text("  ").join(Text(cell, style=_STYLES.get(cell.strip(), "")) for cell in line)
+        text.rstrip()
+        texts.append(text)
+    return texts
 
 
 def _aligned(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -79,141 +111,33 @@ def _aligned(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[l
     ]
 
 
-def _print_styled(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-    """Print with colour and nothing cut off: what is too wide is wrapped by the terminal."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(highlight=False, soft_wrap=True)
-    heading, *lines = _aligned(columns, rows)
-    console.print(Text("  ".join(heading).rstrip(), style="bold"))
-    for line in lines:
-        cells = [Text(cell, style=_STYLES.get(cell.strip(), "")) for cell in line]
-        shown = Text("  ").join(cells)
-        shown.rstrip()
-        console.print(shown)
-
-
-# ── orders ───────────────────────────────────────────────────────────────────────────────────────
-
-ORDER_COLUMNS = (
-    Column("time"),
-    Column("account"),
-    Column("id"),
-    Column("side"),
-    Column("symbol"),
-    Column("quantity", is_number=True),
-    Column("price", is_number=True),
-    Column("filled", is_number=True),
-    Column("average", is_number=True),
-    Column("status"),
-    Column(""),
-)
-
-
-def order_row(report: Json) -> list[str]:
-    """Return one row of `ORDER_COLUMNS` for an order report."""
-    remark = "in doubt" if report.get("in_doubt") else report.get("error_message") or ""
-    return [
-        short_time(report["time_order"]),
-        report["exchange_id"],
-        report["client_order_id"],
-        report["side"],
-        report["symbol_id_coinapi"],
-        number(report["amount_order"]),
-        number(report["price"]),
-        number(report["amount_filled"]),
-        number(report["avg_px"]),
-        report["status"],
-        remark,
-    ]
-
-
-def history_row(row: Json) -> list[str]:
-    """Return one row of `ORDER_COLUMNS` for a row of the history."""
-    return [
-        short_time(row["createdTime"]),
-        row["exchangeId"],
-        row["clientOrderId"],
-        "BUY" if row["side"] == 1 else "SELL",
-        row["symbolIdCoinapi"],
-        number(row["amountOrder"]),
-        number(row["price"]),
-        number(row["amountFilled"]),
-        number(row["avgPx"]),
-        row["status"],
-        row.get("errorMessageMessage") or "",
-    ]
-
-
-def life(report: Json) -> list[str]:
-    """Return an order's life as lines: what it is, each status with its ms, each fill."""
-    lines = [headline(report), *status_lines(report), *fill_lines(report)]
-    if report.get("error_message"):
-        lines.append(f"  {report['error_message']}")
-    if report.get("in_doubt"):
-        lines.append("  in doubt: the exchange has not said whether it has it")
-    return lines
-
-
-def headline(report: Json) -> str:
-    """Return what the order is."""
-    expires = f" until {report['expire_time']}" if report.get("expire_time") else ""
-    instructions = "".join(f" {each}" for each in report.get("exec_inst") or ())
-    return (
-        f"{report['side']} {number(report['amount_order'])} {report['symbol_id_coinapi']}"
-        f" at {number(report['price'])} {report['time_in_force']}{expires}{instructions}"
-        f"  {report['exchange_id']} {report['client_order_id']}"
-    )
-
-
-def status_lines(report: Json) -> list[str]:
-    """Return one line per status: its name, the ms since the order was accepted, what it means."""
-    start_ns = time_ns(report["time_order"])
-    meanings = {
-        "RECEIVED": "durable here",
-        "ROUTING": "on its way",
-        "ROUTED": f"the exchange has it as {report.get('exchange_order_id')}",
-        "NEW": "in the book",
-    }
-    return [
-        f"  {status:<17}{milliseconds(time_ns(time) - start_ns):>10} ms  {meanings.get(status, '')}".rstrip()
-        for status, time in report["status_history"]
-    ]
-
-
-def fill_lines(report: Json) -> list[str]:
-    """Return one line per fill, after a few of them their number."""
-    fills = report["fills"]
-    lines = [
-        f"  fill {number(fill['amount'])} at {number(fill['price'])}"
-        f"  {fill['liquidity']}, fee {number(fill['fee'])} {fill['fee_asset']}"
-        for fill in fills[:5]
-    ]
-    if len(fills) > 5:
-        lines.append(f"  and {len(fills) - 5} more, {number(report['amount_filled'])} in all")
-    return lines
-
-
 # ── values ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def number(value: Json) -> str:
-    """Return a number in full, without trailing zeros."""
+def number(value: Decimal | str | None) -> str:
+    """Return a number in full, without trailing zeros; a dash where there is none."""
+    if value is None:
+        return "-"
     text = format(value, "f") if isinstance(value, Decimal) else str(value)
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def time_ns(text: str) -> int:
-    """Return UTC ns of a time as the API writes it."""
-    second = datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
-    fraction = text[19:].strip(".Z")
-    return int(second.timestamp()) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9] or 0)
 
 
 def short_time(text: str) -> str:
     """Return a time to the second."""
     return text[:19].replace("T", " ")
+
+
+def age(milliseconds: int | None) -> str:
+    """Return an age in the unit in which it is a small number; a dash where there is none."""
+    if milliseconds is None:
+        return "-"
+    if milliseconds < 10_000:
+        return f"{milliseconds} ms"
+    seconds = milliseconds // 1_000
+    for unit, length_s in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= 2 * length_s:
+            return f"{seconds // length_s} {unit}"
+    return f"{seconds} s"
 
 
 def milliseconds(duration_ns: int) -> str:

@@ -6,7 +6,6 @@ import logging
 import multiprocessing
 import os
 import secrets
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,10 +14,10 @@ import structlog
 
 from fairlead.commands import show
 from fairlead.commands.ending import Ended, ExitCode
+from fairlead.commands.progress import bars
 from fairlead.simulation.world import Verdict, run_world
 
 _FRESH_MAX = 2**31
-_PROGRESS_EVERY_S = 1.0
 
 
 def replay(seed: int, *, as_json: bool) -> None:
@@ -49,19 +48,18 @@ def many(count: int, jobs: int | None, fresh_from: int | None, *, as_json: bool)
         show.flush()
     broken: list[Verdict] = []
     reach: Counter[str] = Counter()
-    began = shown_at = time.monotonic()
-    for done, verdict in enumerate(_verdicts(seeds, jobs or os.cpu_count() or 1), start=1):
-        reach.update(verdict.reach)
-        if verdict.broken:
-            broken.append(verdict)
-            if not as_json:
-                for line in verdict.last_lines:
-                    show.out(line)
-                _print_broken(verdict)
-        if sys.stderr.isatty() and time.monotonic() - shown_at >= _PROGRESS_EVERY_S:
-            shown_at = time.monotonic()
-            sys.stderr.write(f"\r{done} of {count} worlds, {len(broken)} broken ")
-            sys.stderr.flush()
+    began = time.monotonic()
+    with bars() as start_bar:
+        advance = start_bar("worlds")
+        for done, verdict in enumerate(_verdicts(seeds, jobs or os.cpu_count() or 1), start=1):
+            reach.update(verdict.reach)
+            if verdict.broken:
+                broken.append(verdict)
+                if not as_json:
+                    for line in verdict.last_lines:
+                        show.out(line)
+                    _print_broken(verdict)
+            advance(done, count)
     took_s = time.monotonic() - began
     if as_json:
         rows = [_verdict_row(verdict) for verdict in broken]

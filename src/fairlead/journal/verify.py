@@ -46,6 +46,13 @@ from fairlead.journal.tail import Tail
 
 _BATCH_MAX = (1 << 63) - 1
 DIFFERENCES_MAX = 100  # told in words; the others are counted
+_PROGRESS_FRAMES = 256  # between two words on how far it is
+
+Progress = Callable[[int, int], None]  # frames looked at, of how many
+
+
+def _unheard(_done: int, _count: int) -> None:
+    """Nobody wants to know."""
 
 
 class Verification(msgspec.Struct):
@@ -74,8 +81,8 @@ class Verification(msgspec.Struct):
             self.differences.append(text)
 
 
-def verify(folder: Path) -> Verification:
-    """Compare all of the journal in `folder` with its own reports.
+def verify(folder: Path, on_progress: Progress = _unheard) -> Verification:
+    """Compare all of the journal in `folder` with its own reports; `on_progress` hears how far it is.
 
     Raises JournalError when it cannot be read as a journal at all; damage found later is a
     difference.
@@ -88,7 +95,7 @@ def verify(folder: Path) -> Verification:
             for (line,) in connection.execute("PRAGMA integrity_check(20)"):
                 if line != "ok":
                     verification.differs(f"SQLite integrity: {line}")
-            _Replay(connection, verification).run()
+            _Replay(connection, verification, on_progress).run()
         except sqlite3.Error as cause:
             verification.differs(f"cannot be read on: {explained(folder / FILE_NAME, cause)}")
         except UNDECODABLE as cause:
@@ -101,9 +108,13 @@ def verify(folder: Path) -> Verification:
 class _Replay:
     """One pass over the frames, and what must be remembered on the way."""
 
-    def __init__(self, connection: sqlite3.Connection, verification: Verification) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, verification: Verification, on_progress: Progress
+    ) -> None:
         self._connection = connection
         self._found = verification
+        self._on_progress = on_progress
+        self._frame_count = 0
         self._orders: dict[int, Order] = {}  # not yet compared
         self._batches: dict[int, list[int]] = {}  # the frames of each of those
         self._sequences: dict[str, int] = {}
@@ -130,6 +141,7 @@ class _Replay:
             self._found.differs("meta: installation_id is missing")
             return
         self._installation_id = installation_id
+        (self._frame_count,) = run("SELECT coalesce(max(batch), 0) FROM frames").fetchone()
         accounts = dict(accounts_of(self._connection))
         self._account_numbers = {record.account: no for no, record in accounts.items()}
         self._unsettled = {number for (number,) in run("SELECT number FROM unsettled")}
@@ -174,6 +186,8 @@ class _Replay:
                 self._lost(batch, expected)
             expected = batch + 1
             self._found.frames += 1
+            if self._found.frames % _PROGRESS_FRAMES == 0:
+                self._on_progress(self._found.frames, self._frame_count)
             try:
                 frame = decode_frame(data)
             except UNDECODABLE as cause:

@@ -12,33 +12,28 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.commands.client import Answer, Api, find
+from fairlead.client import (
+    ClientError,
+    Invalid,
+    NotFound,
+    NotYet,
+    OutcomeUnknown,
+    Refused,
+    Unavailable,
+    Unreachable,
+)
+from fairlead.client.answer import Answer
 from fairlead.commands.ending import Ended, ExitCode
-from fairlead.commands.trade import api_time, moment
+from fairlead.commands.system import System, find, find_operator
+from fairlead.commands.trade import ago, moment
+from tests.client.words import REPORT, report
 from tests.commands.terminal import fairlead
 
-REPORT = {
-    "status": "NEW",
-    "error_message": None,
-    "in_doubt": False,
-    "side": "BUY",
-    "amount_order": 1,
-    "price": 2,
-    "symbol_id_coinapi": "SIM_SPOT_BTC_USDT",
-    "time_in_force": "GOOD_TILL_CANCEL",
-    "exec_inst": [],
-    "exchange_id": "SIM",
-    "client_order_id": "x",
-    "exchange_order_id": "7",
-    "fills": [],
-    "time_order": "2026-01-01T00:00:00.0000000Z",
-    "status_history": [["RECEIVED", "2026-01-01T00:00:00.0000000Z"]],
-}
-PLACE = ("order", "buy", "1", "SIM_SPOT_BTC_USDT", "2", "--id", "x/?#1")
+PLACE = ("order", "buy", "1", "SIM_SPOT_BTC_USDT", "2", "--id", "x/?#1", "--timeout", "0.5")
 
 
 class Peer:
-    """Answers GETs from `answers` by path, in turn; closes every POST's connection unanswered."""
+    """Answers GETs from `answers`, in turn, the last for ever; closes every POST's connection unanswered."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, object]] = []
@@ -53,7 +48,9 @@ class Peer:
 
             def do_GET(self) -> None:
                 peer.heard.append(("GET", self.path, b""))
-                status, content = peer.answers.pop(0)
+                status, content = peer.answers[0]
+                if len(peer.answers) > 1:
+                    peer.answers.pop(0)
                 body = json.dumps(content).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
@@ -100,9 +97,9 @@ def test_a_place_without_an_answer_is_asked_about_and_never_sent_again(
 @pytest.mark.parametrize(
     ("status", "content", "said"),
     [
-        (404, {"message": "no such order"}, "is not known there yet and may still arrive"),
-        (200, {**REPORT, "in_doubt": True}, "the order is in doubt"),
-        (503, {"message": "stopping"}, "its status is unknown too: stopping"),
+        (404, {"message": "no such order"}, "is not known there and may still arrive"),
+        (200, {**REPORT, "in_doubt": True}, "order x/?#1 of SIM is in doubt"),
+        (503, {"message": "stopping"}, "the status of order x/?#1 of SIM is unknown too: stopping"),
     ],
 )
 def test_what_is_not_known_of_a_place_ends_with_four(
@@ -112,8 +109,8 @@ def test_what_is_not_known_of_a_place_ends_with_four(
     run = fairlead(*PLACE, "--url", peer.url, folder=tmp_path)
     assert run.code == ExitCode.UNKNOWN
     assert said in run.err
-    assert "ask again with: fairlead orders x/?#1" in run.err
-    assert [method for method, _, _ in peer.heard] == ["POST", "GET"]
+    assert "ask again with: fairlead status x/?#1 --account SIM" in run.err
+    assert [method for method, _, _ in peer.heard].count("POST") == 1
 
 
 def test_a_place_that_turns_out_rejected_ends_with_one(peer: Peer, tmp_path: Path) -> None:
@@ -194,31 +191,35 @@ def test_url_goes_before_data_before_environment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "code"),
+    ("error", "code"),
     [
-        (400, ExitCode.REFUSED),
-        (404, ExitCode.REFUSED),
-        (409, ExitCode.REFUSED),
-        (490, ExitCode.UNREACHABLE),
-        (503, ExitCode.UNREACHABLE),
-        (429, ExitCode.UNREACHABLE),
-        (504, ExitCode.UNKNOWN),
-        (500, ExitCode.REFUSED),
+        (Unreachable("why"), ExitCode.UNREACHABLE),
+        (Unreachable("why", was_reached=True), ExitCode.UNREACHABLE),
+        (Unavailable(Answer(490, b""), "", "why", {}), ExitCode.UNREACHABLE),
+        (Refused(Answer(403, b""), "", "why", {}), ExitCode.REFUSED),
+        (Invalid(Answer(400, b""), "", "why", {}), ExitCode.REFUSED),
+        (NotFound(Answer(404, b""), "", "why", {}), ExitCode.REFUSED),
+        (OutcomeUnknown("why"), ExitCode.UNKNOWN),
+        (NotYet("why", report()), ExitCode.NOT_YET),
     ],
 )
-def test_every_status_has_an_exit_code(status: int, code: ExitCode) -> None:
-    ended = Answer(status, "{}", {"message": "why"}).ended()
-    assert (ended.code, ended.text) == (code, "why")
+def test_every_failure_has_an_exit_code(error: ClientError, code: ExitCode) -> None:
+    ended = System("http://h:1", "start it").ended(error)
+    assert ended.code is code
+    assert "why" in ended.text
+    assert ("start it" in ended.text) == (type(error) is Unreachable and not error.was_reached)
 
 
-@pytest.mark.parametrize("content", [None, [], {}, {"message": ""}])
-def test_an_answer_without_words_is_shown_as_it_is(content: object) -> None:
-    assert Answer(500, "oops", content).reason == "oops"
-    assert Answer(500, "", content).reason == "status 500"
-
-
-def test_an_api_without_a_port_is_at_80() -> None:
-    assert Api("http://127.0.0.1/").url == "http://127.0.0.1"
+def test_the_exchanges_operator_is_found_beside_the_system(tmp_path: Path) -> None:
+    file = tmp_path / "endpoint.json"
+    content = {"url": "http://a:1", "operator_url": "http://b:2", "pid": 1}
+    file.write_text(json.dumps(content))
+    assert find_operator(None, str(tmp_path), {}).url == "http://b:2"
+    assert find_operator("http://c:3", str(tmp_path), {}).url == "http://c:3"
+    file.write_text(json.dumps({**content, "operator_url": None}))
+    with pytest.raises(Ended, match="has no exchange of its own") as caught:
+        find_operator(None, str(tmp_path), {})
+    assert caught.value.code is ExitCode.USAGE
 
 
 @pytest.mark.parametrize(
@@ -238,5 +239,7 @@ def test_moments(text: str, expected: str) -> None:
     assert moment(text, 1610098200_123456789) == expected
 
 
-def test_a_time_as_the_api_writes_it() -> None:
-    assert api_time(0) == "1970-01-01T00:00:00.0000000Z"
+def test_times_ago() -> None:
+    now_ns = 1610098200_123456789
+    assert ago("30s", now_ns) == moment("-30s", now_ns)
+    assert ago("2021-01-08", now_ns) == "2021-01-08"
