@@ -45,7 +45,14 @@ OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "log.file": ("fairlead.log", '"fairlead.log"'),
     "process.gc_freeze": ("false", "false"),
 }
-NOT_SET_BY_SETTINGS = {"instruments", "fees", "reject_media_type", "exchange_address", "settings"}
+NOT_SET_BY_SETTINGS = {
+    "instruments",
+    "fees",
+    "perpetuals",
+    "reject_media_type",
+    "exchange_address",
+    "settings",
+}
 
 
 def other(setting: Setting) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import Side
 from fairlead.exchange.copying import FOLDER_PREFIX, copied
-from fairlead.exchange.store import FILE_NAME, StoreError, StoreSummary, examine
+from fairlead.exchange.store import FILE_NAME, SCHEMA_VERSION, StoreError, StoreSummary, examine
 from tests.exchange.test_operator import Served, served
 from tests.exchange.test_store import Shop
 
@@ -88,7 +88,7 @@ def test_a_store_that_is_open_cannot_be_examined_by_others(tmp_path: Path) -> No
     with pytest.raises(StoreError, match="locked"):
         examine(tmp_path / FILE_NAME)
     shop.store.close()
-    assert examine(tmp_path / FILE_NAME) == StoreSummary(1, 2)
+    assert examine(tmp_path / FILE_NAME) == StoreSummary(SCHEMA_VERSION, 2)
     (tmp_path / FILE_NAME).write_bytes(b"a diary" * 1_000)
     with pytest.raises(StoreError, match="not a database"):
         examine(tmp_path / FILE_NAME)

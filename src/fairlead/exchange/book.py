@@ -9,12 +9,16 @@ from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from fairlead.core.model import ZERO, Instrument, Side
+from fairlead.core.model import ZERO, Instrument, InstrumentKind, Side
 from fairlead.exchange.booking import Booking
 from fairlead.exchange.orders import Order
+
+if TYPE_CHECKING:
+    from fairlead.exchange.position import Position
 
 Queue = OrderedDict[int, Order]
 
@@ -105,9 +109,25 @@ class Book:
 
 
 class Market:
-    """One instrument, its book and its trades. `trades` is the newest trade id given out."""
+    """One instrument, its book and its trades. `trades` is the newest trade id given out.
 
-    __slots__ = ("book", "booking", "instrument", "trades")
+    Of a perpetual only: `mark` is the price that positions are valued at, `mark_set` the one that an
+    operator has set, `price_last` that of the last trade while the books give no price. `positions`
+    are those that are not flat, by account number. Funding is due at `funding_time_ns`.
+    """
+
+    __slots__ = (
+        "book",
+        "booking",
+        "funding_time_ns",
+        "instrument",
+        "is_perpetual",
+        "mark",
+        "mark_set",
+        "positions",
+        "price_last",
+        "trades",
+    )
 
     booking: Booking  # set by whoever opens the market
 
@@ -115,6 +135,12 @@ class Market:
         self.instrument = instrument
         self.book = Book()
         self.trades = 0
+        self.is_perpetual = instrument.kind is InstrumentKind.PERPETUAL
+        self.mark: Decimal | None = None
+        self.mark_set: Decimal | None = None
+        self.price_last: Decimal | None = None
+        self.positions: dict[int, Position] = {}
+        self.funding_time_ns: int | None = None
 
 
 class Top(msgspec.Struct, frozen=True):

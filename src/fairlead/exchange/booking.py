@@ -9,18 +9,20 @@ from typing import Protocol
 
 import msgspec
 
-from fairlead.core.model import Liquidity
+from fairlead.core.model import ZERO, Liquidity
 from fairlead.exchange.orders import Account, Order
 from fairlead.exchange.rules import Refusal
-from fairlead.venues.sim_messages import Place, WireBalance
+from fairlead.venues.sim_messages import Place, WireBalance, WirePosition
 
 
 class Booked(msgspec.Struct, frozen=True, gc=False):
-    """What one side of a trade came to: its fee, and what the account holds now."""
+    """What one side of a trade came to: fee and realized profit, and what the account holds now."""
 
     fee: Decimal
     fee_asset: str
     balances: tuple[WireBalance, ...]
+    realized: Decimal = ZERO
+    positions: tuple[WirePosition, ...] = ()
 
 
 class Booking(Protocol):
@@ -30,6 +32,10 @@ class Booking(Protocol):
         self, account: Account, ticket: Place, price: Decimal, quantity: Decimal
     ) -> Refusal | None:
         """Return why the account cannot have this order, or None if it can."""
+        ...
+
+    def reducible(self, order: Order) -> Decimal:
+        """Return how much of a position the order could reduce now."""
         ...
 
     def lock(self, order: Order) -> None:

@@ -3,13 +3,14 @@
 Whatever one account gets another gives: over all accounts every asset adds up to zero at any time.
 House accounts stand for what is not a client: fees, the world outside, the market's own orders. What
 changed is left in `events` (for the accounts' streams) and `changes` (for the store) until it is
-taken. Must never know a price or a market.
+taken, and in `unchecked` whose perpetuals must be looked at. Must never know a market.
 """
 
 from collections.abc import Iterable
 from decimal import ROUND_UP, Context, Decimal
 
 from fairlead.core.model import ZERO, Liquidity
+from fairlead.exchange.margin import available
 from fairlead.exchange.orders import Account, Holding
 from fairlead.exchange.settings import Fees
 from fairlead.venues.sim_messages import (
@@ -22,6 +23,8 @@ from fairlead.venues.sim_messages import (
 
 FEES_ACCOUNT = "house:fees"  # receives every fee
 OUTSIDE_ACCOUNT = "house:outside"  # owes what accounts opened with and what was adjusted
+CLEARING_ACCOUNT = "house:clearing"  # owes what open positions of perpetuals were entered for
+INSURANCE_ACCOUNT = "house:insurance"  # gets what liquidations leave, pays what they lack
 
 Event = Execution | BalancesChanged | PositionsChanged
 
@@ -31,20 +34,22 @@ _ROUND_FEE = Context(prec=80, rounding=ROUND_UP, traps=[])
 class Changes:
     """What must be stored: the last state of each changed order, the fills, the changed accounts."""
 
-    __slots__ = ("accounts", "fills", "instruments", "orders")
+    __slots__ = ("accounts", "fills", "instruments", "orders", "perpetuals", "told")
 
     def __init__(self) -> None:
         self.orders: dict[int, tuple[int, WireOrder]] = {}  # by order number: account number, order
         self.fills: list[tuple[int, WireFill]] = []  # account number, fill
         self.accounts: dict[int, Account] = {}
         self.instruments = False
+        self.perpetuals = False  # a mark or a time of funding
+        self.told = False  # an operator was told of it
 
     def clear(self) -> None:
         """Forget them: they are stored."""
         self.orders.clear()
         self.fills.clear()
         self.accounts.clear()
-        self.instruments = False
+        self.instruments = self.perpetuals = self.told = False
 
 
 class Ledger:
@@ -54,6 +59,7 @@ class Ledger:
         self.accounts: dict[str, Account] = {}
         self.events: list[tuple[Account, Event]] = []
         self.changes = Changes()
+        self.unchecked: dict[Account, None] = {}
         self._fees = fees
         self._clients = 0
         self._houses = 0
@@ -88,15 +94,27 @@ class Ledger:
         return found
 
     def adjust(self, account: Account, asset: str, change: Decimal, now_ns: int) -> bool:
-        """Add `change` to what `account` holds; False, and nothing changed, if locks forbid it."""
+        """Add `change` to what `account` holds; False, and nothing changed, if it is not available."""
         holding = account.holding(asset)
-        if not account.is_house and holding.total + change < holding.locked:
+        if not account.is_house and change < ZERO and available(account, asset) + change < ZERO:
             return False
         holding.total += change
         self._outside_account.holding(asset).total -= change
         self.note(self._outside_account)
         self.tell_balance(account, holding, now_ns)
+        if account.positions and not account.is_house:
+            self.unchecked[account] = None
         return True
+
+    def settle(self, account: Account, asset: str, change: Decimal, house: str) -> None:
+        """Move `change` of the asset from a house account to `account`, below 0 the other way.
+
+        The caller notes or tells `account`.
+        """
+        other = self.house(house)
+        account.holding(asset).total += change
+        other.holding(asset).total -= change
+        self.note(other)
 
     def take_fee(self, holding: Holding, traded: Decimal, liquidity: Liquidity) -> Decimal:
         """Move the fee of what was traded, in `holding`'s asset, to the house; return it."""
@@ -108,6 +126,11 @@ class Ledger:
         taker.holding(holding.asset).total += fee
         self.changes.accounts[taker.number] = taker
         return fee
+
+    def fee_most(self, traded: Decimal) -> Decimal:
+        """Return the most that the fee of trading so much can be."""
+        fees = self._fees
+        return (traded * max(fees.maker, fees.taker)).quantize(fees.step, context=_ROUND_FEE)
 
     def tell_balance(self, account: Account, holding: Holding, now_ns: int) -> None:
         """Make an account event of a holding that no order changed."""

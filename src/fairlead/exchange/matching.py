@@ -10,6 +10,8 @@ Rules, each with a test in tests/exchange/test_matching.py:
   to trade with themselves.
 - A post-only order that would trade is refused. What an immediate-or-cancel order cannot fill is
   canceled; a fill-or-kill order that cannot fill whole is accepted and canceled unfilled.
+- A reduce-only order trades at most what it reduces, and is canceled when nothing is left to reduce;
+  where it rests, that is seen when it is met.
 - A client id is refused while an order of that id is open, as Binance does.
 """
 
@@ -20,7 +22,8 @@ from fairlead.core.model import ZERO, Instrument, Liquidity, Side, TimeInForce
 from fairlead.exchange.book import Market, Top
 from fairlead.exchange.ledger import Ledger
 from fairlead.exchange.orders import Account, Order
-from fairlead.exchange.rules import Refusal, refusal_of_form
+from fairlead.exchange.perpetual import PerpetualBooking
+from fairlead.exchange.rules import OWN_CLIENT_IDS, Refusal, refusal_of_form
 from fairlead.exchange.settings import Settings
 from fairlead.exchange.spot import SpotBooking
 from fairlead.venues.sim_messages import (
@@ -31,12 +34,15 @@ from fairlead.venues.sim_messages import (
     WireBalance,
     WireFill,
     WireOrder,
+    WireOrigin,
+    WirePosition,
 )
 
 TAPE_ACCOUNT = "house:tape"  # what a recorded market displays and prints
 
 SELF_TRADE_TEXT = "self-trade prevention: the order met one of its own account"
 REMAINDER_TEXT = "the remainder of an immediate-or-cancel order"
+REDUCED_TEXT = "reduce-only: there is no position left to reduce"
 KILLED_TEXT = "fill-or-kill: the whole quantity was not available"
 
 
@@ -55,7 +61,11 @@ class Matching:
         self.markets: dict[str, Market] = {}
         for instrument in settings.instruments:
             market = Market(instrument)
-            market.booking = SpotBooking(market, self.ledger)
+            if market.is_perpetual:
+                leverage = settings.perpetuals.leverage
+                market.booking = PerpetualBooking(market, self.ledger, leverage)
+            else:
+                market.booking = SpotBooking(market, self.ledger)
             self.markets[instrument.symbol_exchange] = market
         self.open_orders: dict[int, Order] = {}  # clients' only, by number, oldest first
         self.orders = 0  # the newest order number given out
@@ -102,6 +112,7 @@ class Matching:
             ticket.post_only,
             ticket.expire_time_ns,
             now_ns,
+            ticket.reduce_only,
         )
         if ticket.post_only:
             reached = market.book.side(side.opposite).best_reached(order.price_units)
@@ -213,10 +224,47 @@ class Matching:
         assert order.state is OrderState.OPEN
         assert ZERO < quantity <= order.leaves_quantity
         market = self.markets[order.symbol]
-        aggressor = self._aggressor(
-            market, house, order.side.opposite, order.price, quantity, now_ns
-        )
-        self._trade(market, order, aggressor, quantity, now_ns)
+        quantity = min(quantity, _fillable(market, order))
+        if quantity:
+            aggressor = self._aggressor(
+                market, house, order.side.opposite, order.price, quantity, now_ns
+            )
+            self._trade(market, order, aggressor, quantity, now_ns)
+        self._end_if_reduced(market, order, now_ns)
+
+    # ── orders of the exchange's own ─────────────────────────────────────────────────────────────
+
+    def force(
+        self,
+        account: Account,
+        market: Market,
+        side: Side,
+        price: Decimal,
+        quantity: Decimal,
+        now_ns: int,
+    ) -> Order:
+        """Liquidate `quantity` of a client's position against the book, at `price` or better.
+
+        What is left stays open, outside the book, and must be brought to its end by `deleverage`.
+        """
+        origin = WireOrigin.LIQUIDATION
+        order = self._forced(account, market, side, price, quantity, origin, now_ns)
+        self._take(market, order, now_ns)
+        return order
+
+    def deleverage(
+        self, market: Market, order: Order, account: Account, quantity: Decimal, now_ns: int
+    ) -> None:
+        """Trade `quantity` of a forced order with a forced one of `account`, at the former's price."""
+        side, price = order.side.opposite, order.price
+        if account.is_house:
+            other = self._aggressor(market, account, side, price, quantity, now_ns)
+        else:
+            origin = WireOrigin.DELEVERAGING
+            other = self._forced(account, market, side, price, quantity, origin, now_ns)
+        market.trades += 1
+        self._fill(market, other, price, quantity, Liquidity.MAKER, now_ns)
+        self._fill(market, order, price, quantity, Liquidity.TAKER, now_ns)
 
     # ── restart ──────────────────────────────────────────────────────────────────────────────────
 
@@ -234,6 +282,8 @@ class Matching:
             stated.post_only,
             stated.expire_time_ns,
             stated.time_ns,
+            stated.reduce_only,
+            stated.origin,
         )
         order.filled = stated.filled
         order.event = stated.event
@@ -279,20 +329,8 @@ class Matching:
         if time_in_force is TimeInForce.FILL_OR_KILL and not _can_fill_whole(market, taker):
             self._close(market, taker, OrderState.CANCELED, KILLED_TEXT, now_ns)
             return
-        other = market.book.side(taker.side.opposite)
-        account, price_units = taker.account, taker.price_units
-        leaves = taker.quantity
-        while leaves:
-            maker = other.best_reached(price_units)
-            if maker is None:
-                break
-            if maker.account is account and not account.is_house:
-                self._close(market, taker, OrderState.CANCELED, SELF_TRADE_TEXT, now_ns)
-                return
-            traded = min(leaves, maker.leaves_quantity)
-            self._trade(market, maker, taker, traded, now_ns)
-            leaves -= traded
-        if not leaves:
+        self._take(market, taker, now_ns)
+        if taker.state is not OrderState.OPEN:
             return
         if time_in_force is TimeInForce.IMMEDIATE_OR_CANCEL:
             self._close(market, taker, OrderState.CANCELED, REMAINDER_TEXT, now_ns)
@@ -302,6 +340,39 @@ class Matching:
             self._remember_expiry(taker.expire_time_ns, taker.number)
         if not taker.filled:
             self._tell(taker, None, market.booking.locked(taker), now_ns)
+
+    def _take(self, market: Market, taker: Order, now_ns: int) -> None:
+        """Trade an order against the book as far as it goes; it stays open with what is left."""
+        other = market.book.side(taker.side.opposite)
+        account, price_units = taker.account, taker.price_units
+        is_perpetual = market.is_perpetual
+        leaves = taker.quantity
+        while leaves:
+            maker = other.best_reached(price_units)
+            if maker is None:
+                return
+            if maker.account is account and not account.is_house:
+                self._close(market, taker, OrderState.CANCELED, SELF_TRADE_TEXT, now_ns)
+                return
+            traded = min(leaves, maker.leaves_quantity)
+            if is_perpetual:
+                if self._end_if_reduced(market, maker, now_ns):
+                    continue
+                traded = min(traded, _fillable(market, maker), _fillable(market, taker))
+            self._trade(market, maker, taker, traded, now_ns)
+            leaves -= traded
+            if is_perpetual:
+                self._end_if_reduced(market, maker, now_ns)
+                if leaves and not _fillable(market, taker):
+                    self._close(market, taker, OrderState.CANCELED, REDUCED_TEXT, now_ns)
+                    return
+
+    def _end_if_reduced(self, market: Market, order: Order, now_ns: int) -> bool:
+        """Cancel a resting reduce-only order that has nothing to reduce any more."""
+        if order.state is not OrderState.OPEN or _fillable(market, order):
+            return False
+        self.cancel(order, now_ns, REDUCED_TEXT)
+        return True
 
     def _trade(
         self, market: Market, maker: Order, taker: Order, quantity: Decimal, now_ns: int
@@ -350,9 +421,10 @@ class Matching:
             liquidity,
             now_ns,
             account.events + 1,
+            booked.realized,
         )
         self.changes.fills.append((account.number, fill))
-        self._tell(order, fill, booked.balances, now_ns)
+        self._tell(order, fill, booked.balances, now_ns, booked.positions)
 
     def _close(
         self, market: Market, order: Order, state: OrderState, text: str | None, now_ns: int
@@ -377,6 +449,7 @@ class Matching:
         fill: WireFill | None,
         balances: tuple[WireBalance, ...],
         now_ns: int,
+        positions: tuple[WirePosition, ...] = (),
     ) -> None:
         """Make an account event of the order as it is now."""
         account = order.account
@@ -386,7 +459,8 @@ class Matching:
         order.event = account.events
         order.time_ns = now_ns
         stated = order.wire()
-        self.events.append((account, Execution(order.event, now_ns, stated, fill, balances)))
+        execution = Execution(order.event, now_ns, stated, fill, balances, positions)
+        self.events.append((account, execution))
         self.changes.orders[order.number] = (account.number, stated)
         self.changes.accounts[account.number] = account
 
@@ -421,14 +495,60 @@ class Matching:
             now_ns,
         )
 
+    def _forced(
+        self,
+        account: Account,
+        market: Market,
+        side: Side,
+        price: Decimal,
+        quantity: Decimal,
+        origin: WireOrigin,
+        now_ns: int,
+    ) -> Order:
+        """Open an order in a client's account that the client did not send."""
+        number = self.orders + 1
+        order = Order(
+            number,
+            account,
+            f"{OWN_CLIENT_IDS[origin]}{number}",
+            market.instrument.symbol_exchange,
+            side,
+            price,
+            quantity,
+            TimeInForce.IMMEDIATE_OR_CANCEL,
+            False,
+            None,
+            now_ns,
+            True,
+            origin,
+        )
+        self._open(market, order)
+        return order
+
+
+def _fillable(market: Market, order: Order) -> Decimal:
+    """Return how much of an open order may trade now."""
+    if not order.reduce_only:
+        return order.leaves_quantity
+    return min(order.leaves_quantity, market.booking.reducible(order))
+
 
 def _can_fill_whole(market: Market, order: Order) -> bool:
     """Whether the book holds the whole quantity within the price and before an own order."""
     missing = order.quantity
+    if _fillable(market, order) < missing:
+        return False
+    reducible: dict[Account, Decimal] = {}  # as the makers before would leave it
     for maker in market.book.side(order.side.opposite).reached(order.price_units):
         if maker.account is order.account and not order.account.is_house:
             return False
-        missing -= maker.leaves_quantity
+        offered = maker.leaves_quantity
+        if market.is_perpetual:
+            left = reducible.get(maker.account, market.booking.reducible(maker))
+            if maker.reduce_only:
+                offered = min(offered, left)
+            reducible[maker.account] = max(left - offered, ZERO)
+        missing -= offered
         if missing <= ZERO:
             return True
     return False

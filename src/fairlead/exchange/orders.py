@@ -5,9 +5,13 @@ What the exchange states about them are the frozen structs of `venues/sim_messag
 """
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from fairlead.core.model import ZERO, Side, TimeInForce
-from fairlead.venues.sim_messages import OrderState, WireBalance, WireOrder
+from fairlead.venues.sim_messages import OrderState, WireBalance, WireOrder, WireOrigin
+
+if TYPE_CHECKING:
+    from fairlead.exchange.position import Position
 
 # Prices are compared in the book as integers: units of 10⁻¹² of the quote asset.
 PRICE_UNITS = Decimal(10**12)
@@ -44,6 +48,7 @@ class Account:
         "number",
         "open_by_client_id",
         "open_orders",
+        "positions",
         "private_key_hash",
         "public_key",
     )
@@ -59,6 +64,7 @@ class Account:
         self.fills = 0
         self.holdings: dict[str, Holding] = {}
         self.open_orders: dict[int, Order] = {}
+        self.positions: dict[str, Position] = {}  # by symbol, also flat ones
         self.open_by_client_id: dict[str, Order] = {}
 
     def holding(self, asset: str) -> Holding:
@@ -83,10 +89,12 @@ class Order:
         "expire_time_ns",
         "filled",
         "number",
+        "origin",
         "post_only",
         "price",
         "price_units",
         "quantity",
+        "reduce_only",
         "side",
         "state",
         "symbol",
@@ -108,6 +116,8 @@ class Order:
         post_only: bool,
         expire_time_ns: int | None,
         time_ns: int,
+        reduce_only: bool = False,
+        origin: WireOrigin = WireOrigin.CLIENT,
     ) -> None:
         self.number = number
         self.account = account
@@ -121,6 +131,8 @@ class Order:
         self.post_only = post_only
         self.expire_time_ns = expire_time_ns
         self.time_ns = time_ns
+        self.reduce_only = reduce_only
+        self.origin = origin
         self.filled = ZERO
         self.state = OrderState.OPEN
         self.event = 0
@@ -155,4 +167,6 @@ class Order:
             self.time_ns,
             self.event,
             self.text,
+            self.reduce_only,
+            self.origin,
         )

@@ -11,14 +11,17 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import msgspec
 
 from fairlead.core.model import Instrument, TimeInForce
-from fairlead.venues.sim_messages import Place, RefusalCode
+from fairlead.venues.sim_messages import Place, RefusalCode, WireOrigin
 
 CLIENT_ID_LENGTH_MAX = 64
 CLIENT_ID_ALPHABET = "A-Z a-z 0-9 . _ : / -"
 PRICE_MAX = Decimal(10**12)
 EXPIRE_TIME_MAX_NS = 2**63 - 1  # in the year 2262
 
-_client_id = re.compile(r"[A-Za-z0-9._:/-]{1,64}", re.ASCII).fullmatch
+# What the exchange makes itself has ids of its own.
+OWN_CLIENT_IDS = {WireOrigin.LIQUIDATION: "liq-", WireOrigin.DELEVERAGING: "adl-"}
+
+_client_id = re.compile(r"(?!liq-|adl-)[A-Za-z0-9._:/-]{1,64}", re.ASCII).fullmatch
 _WIDE = decimal.Context(prec=60, traps=[])
 _SHORT_LIVED = frozenset({TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL})
 
@@ -36,7 +39,8 @@ def refusal_of_form(ticket: Place, instrument: Instrument, now_ns: int) -> Refus
     if _client_id(ticket.client_id) is None:
         return Refusal(
             RefusalCode.MALFORMED,
-            f"client_id must be 1 to {CLIENT_ID_LENGTH_MAX} characters of {CLIENT_ID_ALPHABET}",
+            f"client_id must be 1 to {CLIENT_ID_LENGTH_MAX} characters of {CLIENT_ID_ALPHABET},"
+            f" not beginning with {' or '.join(OWN_CLIENT_IDS.values())}",
         )
     return (
         _refusal_of_price(ticket.price, instrument)

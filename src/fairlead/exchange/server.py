@@ -15,6 +15,7 @@ from typing import cast
 
 import msgspec
 
+from fairlead.exchange.clearing import Clearing
 from fairlead.exchange.conduct import Conduct, Treatment
 from fairlead.exchange.faults import Fault, FaultError, FaultName, How
 from fairlead.exchange.ledger import Event
@@ -65,6 +66,7 @@ class Exchange:
         self.store = open_store(None if folder is None else folder / FILE_NAME)
         self.store.restore(self.matching)
         self.desk = Desk(self.matching, self.store, settings)
+        self.clearing = Clearing(self.matching, settings.perpetuals)
         self.movement = Movement(self.matching, participants, tape)
         self.misbehavior = Misbehavior(Random(seed))
         self.on_failure: Callable[[StoreError], None] = _raise
@@ -123,7 +125,7 @@ class Exchange:
         self.release()
 
     def catch_up(self, now_ns: int) -> None:
-        """Let happen what time alone brings up to `now_ns`: expiries, the market's moves."""
+        """Let happen what time alone brings up to `now_ns`: expiries, the market's moves, funding."""
         due_ns = self.matching.next_expiry_ns
         if due_ns is not None and due_ns <= now_ns:
             self.matching.expire(now_ns)
@@ -132,6 +134,9 @@ class Exchange:
             if due_ns is None or due_ns > now_ns:
                 break
             self.movement.act(now_ns)
+            if self.clearing.is_watching:
+                self.clearing.settle(now_ns)
+        self.clearing.settle(now_ns)
         if self.matching.events:
             self.collect_events()
 
@@ -145,6 +150,8 @@ class Exchange:
         is_new = session.account is not known and connection in self.connections
         if is_new and session.account is not None:
             self._streams.setdefault(session.account, {})[connection] = None
+        if self.clearing.is_watching:
+            self.clearing.settle(now_ns)
         return answer
 
     def say(
@@ -176,6 +183,8 @@ class Exchange:
         """Commit what was done and only then write what there is to say about it."""
         if self._is_closed:
             return
+        if self.clearing.is_watching:
+            self.clearing.settle(self.now_ns())
         if self.matching.events:
             self.collect_events()
         try:
@@ -225,6 +234,9 @@ class Exchange:
         due_ns = move_ns if expiry_ns is None else expiry_ns
         if expiry_ns is not None and move_ns is not None:
             due_ns = min(expiry_ns, move_ns)
+        funding_ns = self.clearing.next_time_ns
+        if funding_ns is not None and (due_ns is None or funding_ns < due_ns):
+            due_ns = funding_ns
         if due_ns == self._wake_ns or self._is_closed:
             return
         if self._wake is not None:
@@ -286,6 +298,33 @@ class Exchange:
         is_done = self.matching.ledger.adjust(account, asset, change, now_ns)
         self.release()
         return is_done
+
+    def set_mark(self, symbol: str, price: Decimal | None) -> None:
+        """Set the mark price of a perpetual, or with None let it follow the markets again."""
+        self.clearing.set_mark(self.matching.markets[symbol], price)
+        self.catch_up(self.now_ns())
+        self.release()
+
+    def set_leverage(self, account: Account, symbol: str, leverage: Decimal) -> Decimal | None:
+        """Set an account's leverage; None, or what more would be locked and is not available."""
+        now_ns = self.now_ns()
+        self.catch_up(now_ns)
+        missing = self.clearing.set_leverage(
+            account, self.matching.markets[symbol], leverage, now_ns
+        )
+        self.release()
+        return missing
+
+    def pay_funding(self, symbol: str, rate: Decimal | None) -> Decimal:
+        """Pay funding now, besides the intervals; return the rate, that of now if None was given."""
+        now_ns = self.now_ns()
+        self.catch_up(now_ns)
+        market = self.matching.markets[symbol]
+        if rate is None:
+            rate = self.clearing.rate(market)
+        self.clearing.pay_funding(market, rate, now_ns)
+        self.release()
+        return rate
 
     def switch_participants(self, is_on: bool) -> None:
         """Let the participants act, or stop them and take their orders away."""

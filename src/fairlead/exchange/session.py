@@ -11,6 +11,7 @@ import re
 from typing import assert_never
 
 from fairlead.core.model import Instrument
+from fairlead.exchange.margin import wire_position
 from fairlead.exchange.matching import Matching
 from fairlead.exchange.orders import Account, Order
 from fairlead.exchange.rules import Refusal
@@ -45,6 +46,7 @@ from fairlead.venues.sim_messages import (
     Stated,
     Tickers,
     WireOrder,
+    WirePosition,
     WireTicker,
 )
 
@@ -163,7 +165,8 @@ class Session:
                 balances = tuple(holding.wire() for holding in account.holdings.values())
                 return Balances(message.request_id, account.events, now_ns, balances)
             case AskPositions():
-                return Positions(message.request_id, account.events, now_ns, ())
+                positions = positions_of(account)
+                return Positions(message.request_id, account.events, now_ns, positions)
             case AskTickers():
                 return Tickers(message.request_id, now_ns, tickers_of(matching))
             case AskInstruments():
@@ -290,6 +293,11 @@ def tickers_of(matching: Matching) -> tuple[WireTicker, ...]:
     """Return the best quotes of every market."""
     tops = ((symbol, matching.top(symbol)) for symbol in matching.markets)
     return tuple(WireTicker(symbol, top.bid, top.ask) for symbol, top in tops)
+
+
+def positions_of(account: Account) -> tuple[WirePosition, ...]:
+    """Return the account's positions that are not flat, as they are now."""
+    return tuple(wire_position(each) for each in account.positions.values() if each.quantity)
 
 
 def open_order(account: Account, exchange_order_id: str) -> Order | None:

@@ -91,6 +91,20 @@ class Fees(msgspec.Struct, frozen=True):
     step: Decimal = Decimal("0.00000001")
 
 
+class PerpetualSettings(msgspec.Struct, frozen=True):
+    """How perpetuals are kept.
+
+    `leverage`: an account's before an operator changes it, at most the instrument's. Every
+    `funding_interval_ms`, counted from 1970, one side pays the other at most `funding_rate_max` of the
+    notional. A book whose sides are further apart than `mark_spread_max` of the bid gives no price.
+    """
+
+    leverage: Decimal = Decimal(10)
+    funding_interval_ms: int = 8 * 3600 * 1000
+    funding_rate_max: Decimal = Decimal("0.0075")
+    mark_spread_max: Decimal = Decimal("0.05")
+
+
 class Settings(msgspec.Struct, frozen=True):
     """One exchange's settings.
 
@@ -105,6 +119,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     instruments: tuple[Instrument, ...] = INSTRUMENTS
     fees: Fees = Fees()
+    perpetuals: PerpetualSettings = PerpetualSettings()
     starting_balances: tuple[tuple[str, Decimal], ...] = (
         ("BTC", Decimal(100)),
         ("ETH", Decimal(2000)),

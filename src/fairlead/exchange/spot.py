@@ -10,6 +10,7 @@ from fairlead.core.model import ZERO, Liquidity, Side
 from fairlead.exchange.book import Market
 from fairlead.exchange.booking import Booked
 from fairlead.exchange.ledger import Ledger
+from fairlead.exchange.margin import available
 from fairlead.exchange.orders import Account, Order
 from fairlead.exchange.rules import Refusal
 from fairlead.venues.sim_messages import Place, RefusalCode, WireBalance
@@ -29,18 +30,30 @@ class SpotBooking:
     ) -> Refusal | None:
         """Return why the account cannot have this order: it has not what the order would lock."""
         instrument = self._market.instrument
+        if ticket.reduce_only:
+            return Refusal(
+                RefusalCode.REDUCE_ONLY,
+                f"{instrument.symbol_exchange} is spot and has no position to reduce",
+            )
         if ticket.side is Side.BUY:
             asset, needed = instrument.quote_exchange, price * quantity
         else:
             asset, needed = instrument.base_exchange, quantity
-        holding = account.holdings.get(asset)
-        available = holding.total - holding.locked if holding is not None else ZERO
-        if needed > available:
+        if account.positions:
+            spendable = available(account, asset)
+        else:
+            holding = account.holdings.get(asset)
+            spendable = holding.total - holding.locked if holding is not None else ZERO
+        if needed > spendable:
             return Refusal(
                 RefusalCode.BALANCE,
-                f"the order needs {needed} {asset} and {available} {asset} is available",
+                f"the order needs {needed} {asset} and {spendable} {asset} is available",
             )
         return None
+
+    def reducible(self, order: Order) -> Decimal:  # noqa: ARG002
+        """Return 0: there are no positions."""
+        return ZERO
 
     def lock(self, order: Order) -> None:
         """Lock what the order would give for what is not filled."""
@@ -84,6 +97,8 @@ class SpotBooking:
             base.locked -= quantity
             received, holding = notional, quote
         fee = self._ledger.take_fee(holding, received, liquidity)
+        if account.positions:
+            self._ledger.unchecked[account] = None
         return Booked(fee, holding.asset, (base.wire(), quote.wire()))
 
     def fill_house(self, order: Order, price: Decimal, quantity: Decimal) -> None:

@@ -15,19 +15,22 @@ import msgspec
 
 from fairlead.core.model import Instrument
 from fairlead.exchange import client_ids
+from fairlead.exchange.book import Market
 from fairlead.exchange.ledger import Changes
 from fairlead.exchange.matching import Matching
 from fairlead.exchange.orders import Account, Holding
+from fairlead.exchange.perpetual import PerpetualBooking
 from fairlead.venues.sim_messages import OrderState, WireFill, WireOrder
 
 FILE_NAME = "exchange.sqlite"
 APPLICATION_ID = 0x46_4C_53_58  # "FLSX"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: positions, perpetuals; what 1 wrote is read as it is
 CACHE_KIB = 4_096
 CHECKPOINT_PAGES = 4_000
 CHECKED_BYTES = 16 * 1024 * 1024  # a file up to this size is checked whole at start
 TRADES = 0  # the newest trade id of each market
 INSTRUMENTS = -(2**62)
+PERPETUALS = INSTRUMENTS + 1  # marks and times of funding
 PAGE_ROWS = 500  # rows read at once by whoever reads everything
 COPY_PAGES = 64  # copied at once: for so long the exchange may have to wait
 _COPY_WAIT_S = 0.001  # while a transaction is open
@@ -50,7 +53,7 @@ CREATE TABLE fills (
     PRIMARY KEY (account, ordinal)
 ) WITHOUT ROWID
 """,
-    # By account number; TRADES and INSTRUMENTS are no account's.
+    # By account number; TRADES, INSTRUMENTS and PERPETUALS are no account's.
     "CREATE TABLE states (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     "CREATE TABLE client_id_runs (last_number INTEGER PRIMARY KEY)",
     client_ids.SCHEMA,
@@ -70,6 +73,20 @@ class StoreError(Exception):
     """The file cannot be this exchange's store; the message says why and what would be right."""
 
 
+class _StoredPosition(msgspec.Struct, frozen=True, array_like=True):
+    symbol: str
+    quantity: Decimal
+    cost: Decimal
+    leverage: Decimal
+
+
+class _StoredPerpetual(msgspec.Struct, frozen=True, array_like=True):
+    mark: Decimal | None
+    mark_set: Decimal | None
+    price_last: Decimal | None
+    funding_time_ns: int | None
+
+
 class _StoredAccount(msgspec.Struct, frozen=True, array_like=True):
     public_key: str
     private_key_hash: bytes
@@ -77,6 +94,7 @@ class _StoredAccount(msgspec.Struct, frozen=True, array_like=True):
     events: int
     fills: int
     holdings: tuple[tuple[str, Decimal], ...]
+    positions: tuple[_StoredPosition, ...] = ()
 
 
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
@@ -84,6 +102,7 @@ _decode_order = msgspec.msgpack.Decoder(WireOrder).decode
 _decode_fill = msgspec.msgpack.Decoder(WireFill).decode
 _decode_account = msgspec.msgpack.Decoder(_StoredAccount).decode
 _decode_trades = msgspec.msgpack.Decoder(dict[str, int]).decode
+_decode_perpetuals = msgspec.msgpack.Decoder(dict[str, _StoredPerpetual]).decode
 _decode_instruments = msgspec.msgpack.Decoder(tuple[Instrument, ...]).decode
 
 
@@ -147,7 +166,8 @@ class Store:
         Raises StoreError if it could not be written; memory is ahead of the file from then on.
         """
         changes = matching.changes
-        if not (changes.orders or changes.instruments or _has_client(changes)):
+        told = changes.orders or changes.instruments or changes.told
+        if not (told or _has_client(changes)):
             return
         try:
             self._write(matching, changes)
@@ -186,6 +206,8 @@ class Store:
         if changes.instruments:
             instruments = tuple(market.instrument for market in matching.markets.values())
             states.append((INSTRUMENTS, _encode(instruments)))
+        if changes.perpetuals:
+            states.append((PERPETUALS, _perpetuals_body(matching)))
         executemany("INSERT OR REPLACE INTO states VALUES (?, ?)", states)
         execute("COMMIT")
 
@@ -208,14 +230,21 @@ class Store:
                 for instrument in _decode_instruments(body):
                     if instrument.symbol_exchange in matching.markets:
                         matching.markets[instrument.symbol_exchange].instrument = instrument
+            elif number == PERPETUALS:
+                for symbol, stored in _decode_perpetuals(body).items():
+                    if symbol in matching.markets:
+                        _restore_perpetual(matching.markets[symbol], stored)
             elif number == TRADES:
                 for symbol, trades in _decode_trades(body).items():
                     if symbol in matching.markets:
                         matching.markets[symbol].trades = trades
             else:
-                account = _account(number, _decode_account(body))
+                stored_account = _decode_account(body)
+                account = _account(number, stored_account)
                 by_number[number] = account
                 matching.ledger.restore_account(account)
+                for position in stored_account.positions:
+                    _restore_position(matching, account, position)
         rows = execute("SELECT account, body FROM orders WHERE open = 1 ORDER BY number").fetchall()
         for number, body in rows:
             stated = _decode_order(body)
@@ -344,8 +373,11 @@ def open_store(path: Path | None) -> Store:
             f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
         ):
             connection.execute(f"PRAGMA {pragma}")
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
             _create(connection)
+        elif version < SCHEMA_VERSION:
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         return Store(connection)
     except sqlite3.OperationalError as error:
         connection.close()
@@ -422,8 +454,40 @@ def _account_body(account: Account) -> bytes:
             account.events,
             account.fills,
             holdings,
+            tuple(
+                _StoredPosition(symbol, each.quantity, each.cost, each.leverage)
+                for symbol, each in account.positions.items()
+            ),
         )
     )
+
+
+def _perpetuals_body(matching: Matching) -> bytes:
+    return _encode(
+        {
+            symbol: _StoredPerpetual(
+                market.mark, market.mark_set, market.price_last, market.funding_time_ns
+            )
+            for symbol, market in matching.markets.items()
+            if market.is_perpetual
+        }
+    )
+
+
+def _restore_perpetual(market: Market, stored: _StoredPerpetual) -> None:
+    market.mark, market.mark_set = stored.mark, stored.mark_set
+    market.price_last, market.funding_time_ns = stored.price_last, stored.funding_time_ns
+
+
+def _restore_position(matching: Matching, account: Account, stored: _StoredPosition) -> None:
+    market = matching.markets.get(stored.symbol)
+    if market is not None and isinstance(market.booking, PerpetualBooking):
+        market.booking.restore(account, stored.quantity, stored.cost, stored.leverage)
+    elif stored.quantity:
+        raise StoreError(
+            f"account {account.public_key} has a position in {stored.symbol}, which is not among the"
+            f" perpetuals of {', '.join(matching.markets)}"
+        )
 
 
 def _account(number: int, stored: _StoredAccount) -> Account:
