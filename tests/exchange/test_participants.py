@@ -6,13 +6,15 @@ import msgspec
 import pytest
 
 from fairlead.core.exact import use_exact_decimals
-from fairlead.core.model import ZERO, Side
+from fairlead.core.model import ZERO, Instrument, Side
+from fairlead.exchange.clearing import Clearing
 from fairlead.exchange.ledger import total_holdings
 from fairlead.exchange.market import CancelHouse, MarketAction, PlaceHouse
 from fairlead.exchange.matching import Matching
 from fairlead.exchange.movement import Movement
 from fairlead.exchange.participants import MAKER, TAKER, Participants, ParticipantSettings
-from fairlead.exchange.settings import INSTRUMENTS, Settings
+from fairlead.exchange.settings import INSTRUMENTS, PERPETUAL_BTC_USDT, Settings
+from tests.exchange.pit import check_always
 
 SECOND_NS = 10**9
 START_NS = 1_700_000_000 * SECOND_NS
@@ -213,3 +215,67 @@ def test_in_the_exchange_they_trade_keep_both_sides_and_go_and_come_with_the_swi
     for each in matching.markets.values():
         assert each.book.bids.best() is not None
         assert each.book.asks.best() is not None
+
+
+# ── perpetuals ───────────────────────────────────────────────────────────────────────────────────
+
+WITH_PERPETUAL = (*INSTRUMENTS[:3], PERPETUAL_BTC_USDT)
+
+
+def test_spot_is_the_same_whether_or_not_there_are_perpetuals() -> None:
+    def spot(instruments: tuple[Instrument, ...]) -> list[tuple[object, ...]]:
+        market = Participants(instruments, Random(3), START_NS)
+        return [
+            (each.time_ns, each.symbol, each.side, each.price, each.quantity, each.immediate)
+            for each in run(market, 300)
+            if isinstance(each, PlaceHouse) and each.symbol != "BTC-PERP"
+        ]
+
+    assert spot(INSTRUMENTS[:3]) == spot(WITH_PERPETUAL)
+
+
+def test_a_perpetual_is_quoted_with_its_spot_market_at_a_small_moving_premium() -> None:
+    market = Participants(WITH_PERPETUAL, Random(3), START_NS)
+    premiums = []
+    for _ in range(900):
+        symbols = {
+            each.symbol
+            for each in market.act(market.next_time_ns())
+            if isinstance(each, PlaceHouse)
+        }
+        assert ("BTC-PERP" in symbols) == ("BTC/USDT" in symbols)
+        spot, perpetual = (
+            market.fair_price(each) for each in (WITH_PERPETUAL[0], WITH_PERPETUAL[3])
+        )
+        premiums.append(float(perpetual / spot - 1) * 1e6)
+    assert min(premiums) < -20
+    assert max(premiums) > 20
+    assert max(map(abs, premiums)) < 500
+
+
+def test_a_perpetual_without_a_spot_market_has_a_turn_of_its_own() -> None:
+    market = Participants((PERPETUAL_BTC_USDT,), Random(3), START_NS)
+    symbols = {each.symbol for each in run(market, 5) if isinstance(each, PlaceHouse)}
+    assert symbols == {"BTC-PERP"}
+
+
+def test_they_trade_perpetuals_with_one_another_and_stop_with_the_switch() -> None:
+    use_exact_decimals()
+    settings = Settings(instruments=WITH_PERPETUAL)
+    matching = Matching(settings)
+    clearing = Clearing(matching, settings.perpetuals)
+    market = Participants(WITH_PERPETUAL, Random(2), START_NS)
+    movement = Movement(matching, market, None)
+    perpetual = matching.markets["BTC-PERP"]
+    for _ in range(600):
+        now_ns = market.next_time_ns()
+        movement.act(now_ns)
+        clearing.settle(now_ns)
+        assert perpetual.book.bids.best() is not None
+        assert perpetual.book.asks.best() is not None
+        assert perpetual.mark is not None
+        check_always(matching)
+    assert perpetual.trades > 20
+    assert clearing.rate(perpetual) != ZERO
+    movement.switch_participants(False, market.next_time_ns())
+    assert perpetual.book.bids.best() is None

@@ -1,6 +1,7 @@
 """Perpetuals as a client sees them: requests, answers and the stream, also when it misbehaves."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 
@@ -8,6 +9,7 @@ from fairlead.core.model import Side, TimeInForce
 from fairlead.exchange.faults import Fault, FaultName
 from fairlead.exchange.server import Exchange
 from fairlead.exchange.settings import PerpetualSettings
+from fairlead.exchange.tape import Tape, ToEvent, events, open_tape
 from fairlead.venues.sim_messages import (
     AskPositions,
     Execution,
@@ -21,7 +23,7 @@ from fairlead.venues.sim_messages import (
     WirePosition,
 )
 from tests.exchange.pit import BUY, PERP, SELL, SETTINGS, SPOT
-from tests.exchange.talk import Client, now_ns, pass_time, scenario
+from tests.exchange.talk import Client, now_ns, pass_time, run, scenario
 
 HOURLY = msgspec.structs.replace(
     SETTINGS, perpetuals=PerpetualSettings(funding_interval_ms=3_600_000)
@@ -162,3 +164,33 @@ def test_positions_can_go_unanswered() -> None:
         assert (await positions(alice)).positions == ()
 
     scenario(body, SETTINGS)
+
+
+def test_positions_are_settled_after_every_event_of_a_tape(tmp_path: Path) -> None:
+    """One step over a fall and its recovery liquidates as many small steps would."""
+    path = tmp_path / "quotes.csv"
+    path.write_text(
+        "timestamp,symbol,ask_size,ask,bid_size,bid\n"
+        + "".join(
+            f"2024-01-01T00:00:0{second}.000Z,BTC/USDT,1,{bid + 1},1,{bid}\n"
+            for second, bid in enumerate((100, 80, 100))
+        )
+    )
+    files = open_tape([str(path)], SETTINGS.instruments)
+    tape = Tape(events(files, SETTINGS.instruments))
+
+    async def body() -> None:
+        exchange = Exchange(SETTINGS, now_ns, tape=tape)
+        exchange.start()
+        alice = await Client(exchange).log_in()
+        await opened(exchange, alice)
+        account = exchange.matching.accounts["alice"]
+        exchange.adjust(account, "USDT", D(30) - account.holding("USDT").total)
+        exchange.set_mark(PERP, None)
+        assert exchange.advance_tape(ToEvent(3), 100)
+        assert exchange.matching.markets[PERP].mark == D("100.50")
+        assert (await positions(alice)).positions == ()
+        exchange.close()
+        await pass_time(0)
+
+    run(body())

@@ -19,7 +19,7 @@ from fairlead.exchange.margin import (
     standing,
     wire_position,
 )
-from fairlead.exchange.marks import funding_rate, mark_price, mid, price_of_books, spot_of
+from fairlead.exchange.marks import funding_rate, mark_price, mid, spot_of
 from fairlead.exchange.matching import Matching
 from fairlead.exchange.orders import Account
 from fairlead.exchange.perpetual import PerpetualBooking
@@ -41,11 +41,12 @@ class Clearing:
         self._spots = {
             market: spot_of(market, markets) for market in markets if market.is_perpetual
         }
+        self._indexes: dict[Market, tuple[int, int]] = {}  # best prices that gave the mark
 
     @property
     def is_watching(self) -> bool:
         """Whether a client holds a position, or may have to be liquidated for another reason."""
-        return bool(self._ledger.unchecked) or any(_is_held(market) for market in self._spots)
+        return bool(self._ledger.holders or self._ledger.unchecked)
 
     @property
     def next_time_ns(self) -> int | None:
@@ -132,7 +133,17 @@ class Clearing:
 
     def _follow(self, market: Market) -> None:
         """Let the mark follow; when it moves, everybody in the market must be looked at."""
-        of_books = price_of_books(market, self._spots[market], self._settings.mark_spread_max)
+        spot = self._spots[market]
+        best = None if spot is None else _best_prices(spot)
+        if best is not None and best == self._indexes.get(market) and market.mark_set is None:
+            market.price_last = None
+            return
+        self._indexes.pop(market, None)
+        of_books = mid(spot, self._settings.mark_spread_max)
+        if of_books is None:
+            of_books = mid(market, self._settings.mark_spread_max)
+        elif best is not None and market.mark_set is None:
+            self._indexes[market] = best
         if of_books is not None:
             market.price_last = None
         mark = mark_price(market, of_books)
@@ -186,13 +197,15 @@ class Clearing:
             self._ledger.unchecked[account] = None
 
 
-def _is_held(market: Market) -> bool:
-    return any(number > 0 for number in market.positions)
-
-
 def _number(account: Account) -> int:
     return account.number
 
 
 def _clients_first(number: int) -> tuple[bool, int]:
     return number < 0, abs(number)
+
+
+def _best_prices(market: Market) -> tuple[int, int] | None:
+    """Return the best bid and ask in the book's units; None where a side is empty."""
+    bid, ask = market.book.bids.best(), market.book.asks.best()
+    return None if bid is None or ask is None else (bid.price_units, ask.price_units)

@@ -3,7 +3,7 @@
 Whatever one account gets another gives: over all accounts every asset adds up to zero at any time.
 House accounts stand for what is not a client: fees, the world outside, the market's own orders. What
 changed is left in `events` (for the accounts' streams) and `changes` (for the store) until it is
-taken, and in `unchecked` whose perpetuals must be looked at. Must never know a market.
+taken, and in `unchecked` whose perpetuals must be looked at. Must never know a book.
 """
 
 from collections.abc import Iterable
@@ -60,6 +60,7 @@ class Ledger:
         self.events: list[tuple[Account, Event]] = []
         self.changes = Changes()
         self.unchecked: dict[Account, None] = {}
+        self.holders: dict[tuple[int, str], Account] = {}  # clients that are not flat, by market
         self._fees = fees
         self._clients = 0
         self._houses = 0

@@ -43,12 +43,6 @@ def mid(market: Market | None, spread_max: Decimal) -> Decimal | None:
     return (bid.price + ask.price) * _HALF
 
 
-def price_of_books(perpetual: Market, spot: Market | None, spread_max: Decimal) -> Decimal | None:
-    """Return the price that the books give: the index, else the perpetual's own mid."""
-    index = mid(spot, spread_max)
-    return mid(perpetual, spread_max) if index is None else index
-
-
 def mark_price(perpetual: Market, of_books: Decimal | None) -> Decimal | None:
     """Return the mark price by the rule above, to the tick; None before anything gave a price."""
     if perpetual.mark_set is not None:

@@ -4,6 +4,7 @@ The market decides, the matching engine trades; this only translates between the
 which house order a market's key names.
 """
 
+from collections.abc import Callable
 from typing import assert_never
 
 from fairlead.core.model import Instrument, TimeInForce
@@ -25,15 +26,24 @@ _KEYS_MAX = 10_000  # beyond this, keys of closed orders are swept out
 
 
 class Movement:
-    """The exchange's hand on its market: participants, a tape, both or neither."""
+    """The exchange's hand on its market: participants, a tape, both or neither.
+
+    `settle` is called with the time whenever the books are at rest: after an event of the tape, after
+    all that the participants do at once.
+    """
 
     def __init__(
-        self, matching: Matching, participants: Participants | None, tape: Tape | None
+        self,
+        matching: Matching,
+        participants: Participants | None,
+        tape: Tape | None,
+        settle: Callable[[int], None] | None = None,
     ) -> None:
         self.participants = participants
         self.tape = tape
         self.participants_are_on = participants is not None
         self._matching = matching
+        self._settle = settle
         self._queue = TapeQueue(matching)
         self._orders: dict[str, Order] = {}
 
@@ -53,9 +63,14 @@ class Movement:
     def act(self, now_ns: int) -> None:
         """Carry out what the market does up to `now_ns`."""
         if self.tape is not None:
-            self._carry_out_all(self.tape.act(now_ns), now_ns)
+            for action in self.tape.act(now_ns):
+                self._carry_out_event(action, now_ns)
         if self.participants is not None and self.participants_are_on:
-            self._carry_out_all(self.participants.act(now_ns), now_ns)
+            for action in self.participants.act(now_ns):
+                self._carry_out(action, now_ns)
+            if self._settle is not None:
+                self._settle(now_ns)
+            self._sweep()
 
     def switch_participants(self, is_on: bool, now_ns: int) -> None:
         """Let the participants act, or stop them and take their orders out of the books."""
@@ -77,14 +92,18 @@ class Movement:
         if isinstance(target, ByEvents):  # of which every call would begin anew
             target = ToEvent(self.tape.position().event + target.count)
         for count, action in enumerate(self.tape.advance(target), start=1):
-            self._carry_out(action, now_ns)
+            self._carry_out_event(action, now_ns)
             if count >= count_max:
                 return False
         return True
 
-    def _carry_out_all(self, actions: list[MarketAction], now_ns: int) -> None:
-        for action in actions:
-            self._carry_out(action, now_ns)
+    def _carry_out_event(self, action: MarketAction, now_ns: int) -> None:
+        self._carry_out(action, now_ns)
+        if self._settle is not None:
+            self._settle(now_ns)
+
+    def _sweep(self) -> None:
+        """Forget the keys of orders that are closed, once there are many."""
         if len(self._orders) > _KEYS_MAX:
             self._orders = {
                 key: order for key, order in self._orders.items() if order.state is OrderState.OPEN

@@ -6,7 +6,6 @@ a page in memory at a time.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 
 import msgspec
@@ -19,21 +18,30 @@ from starlette.routing import Route
 from fairlead.exchange import operator_rows as rows
 from fairlead.exchange.copying import chunks, copied
 from fairlead.exchange.faults import KINDS, REQUESTS, Fault, FaultError, FaultName, How
+from fairlead.exchange.margin import available
+from fairlead.exchange.operator_border import (
+    account_named,
+    encode,
+    http_error,
+    json_answer,
+    listed,
+    read_body,
+    refuse,
+    symbol_named,
+)
 from fairlead.exchange.operator_forms import Form, OperatorError, Page, amount, number, read_struct
+from fairlead.exchange.operator_perpetuals import perpetual_routes
 from fairlead.exchange.orders import Account
 from fairlead.exchange.rules import tick_is_valid
 from fairlead.exchange.server import Exchange
 from fairlead.exchange.session import instruments_of
-from fairlead.exchange.store import PAGE_ROWS, StoreError
+from fairlead.exchange.store import StoreError
 from fairlead.exchange.tape import ByEvents, Tape, Target, ToEvent, ToTime
 from fairlead.exchange.tape_line import TapeError
 from fairlead.venues.sim_messages import OrderState
 
-BODY_BYTES_MAX = 64 * 1024
 TAPE_EVENTS = 100  # of the tape, between two turns of the loop
 _INT_MAX = 2**62
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-_Rows = Callable[[str | None, int], list[tuple[str, bytes]]]
 
 
 def operator_app(exchange: Exchange) -> Starlette:
@@ -56,9 +64,10 @@ def operator_app(exchange: Exchange) -> Starlette:
         Route("/operator/faults", operator.clear_faults, methods=["DELETE"]),
         Route("/operator/faults/{fault_id}", operator.remove_fault, methods=["DELETE"]),
         Route("/operator/backup", operator.back_up, methods=["POST"]),
+        *perpetual_routes(exchange),
     ]
     return Starlette(
-        routes=routes, exception_handlers={OperatorError: _refuse, HTTPException: _http_error}
+        routes=routes, exception_handlers={OperatorError: refuse, HTTPException: http_error}
     )
 
 
@@ -76,7 +85,7 @@ class Operator:
         """Say that it is up, its clock and how much there is."""
         exchange, matching = self._exchange, self._exchange.matching
         movement = exchange.movement
-        return _json(
+        return json_answer(
             {
                 "status": "up",
                 "time_ns": exchange.now_ns(),
@@ -95,7 +104,7 @@ class Operator:
         """List orders, oldest first: `account`, `state`, `client_id`, `after`, `limit`."""
         query = request.query_params
         page = Page(query, ("account", "state", "client_id"))
-        account = self._account(query.get("account"))
+        account = account_named(self._exchange, query.get("account"))
         state = _state(query.get("state"))
         client_id = query.get("client_id")
         names = self._names()
@@ -106,17 +115,17 @@ class Operator:
                 number_after, limit, None if account is None else account.number, state, client_id
             )
             return [
-                (order.exchange_order_id, _encode(rows.order_row(names[owner], order)))
+                (order.exchange_order_id, encode(rows.order_row(names[owner], order)))
                 for owner, order in found
             ]
 
-        return self._list("orders", page, read)
+        return listed("orders", page, read)
 
     async def fills(self, request: Request) -> Response:
         """List fills by account and ordinal: `account`, `after`, `limit`."""
         query = request.query_params
         page = Page(query, ("account",))
-        account = self._account(query.get("account"))
+        account = account_named(self._exchange, query.get("account"))
         names = self._names()
 
         def read(after: str | None, limit: int) -> list[tuple[str, bytes]]:
@@ -128,38 +137,38 @@ class Operator:
                 None if account is None else account.number,
             )
             return [
-                (f"{owner}-{fill.ordinal}", _encode(rows.fill_row(names[owner], fill)))
+                (f"{owner}-{fill.ordinal}", encode(rows.fill_row(names[owner], fill)))
                 for owner, fill in found
             ]
 
-        return self._list("fills", page, read)
+        return listed("fills", page, read)
 
     async def balances(self, request: Request) -> Response:
         """List accounts with their balances: `account`, `after`, `limit`."""
         query = request.query_params
         page = Page(query, ("account",))
-        wanted = self._account(query.get("account"))
+        wanted = account_named(self._exchange, query.get("account"))
         accounts = sorted(self._exchange.matching.accounts.values(), key=_number)
 
         def read(after: str | None, limit: int) -> list[tuple[str, bytes]]:
             start = number(after, "after", 0, _INT_MAX) or 0
             found = [
-                (str(position), _encode(rows.account_row(account)))
+                (str(position), encode(rows.account_row(account)))
                 for position, account in enumerate(accounts, start=1)
                 if position > start and wanted in (None, account)
             ]
             return found[:limit]
 
-        return self._list("accounts", page, read)
+        return listed("accounts", page, read)
 
     async def instruments(self, request: Request) -> Response:  # noqa: ARG002
         """List the instruments with the rules of now."""
-        return _json({"instruments": self._instrument_rows()})
+        return json_answer({"instruments": self._instrument_rows()})
 
     async def quotes(self, request: Request) -> Response:  # noqa: ARG002
         """List the best bid and ask of every market; null and 0 where there is none."""
         matching = self._exchange.matching
-        return _json(
+        return json_answer(
             {
                 "quotes": [
                     rows.quote_row(each, matching.top(each.symbol_exchange))
@@ -172,8 +181,10 @@ class Operator:
 
     async def adjust(self, request: Request) -> Response:
         """Add `change` to what `account` holds of `asset`; its stream tells it."""
-        form = Form(await _body(request))
-        account = self._account(form.require("account", str, "the public key of an account"))
+        form = Form(await read_body(request))
+        account = account_named(
+            self._exchange, form.require("account", str, "the public key of an account")
+        )
         assets = self._assets()
         asset = form.require("asset", str, f"one of {', '.join(assets)}")
         change = amount(form.require("change", Decimal, "an amount to add"), "change")
@@ -182,42 +193,43 @@ class Operator:
         if asset not in assets:
             raise OperatorError("asset", asset, f"one of {', '.join(assets)}")
         if not self._exchange.adjust(account, asset, change):
-            holding = account.holding(asset)
-            least = holding.locked - holding.total
-            raise OperatorError("change", change, f"at least {least}: the rest is locked", 409)
-        return _json(rows.account_row(account))
+            least = -available(account, asset)
+            raise OperatorError(
+                "change", change, f"at least {least}: the rest is locked or lost", 409
+            )
+        return json_answer(rows.account_row(account))
 
     async def change_instrument(self, request: Request) -> Response:
         """Change the `price_tick` of `symbol`; every connection is told."""
-        form = Form(await _body(request))
-        symbol = self._symbol(form.require("symbol", str, "a symbol"))
+        form = Form(await read_body(request))
+        symbol = symbol_named(self._exchange, form.require("symbol", str, "a symbol"))
         tick = form.require("price_tick", Decimal, "a price tick above 0")
         form.end(("symbol", "price_tick"))
         if not tick_is_valid(tick):
             raise OperatorError("price_tick", tick, "from 0.000000000001 to 1000000")
         self._exchange.set_tick(symbol, tick)
-        return _json({"instruments": self._instrument_rows()})
+        return json_answer({"instruments": self._instrument_rows()})
 
     async def switch_participants(self, request: Request) -> Response:
         """Let the participants act (`on` true) or stop them and take their orders away."""
-        form = Form(await _body(request))
+        form = Form(await read_body(request))
         is_on = form.require("on", bool, "true or false")
         form.end(("on",))
         if self._exchange.movement.participants is None:
             raise OperatorError("on", is_on, "this exchange was started without participants", 409)
         self._exchange.switch_participants(is_on)
-        return _json({"on": is_on})
+        return json_answer({"on": is_on})
 
     async def tape(self, request: Request) -> Response:  # noqa: ARG002
         """Say how far the tape has come."""
-        return _json(self._tape_row())
+        return json_answer(self._tape_row())
 
     async def advance_tape(self, request: Request) -> Response:
         """Step the tape: by `events`, or to `to_event`, or to `to_time_ns` (recorded time).
 
         Answers when everything that came of it is committed and written to the connections.
         """
-        form = Form(await _body(request))
+        form = Form(await read_body(request))
         target = _target(form)
         async with self._tape_turn:  # two at once would mix their steps
             tape = self._tape()
@@ -234,12 +246,12 @@ class Operator:
                 raise OperatorError(
                     "tape", str(error), "a tape without a malformed line", 409
                 ) from error
-            return _json(self._tape_row())
+            return json_answer(self._tape_row())
 
     async def faults(self, request: Request) -> Response:  # noqa: ARG002
         """List the faults that can still bite, and every kind there is."""
         exchange = self._exchange
-        return _json(
+        return json_answer(
             {
                 "faults": [
                     rows.fault_row(each) for each in exchange.misbehavior.listed(exchange.now_ns())
@@ -250,17 +262,17 @@ class Operator:
 
     async def add_fault(self, request: Request) -> Response:
         """Command a fault; it can bite when this is answered."""
-        fault = read_struct(await _body(request), Fault, _FAULT_FIELDS, required=("name",))
+        fault = read_struct(await read_body(request), Fault, _FAULT_FIELDS, required=("name",))
         try:
             active = self._exchange.add_fault(fault)
         except FaultError as error:
             raise OperatorError(error.field, error.value, error.right) from error
-        return _json(rows.fault_row(active), 201)
+        return json_answer(rows.fault_row(active), 201)
 
     async def clear_faults(self, request: Request) -> Response:  # noqa: ARG002
         """End all faults and show again what they hid."""
         self._exchange.misbehavior.clear()
-        return _json({"faults": []})
+        return json_answer({"faults": []})
 
     async def remove_fault(self, request: Request) -> Response:
         """End one fault."""
@@ -268,11 +280,11 @@ class Operator:
         assert fault_id is not None
         if not self._exchange.misbehavior.remove(fault_id):
             raise OperatorError("fault_id", fault_id, "the fault_id of a fault in the list", 404)
-        return _json({"fault_id": fault_id})
+        return json_answer({"fault_id": fault_id})
 
     async def back_up(self, request: Request) -> Response:
         """Send a copy of the store, as it is at the end of the copying; orders go on meanwhile."""
-        Form(await _body(request)).end(())
+        Form(await read_body(request)).end(())
         folder = self._exchange.folder
         if folder is None:
             raise OperatorError("store", "in memory", "an exchange that has a folder", 409)
@@ -289,38 +301,9 @@ class Operator:
 
     # ── what they share ──────────────────────────────────────────────────────────────────────────
 
-    def _list(self, name: str, page: Page, read: _Rows) -> Response:
-        if page.limit is None:
-            read(page.after, 1)  # refuses a bad `after` before the answer has begun
-            body = _stream(name, page.after, read)
-            return StreamingResponse(body, media_type="application/json")
-        found = read(page.after, page.limit)
-        cursor = found[-1][0] if len(found) == page.limit else None
-        text = b",".join(row for _, row in found)
-        return Response(
-            b'{"%s":[%s],"next":%s}' % (name.encode(), text, _encode(cursor)),
-            media_type="application/json",
-        )
-
-    def _account(self, public_key: str | None) -> Account | None:
-        if public_key is None:
-            return None
-        account = self._exchange.matching.accounts.get(public_key)
-        if account is None:
-            raise OperatorError("account", public_key, "the public key of an account", 404)
-        return account
-
     def _names(self) -> dict[int, str]:
         accounts = self._exchange.matching.accounts
         return {account.number: name for name, account in accounts.items()}
-
-    def _symbol(self, symbol: str) -> str:
-        """Return the exchange's symbol, of that or ours."""
-        for instrument in instruments_of(self._exchange.matching):
-            if symbol in (instrument.symbol, instrument.symbol_exchange):
-                return instrument.symbol_exchange
-        known = ", ".join(self._exchange.matching.markets)
-        raise OperatorError("symbol", symbol, f"one of {known}")
 
     def _assets(self) -> list[str]:
         instruments = instruments_of(self._exchange.matching)
@@ -341,17 +324,6 @@ class Operator:
         if tape is None:
             raise OperatorError("tape", None, "this exchange was started without a tape", 409)
         return tape
-
-
-async def _stream(name: str, after: str | None, read: _Rows) -> AsyncIterator[bytes]:
-    """Yield the whole list as one JSON object, a page at a time."""
-    yield b'{"%s":[' % name.encode()
-    separator = b""
-    while found := read(after, PAGE_ROWS):
-        yield separator + b",".join(row for _, row in found)
-        separator = b","
-        after = found[-1][0]
-    yield b'],"next":null}'
 
 
 def _target(form: Form) -> Target:
@@ -404,29 +376,3 @@ def _state(state: str | None) -> OrderState | None:
 
 def _number(account: Account) -> int:
     return account.number
-
-
-async def _body(request: Request) -> bytes:
-    """Return the body, which must be short."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise OperatorError("", f"{len(body)} bytes", f"at most {BODY_BYTES_MAX} bytes", 413)
-    return body
-
-
-def _json(content: object, status: int = 200) -> Response:
-    return Response(_encode(content), status, media_type="application/json")
-
-
-def _refuse(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    assert isinstance(error, OperatorError)
-    content = {"field": error.field, "value": error.value, "message": str(error)}
-    return _json(content, error.status)
-
-
-def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    content = {"field": "", "value": request.url.path, "message": error.detail}
-    return _json(content, error.status_code)

@@ -41,6 +41,13 @@ class Form:
             raise OperatorError(field, None, f"{right}; it is missing")
         return self._decode(field, kind, right)
 
+    def require_or_null(self, field: str, kind: type[_T], right: str) -> _T | None:
+        """Return a field that must be there, None if it is null."""
+        if self.has(field) and bytes(self._fields[field]) == b"null":
+            del self._fields[field]
+            return None
+        return self.require(field, kind, right)
+
     def has(self, field: str) -> bool:
         """Whether the field is there and not taken yet."""
         return field in self._fields

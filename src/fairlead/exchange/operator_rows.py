@@ -2,11 +2,13 @@
 
 import msgspec
 
-from fairlead.core.model import Instrument
+from fairlead.core.model import ZERO, Instrument
 from fairlead.exchange.book import Top
 from fairlead.exchange.faults import FaultName, Kind
+from fairlead.exchange.margin import positions_in, wire_position
 from fairlead.exchange.misbehavior import Active
-from fairlead.exchange.orders import Account
+from fairlead.exchange.orders import Account, Holding
+from fairlead.exchange.position import Position
 from fairlead.venues.sim_messages import WireFill, WireOrder
 
 
@@ -27,10 +29,30 @@ def account_row(account: Account) -> dict[str, object]:
         "is_house": account.is_house,
         "event": account.events,
         "fills": account.fills,
-        "balances": [
-            {"asset": each.asset, "total": each.total, "locked": each.locked}
-            for each in account.holdings.values()
-        ],
+        "balances": [_balance_row(account, each) for each in account.holdings.values()],
+    }
+
+
+def _balance_row(account: Account, holding: Holding) -> dict[str, object]:
+    """Return a holding; the two margins are parts of what is locked."""
+    held = list(positions_in(account, holding.asset))
+    return {
+        "asset": holding.asset,
+        "total": holding.total,
+        "locked": holding.locked,
+        "order_margin": sum((each.order_margin for each in held), ZERO),
+        "position_margin": sum((each.position_margin for each in held), ZERO),
+    }
+
+
+def position_row(position: Position) -> dict[str, object]:
+    """Return a position with what it and its orders lock."""
+    return {
+        "account": position.account.public_key,
+        "is_house": position.account.is_house,
+        **msgspec.structs.asdict(wire_position(position)),
+        "order_margin": position.order_margin,
+        "position_margin": position.position_margin,
     }
 
 

@@ -6,6 +6,10 @@ an asset is a mean-reverting random walk, so ETH/BTC always agrees with ETH/USDT
 makers quote one instrument per beat, in turn, and the walk moves once per turn of all; the spread
 is wide enough for the difference in age of the quotes, so there is never a profit in going round.
 
+A perpetual is quoted with the spot market of its assets, at the same fair price times a premium that
+walks around nothing; what is drawn for it comes from a generator of its own, so that spot does not
+depend on whether there are perpetuals.
+
 Everything drawn is an integer (millionths, steps), from the generator that was given; no floats.
 The actions depend on that generator and on the times of asking only.
 """
@@ -18,7 +22,7 @@ from random import Random
 
 import msgspec
 
-from fairlead.core.model import Instrument, Side
+from fairlead.core.model import Instrument, InstrumentKind, Side
 from fairlead.exchange.market import CancelHouse, MarketAction, PlaceHouse
 
 MAKER = "maker"
@@ -34,6 +38,7 @@ class ParticipantSettings(msgspec.Struct, frozen=True):
     `levels` per side, the first `spread_ppm` from the fair price, each further one `level_ppm` on.
     `step_ppm_max`: the most an asset's worth moves by chance in one turn of all instruments.
     `reversion`: the part (1/n) of its distance from `worths` that it moves back in the same time.
+    `premium_ppm_max`: the most a perpetual's premium moves by chance in the same time.
     `beat_ms`: time between two acts; one act is one instrument's cancels and orders and perhaps a
     taker's order. The default is 17 actions per second.
     `order_worth_*`: what one order is worth, in the unit of `worths`.
@@ -46,6 +51,7 @@ class ParticipantSettings(msgspec.Struct, frozen=True):
     level_ppm: int = 500
     step_ppm_max: int = 200
     reversion: int = 50
+    premium_ppm_max: int = 30
     beat_ms: int = 750
     order_worth_min: int = 200
     order_worth_max: int = 5_000
@@ -100,11 +106,17 @@ class Participants:
     ) -> None:
         self._settings = settings or ParticipantSettings()
         self._random = random
+        self._perpetual_random = _apart(random)
         self._worths = {asset: Fraction(worth) for asset, worth in self._settings.worths}
         self._instruments = tuple(
             each for each in instruments if each.base in self._worths and each.quote in self._worths
         )
         self._walks_ppm = dict.fromkeys(self._worths, _MILLION)
+        self._premiums_ppm = {
+            each.symbol_exchange: 0
+            for each in self._instruments
+            if each.kind is InstrumentKind.PERPETUAL
+        }
         self._turn = 0
         self._orders_made = 0
         self._open: dict[str, list[str]] = {}
@@ -132,24 +144,47 @@ class Participants:
         if not self._open or self._next_ns <= now_ns:
             self._next_ns = now_ns + beat_ns
             self._turn = 0
-            acting = self._instruments
+            acting = self._leading()
         else:
-            acting = (self._instruments[self._turn],)
-            self._turn = (self._turn + 1) % len(self._instruments)
+            leading = self._leading()
+            acting = [leading[self._turn]]
+            self._turn = (self._turn + 1) % len(leading)
             if self._turn == 0:
                 self._walk()
-        actions: list[MarketAction] = []
-        for instrument in acting:
-            actions += self._cancels(instrument.symbol_exchange, now_ns)
-            actions += self._quotes(instrument, now_ns)
-        taken = acting[self._random.randrange(len(acting))]
-        if self._random.randrange(100) < self._settings.taker_chance_percent:
-            actions += self._take(taken, now_ns)
+        actions = self._move(acting, self._random, now_ns)
+        pairs = {(each.base, each.quote) for each in acting}
+        beside = [
+            each
+            for each in self._instruments
+            if each not in acting and (each.base, each.quote) in pairs
+        ]
+        if beside:
+            actions += self._move(beside, self._perpetual_random, now_ns)
         return actions
 
     def fair_price(self, instrument: Instrument) -> Fraction:
         """Return what the makers quote around."""
-        return self._worth(instrument.base) / self._worth(instrument.quote)
+        fair = self._worth(instrument.base) / self._worth(instrument.quote)
+        premium_ppm = self._premiums_ppm.get(instrument.symbol_exchange, 0)
+        return fair * (_MILLION + premium_ppm) / _MILLION
+
+    def _leading(self) -> list[Instrument]:
+        """Return those that have a turn: spot, and a perpetual without a spot market of its assets."""
+        spots = [each for each in self._instruments if each.kind is InstrumentKind.SPOT]
+        pairs = {(each.base, each.quote) for each in spots}
+        alone = [each for each in self._instruments if (each.base, each.quote) not in pairs]
+        return spots + alone
+
+    def _move(self, acting: list[Instrument], random: Random, now_ns: int) -> list[MarketAction]:
+        """Quote these instruments anew, and perhaps take from one of them."""
+        actions: list[MarketAction] = []
+        for instrument in acting:
+            actions += self._cancels(instrument.symbol_exchange, now_ns)
+            actions += self._quotes(instrument, random, now_ns)
+        taken = acting[random.randrange(len(acting))]
+        if random.randrange(100) < self._settings.taker_chance_percent:
+            actions += self._take(taken, random, now_ns)
+        return actions
 
     def _worth(self, asset: str) -> Fraction:
         return self._worths[asset] * self._walks_ppm[asset] / _MILLION
@@ -164,24 +199,29 @@ class Participants:
             # Truncated toward zero, so that the pull back is the same from both sides.
             back_ppm = int(Fraction(walk_ppm - _MILLION, self._settings.reversion))
             self._walks_ppm[asset] = walk_ppm + step_ppm - back_ppm
+        most_ppm = self._settings.premium_ppm_max
+        for symbol, premium_ppm in self._premiums_ppm.items():
+            step_ppm = self._perpetual_random.randint(-most_ppm, most_ppm)
+            back_ppm = int(Fraction(premium_ppm, self._settings.reversion))
+            self._premiums_ppm[symbol] = premium_ppm + step_ppm - back_ppm
 
     def _cancels(self, symbol: str, now_ns: int) -> list[CancelHouse]:
         return [CancelHouse(now_ns, key) for key in self._open.pop(symbol, ())]
 
-    def _quotes(self, instrument: Instrument, now_ns: int) -> list[PlaceHouse]:
+    def _quotes(self, instrument: Instrument, random: Random, now_ns: int) -> list[PlaceHouse]:
         orders = []
         for level in range(self._settings.levels):
             distance_ppm = self._settings.spread_ppm + level * self._settings.level_ppm
             for side in (Side.BUY, Side.SELL):
-                orders += self._order(MAKER, instrument, side, -distance_ppm, False, now_ns)
+                orders += self._order(MAKER, instrument, side, -distance_ppm, False, random, now_ns)
         self._open[instrument.symbol_exchange] = [order.key for order in orders]
         return orders
 
-    def _take(self, instrument: Instrument, now_ns: int) -> list[PlaceHouse]:
+    def _take(self, instrument: Instrument, random: Random, now_ns: int) -> list[PlaceHouse]:
         """Cross the spread, as far as the second level."""
-        side = Side.BUY if self._random.randrange(2) else Side.SELL
+        side = Side.BUY if random.randrange(2) else Side.SELL
         reach_ppm = self._settings.spread_ppm + self._settings.level_ppm
-        return self._order(TAKER, instrument, side, reach_ppm, True, now_ns)
+        return self._order(TAKER, instrument, side, reach_ppm, True, random, now_ns)
 
     def _order(
         self,
@@ -190,6 +230,7 @@ class Participants:
         side: Side,
         eagerness_ppm: int,
         immediate: bool,
+        random: Random,
         now_ns: int,
     ) -> list[PlaceHouse]:
         """Return an order `eagerness_ppm` beyond the fair price, or none where no tick is left.
@@ -200,7 +241,7 @@ class Participants:
         price = self.fair_price(instrument) * (_MILLION + sign * eagerness_ppm) / _MILLION
         ticks_exact = price / Fraction(instrument.price_tick)
         ticks = floor(ticks_exact) if side is Side.BUY else ceil(ticks_exact)
-        quantity = self._draw_quantity(instrument)
+        quantity = self._draw_quantity(instrument, random)
         if ticks < 1:
             return []
         self._orders_made += 1
@@ -217,7 +258,7 @@ class Participants:
             )
         ]
 
-    def _draw_quantity(self, instrument: Instrument) -> Decimal:
+    def _draw_quantity(self, instrument: Instrument, random: Random) -> Decimal:
         """Draw a quantity worth between the two settings, moved into the instrument's limits."""
         step = Fraction(instrument.quantity_step)
         step_worth = self._worths[instrument.base] * step
@@ -227,4 +268,11 @@ class Participants:
         most = max(fewest, floor(Fraction(instrument.quantity_max) / step))
         low = min(max(ceil(self._settings.order_worth_min / step_worth), fewest), most)
         high = min(max(floor(self._settings.order_worth_max / step_worth), low), most)
-        return self._random.randint(low, high) * instrument.quantity_step
+        return random.randint(low, high) * instrument.quantity_step
+
+
+def _apart(random: Random) -> Random:
+    """Return a generator that follows from the state of `random` and takes nothing from it."""
+    copy = Random()
+    copy.setstate(random.getstate())
+    return Random(copy.getrandbits(64))

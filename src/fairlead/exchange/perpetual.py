@@ -144,12 +144,16 @@ class PerpetualBooking:
         return realized
 
     def _list(self, position: Position) -> None:
-        """Keep the market's lists of who is not flat."""
+        """Keep the lists of who is not flat."""
         account, market = position.account, self._market
-        if position.quantity:
-            market.positions[account.number] = position
-        else:
+        held_by = (account.number, market.instrument.symbol_exchange)
+        if not position.quantity:
             market.positions.pop(account.number, None)
+            self._ledger.holders.pop(held_by, None)
+            return
+        market.positions[account.number] = position
+        if not account.is_house:
+            self._ledger.holders[held_by] = account
 
     def _dearest(self, side: Side, price: Decimal) -> Decimal:
         """Return the highest price at which an order with this limit can trade."""

@@ -67,7 +67,7 @@ class Exchange:
         self.store.restore(self.matching)
         self.desk = Desk(self.matching, self.store, settings)
         self.clearing = Clearing(self.matching, settings.perpetuals)
-        self.movement = Movement(self.matching, participants, tape)
+        self.movement = Movement(self.matching, participants, tape, self._settle)
         self.misbehavior = Misbehavior(Random(seed))
         self.on_failure: Callable[[StoreError], None] = _raise
         self.connections: dict[Connection, None] = {}
@@ -134,8 +134,6 @@ class Exchange:
             if due_ns is None or due_ns > now_ns:
                 break
             self.movement.act(now_ns)
-            if self.clearing.is_watching:
-                self.clearing.settle(now_ns)
         self.clearing.settle(now_ns)
         if self.matching.events:
             self.collect_events()
@@ -150,9 +148,13 @@ class Exchange:
         is_new = session.account is not known and connection in self.connections
         if is_new and session.account is not None:
             self._streams.setdefault(session.account, {})[connection] = None
+        self._settle(now_ns)
+        return answer
+
+    def _settle(self, now_ns: int) -> None:
+        """Let happen what a change means for positions; nothing to do where nobody has one."""
         if self.clearing.is_watching:
             self.clearing.settle(now_ns)
-        return answer
 
     def say(
         self,
@@ -183,8 +185,7 @@ class Exchange:
         """Commit what was done and only then write what there is to say about it."""
         if self._is_closed:
             return
-        if self.clearing.is_watching:
-            self.clearing.settle(self.now_ns())
+        self.clearing.settle(self.now_ns())
         if self.matching.events:
             self.collect_events()
         try:
