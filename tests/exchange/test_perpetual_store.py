@@ -87,6 +87,22 @@ def test_a_restart_finds_positions_margins_marks_and_orders_as_they_were(tmp_pat
     store.close()
 
 
+def test_a_mark_from_before_the_first_position_is_stored_with_it(tmp_path: Path) -> None:
+    store = open_store(tmp_path / FILE_NAME)
+    pit = Pit(mark=None)
+    pit.settle()
+    store.commit(pit.matching)
+    pit.quote_spot("99", "101")
+    pit.trade(pit.alice, pit.bob, "100", "90")
+    store.commit(pit.matching)
+    store.close()
+    store, again = restored(tmp_path)
+    assert again.market.mark == 100
+    again.mark("85")
+    assert again.held(again.alice)[0] == 0
+    store.close()
+
+
 def test_an_interval_is_neither_paid_twice_nor_left_out_by_a_restart(tmp_path: Path) -> None:
     store, pit = lived(tmp_path)
     due_ns = pit.clearing.next_time_ns

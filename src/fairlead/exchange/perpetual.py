@@ -140,6 +140,7 @@ class PerpetualBooking:
         if realized:
             self._ledger.settle(position.account, asset, realized, CLEARING_ACCOUNT)
         self._market.price_last = price
+        self._ledger.changes.perpetuals = True  # the mark is stored with who depends on it
         self._list(position)
         return realized
 
