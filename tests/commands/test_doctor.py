@@ -484,7 +484,10 @@ def test_an_exchange_with_another_clock(stopped: Path, ahead_s: int) -> None:
         told = doctor(
             stopped, environment={"FAIRLEAD_EXCHANGE_URL": address, "FAIRLEAD_LISTEN": ANY_PORT}
         )
-    assert f"is {ahead_s}0".removesuffix("0") in told.found("clock_offset")
+    said = re.search(r"is (-?[0-9.]+) ms ahead of ours, ± ([0-9.]+) ms", told.found("clock_offset"))
+    assert said is not None
+    offset_ms, error_ms = map(float, said.groups())
+    assert abs(offset_ms - ahead_s * 1_000) <= error_ms + 0.1  # shown to a tenth
     assert "timedatectl set-ntp true" in told.found("clock_offset")
 
 
