@@ -1,12 +1,13 @@
 """The seeded world can fail: with a guard switched off, the law it guards breaks within a few seeds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import pytest
 
 from fairlead.core import doubt, engine, placing
-from fairlead.core.messages import PlaceOrder, VenueRequest
+from fairlead.core.messages import PlaceOrder, VenuePositionsStated, VenueRequest
 from fairlead.core.model import Order
 from fairlead.core.orders import Orders
 from fairlead.core.unit import Recalled, Unit, Wanted
@@ -16,15 +17,21 @@ from fairlead.journal.journal import Prepared
 from fairlead.simulation.disk import SimulatedJournal
 from fairlead.simulation.laws import Law
 from fairlead.simulation.machine import Machine
+from fairlead.simulation.plan import plan
 from fairlead.simulation.world import run_world
+from fairlead.venues import sim_words
 
 SEEDS_MOST = 30
 
 
-def laws_broken(expected: set[Law], machine_class: type[Machine] = Machine) -> set[Law]:
+def laws_broken(
+    expected: set[Law],
+    machine_class: type[Machine] = Machine,
+    seeds: Iterable[int] = range(1, 1_000),
+) -> set[Law]:
     """Run seeds until one of the expected laws breaks; return every law that broke on the way."""
     laws: set[Law] = set()
-    for seed in range(1, SEEDS_MOST + 1):
+    for seed in islice(seeds, SEEDS_MOST):
         verdict, _ = run_world(seed, machine_class=machine_class)
         laws |= {broken.law for broken in verdict.broken}
         if laws & expected:
@@ -94,6 +101,17 @@ def test_idempotent_client_id(monkeypatch: pytest.MonkeyPatch) -> None:
     # Law.RUNS: what is built on the guard, the index of orders, may stop the process first.
     expected = {Law.SENT_ONCE, Law.ONE_ID}
     assert laws_broken(expected) <= {*expected, Law.RUNS}
+
+
+def test_positions_are_agreed_with_the_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(engine._NEWS, VenuePositionsStated, lambda *_: None)
+    assert Law.POSITIONS in laws_broken({Law.POSITIONS})
+
+
+def test_what_the_exchange_does_itself_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sim_words, "_reason", lambda _: None)
+    seeds = (each for each in range(1, 200) if plan(each).marks > 10)
+    assert laws_broken({Law.REASONS}, seeds=seeds) == {Law.REASONS}
 
 
 class NeverSyncs(SimulatedJournal):

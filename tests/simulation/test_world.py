@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from random import Random
 
 import msgspec
 import pytest
@@ -24,7 +25,7 @@ from fairlead.exchange.faults import FaultName
 from fairlead.simulation.crashes import CrashKind, CrashSettings
 from fairlead.simulation.disk import SimulatedJournal
 from fairlead.simulation.machine import Machine
-from fairlead.simulation.plan import plan
+from fairlead.simulation.plan import plan, with_perpetuals
 from fairlead.simulation.world import World, run_world
 
 # Seeds that once found something, or had something wrong with themselves.
@@ -63,6 +64,21 @@ def test_worlds_reach_every_fault_and_every_kind_of_crash() -> None:
     wanted = ("TRADE", "CLOSED", "IN_DOUBT", "ADOPTED", "EXPIRED", "sent again", "exchange killed")
     missing += [name for name in wanted if not reach[name]]
     assert not missing
+
+
+def test_worlds_with_perpetuals_reach_funding_liquidation_and_deleveraging() -> None:
+    wanted = {"told PositionsChanged", "told LIQUIDATION", "told DELEVERAGING", "position judged"}
+    missing = set(wanted)
+    for seed in range(1, 400):
+        if not missing:
+            return
+        changed = with_perpetuals(plan(seed), Random(seed))
+        if changed.marks <= 10:
+            continue
+        verdict, _ = run_world(seed, changed=changed)
+        assert not verdict.broken, (seed, verdict.broken)
+        missing -= {name for name in wanted if verdict.reach.get(name)}
+    pytest.fail(f"not reached: {missing}")
 
 
 def test_same_seed_same_conversation_whatever_the_hash_seed() -> None:

@@ -14,6 +14,7 @@ from fairlead.core.model import Instrument
 from fairlead.exchange.margin import wire_position
 from fairlead.exchange.matching import Matching
 from fairlead.exchange.orders import Account, Order
+from fairlead.exchange.perpetual import PerpetualBooking
 from fairlead.exchange.rules import Refusal
 from fairlead.exchange.settings import Settings
 from fairlead.exchange.store import Store
@@ -165,7 +166,7 @@ class Session:
                 balances = tuple(holding.wire() for holding in account.holdings.values())
                 return Balances(message.request_id, account.events, now_ns, balances)
             case AskPositions():
-                positions = positions_of(account)
+                positions = positions_of(matching, account)
                 return Positions(message.request_id, account.events, now_ns, positions)
             case AskTickers():
                 return Tickers(message.request_id, now_ns, tickers_of(matching))
@@ -295,9 +296,14 @@ def tickers_of(matching: Matching) -> tuple[WireTicker, ...]:
     return tuple(WireTicker(symbol, top.bid, top.ask) for symbol, top in tops)
 
 
-def positions_of(account: Account) -> tuple[WirePosition, ...]:
-    """Return the account's positions that are not flat, as they are now."""
-    return tuple(wire_position(each) for each in account.positions.values() if each.quantity)
+def positions_of(matching: Matching, account: Account) -> tuple[WirePosition, ...]:
+    """Return the account's position in every perpetual market as it is now, flat ones too."""
+    bookings = (market.booking for market in matching.markets.values())
+    return tuple(
+        wire_position(booking.position(account))
+        for booking in bookings
+        if isinstance(booking, PerpetualBooking)
+    )
 
 
 def open_order(account: Account, exchange_order_id: str) -> Order | None:

@@ -33,7 +33,16 @@ from fairlead.core.messages import (
     ResolveOrder,
     SetMode,
 )
-from fairlead.core.model import AccountMode, ExecInst, Instrument, Order, Side, Stage, TimeInForce
+from fairlead.core.model import (
+    AccountMode,
+    ExecInst,
+    Instrument,
+    InstrumentKind,
+    Order,
+    Side,
+    Stage,
+    TimeInForce,
+)
 from fairlead.exchange.book import Top
 from fairlead.exchange.settings import INSTRUMENTS
 from fairlead.simulation.door import Door
@@ -48,11 +57,13 @@ _RESOLVE_AGE_NS = 3 * NS  # by then no request can still arrive
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How lively a client is, and what it likes: `weights` by name of the act."""
+    """How lively a client is, what it trades, and what it likes: `weights` by name of the act."""
 
     pause_ms_max: int = 200
     worth_max: int = 3_000
     expiry_ms_max: int = 3_000
+    instruments: tuple[Instrument, ...] = _TRADED
+    sides: tuple[Side, ...] = (Side.BUY, Side.SELL)
     weights: tuple[tuple[str, int], ...] = (
         ("place", 50),
         ("burst", 3),
@@ -235,8 +246,8 @@ class Client:
 
     def _new_order(self) -> PlaceOrder:
         random = self._random
-        instrument = random.choice(_TRADED)
-        side = random.choice([Side.BUY, Side.SELL])
+        instrument = random.choice(self._settings.instruments)
+        side = random.choice(self._settings.sides)
         price = self._price(instrument, side)
         worth = random.randrange(8, self._settings.worth_max)
         step = instrument.quantity_step
@@ -256,6 +267,8 @@ class Client:
                 exec_inst = (ExecInst.MAKER_OR_CANCEL,)
             case _:
                 pass
+        if instrument.kind is InstrumentKind.PERPETUAL and not random.randrange(4):
+            exec_inst = (*exec_inst, ExecInst.DO_NOT_INCREASE)
         if time_in_force in (
             TimeInForce.GOOD_TILL_TIME_EXCHANGE,
             TimeInForce.GOOD_TILL_TIME_OMS,

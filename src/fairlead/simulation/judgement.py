@@ -6,17 +6,21 @@ the world is at rest: no faults, no market, nothing on its way.
 
 from collections.abc import Iterable
 
-from fairlead.core.messages import BalancesReply
+from fairlead.core.messages import BalancesReply, PositionsReply
 from fairlead.core.model import ZERO, Order, Origin, Reason, Stage, TimeInForce
 from fairlead.exchange.orders import Account
 from fairlead.exchange.server import Exchange
 from fairlead.simulation.laws import Law, Laws
 from fairlead.simulation.loop import NS
-from fairlead.venues.sim_messages import OrderState, WireFill, WireOrder
+from fairlead.venues.sim_messages import OrderState, WireFill, WireOrder, WireOrigin
 
 EXPIRY_LATE_NS = 10 * NS
 _FILLS_PAGE = 10_000
 _ORDERS_MAX = 100_000
+_REASONS = {
+    WireOrigin.LIQUIDATION: Reason.LIQUIDATION,
+    WireOrigin.DELEVERAGING: Reason.AUTO_DELEVERAGING,
+}
 _STAGES = {
     OrderState.OPEN: Stage.WORKING,
     OrderState.FILLED: Stage.FILLED,
@@ -67,6 +71,7 @@ def judge_account(laws: Laws, name: str, exchange: Exchange, account: Account, u
         found[order.number] = stated
         _judge_fills(laws, order, fills.pop(stated.exchange_order_id, []))
         _judge_stage(laws, order, stated)
+        _judge_reason(laws, order, stated)
     for order in laws.record.orders.values():
         if order.account == name and order.number not in found:
             _judge_absent(laws, order)
@@ -93,6 +98,37 @@ def judge_balances(
                 laws.breaks(Law.BALANCES, text)
 
 
+def judge_positions(
+    laws: Laws, reply: PositionsReply, accounts: Iterable[tuple[str, Account]]
+) -> None:
+    """Compare every position with the exchange's: quantity, side, entry price, leverage."""
+    ours = {
+        name: {p.symbol_exchange: (p.signed_quantity, p.entry_price, p.leverage) for p in positions}
+        for name, positions in reply.accounts
+    }
+    for name, account in accounts:
+        true = {
+            symbol: (position.quantity, position.entry_price, position.leverage)
+            for symbol, position in account.positions.items()
+            if position.quantity
+        }
+        if true:
+            laws.count("position judged")
+        if ours.get(name, {}) != true:
+            laws.breaks(Law.POSITIONS, f"{name}: {ours.get(name)}; the exchange's: {true}")
+
+
+def _judge_reason(laws: Laws, order: Order, stated: WireOrder) -> None:
+    """What the exchange made itself is external and says why; nothing else says so."""
+    reason = _REASONS.get(stated.origin)
+    is_told = order.origin is Origin.EXTERNAL and order.error_message and order.reason is reason
+    if (reason is not None and not is_told) or (
+        reason is None and order.reason in _REASONS.values()
+    ):
+        text = f"order {order.client_order_id}: {order.reason}, the exchange's: {stated.origin}"
+        laws.breaks(Law.REASONS, text)
+
+
 def _ours(laws: Laws, name: str, stated: WireOrder) -> Order | None:
     """Return the order that the exchange's is, by its id or by the client id we gave it."""
     number = laws.record.exchange_numbers.get((name, stated.exchange_order_id))
@@ -113,8 +149,8 @@ def _judge_unknown(laws: Laws, name: str, stated: WireOrder) -> None:
 
 
 def _judge_fills(laws: Laws, order: Order, stated: list[WireFill]) -> None:
-    ours = sorted((f.trade_id, f.price, f.quantity, f.fee) for f in order.fills)
-    true = sorted((f.trade_id, f.price, f.quantity, f.fee) for f in stated)
+    ours = sorted((f.trade_id, f.price, f.quantity, f.fee, f.realized) for f in order.fills)
+    true = sorted((f.trade_id, f.price, f.quantity, f.fee, f.realized) for f in stated)
     if ours != true:
         extra = [f[0] for f in ours if f not in true]
         lacking = [f[0] for f in true if f not in ours]

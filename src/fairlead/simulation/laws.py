@@ -21,6 +21,7 @@ from fairlead.core.messages import (
     OrderReport,
     OrdersReply,
     PlaceOrder,
+    PositionReport,
     Refusal,
     Refused,
     Reply,
@@ -53,6 +54,8 @@ class Law(Enum):
     FILLS = "our fills are the exchange's, each once"
     STATES = "our orders stand as the exchange's do"
     BALANCES = "our balances are the exchange's"
+    POSITIONS = "our positions are the exchange's"
+    REASONS = "what the exchange does itself is told with its reason"
     DECIDED = "nothing stays in doubt, pending or owed"
     CANCELS = "a cancel ends its order or somebody is told"
     EXPIRY = "what expires here does not stay open"
@@ -76,6 +79,7 @@ class Laws:
         self.is_revival_allowed = False  # the exchange lied, or an operator erred
         self.is_operator_fallible = False
         self.look_at_balance: Callable[[BalanceReport], str | None] | None = None
+        self.look_at_position: Callable[[PositionReport], str | None] | None = None
         self.record = Record(self)
         self.reach: dict[str, int] = {}  # how often what was to happen did happen, by name
         self._conversation = conversation
@@ -142,6 +146,10 @@ class Laws:
             order = message.order
             if order.state is not wire.OrderState.OPEN:
                 self._told_closed[account, order.exchange_order_id] = order
+            if order.origin is not wire.WireOrigin.CLIENT:
+                self.count(f"told {order.origin.value}")
+        elif isinstance(message, wire.PositionsChanged):
+            self.count("told PositionsChanged")
 
     # ── what reaches the disk ────────────────────────────────────────────────────────────────────
 
@@ -251,6 +259,12 @@ class Laws:
         if wrong is not None:
             self.breaks(Law.BALANCES, wrong)
 
+    def position(self, report: PositionReport) -> None:
+        """Look at a position that has just been made durable."""
+        wrong = None if self.look_at_position is None else self.look_at_position(report)
+        if wrong is not None:
+            self.breaks(Law.POSITIONS, wrong)
+
 
 class Record:
     """All that is on the disk: the reports, and the orders they make."""
@@ -307,6 +321,8 @@ class Record:
             self._laws.alarm(report)
         elif isinstance(report, BalanceReport) and is_new:
             self._laws.balance(report)
+        elif isinstance(report, PositionReport) and is_new:
+            self._laws.position(report)
 
     def _add_order(self, report: OrderReport, *, is_new: bool) -> None:
         before = self.orders.get(report.number)

@@ -6,10 +6,12 @@ from random import Random
 import msgspec
 
 from fairlead.core.deciding import EngineSettings
+from fairlead.core.model import Side
 from fairlead.edge.edge import EdgeSettings
 from fairlead.edge.reconcile import ReconcileSettings
 from fairlead.edge.sequencer import Limits
 from fairlead.exchange.faults import FaultName
+from fairlead.exchange.settings import PERPETUAL_BTC_USDT, PerpetualSettings
 from fairlead.exchange.settings import Settings as ExchangeSettings
 from fairlead.simulation.clients import ClientSettings
 from fairlead.simulation.crashes import CrashSettings
@@ -25,6 +27,13 @@ _STARTING_BALANCES = (
     (("BTC", Decimal(1)), ("ETH", Decimal(20)), ("USDT", Decimal(40_000))),
     (("BTC", Decimal("0.2")), ("ETH", Decimal(5)), ("USDT", Decimal(8_000))),
 )
+# Little enough for some accounts to be liquidated.
+_STARTING_BALANCES_MARGIN = (
+    (("BTC", Decimal("0.2")), ("USDT", Decimal(8_000))),
+    (("BTC", Decimal("0.01")), ("USDT", Decimal(400))),
+    (("BTC", Decimal("0.01")), ("USDT", Decimal(60))),
+)
+_SIDES = ((Side.BUY, Side.SELL), (Side.BUY,) * 5 + (Side.SELL,), (Side.BUY,) + (Side.SELL,) * 5)
 
 
 class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +42,8 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
     `fault_wait_ms` between two faults at the exchange (None: it behaves); `exchange_kills` how often
     it is killed and started again; `commit_us_max` how long a commit in a thread takes (None: all are
     inline); `clock_jumps` how often Fairlead's wall clock jumps, by at most
-    `clock_jump_ms_max`; `strangers` orders and deposits at the exchange that are not ours.
+    `clock_jump_ms_max`; `strangers` orders and deposits at the exchange that are not ours; `marks` how
+    often the mark prices of perpetuals are moved, in worlds that have some.
     """
 
     seed: int
@@ -50,6 +60,7 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
     clock_jumps: int
     clock_jump_ms_max: int
     strangers: bool
+    marks: int
     has_participants: bool
     has_followers: bool
     exchange: ExchangeSettings
@@ -70,7 +81,7 @@ def plan(seed: int) -> WorldPlan:
         names = list(FaultName)
         count = random.choice([1, 2, 4, len(names)])
         faults = tuple(random.sample(names, count))
-    return WorldPlan(
+    world_plan = WorldPlan(
         seed=seed,
         accounts=ACCOUNTS[: random.choice([1, 1, 2, 2, 3])],
         clients=random.randrange(1, 4),
@@ -93,6 +104,7 @@ def plan(seed: int) -> WorldPlan:
         clock_jumps=random.randrange(1, 4) if troubled(15) else 0,
         clock_jump_ms_max=random.choice([100, 900, 3_600_000]),
         strangers=troubled(40),
+        marks=0,
         has_participants=troubled(60),
         has_followers=troubled(20),
         exchange=ExchangeSettings(
@@ -113,6 +125,43 @@ def plan(seed: int) -> WorldPlan:
             ping_idle_ms=random.choice([300, 1_000]),
             pong_timeout_ms=500,
         ),
+    )
+    random = Random(f"perpetuals {seed}")  # of their own, so that worlds without them stay the same
+    return with_perpetuals(world_plan, random) if troubled(35) else world_plan
+
+
+def with_perpetuals(world_plan: WorldPlan, random: Random) -> WorldPlan:
+    """Return the world with a perpetual, in which much is owed and prices move."""
+    change = msgspec.structs.replace
+    exchange, edge = world_plan.exchange, world_plan.edge
+    perpetuals = PerpetualSettings(
+        leverage=Decimal(random.choice([3, 10, 25, 50])),
+        funding_interval_ms=random.choice([400, 1_500]),
+        mark_spread_max=Decimal(random.choice(["0.05", "0.5"])),
+    )
+    # The spot market of the same assets gives the index; most orders are in the perpetual.
+    instruments = (*exchange.instruments, PERPETUAL_BTC_USDT)
+    traded = (exchange.instruments[0], PERPETUAL_BTC_USDT, PERPETUAL_BTC_USDT)
+    return change(
+        world_plan,
+        accounts=ACCOUNTS[: random.choice([1, 2, 3])],
+        clients=3,
+        duration_ms=random.choice([4_000, 8_000]),
+        has_participants=bool(random.randrange(2)),
+        marks=random.choice([0, 10, 30]),
+        client=change(
+            world_plan.client,
+            instruments=traded,
+            sides=random.choice(_SIDES),
+            worth_max=random.choice([300, 1_000, 5_000]),
+        ),
+        exchange=change(
+            exchange,
+            instruments=instruments,
+            perpetuals=perpetuals,
+            starting_balances=random.choice(_STARTING_BALANCES_MARGIN),
+        ),
+        edge=change(edge, reconcile=change(edge.reconcile, tickers_ms=1_000)),
     )
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import partial
 from random import Random
 
-from fairlead.core.model import Side, TimeInForce
+from fairlead.core.model import InstrumentKind, Side, TimeInForce
 from fairlead.exchange.orders import Account
 from fairlead.exchange.rules import Refusal
 from fairlead.exchange.server import Exchange
@@ -22,6 +22,8 @@ from fairlead.venues.sim_messages import Place
 
 _STRANGER_WAIT_MS_MAX = 600
 _JUMP_LASTS_MS_MAX = 1_500
+_MARK_LASTS_MS_MAX = 500
+PERPETUAL = InstrumentKind.PERPETUAL
 
 
 class Trouble:
@@ -51,6 +53,8 @@ class Trouble:
             self._tasks.append(start(self._faults(plan.fault_wait_ms)))
         if plan.strangers:
             self._tasks.append(start(self._strangers()))
+        for _ in range(plan.marks):
+            self._tasks.append(start(self._mark()))
         for _ in range(plan.exchange_kills):
             self._tasks.append(start(self._kill()))
         for _ in range(plan.clock_jumps):
@@ -77,6 +81,27 @@ class Trouble:
                     self._laws.is_revival_allowed = True
 
             self._host.run(act)
+
+    async def _mark(self) -> None:
+        """Let the mark price of a perpetual be another for a while, far enough to liquidate somebody."""
+        await self._wait(self._plan.duration_ms)
+        market = self._random.choice(
+            [each for each in self._plan.exchange.instruments if each.kind is PERPETUAL]
+        )
+        moved_per_mille = self._random.choice([-200, -60, -20, 20, 60, 200])
+
+        def move(exchange: Exchange) -> None:
+            found = exchange.matching.markets[market.symbol_exchange]
+            if found.mark is not None:
+                ticks = int(found.mark * (1_000 + moved_per_mille) / 1_000 // market.price_tick)
+                exchange.clearing.set_mark(found, market.price_tick * ticks)
+                self._conversation.note("mark", f"{market.symbol_exchange} {found.mark_set}")
+                self._laws.count("mark moved")
+                exchange.release()
+
+        self._host.run(move)
+        await self._wait(_MARK_LASTS_MS_MAX)
+        self._host.run(partial(_let_marks_follow, market.symbol_exchange))
 
     async def _kill(self) -> None:
         await self._wait(self._plan.duration_ms)
@@ -154,3 +179,8 @@ class Trouble:
 
     async def _wait(self, ms_max: int) -> None:
         await asyncio.sleep(self._random.randrange(1, ms_max * 1_000 + 1) / 1e6)
+
+
+def _let_marks_follow(symbol: str, exchange: Exchange) -> None:
+    exchange.clearing.set_mark(exchange.matching.markets[symbol], None)
+    exchange.release()

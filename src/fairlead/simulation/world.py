@@ -20,13 +20,15 @@ from fairlead.core.messages import (
     AccountsReply,
     BalancesReply,
     CancelAll,
+    PositionsReply,
     QueryAccounts,
     QueryBalances,
+    QueryPositions,
     Reply,
     Request,
     Resolution,
 )
-from fairlead.core.model import Order
+from fairlead.core.model import InstrumentKind, Order
 from fairlead.journal.verify import verify
 from fairlead.simulation.balances import BalanceWatch
 from fairlead.simulation.clients import Client, Surroundings
@@ -36,12 +38,18 @@ from fairlead.simulation.crashes import CrashPlan
 from fairlead.simulation.disk import Disk
 from fairlead.simulation.door import Door
 from fairlead.simulation.host import Host
-from fairlead.simulation.judgement import is_at_rest, judge_account, judge_balances
+from fairlead.simulation.judgement import (
+    is_at_rest,
+    judge_account,
+    judge_balances,
+    judge_positions,
+)
 from fairlead.simulation.laws import Broken, Law, Laws
-from fairlead.simulation.loop import Deadlock, VirtualLoop
+from fairlead.simulation.loop import NS, Deadlock, VirtualLoop
 from fairlead.simulation.machine import Machine, public_key
 from fairlead.simulation.network import CALM, MS, Network
 from fairlead.simulation.plan import WorldPlan, plan
+from fairlead.simulation.positions import PositionWatch
 from fairlead.simulation.trouble import Trouble
 from fairlead.venues.sim_messages import OrderState
 
@@ -50,6 +58,7 @@ _REST_POLLS_MAX = 2_000
 _FIRST_POLLS_MAX = 12  # at the start, before trouble begins
 _LAST_LINES = 40
 _OWED_NAMED_MAX = 3
+_TOLD_NS = 100 * MS
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -116,11 +125,15 @@ class World:
             self.laws, self._door, self.conversation, self._host,
         )  # fmt: skip
         self._trouble = Trouble(world_plan, self._host, self._clock, self.laws, self.conversation)
-        if not world_plan.strangers:
+        if not world_plan.strangers and not _has_perpetuals(world_plan):
             self.laws.look_at_balance = BalanceWatch(
                 world_plan.exchange.starting_balances,
                 lambda: self._host.exchange,
                 self._machine.is_reconciled,
+            ).look
+        if not world_plan.strangers:  # of their fills the order may have to be asked for
+            self.laws.look_at_position = PositionWatch(
+                lambda: self._host.exchange, self._machine.is_reconciled
             ).look
         self._clients = [self._client(number) for number in range(world_plan.clients)]
 
@@ -217,6 +230,7 @@ class World:
 
     async def _judge(self) -> None:
         self.conversation.note("world", "is judged")
+        await self._between_fundings()
         exchange = self._host.exchange
         assert exchange is not None
         accounts = []
@@ -228,7 +242,19 @@ class World:
         reply = await self._ask(QueryBalances(account=""))
         assert isinstance(reply, BalancesReply)
         judge_balances(self.laws, reply, accounts)
+        positions = await self._ask(QueryPositions(account=""))
+        assert isinstance(positions, PositionsReply)
+        judge_positions(self.laws, positions, accounts)
         self._judge_memory()
+
+    async def _between_fundings(self) -> None:
+        """Wait until no payment of funding, which never rests, is being told or about to be made."""
+        if not _has_perpetuals(self.plan):
+            return
+        interval_ns = self.plan.exchange.perpetuals.funding_interval_ms * MS
+        since_ns = self._true_clock() % interval_ns
+        if not _TOLD_NS < since_ns < interval_ns - _TOLD_NS:
+            await asyncio.sleep((interval_ns - since_ns + _TOLD_NS) % interval_ns / NS)
 
     def _judge_memory(self) -> None:
         edge = self._machine.edge
@@ -255,14 +281,17 @@ class World:
     # ── its parts ────────────────────────────────────────────────────────────────────────────────
 
     def _client(self, number: int) -> Client:
-        seed, accounts = self.plan.seed, self.plan.accounts
+        seed, accounts, settings = self.plan.seed, self.plan.accounts, self.plan.client
+        if number % 2 and _has_perpetuals(self.plan):  # somebody must take the other side
+            sides = tuple(side.opposite for side in settings.sides)
+            settings = msgspec.structs.replace(settings, sides=sides)
         return Client(
             f"c{number}",
             accounts[number % len(accounts)],
             self._door,
             Random(f"client {seed} {number}"),
             self.laws,
-            self.plan.client,
+            settings,
             Surroundings(self._true_clock, self._host.top, self._truth),
         )
 
@@ -291,3 +320,7 @@ class World:
     def _on_error(self, message: str, error: BaseException | None) -> None:
         text = message if error is None else "".join(traceback.format_exception(error))
         self.laws.breaks(Law.RUNS, text)
+
+
+def _has_perpetuals(world_plan: WorldPlan) -> bool:
+    return any(each.kind is InstrumentKind.PERPETUAL for each in world_plan.exchange.instruments)

@@ -277,7 +277,7 @@ class Balances(msgspec.Struct, frozen=True, array_like=True, tag="balances_page"
 
 
 class Positions(msgspec.Struct, frozen=True, array_like=True, tag="positions_page"):
-    """The account's position in every perpetual market in which it is not flat."""
+    """The account's position in every perpetual market; flat ones tell the leverage."""
 
     request_id: int
     event: int
