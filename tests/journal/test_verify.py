@@ -57,6 +57,17 @@ def lived(journal: Journal, applied: int = 3) -> Bookkeeper:
     return books
 
 
+def test_how_far_it_is_can_be_heard(tmp_path: Path) -> None:
+    heard: list[tuple[int, int]] = []
+    with Journal.open(tmp_path) as journal:
+        books = Bookkeeper(journal)
+        for n in range(600):
+            books.balance("SIM", "BTC", str(n))
+            books.commit()
+    assert verify(tmp_path, lambda done, count: heard.append((done, count))).holds
+    assert heard == [(256, 600), (512, 600)]
+
+
 @pytest.mark.parametrize("applied", [0, 1, 2, 3])
 def test_nothing_differs_in_an_honest_journal_stopped_or_running(
     tmp_path: Path, applied: int
