@@ -145,6 +145,9 @@ def test_a_flat_position_tells_the_leverage_that_orders_will_have() -> None:
     assert flat is not None
     assert flat.leverage == 25
     assert positions.open() == ()
+    assert positions.take_changed() == [], "that a market was never entered is no news"
+    positions.stated(word("0", "0", leverage=D(5)))
+    assert [position.leverage for position in positions.take_changed()] == [5]
 
 
 # ── statements against fills ─────────────────────────────────────────────────────────────────────

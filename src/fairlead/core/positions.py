@@ -93,8 +93,9 @@ class Positions:
         """Take the exchange's word as of `stated.exchange_ordinal`, unless a later one was heard.
 
         Of the fills heard before, those after that event are added; without one (0) the word is taken as
-        it is. Returns how far its quantity is from ours as of the same event; None where the two cannot be
-        compared: no statement of this session came before, or this one is old news.
+        it is. That a market was never entered is nothing to report. Returns how far its quantity is
+        from ours as of the same event; None where the two cannot be compared: no statement of this
+        session came before, or this one is old news.
         """
         symbol, ordinal = stated.symbol, stated.exchange_ordinal
         before = self._positions.get(symbol)
@@ -109,7 +110,8 @@ class Positions:
         for _, change, price in later:
             position = _after(position, change, price, stated.time_ns)
         self._positions[symbol] = position
-        if before is None or _differs(before, position):
+        is_news = bool(position.quantity) if before is None else _differs(before, position)
+        if is_news:
             self._changed.add(symbol)
         if before is None or not (ordinal and before.exchange_ordinal):
             return None
