@@ -20,7 +20,7 @@ from fairlead.config.table import BY_NAME, SETTINGS
 from fairlead.core.deciding import EngineSettings
 from fairlead.edge.reconcile import ReconcileSettings
 from fairlead.edge.sequencer import Limits as SequencerLimits
-from fairlead.exchange.settings import Fees
+from fairlead.exchange.settings import LISTED, Fees
 from fairlead.exchange.settings import Settings as ExchangeSettings
 from fairlead.gateway.border import BorderSettings
 from fairlead.gateway.protocol import Limits as ConnectionLimits
@@ -283,7 +283,7 @@ def _exchange(values: Mapping[str, object]) -> model.ExchangeConfig:
         if f"exchange.{name}" in values
     }
     settings = msgspec.structs.replace(
-        _changed(ExchangeSettings(), values, "exchange."),
+        _changed(ExchangeSettings(instruments=LISTED), values, "exchange."),
         fees=msgspec.structs.replace(Fees(), **fees),
     )
     exchange = _changed(model.ExchangeConfig(), values, "exchange.")

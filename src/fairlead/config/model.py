@@ -12,6 +12,7 @@ import msgspec
 from fairlead.core.deciding import EngineSettings
 from fairlead.edge.reconcile import ReconcileSettings
 from fairlead.edge.sequencer import Limits as SequencerLimits
+from fairlead.exchange.settings import LISTED
 from fairlead.exchange.settings import Settings as ExchangeSettings
 from fairlead.gateway.border import BorderSettings
 from fairlead.gateway.protocol import Limits as ConnectionLimits
@@ -54,7 +55,7 @@ class ExchangeConfig(msgspec.Struct, frozen=True, kw_only=True):
     folder is where the embedded one keeps its state, so that it can move out.
     """
 
-    settings: ExchangeSettings = ExchangeSettings()
+    settings: ExchangeSettings = ExchangeSettings(instruments=LISTED)
     seed: int = 1
     participants: bool = True
     market_tape: tuple[str, ...] = ()

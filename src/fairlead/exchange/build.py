@@ -14,7 +14,7 @@ import msgspec
 
 from fairlead.exchange.participants import Participants
 from fairlead.exchange.server import Exchange
-from fairlead.exchange.settings import Settings
+from fairlead.exchange.settings import LISTED, Settings
 from fairlead.exchange.tape import Tape, events, open_tape, survey
 
 
@@ -31,7 +31,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     participants: bool = True
     market_tape: tuple[str, ...] = ()
     tape_speed: Decimal | None = None
-    settings: Settings = Settings()
+    settings: Settings = Settings(instruments=LISTED)
 
 
 def _to_stderr(text: str) -> None:

@@ -82,6 +82,9 @@ PERPETUAL_BTC_USDT = Instrument(
     maintenance_rate=Decimal("0.01"),
 )
 
+# What an exchange that is started lists; a matching engine by itself has spot alone.
+LISTED = (*INSTRUMENTS, PERPETUAL_BTC_USDT)
+
 
 class Fees(msgspec.Struct, frozen=True):
     """Rates of the traded value, taken from what the side receives, rounded up to `step`."""
