@@ -7,6 +7,7 @@
 #   make bench       the benchmarks, one table
 #   make simulate    the seeded world: SEEDS=2000
 #   make crash-test  kill -9 under load: KILLS=200
+#   make docs        the documentation site, into ./site
 #   make docs-generate   write the pages of docs/reference that are made from code
 #   make lock        write requirements/*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
 #   make clean       remove the environment, caches and build output; keeps ./data
@@ -23,7 +24,7 @@ TEST_JOBS ?= 2
 export KILLS
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench simulate crash-test docs-generate lock clean env-run env-dev
+.PHONY: help run test check format bench simulate crash-test docs docs-generate lock clean env-run env-dev env-docs
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -33,6 +34,9 @@ env-run:
 
 env-dev:
 	@PYTHON="$(PYTHON)" tools/bootstrap dev
+
+env-docs:
+	@PYTHON="$(PYTHON)" tools/bootstrap docs
 
 run: env-run
 	@exec $(VENV)/bin/fairlead up --demo $(RUN_ARGS)
@@ -59,13 +63,18 @@ simulate: env-run
 crash-test: env-dev
 	$(PY) -m pytest -m soak tests/crash -s --timeout 0 $(CRASH_ARGS)
 
+# The theme's makers print an advertisement on every build; this is its switch.
+docs: env-docs
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	$(PY) tools/check_site.py site
+
 docs-generate: env-dev
-	$(PY) tools/generate_docs.py
+	$(PY) -m tools.generate_docs
 
 lock: env-run
 	tools/lock $(LOCK_ARGS)
 
 clean:
-	rm -rf $(VENV) .venv.lock dist build htmlcov .coverage* .hypothesis .import_linter_cache .mypy_cache \
+	rm -rf $(VENV) .venv.lock dist build site htmlcov .coverage* .hypothesis .import_linter_cache .mypy_cache \
 		.pytest_cache .ruff_cache
 	find src tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,7 +16,7 @@ import fairlead
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ("run", "dev")
+LOCKS = ("run", "dev", "docs")
 
 # One letter of each is in brackets, so that this file does not find itself.
 REGISTRY_HOSTS = re.compile(
@@ -83,9 +83,16 @@ def test_a_lock_holds_versions_and_hashes_and_nothing_else(kind: str) -> None:
     assert not [name for name, (_, hashes) in locked.items() if hashes == 0]
 
 
-def test_the_dev_lock_holds_the_run_lock() -> None:
-    run, dev = _lock("run"), _lock("dev")
-    assert {name: dev.get(name) for name in run} == run
+@pytest.mark.parametrize("kind", ["dev", "docs"])
+def test_every_lock_holds_the_run_lock(kind: str) -> None:
+    run, whole = _lock("run"), _lock(kind)
+    assert {name: whole.get(name) for name in run} == run
+
+
+def test_the_dev_and_the_docs_lock_agree() -> None:
+    dev, docs = _lock("dev"), _lock("docs")
+    shared = dev.keys() & docs.keys()
+    assert {name: dev[name] for name in shared} == {name: docs[name] for name in shared}
 
 
 def test_every_declared_dependency_is_locked() -> None:
@@ -95,7 +102,9 @@ def test_every_declared_dependency_is_locked() -> None:
     }
     dev = {_requirement_name(text) for text in groups["dev"]}
     assert run <= _lock("run").keys()
+    docs = {_requirement_name(text) for text in groups["docs"]}
     assert dev <= _lock("dev").keys()
+    assert docs <= _lock("docs").keys()
 
 
 def test_the_version_is_the_same_everywhere() -> None:
@@ -128,7 +137,12 @@ def test_every_dependency_has_its_line_in_the_decisions() -> None:
         for name in re.findall(r"\*\*([A-Za-z0-9._-]+)\*\*", page.read_text())
     }
     groups = PROJECT["dependency-groups"]
-    declared = [*PROJECT["project"]["dependencies"], *groups["build"], *groups["dev"]]
+    declared = [
+        *PROJECT["project"]["dependencies"],
+        *groups["build"],
+        *groups["dev"],
+        *groups["docs"],
+    ]
     assert not {_requirement_name(text) for text in declared} - chosen
 
 

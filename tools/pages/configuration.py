@@ -1,0 +1,67 @@
+"""The page on the settings: how they are given, then every one of them."""
+
+from fairlead.config.page import settings_tables
+from tools.pages.text import NOTE
+
+
+def configuration() -> str:
+    """Return the page."""
+    return _CONFIGURATION.format(note=NOTE, tables=settings_tables())
+
+
+_CONFIGURATION = """\
+# Configuration
+
+{note}
+
+Everything has a default: `fairlead up` needs no configuration. A setting is given, in rising priority, by
+
+1. a TOML file, `--config FILE` or `FAIRLEAD_CONFIG`;
+2. the environment: `FAIRLEAD_` and the setting's name in capitals, dots as `_`
+   (`FAIRLEAD_ENGINE_ASK_DELAY_MS=500`); lists are separated by spaces, quantities are `BTC=100 USDT=2500.50`;
+3. a flag, where the tables below name one.
+
+An unknown or wrong setting stops the start: every one is named, with its line and what would be right.
+`fairlead config show` prints every setting, its value and where that comes from; secrets are masked. Paths
+in the file start from the file's folder, all others from the working directory.
+
+```toml
+data = "/var/lib/fairlead"
+listen = "127.0.0.1:3080"
+
+[[accounts]]
+exchange_id = "SIM"
+
+[[accounts]]
+exchange_id = "SIM/ALICE"
+[accounts.parameters]
+PublicApiKey = "alice"
+PrivateApiKey = "alices-secret"
+
+[exchange]
+seed = 7
+starting_balances = {{ BTC = 10, USDT = "250000.50" }}
+
+[engine]
+order_answer_timeout_ms = 3000
+```
+
+## Accounts
+
+`[[accounts]]`, `--account SIM/ALICE` (repeatable) or `FAIRLEAD_ACCOUNTS="SIM SIM/ALICE"`; without any there
+is one, `SIM`. An account is an exchange (`SIM` is the only one so far) and an optional tag: a separator of
+`~/.,:;!@#$%^&*-_+=` and 1 to 64 letters, digits and separators. Its parameters are what the exchange's
+login asks for, all or none: SIM's are `PublicApiKey` and `PrivateApiKey`.
+
+An account without parameters gets a pair that is made once and kept in `accounts.toml` in the data folder,
+readable by its owner alone. Keep that file with the folder: the exchange knows the account by the pair.
+
+## Open network
+
+There is no authentication yet, so an address that is not loopback is refused, unless
+`--allow-open-network` says that everybody who can reach it may trade. Host names other than `localhost` are
+not looked up and count as not loopback.
+
+## Settings
+
+{tables}"""
