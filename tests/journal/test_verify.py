@@ -302,6 +302,20 @@ def test_flipped_bytes_are_found_in_every_page_or_refused(tmp_path: Path) -> Non
     assert silent == []
 
 
+def test_table_applied_that_contradicts_itself_is_named(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        lived(journal)
+        sql = "SELECT rootpage FROM sqlite_master WHERE name = 'applied'"
+        (root,) = journal._connection.execute(sql).fetchone()
+    path = tmp_path / "journal.sqlite"
+    damaged = bytearray(path.read_bytes())
+    last_row = damaged.index(b"\x02\x03\x02\x00", (root - 1) * 4096)  # batch 3
+    assert last_row < root * 4096
+    damaged[last_row + 1] = 0  # the greatest is now 0, and 1 and 2 stand before it
+    path.write_bytes(damaged)
+    assert not verify(tmp_path).holds
+
+
 def test_trade_that_a_frame_not_yet_in_the_tables_books_again_is_named(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         lived(journal, applied=2)

@@ -314,7 +314,7 @@ class _Replay:
 
     def _compare_order(self, number: int) -> None:
         order = self._orders.pop(number)
-        batches = self._batches.pop(number)
+        batches = self._batches.pop(number, [])  # none: the table `applied` contradicts itself
         stored = self._stored(number)
         found = self._found
         self._later_fills += max(0, len(order.fills) - FILLS_IN_STATE)
