@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from fairlead.gateway import shapes
+from fairlead.gateway.forms import FORMS
 from fairlead.gateway.health import HealthApi, Readiness
 from fairlead.gateway.openapi import openapi_document
 from fairlead.gateway.rendering import Renderer, encode
 from fairlead.gateway.rest import RestApi
+from fairlead.gateway.words import CALLS, FIELDS
 from tests.gateway.orders import ORDER, body
 from tests.gateway.scripted_edge import ScriptedEdge
 
@@ -127,3 +131,42 @@ def test_the_fields_stand_in_the_order_they_are_sent() -> None:
     more = list(schemas["OrderExecutionReport_allOf"]["properties"])
     assert more == [name for name in report if name in more]
     assert set(report) == set(more) | set(schemas["OrderNewSingleRequest"]["properties"])
+
+
+def test_every_call_parameter_and_field_has_words() -> None:
+    document = openapi_document()
+    wordless = [
+        f"{method.upper()} {path}: {what}"
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        for what, words in [
+            ("summary", operation["summary"]),
+            *((each["name"], each["description"]) for each in operation.get("parameters", ())),
+        ]
+        if not words
+    ]
+    wordless += [
+        f"{name}.{field}"
+        for name, schema in document["components"]["schemas"].items()
+        for field, of in schema.get("properties", {}).items()
+        if not of.get("description") and "$ref" not in of
+    ]
+    assert wordless == [], "say what they mean in gateway/words.py"
+
+
+def test_words_are_of_calls_and_fields_that_exist() -> None:
+    called = {
+        f"{method.upper()} {path}"
+        for path, operations in openapi_document()["paths"].items()
+        for method in operations
+    }
+    assert set(CALLS) == called
+    fields = {
+        kind.__name__: set(kind.__struct_fields__)
+        for kind in vars(shapes).values()
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    } | {form.name: set(form.names) for form in FORMS}
+    unknown = {
+        f"{name}.{field}" for name, words in FIELDS.items() for field in words.keys() - fields[name]
+    }
+    assert unknown == set()

@@ -10,6 +10,7 @@ from fairlead.gateway import shapes
 from fairlead.gateway.answers import Answer, Call, json_answer
 from fairlead.gateway.forms import ENUMS, FORMS, PLACE, Form, Schema
 from fairlead.gateway.routing import Methods
+from fairlead.gateway.words import CALLS, PARAMETERS, words_of
 
 _REF = "#/components/schemas/"
 _ANSWER_SHAPES = (
@@ -130,10 +131,16 @@ def document_routes() -> dict[bytes, Methods]:
 
 
 def _operation(operation: _Operation) -> Schema:
-    described: Schema = {}
+    described: Schema = {"summary": CALLS.get(f"{operation.method.upper()} {operation.path}", "")}
     if operation.parameters:
         described["parameters"] = [
-            {"name": name, "in": where, "required": is_required, "schema": {"type": "string"}}
+            {
+                "name": name,
+                "in": where,
+                "required": is_required,
+                "description": PARAMETERS.get(name, ""),
+                "schema": {"type": "string"},
+            }
             for name, where, is_required in operation.parameters
         ]
     if operation.body is not None:
@@ -153,7 +160,7 @@ def _schemas() -> dict[str, Schema]:
     schemas = {form.name: _form_schema(form) for form in FORMS}
     _, shaped = msgspec.json.schema_components(_ANSWER_SHAPES, ref_template=_REF + "{name}")
     for name, schema in shaped.items():
-        schemas[_CONTRACT_NAMES.get(name, name)] = _as_openapi_3_0(schema)
+        schemas[_CONTRACT_NAMES.get(name, name)] = _in_words(name, _as_openapi_3_0(schema))
     schemas |= {name: {"type": "string", "enum": list(values)} for name, values in ENUMS.items()}
     schemas["RejectReason"] = {"type": "string", "enum": list(shapes.REJECT_REASONS)}
     schemas["ExecInst"] = next(field.schema for field in PLACE.fields if field.name == "exec_inst")
@@ -168,8 +175,20 @@ def _form_schema(form: Form) -> Schema:
     for field in form.fields:
         may_be_null = not field.is_required and "$ref" not in field.schema
         properties[field.name] = field.schema | ({"nullable": True} if may_be_null else {})
+    _in_words(form.name, {"properties": properties})
     required = [field.name for field in form.fields if field.is_required]
     return {"type": "object", "properties": properties, "required": required}
+
+
+def _in_words(name: str, schema: Schema) -> Schema:
+    """Say of each field what it means; not beside a reference, where OpenAPI 3.0 would ignore it."""
+    properties = schema.get("properties")
+    if isinstance(properties, dict):
+        for field, said in properties.items():
+            words = words_of(name, field)
+            if words is not None and "$ref" not in said:
+                properties[field] = {**said, "description": words}
+    return schema
 
 
 def _split_report(schemas: dict[str, Schema]) -> dict[str, Schema]:
