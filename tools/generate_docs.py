@@ -1,6 +1,7 @@
 """Writes the pages of docs that are made from code: `make docs-generate`.
 
-Each page is a function without IO that returns its text; a test compares it with the file.
+Each page is a function that returns its text; a test compares it with the file. Pages that show calls
+hold a conversation with a real system first (pages/worked.py).
 """
 
 from collections.abc import Callable
@@ -8,7 +9,12 @@ from pathlib import Path
 
 from tools.pages.configuration import configuration
 from tools.pages.doctor import doctor
+from tools.pages.exit_codes import exit_codes
+from tools.pages.faults import faults
+from tools.pages.metrics import metrics
 from tools.pages.order_states import order_states
+from tools.pages.refusals import refusals
+from tools.pages.rest import rest
 from tools.pages.state_picture import state_picture
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,6 +24,11 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/order-states.svg": state_picture,
     "docs/reference/configuration.md": configuration,
     "docs/operations/doctor.md": doctor,
+    "docs/reference/rest.md": rest,
+    "docs/reference/refusals.md": refusals,
+    "docs/reference/metrics.md": metrics,
+    "docs/reference/exit-codes.md": exit_codes,
+    "docs/reference/faults.md": faults,
 }
 
 

@@ -592,7 +592,7 @@ def test_whatever_goes_wrong_the_ledger_stays_right() -> None:
 def test_every_kind_is_in_the_table_and_in_the_documents() -> None:
     from pathlib import Path
 
-    text = (Path(__file__).parents[2] / "docs" / "reference" / "exchange.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "faults.md").read_text()
     assert set(KINDS) == set(FaultName)
     for name, kind in KINDS.items():
         assert f"| `{name.value}` |" in text

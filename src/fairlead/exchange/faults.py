@@ -1,7 +1,7 @@
 """The ways in which the exchange misbehaves on command: their names, parameters and criteria.
 
 A `Fault` is a command: what to do, to whom, how often, for how long. `refusal_of` says what is wrong
-with one. Values only; `misbehavior` carries them out. The same table is in docs/reference/exchange.md.
+with one. Values only; `misbehavior` carries them out. docs/reference/faults.md is made of it.
 """
 
 from decimal import Decimal
