@@ -203,6 +203,10 @@ class Edge:
         accounts = (self._engine.account(name) for name in self.accounts)
         return {account.name: account.trouble or "reconciled" for account in accounts}
 
+    def has_orphans(self, account: str) -> bool:
+        """Return whether fills of the account wait for the exchange to say of which order they are."""
+        return self._engine.has_orphans(account)
+
     def gauges(self) -> Iterator[tuple[str, str, dict[str, float]]]:
         """Yield (name, text, value by account) of what is true now, for metrics."""
         now_ns = self.sequencer.now().utc_ns

@@ -151,6 +151,11 @@ class Machine:
         """Whether the edge holds the account's books to be right."""
         return self.edge is not None and self.edge.account_states()[account] == "reconciled"
 
+    def has_whole_books(self, account: str) -> bool:
+        """Whether besides no fill waits for its order: of the exchange's own orders, it may have to."""
+        edge = self.edge
+        return edge is not None and self.is_reconciled(account) and not edge.has_orphans(account)
+
     def _on_fatal(self, error: BaseException) -> None:
         self._laws.breaks(Law.RUNS, f"{type(error).__name__}: {error}")
 

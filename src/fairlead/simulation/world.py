@@ -133,7 +133,7 @@ class World:
             ).look
         if not world_plan.strangers:  # of their fills the order may have to be asked for
             self.laws.look_at_position = PositionWatch(
-                lambda: self._host.exchange, self._machine.is_reconciled
+                lambda: self._host.exchange, self._machine.has_whole_books
             ).look
         self._clients = [self._client(number) for number in range(world_plan.clients)]
 
