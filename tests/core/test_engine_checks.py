@@ -1,5 +1,6 @@
 """Dry runs: every check in the contract's order (2.3), decided as for a real order, nothing left behind."""
 
+import inspect
 import re
 from decimal import Decimal
 
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.core.checking import CHECKS
+from fairlead.core import risk
+from fairlead.core.checking import CHECKS, RISK
 from fairlead.core.deciding import EngineSettings
 from fairlead.core.messages import (
     Check,
@@ -181,3 +183,8 @@ def test_a_dry_run_says_what_the_order_then_comes_to(
         assert (reply.order.reason, reply.order.error_message) == (failed.reason, failed.text)
     else:
         assert order.client_order_id == "used"  # the very order that is there
+
+
+def test_every_reason_that_risk_can_give_is_a_check_of_the_dry_run() -> None:
+    given_reasons = set(re.findall(r"Reason\.([A-Z_]+)", inspect.getsource(risk)))
+    assert given_reasons == {reason.name for reason in RISK}
