@@ -8,7 +8,7 @@ _WORDS: dict[ExitCode, tuple[str, str]] = {
     ExitCode.DONE: ("done", "go on"),
     ExitCode.REFUSED: (
         "refused: the order or request was not accepted; or a check does not hold"
-        " (`verify`, `simulate`)",
+        " (`order --dry-run`, `verify`, `simulate`, `doctor`), a backup is damaged or its target taken",
         "read the text; nothing was done",
     ),
     ExitCode.USAGE: (
@@ -24,7 +24,10 @@ _WORDS: dict[ExitCode, tuple[str, str]] = {
         "unknown: it may have been done",
         "ask (`orders ID`), or repeat the command with the same `--id`; never with another",
     ),
-    ExitCode.NOT_YET: ("what was waited for has not come in time", "wait on, or ask later"),
+    ExitCode.NOT_YET: (
+        "not yet: what `--wait` waited for has not come within `--timeout`; it still may",
+        "wait on, or ask later",
+    ),
     ExitCode.FATAL: (
         "the system could not start or had to stop, or a journal cannot be read; the cause is printed",
         "remove the cause, start again",

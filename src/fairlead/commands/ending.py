@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a script can act on; docs/reference/command-line.md says the same."""
+    """What a script can act on; docs/reference/exit-codes.md is made from it."""
 
     DONE = 0
     REFUSED = 1  # understood and not done, or a check that does not hold
