@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from itertools import islice
+from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
 from fairlead.core import doubt, engine, placing
@@ -17,9 +19,9 @@ from fairlead.journal.journal import Prepared
 from fairlead.simulation.disk import SimulatedJournal
 from fairlead.simulation.laws import Law
 from fairlead.simulation.machine import Machine
-from fairlead.simulation.plan import plan
+from fairlead.simulation.plan import WorldPlan, plan, with_perpetuals
 from fairlead.simulation.world import run_world
-from fairlead.venues import sim_words
+from fairlead.venues import sim, sim_words
 
 SEEDS_MOST = 30
 
@@ -28,11 +30,12 @@ def laws_broken(
     expected: set[Law],
     machine_class: type[Machine] = Machine,
     seeds: Iterable[int] = range(1, 1_000),
+    make_plan: Callable[[int], WorldPlan] = plan,
 ) -> set[Law]:
     """Run seeds until one of the expected laws breaks; return every law that broke on the way."""
     laws: set[Law] = set()
     for seed in islice(seeds, SEEDS_MOST):
-        verdict, _ = run_world(seed, machine_class=machine_class)
+        verdict, _ = run_world(seed, machine_class=machine_class, changed=make_plan(seed))
         laws |= {broken.law for broken in verdict.broken}
         if laws & expected:
             return laws
@@ -112,6 +115,19 @@ def test_what_the_exchange_does_itself_says_why(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sim_words, "_reason", lambda _: None)
     seeds = (each for each in range(1, 200) if plan(each).marks > 10)
     assert laws_broken({Law.REASONS}, seeds=seeds) == {Law.REASONS}
+
+
+def with_half_dead_lines(seed: int) -> WorldPlan:
+    """Return a world whose lines die silently one way, while funding keeps the streams alive."""
+    world_plan = with_perpetuals(plan(seed), Random(seed))
+    weather = msgspec.structs.replace(world_plan.weather, half_dead=700, cut=0)
+    return msgspec.structs.replace(world_plan, weather=weather)
+
+
+def test_a_stream_alone_keeps_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sim, "_UNASKED", ())
+    expected = {Law.DECIDED, Law.QUIET}
+    assert laws_broken(expected, make_plan=with_half_dead_lines) <= expected
 
 
 class NeverSyncs(SimulatedJournal):

@@ -29,7 +29,7 @@ from fairlead.simulation.plan import plan, with_perpetuals
 from fairlead.simulation.world import World, run_world
 
 # Seeds that once found something, or had something wrong with themselves.
-REMEMBERED = (425, 520, 805, 20_473, 700_481)
+REMEMBERED = (425, 441, 520, 788, 805, 961, 20_473, 700_481, 1_269_677_050, 1_269_677_893)
 CHUNK = 15
 
 

@@ -367,7 +367,7 @@ async def test_silence_drops_the_connection(world):
     world.peer.transport.pause_reading()
     await asyncio.sleep(9)
     disconnected, connected = world.inbox.take()
-    assert "nothing was heard" in disconnected.text
+    assert "nothing was answered" in disconnected.text
     assert isinstance(connected, VenueConnected)
 
 

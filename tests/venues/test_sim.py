@@ -726,12 +726,45 @@ def test_a_silent_line_is_pinged_and_an_answered_ping_keeps_it():
     assert len(sent(talk.wait(1))) == 1
 
 
-def test_any_bytes_show_that_somebody_is_there():
+@pytest.mark.parametrize(
+    "unasked",
+    [
+        execution(11),
+        wire.BalancesChanged(11, START_NS, BALANCES),
+        wire.PositionsChanged(11, START_NS, (WIRE_POSITION,), BALANCES),
+        wire.InstrumentsChanged((INSTRUMENT,)),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_a_stream_does_not_keep_a_line_on_which_nothing_is_answered(unasked):
+    talk = Talk()
+    pings = 0
+    for _ in range(7):
+        talk.hear(unasked)
+        acts = talk.wait(1_000)
+        assert acts.disconnect is None
+        pings += len(sent(acts))
+    assert pings == 1
+    talk.hear(unasked)
+    assert talk.wait(1_000).disconnect == "nothing was answered for 8000 ms, not even a ping"
+
+
+def test_an_answer_to_anything_keeps_the_line():
+    talk = Talk()
+    talk.ask(query())
+    talk.wait(3_000)
+    talk.wait(4_999)
+    talk.hear(refused(query().request_id, Code.ORDER_UNKNOWN))
+    assert talk.wait(2_999).disconnect is None
+    assert len(sent(talk.wait(1))) == 1
+
+
+def test_the_start_of_a_message_answers_nothing():
     talk = Talk()
     talk.wait(3_000)
     talk.wait(4_999)
     talk.dialect.receive(frames_start(), talk.now_ns)
-    assert talk.wait(1).disconnect is None
+    assert talk.wait(1).disconnect is not None
 
 
 def frames_start() -> bytes:
@@ -742,7 +775,7 @@ def test_silence_after_a_ping_disconnects():
     talk = Talk()
     talk.wait(3_000)
     assert talk.wait(4_999).send == b""
-    assert talk.wait(1).disconnect == "nothing was heard for 8000 ms, not even to a ping"
+    assert talk.wait(1).disconnect == "nothing was answered for 8000 ms, not even a ping"
 
 
 def test_a_new_connection_begins_anew():

@@ -65,14 +65,22 @@ ABILITIES = Abilities(
 )
 """What SIM can do; the request window is the one the exchange names at login."""
 
+# What the exchange sends of itself; everything else answers something that reached it.
+_UNASKED = (
+    wire.Execution,
+    wire.BalancesChanged,
+    wire.PositionsChanged,
+    wire.InstrumentsChanged,
+)
+
 
 class SimLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Times and bounds of one conversation.
 
-    `ping_idle_ms`: silence after which we ask whether anybody is there; `pong_timeout_ms`: further
-    silence after which nobody is. Places given up are remembered for late answers, at most
-    `given_up_max` of them and `given_up_ms` long. Over `pending_max` unanswered requests, a further
-    one is NOT_SENT.
+    `ping_idle_ms`: time without an answer after which we ask whether anybody hears us;
+    `pong_timeout_ms`: further time without one after which nobody does. Places given up are
+    remembered for late answers, at most `given_up_max` of them and `given_up_ms` long. Over
+    `pending_max` unanswered requests, a further one is NOT_SENT.
     """
 
     answer_timeout_ms: int = 5_000
@@ -114,7 +122,7 @@ class SimDialect:
         ] = {}  # by id, with deadline; oldest first
         self._given_up: dict[int, tuple[VenuePlace, int]] = {}  # by id, with end; oldest first
         self._event_expected = 0
-        self._heard_ns = self._age_ns
+        self._answered_ns = self._age_ns
         self._pinged_ns: int | None = None
         self._ping_id = LOGIN_ID
 
@@ -144,11 +152,12 @@ class SimDialect:
     def receive(self, data: bytes, now_ns: int) -> Acts:
         """Translate bytes as they come, in whatever pieces."""
         self._tick(now_ns)
-        self._heard_ns = self._age_ns
-        self._pinged_ns = None
         acts = Acts()
         try:
             for message in self._reader.feed(data):
+                if not isinstance(message, _UNASKED):
+                    self._answered_ns = self._age_ns
+                    self._pinged_ns = None
                 self._hear(message, acts)
                 if acts.disconnect is not None:
                     break
@@ -197,12 +206,17 @@ class SimDialect:
         self._now_ns = now_ns
 
     def _keep_alive(self, now_ns: int, acts: Acts) -> None:
-        """Ping after a silence; a silence after the ping means nobody is there."""
+        """Ping when nothing was answered for long; if that is not either, nobody hears us.
+
+        What comes unasked shows that the exchange reaches us, not that we reach it: a line may be
+        dead one way only, and its stream would then keep it for ever.
+        """
+        unanswered_ns = self._age_ns - self._answered_ns
         if self._pinged_ns is not None:
-            silence_ms = (self._age_ns - self._heard_ns) // MS
             if self._age_ns - self._pinged_ns >= self._limits.pong_timeout_ms * MS:
-                acts.disconnect = f"nothing was heard for {silence_ms} ms, not even to a ping"
-        elif self._age_ns - self._heard_ns >= self._limits.ping_idle_ms * MS:
+                text = f"nothing was answered for {unanswered_ns // MS} ms, not even a ping"
+                acts.disconnect = text
+        elif unanswered_ns >= self._limits.ping_idle_ms * MS:
             self._ping_id -= 1
             self._pinged_ns = self._age_ns
             acts.send = wire.frame(wire.Ping(self._ping_id, now_ns))
