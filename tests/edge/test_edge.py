@@ -181,6 +181,29 @@ async def test_a_snapshot_says_as_of_which_sequence_it_holds(tmp_path: Path) -> 
         assert later == []
 
 
+async def test_listeners_hear_each_durable_report_and_pages_hold_the_same(tmp_path: Path) -> None:
+    async with Port(tmp_path) as port:
+        await port.connect()
+        heard: list[Released] = []
+        stop = port.edge.listen(heard.extend)
+        also: list[Released] = []
+        stop_also = port.edge.listen(also.extend)
+        await port.place("a", "X1")
+        stop_also()
+        stop_also()
+        await port.place("b", "X2")
+        stop()
+        await port.place("c", "X3")
+        before = heard[0].report.sequence - 1
+        assert len(also) * 2 == len(heard)
+        assert heard == await port.edge.reports_page("SIM", before, len(heard))
+        rest = await port.edge.reports_page("SIM", heard[-1].report.sequence, 100)
+        assert len(rest) == len(also)
+        assert await port.edge.reports_page("SIM", rest[-1].report.sequence, 100) == []
+    with pytest.raises(ConnectionError, match="closed"):
+        await port.edge.reports_page("SIM", 0, 1)
+
+
 async def test_what_is_true_now_is_told_for_metrics(tmp_path: Path) -> None:
     async with Port(tmp_path) as port:
         await port.connect()

@@ -1,7 +1,7 @@
 """The other side of the port: an edge that answers what a test told it to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from fairlead.core.messages import (
     Done,
@@ -12,12 +12,15 @@ from fairlead.core.messages import (
     Reply,
     Request,
 )
-from fairlead.core.port import HistoryRow, Released, Snapshot
+from fairlead.core.port import HistoryRow, Listener, Released, Snapshot
 from tests.gateway.orders import ORDER
 
 
 class ScriptedEdge:
-    """`asked` holds every request; `script` answers them; `rows` is the history."""
+    """`asked` holds every request; `script` answers them; `rows` is the history.
+
+    `released` is its journal: what `release` was given, by account.
+    """
 
     def __init__(self) -> None:
         self.asked: list[Request] = []
@@ -28,6 +31,16 @@ class ScriptedEdge:
         self.history_asked: list[tuple[int, int, str | None, int | None]] = []
         self.rows_read = 0
         self.stories: dict[tuple[str, int], list[OrderReport]] = {}
+        self.released: dict[str, list[Released]] = {}
+        self.listeners: list[Listener] = []
+        self.pages_asked: list[tuple[str, int, int]] = []
+
+    def release(self, *batch: Released) -> None:
+        """Make a batch durable, then tell who listens."""
+        for each in batch:
+            self.released.setdefault(each.report.account, []).append(each)
+        for listener in list(self.listeners):
+            listener(batch)
 
     async def submit(self, request: Request) -> Reply:
         self.asked.append(request)
@@ -51,6 +64,20 @@ class ScriptedEdge:
 
     def reports(self, account: str, after_sequence: int) -> AsyncIterator[Released]:
         raise NotImplementedError
+
+    async def reports_page(
+        self, account: str, after_sequence: int, limit: int
+    ) -> Sequence[Released]:
+        self.pages_asked.append((account, after_sequence, limit))
+        found = [
+            each for each in self.released.get(account, []) if each.report.sequence > after_sequence
+        ]
+        await asyncio.sleep(0)  # what is released meanwhile is not in this page
+        return found[:limit]
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
 
     async def story(self, account: str, number: int) -> list[OrderReport]:
         return self.stories[account, number]

@@ -5,7 +5,7 @@ distributed one may put a network in between, which is why every message is a se
 that carries (subscription, account).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -38,6 +38,9 @@ class HistoryRow(msgspec.Struct, frozen=True):
     cursor: str
 
 
+Listener = Callable[[Sequence[Released]], None]
+
+
 class EdgePort(Protocol):
     """The one door between clients and edges."""
 
@@ -57,6 +60,23 @@ class EdgePort(Protocol):
 
     def reports(self, account: str, after_sequence: int) -> AsyncIterator[Released]:
         """Every report of the account after `after_sequence`, in sequence, then live ones."""
+        ...
+
+    async def reports_page(
+        self, account: str, after_sequence: int, limit: int
+    ) -> Sequence[Released]:
+        """Up to `limit` durable reports of the account after `after_sequence`, in sequence.
+
+        Empty when there were none at the moment of reading. Raises ConnectionError when the edge is
+        closed.
+        """
+        ...
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have every report that becomes durable from now on told, in order; return how to stop.
+
+        `listener` is called at the release, once per batch, and must be quick and never raise.
+        """
         ...
 
     async def story(self, account: str, number: int) -> list[OrderReport]:

@@ -25,7 +25,7 @@ from fairlead.core.messages import (
     VenueReport,
 )
 from fairlead.core.model import Order
-from fairlead.core.port import HistoryRow, Released, Snapshot
+from fairlead.core.port import HistoryRow, Listener, Released, Snapshot
 from fairlead.edge.budget import Budget
 from fairlead.edge.clock import Clock
 from fairlead.edge.metrics import EdgeMetrics
@@ -97,6 +97,7 @@ class Edge:
         self._run_blocking = run_blocking
         self._engine = Engine(settings.engine, journal.restore(), accounts)
         self._followers: set[asyncio.Event] = set()
+        self._listeners: dict[object, Listener] = {}
         self._commits = commits
 
         def stopped(cause: BaseException) -> None:
@@ -172,7 +173,7 @@ class Edge:
                 if self._is_closed:
                     raise ConnectionError("the edge is closed")
                 news.clear()
-                page = await self._read_reports(account, after_sequence)
+                page = await self._read_reports(account, after_sequence, REPORTS_PAGE)
                 for released in page:
                     yield released
                     after_sequence = released.report.sequence
@@ -182,6 +183,18 @@ class Edge:
                     await news.wait()
         finally:
             self._followers.discard(news)
+
+    async def reports_page(self, account: str, after_sequence: int, limit: int) -> list[Released]:
+        """See `EdgePort.reports_page`."""
+        if self._is_closed:
+            raise ConnectionError("the edge is closed")
+        return await self._read_reports(account, after_sequence, limit)
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """See `EdgePort.listen`."""
+        key = object()
+        self._listeners[key] = listener
+        return lambda: self._forget_listener(key)
 
     async def story(self, account: str, number: int) -> list[OrderReport]:
         """See `EdgePort.story`."""
@@ -252,8 +265,15 @@ class Edge:
         accounts = [self._engine.account(name) for name in self.accounts]
         return reconciliation_metrics(accounts, self.sequencer.now().utc_ns)
 
-    def _note_news(self, _released: Sequence[tuple[Report, Order | None]]) -> None:
+    def _forget_listener(self, key: object) -> None:
+        self._listeners.pop(key, None)
+
+    def _note_news(self, released: Sequence[tuple[Report, Order | None]]) -> None:
         self._wake_followers()
+        if self._listeners:
+            batch = [Released(report, order) for report, order in released]
+            for listener in list(self._listeners.values()):
+                listener(batch)
 
     def _wake_followers(self) -> None:
         for news in self._followers:
@@ -266,7 +286,7 @@ class Edge:
             lambda: self._reader.history_page(time_start_ns, time_end_ns, after, size)
         )
 
-    async def _read_reports(self, account: str, after_sequence: int) -> list[Released]:
+    async def _read_reports(self, account: str, after_sequence: int, limit: int) -> list[Released]:
         return await self._run_blocking(
-            lambda: self._reader.reports_after(account, after_sequence, REPORTS_PAGE)
+            lambda: self._reader.reports_after(account, after_sequence, limit)
         )
