@@ -12,6 +12,7 @@ from fairlead.config.loading import read
 from fairlead.config.model import Config
 from fairlead.config.page import default_of
 from fairlead.config.table import BY_NAME, SETTINGS, Setting
+from fairlead.exchange.settings import LISTED
 
 OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "data": ("elsewhere", '"elsewhere"'),
@@ -29,6 +30,12 @@ OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "exchange.maker_fee": ("0.0005", "0.0005"),
     "exchange.taker_fee": ("0", "0"),
     "exchange.fee_step": ("0.01", "0.01"),
+    "exchange.leverage": ("2.5", "2.5"),
+    "exchange.leverage_max": ("20", "20"),
+    "exchange.maintenance_rate": ("0.004", "0.004"),
+    "exchange.funding_interval_ms": ("3600000", "3600000"),
+    "exchange.funding_rate_max": ("0", "0"),
+    "exchange.mark_spread_max": ("0.1", "0.1"),
     "exchange.data": ("there", '"there"'),
     "exchange.listen": ("localhost:1", '"localhost:1"'),
     "exchange.operator_listen": ("localhost:2", '"localhost:2"'),
@@ -87,7 +94,11 @@ def test_every_field_of_every_struct_has_a_row() -> None:
     config = Config()
     structs = {
         "": (config,),
-        "exchange.": (config.exchange, config.exchange.settings),
+        "exchange.": (
+            config.exchange,
+            config.exchange.settings,
+            config.exchange.settings.perpetuals,
+        ),
         "engine.": (config.engine,),
         "reconcile.": (config.reconcile,),
         "limits.": (config.limits,),
@@ -157,6 +168,10 @@ def test_a_wrong_setting_is_named_with_what_would_be_right(
         ("exchange.maker_fee", "NaN"),
         ("exchange.maker_fee", "1e-3"),
         ("exchange.maker_fee", "0.2"),
+        ("exchange.leverage", "0.5"),
+        ("exchange.maintenance_rate", "0"),
+        ("exchange.funding_interval_ms", "999"),
+        ("exchange.funding_rate_max", "-0.01"),
         ("exchange.fee_step", "0.5"),
         ("exchange.fee_step", "0"),
         ("exchange.market_speed", "0"),
@@ -255,6 +270,15 @@ def test_fractions_stay_exact(tmp_path: Path) -> None:
     assert settings.starting_balances == (("BTC", Decimal("0.1")),)
 
 
+def test_what_is_set_for_perpetuals_leaves_spot_as_it_is() -> None:
+    flags = {"exchange.leverage_max": Decimal(20), "exchange.maintenance_rate": Decimal("0.04")}
+    listed = read(None, {}, flags).exchange.settings.instruments
+    assert listed[:-1] == LISTED[:-1]
+    perpetual = listed[-1]
+    assert (perpetual.leverage_max, perpetual.maintenance_rate) == (20, Decimal("0.04"))
+    assert (perpetual.symbol, perpetual.kind) == (LISTED[-1].symbol, LISTED[-1].kind)
+
+
 def test_participants_make_way_for_a_tape_unless_they_are_asked_for() -> None:
     assert read(None, {}, {}).exchange.participants
     assert not read(None, {}, {"exchange.market_tape": ["a.csv"]}).exchange.participants
@@ -273,6 +297,10 @@ def test_the_misspelt_media_type_is_emitted_only_if_configured() -> None:
     [
         ({"FAIRLEAD_RATE_CANCEL_RESERVE": "10000"}, "rate.cancel_reserve"),
         ({"FAIRLEAD_HTTP_BODY_BYTES_MAX": "4194305"}, "http.body_bytes_max"),
+        ({"FAIRLEAD_EXCHANGE_LEVERAGE": "50.5"}, "exchange.leverage"),
+        ({"FAIRLEAD_EXCHANGE_LEVERAGE_MAX": "9"}, "exchange.leverage"),
+        ({"FAIRLEAD_EXCHANGE_MAINTENANCE_RATE": "0.02"}, "exchange.maintenance_rate"),
+        ({"FAIRLEAD_EXCHANGE_LEVERAGE_MAX": "100"}, "exchange.maintenance_rate"),
     ],
 )
 def test_settings_that_contradict_one_another_are_refused(

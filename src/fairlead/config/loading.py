@@ -18,9 +18,10 @@ from fairlead.config.accounts import read_accounts, with_keys
 from fairlead.config.kinds import Wrong, is_loopback, shown
 from fairlead.config.table import BY_NAME, SETTINGS
 from fairlead.core.deciding import EngineSettings
+from fairlead.core.model import Instrument, InstrumentKind
 from fairlead.edge.reconcile import ReconcileSettings
 from fairlead.edge.sequencer import Limits as SequencerLimits
-from fairlead.exchange.settings import LISTED, Fees
+from fairlead.exchange.settings import LISTED, Fees, PerpetualSettings
 from fairlead.exchange.settings import Settings as ExchangeSettings
 from fairlead.gateway.border import BorderSettings
 from fairlead.gateway.protocol import Limits as ConnectionLimits
@@ -284,11 +285,20 @@ def _exchange(values: Mapping[str, object]) -> model.ExchangeConfig:
     }
     settings = msgspec.structs.replace(
         _changed(ExchangeSettings(instruments=LISTED), values, "exchange."),
+        instruments=tuple(_listed(each, values) for each in LISTED),
         fees=msgspec.structs.replace(Fees(), **fees),
+        perpetuals=_changed(PerpetualSettings(), values, "exchange."),
     )
     exchange = _changed(model.ExchangeConfig(), values, "exchange.")
     participants = values.get("exchange.participants", not exchange.market_tape)
     return msgspec.structs.replace(exchange, settings=settings, participants=participants)
+
+
+def _listed(instrument: Instrument, values: Mapping[str, object]) -> Instrument:
+    """Return an instrument with what is set for all perpetuals."""
+    if instrument.kind is not InstrumentKind.PERPETUAL:
+        return instrument
+    return _changed(instrument, values, "exchange.")
 
 
 def _http(values: Mapping[str, object]) -> model.HttpConfig:
@@ -325,6 +335,27 @@ def _contradictions(config: model.Config) -> list[str]:
             f"http.body_bytes_max: {config.http.border.body_bytes_max} is more than a whole request,"
             f" http.request_bytes_max {config.http.connections.request_bytes_max}"
         )
+    return findings + _margin_contradictions(config.exchange.settings)
+
+
+def _margin_contradictions(settings: ExchangeSettings) -> list[str]:
+    """Say where what is set for perpetuals does not fit together."""
+    findings = []
+    for each in settings.instruments:
+        if each.kind is not InstrumentKind.PERPETUAL:
+            continue
+        highest, rate = each.leverage_max, each.maintenance_rate
+        if settings.perpetuals.leverage > highest:
+            findings.append(
+                f"exchange.leverage: {settings.perpetuals.leverage} is more than"
+                f" exchange.leverage_max {highest}"
+            )
+        if highest * rate >= 1:
+            findings.append(
+                f"exchange.maintenance_rate: {rate} × exchange.leverage_max {highest} is"
+                f" {highest * rate}, expected less than 1: a position would be liquidated as soon as"
+                " it is opened"
+            )
     return findings
 
 

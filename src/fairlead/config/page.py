@@ -8,6 +8,7 @@ import msgspec
 
 from fairlead.config.model import Config
 from fairlead.config.table import SETTINGS, Setting
+from fairlead.exchange.settings import PERPETUAL_BTC_USDT
 
 _SECTIONS = {
     "": "At the top of the file",
@@ -54,7 +55,7 @@ def default_of(name: str) -> str:
         return written(special[name])
     homes: dict[str, tuple[msgspec.Struct, ...]] = {
         "": (config,),
-        "exchange": (exchange, exchange.settings),
+        "exchange": (exchange, exchange.settings, exchange.settings.perpetuals, PERPETUAL_BTC_USDT),
         "http": (http.rest, http.border, http.connections),
     }
     for home in homes.get(section) or (getattr(config, section),):

@@ -30,6 +30,8 @@ _MS = whole(1, 3_600_000)
 _COUNT = whole(1, 10_000_000)
 _BYTES = whole(1_024, 1 << 30)
 _FEE = fraction("0", "0.1")
+_LEVERAGE = fraction("1", "1000")
+_WEEK_MS = 7 * 24 * 3_600_000
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -61,6 +63,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("exchange.maker_fee", _FEE, "part of what a side receives when its order rested in the book"),
     Setting("exchange.taker_fee", _FEE, "the same when its order took from the book"),
     Setting("exchange.fee_step", POWER_OF_TEN, "fees are rounded up to a multiple of this"),
+    Setting("exchange.leverage", _LEVERAGE, "an account's in a perpetual until an operator changes it; locks 1/leverage of the notional"),
+    Setting("exchange.leverage_max", _LEVERAGE, "the highest leverage that a perpetual allows"),
+    Setting("exchange.maintenance_rate", fraction("0.0001", "0.5"), "part of the notional of its perpetuals; an account with less equity is liquidated"),
+    Setting("exchange.funding_interval_ms", whole(1_000, _WEEK_MS), "between two payments of funding, counted from 1970"),
+    Setting("exchange.funding_rate_max", fraction("0", "1"), "the most part of the notional that one payment takes, either way"),
+    Setting("exchange.mark_spread_max", fraction("0", "1"), "a book whose ask is further above its bid, as a part of it, gives no mark price"),
     Setting("exchange.request_window_ms", _MS, "a request older than this on arrival is refused"),
     Setting("exchange.request_future_ms", _MS, "so is one that claims to be sent later than this from now"),
     Setting("exchange.requests_per_second", _COUNT, "per account; one more is refused with the time to wait"),
