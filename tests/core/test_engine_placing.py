@@ -18,11 +18,12 @@ from tests.core.conversation import (
     REJECTED,
     Conversation,
     Unhurried,
+    changed,
     placed,
     started,
     working,
 )
-from tests.core.words import BTC_USDT, SECOND_NS, D
+from tests.core.words import ABILITIES, BTC_USDT, SECOND_NS, D
 
 # ── 2.1: the way of an order ─────────────────────────────────────────────────────────────────────
 
@@ -214,6 +215,30 @@ def test_a_different_order_under_the_same_id_is_a_conflict(changes: dict[str, ob
     assert call.refusal == "CONFLICT"
     assert call.reply.field == "client_order_id"
     assert talk.sent == []
+
+
+def test_who_ends_an_order_may_be_left_open_then_the_exchange_does_where_it_can() -> None:
+    by_exchange, by_oms = TimeInForce.GOOD_TILL_TIME_EXCHANGE, TimeInForce.GOOD_TILL_TIME_OMS
+    wanted = {"time_in_force": by_exchange, "expire_time_ns": 10**19, "or_oms": True}
+    talk = started()
+    assert placed(talk, **wanted).time_in_force is by_exchange
+
+    unable = changed(ABILITIES, time_in_force=frozenset(TimeInForce) - {by_exchange})
+    talk = started(abilities=unable)
+    request = placed(talk, **wanted)
+    assert request.time_in_force is by_oms
+    order = talk.order()
+    assert (order.time_in_force, order.time_in_force_text) == (by_oms, by_oms.value)
+    talk.accepts(request, "X1")
+    assert talk.place(**wanted).order == talk.order()
+    assert talk.place(**(wanted | {"or_oms": False})).refusal == "CONFLICT"
+
+
+def test_what_the_protocol_wants_to_be_told_again_comes_back_with_the_order() -> None:
+    talk = started()
+    working(talk, echo="101")
+    talk.fills("X1", "0.5")
+    assert talk.order().echo == "101"
 
 
 def test_the_first_answer_is_waited_for_by_all_who_ask_for_the_same() -> None:

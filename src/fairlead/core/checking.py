@@ -24,6 +24,7 @@ from fairlead.core.placing import (
     findings_of,
     rejection_of,
     unavailable,
+    with_expiry,
 )
 
 RISK = {
@@ -71,6 +72,7 @@ def _made(deciding: Deciding, place: PlaceOrder) -> Iterator[Check]:
 def _after_id(deciding: Deciding, account: Account, place: PlaceOrder) -> Iterator[Check]:
     rules = account.instrument(place.symbol, place.symbol_exchange)
     if account.instruments:
+        place = with_expiry(account, place)
         refused = findings_of(deciding, account, place, rules)
         if refused is not None:
             yield _failed(CheckName.INSTRUMENT, refused)

@@ -44,7 +44,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlaceOrder(Message, frozen=True, kw_only=True, tag="place"):
-    """A new order whose form has been checked; at least one of the two symbols is given."""
+    """A new order whose form has been checked; at least one of the two symbols is given.
+
+    `or_oms`: a GOOD_TILL_TIME_EXCHANGE order becomes GOOD_TILL_TIME_OMS at an exchange that cannot end
+    it. `echo` comes back with the order, for the protocol that took it.
+    """
 
     client_order_id: str
     symbol: str | None
@@ -57,6 +61,8 @@ class PlaceOrder(Message, frozen=True, kw_only=True, tag="place"):
     expire_time_ns: int | None = None
     exec_inst: tuple[ExecInst, ...] = ()
     caller: str = ""
+    or_oms: bool = False
+    echo: str = ""
 
 
 class CheckOrder(Message, frozen=True, kw_only=True, tag="check"):

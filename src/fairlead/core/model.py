@@ -182,6 +182,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
     (None until it did): the order is settled once our fills add up to it. `in_doubt_ns` is the time
     since which the outcome of sending is unknown (None when it is known). `attention` says what an
     operator should look at (None: nothing). `sequence` is that of the last report about this order.
+    `echo` is what the protocol that took the order wants to be told again; it means nothing here.
     """
 
     number: int
@@ -216,6 +217,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
     sequence: int = 0
     fills: tuple[Fill, ...] = ()
     kind: InstrumentKind = InstrumentKind.SPOT
+    echo: str = ""
 
     @property
     def leaves_quantity(self) -> Decimal:

@@ -178,6 +178,7 @@ def apply(order: Order | None, report: OrderReport) -> Order:
         report.sequence,
         fills,
         order.kind,
+        order.echo,
     )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """New orders: the checks in the contract's order (2.3), the hand-over, and what sending came to."""
 
+import msgspec
+
 from fairlead.core.account import Account
 from fairlead.core.deciding import Deciding, Now
 from fairlead.core.doubt import await_fills, doubt, in_doubt_refusal
@@ -51,6 +53,7 @@ def place(deciding: Deciding, request: PlaceOrder, token: int) -> None:
     rules = account.instrument(request.symbol, request.symbol_exchange)
     refused = None
     if account.instruments:
+        request = with_expiry(account, request)
         refused = findings_of(deciding, account, request, rules)
     refused = refused or unavailable(account, rules)
     if refused is not None:
@@ -214,6 +217,17 @@ def unavailable(account: Account, rules: Instrument | None) -> Refused | None:
     return account_unavailable(account)
 
 
+def with_expiry(account: Account, request: PlaceOrder) -> PlaceOrder:
+    """Return the order that Fairlead ends by itself, if its client allows that and the exchange cannot."""
+    assert account.abilities is not None, "instruments are listed after a connection"
+    by_exchange = TimeInForce.GOOD_TILL_TIME_EXCHANGE
+    if not request.or_oms or by_exchange in account.abilities.time_in_force:
+        return request
+    assert request.time_in_force is by_exchange, "or_oms is for orders that the exchange may end"
+    by_oms = TimeInForce.GOOD_TILL_TIME_OMS
+    return msgspec.structs.replace(request, time_in_force=by_oms, time_in_force_text=by_oms.value)
+
+
 def findings_of(
     deciding: Deciding, account: Account, request: PlaceOrder, rules: Instrument | None
 ) -> Refused | None:
@@ -284,10 +298,16 @@ def is_same_order(request: PlaceOrder, order: Order) -> bool:
         and request.side is order.side
         and request.price == order.price
         and request.quantity == order.quantity
-        and request.time_in_force is order.time_in_force
+        and _is_same_time_in_force(request, order)
         and request.expire_time_ns == order.expire_time_ns
         and set(request.exec_inst) == set(order.exec_inst)
     )
+
+
+def _is_same_time_in_force(request: PlaceOrder, order: Order) -> bool:
+    if request.time_in_force is order.time_in_force:
+        return True
+    return request.or_oms and order.time_in_force is TimeInForce.GOOD_TILL_TIME_OMS
 
 
 def _order(deciding: Deciding, request: PlaceOrder, rules: Instrument) -> Order:
@@ -316,6 +336,7 @@ def _order(deciding: Deciding, request: PlaceOrder, rules: Instrument) -> Order:
         time_order_ns=deciding.now.utc_ns,
         stage=Stage.RECEIVED,
         kind=rules.kind,
+        echo=request.echo,
     )
 
 
