@@ -10,6 +10,7 @@
 #   make docs        the documentation site, into ./site
 #   make docs-generate   write the pages of docs/reference that are made from code
 #   make lock        write requirements/*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
+#   make env-fix     compile QuickFIX (minutes, once), so that `make test` has the tests against it
 #   make clean       remove the environment, caches and build output; keeps ./data
 #
 # PYTHON=python3.12 chooses the interpreter; RUN_ARGS, TEST_ARGS, BENCH_ARGS, SIMULATE_ARGS, CRASH_ARGS are passed on.
@@ -24,7 +25,7 @@ TEST_JOBS ?= 2
 export KILLS
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench simulate crash-test docs docs-generate lock clean env-run env-dev env-docs
+.PHONY: help run test check format bench simulate crash-test docs docs-generate lock clean env-run env-dev env-docs env-fix
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -37,6 +38,9 @@ env-dev:
 
 env-docs:
 	@PYTHON="$(PYTHON)" tools/bootstrap docs
+
+env-fix:
+	@PYTHON="$(PYTHON)" tools/bootstrap fix
 
 run: env-run
 	@exec $(VENV)/bin/fairlead up --demo $(RUN_ARGS)

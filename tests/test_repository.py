@@ -16,7 +16,7 @@ import fairlead
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ("run", "dev", "docs")
+LOCKS = ("run", "dev", "docs", "fix")
 
 # One letter of each is in brackets, so that this file does not find itself.
 REGISTRY_HOSTS = re.compile(
@@ -83,16 +83,19 @@ def test_a_lock_holds_versions_and_hashes_and_nothing_else(kind: str) -> None:
     assert not [name for name, (_, hashes) in locked.items() if hashes == 0]
 
 
-@pytest.mark.parametrize("kind", ["dev", "docs"])
-def test_every_lock_holds_the_run_lock(kind: str) -> None:
-    run, whole = _lock("run"), _lock(kind)
-    assert {name: whole.get(name) for name in run} == run
+@pytest.mark.parametrize(
+    ("part", "kind"), [("run", "dev"), ("run", "docs"), ("run", "fix"), ("dev", "fix")]
+)
+def test_a_lock_holds_the_locks_that_it_is_built_on(part: str, kind: str) -> None:
+    held, whole = _lock(part), _lock(kind)
+    assert {name: whole.get(name) for name in held} == held
 
 
-def test_the_dev_and_the_docs_lock_agree() -> None:
-    dev, docs = _lock("dev"), _lock("docs")
-    shared = dev.keys() & docs.keys()
-    assert {name: dev[name] for name in shared} == {name: docs[name] for name in shared}
+@pytest.mark.parametrize("kind", ["dev", "fix"])
+def test_the_docs_lock_agrees_with_the_others(kind: str) -> None:
+    other, docs = _lock(kind), _lock("docs")
+    shared = other.keys() & docs.keys()
+    assert {name: other[name] for name in shared} == {name: docs[name] for name in shared}
 
 
 def test_every_declared_dependency_is_locked() -> None:
@@ -105,6 +108,7 @@ def test_every_declared_dependency_is_locked() -> None:
     docs = {_requirement_name(text) for text in groups["docs"]}
     assert dev <= _lock("dev").keys()
     assert docs <= _lock("docs").keys()
+    assert {_requirement_name(text) for text in groups["fix"]} <= _lock("fix").keys()
 
 
 def test_the_version_is_the_same_everywhere() -> None:
@@ -142,6 +146,7 @@ def test_every_dependency_has_its_line_in_the_decisions() -> None:
         *groups["build"],
         *groups["dev"],
         *groups["docs"],
+        *groups["fix"],
     ]
     assert not {_requirement_name(text) for text in declared} - chosen
 
