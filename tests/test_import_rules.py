@@ -102,6 +102,8 @@ FORBIDDEN = """
     core.engine -> time              pure-core
     core.model -> datetime           pure-core
     core.port -> asyncio             pure-core
+    fix.codec -> time                fix-alone
+    fix.codec -> uvloop              fix-alone
 """
 
 

@@ -1,0 +1,192 @@
+"""What sessions must not forget: sequence numbers, sent messages, the application's cursor. SQLite.
+
+A commit is one transaction for any number of batches; what it holds survives `kill -9`. It does not
+sync: a power loss may take the last commits back. Therefore a file that was not closed before the
+machine's last start counts on from `LEAP` numbers higher: the counterpart then finds numbers missing
+and asks for them, which FIX mends by itself, instead of numbers too low, which it does not
+(docs/decisions/0018).
+
+One process at a time; `commit` may run in a thread of its own, one call after the other.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from fairlead.fix.opening import FILE_NAME, StoreError, connect, explained, lock
+from fairlead.fix.settings import Batch, Changes, Record, Sent, SessionKey
+
+__all__ = ["LEAP", "Store", "StoreError"]
+
+SENT_MOST = 10_000  # messages kept of a session at least; at most as many more as one flush sends
+LEAP = (
+    1_000_000  # more messages than can be sent while a machine has not written its memory to disk
+)
+_NUMBERS = 1 << 40
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[Sent, ...]).decode
+
+
+class Store:
+    """The open store."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, lock_descriptor: int, sent_most: int
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self._lock_descriptor = lock_descriptor
+        self._sent_most = sent_most
+        self._sessions: dict[SessionKey, int] = {}
+        for session, *key in connection.execute(
+            "SELECT session, begin_string, comp_id, sub_id, identity FROM sessions"
+        ):
+            self._sessions[SessionKey(*key)] = session
+
+    @classmethod
+    def open(cls, folder: Path, sent_most: int = SENT_MOST, boot_id: str | None = None) -> "Store":
+        """Open the folder's store, make it where there is none. Raises StoreError.
+
+        `boot_id` tells one start of the machine from another; by default the kernel is asked.
+        """
+        descriptor = lock(folder)
+        try:
+            connection = connect(folder)
+            try:
+                _begin_life(connection, _this_boot() if boot_id is None else boot_id)
+                return cls(connection, folder / FILE_NAME, descriptor, sent_most)
+            except sqlite3.Error as cause:
+                connection.close()
+                raise explained(folder / FILE_NAME, cause) from cause
+        except StoreError:
+            os.close(descriptor)
+            raise
+
+    def close(self) -> None:
+        """Close the file for good: everything committed is on disk when this returns."""
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("UPDATE lives SET is_closed = 1")
+        self._connection.close()
+        os.close(self._lock_descriptor)
+
+    def keys(self) -> list[SessionKey]:
+        """Return every session that is known."""
+        return list(self._sessions)
+
+    def record(self, key: SessionKey) -> Record:
+        """Return what is known of a session: of an unknown one, that everything begins with 1."""
+        found = self._connection.execute(
+            "SELECT next_out, next_in, cursor FROM sessions WHERE session = ?",
+            (self._sessions.get(key),),
+        ).fetchone()
+        return Record() if found is None else Record(*found)
+
+    def sent(self, key: SessionKey, first: int, last: int) -> list[Sent]:
+        """Return the application messages from number `first` to `last` that are still kept, in order."""
+        session = self._sessions.get(key)
+        if session is None:
+            return []
+        rows = self._connection.execute(
+            "SELECT messages FROM sent WHERE place >= ? AND place < ? AND first <= ? ORDER BY place",
+            (session * _NUMBERS + first, (session + 1) * _NUMBERS, last),
+        )
+        return [each for (blob,) in rows for each in _decode(blob) if first <= each.number <= last]
+
+    def commit(self, batches: Iterable[Batch]) -> None:
+        """Store what the batches need to have stored before they may leave, in one transaction.
+
+        Raises StoreError, having stored nothing: then nothing of them may leave, and since sessions
+        are ahead of the store the connections must end.
+        """
+        changes = [batch.changes for batch in batches if batch.changes is not None]
+        if not changes:
+            return
+        known = len(self._sessions)
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for change in changes:
+                self._store(change)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as cause:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            for key in list(self._sessions)[known:]:
+                del self._sessions[key]
+            raise explained(self._path, cause) from cause
+
+    def forget(self, key: SessionKey) -> None:
+        """Remove a session and all that was sent in it; does nothing if it is not known."""
+        session = self._sessions.pop(key, None)
+        if session is None:
+            return
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._clear(session)
+        self._connection.execute("DELETE FROM sessions WHERE session = ?", (session,))
+        self._connection.execute("COMMIT")
+
+    def _store(self, change: Changes) -> None:
+        session = self._sessions.get(change.key)
+        if session is None:
+            session = self._add(change.key)
+        elif change.is_reset:
+            self._clear(session)
+        execute = self._connection.execute
+        if change.cursor is None:
+            execute(
+                "UPDATE sessions SET next_out = ?, next_in = ? WHERE session = ?",
+                (change.next_out, change.next_in, session),
+            )
+        else:
+            execute(
+                "UPDATE sessions SET next_out = ?, next_in = ?, cursor = ? WHERE session = ?",
+                (change.next_out, change.next_in, change.cursor, session),
+            )
+        if change.sent:
+            place = session * _NUMBERS
+            execute(
+                "INSERT INTO sent VALUES (?, ?, ?)",
+                (place + change.sent[-1].number, change.sent[0].number, _encode(change.sent)),
+            )
+            oldest = change.next_out - self._sent_most
+            execute("DELETE FROM sent WHERE place > ? AND place < ?", (place, place + oldest))
+
+    def _add(self, key: SessionKey) -> int:
+        added = self._connection.execute(
+            "INSERT INTO sessions (begin_string, comp_id, sub_id, identity, next_out, next_in, cursor)"
+            " VALUES (?, ?, ?, ?, 1, 1, x'')",
+            (key.begin_string, key.comp_id, key.sub_id, key.identity),
+        ).lastrowid
+        assert added is not None
+        self._sessions[key] = added
+        return added
+
+    def _clear(self, session: int) -> None:
+        self._connection.execute(
+            "DELETE FROM sent WHERE place >= ? AND place < ?",
+            (session * _NUMBERS, (session + 1) * _NUMBERS),
+        )
+
+
+def _this_boot() -> str:
+    """Return what names this start of the machine; empty where the system does not say."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _begin_life(connection: sqlite3.Connection, boot_id: str) -> None:
+    """Leap over numbers that a power loss may have taken back, then note that the file is in use."""
+    last_boot_id, is_closed = connection.execute("SELECT boot_id, is_closed FROM lives").fetchone()
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("BEGIN IMMEDIATE")
+    if not is_closed and (not boot_id or boot_id != last_boot_id):
+        connection.execute("UPDATE sessions SET next_out = next_out + ?", (LEAP,))
+    connection.execute("UPDATE lives SET boot_id = ?, is_closed = 0", (boot_id,))
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA synchronous = NORMAL")
