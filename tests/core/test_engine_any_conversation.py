@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fairlead.core.messages import (
+    Cause,
+    EndSession,
     OrderReport,
     Outcome,
     VenueAnswer,
@@ -26,7 +28,7 @@ from fairlead.core.messages import (
     VenueQuery,
     VenueReport,
 )
-from fairlead.core.model import Origin, Side
+from fairlead.core.model import ExecInst, Origin, Side
 from tests.core.conversation import Conversation, started
 from tests.core.test_order import MAY_BECOME
 from tests.core.words import ABILITIES, D
@@ -105,6 +107,9 @@ class World:
         self.on_the_way: list[VenueReport] = []
         self.unanswered: list[VenuePlace] = []
         self.count = 0
+        self.sessions: dict[int, str] = {}  # by number, of orders with CANCEL_ON_DISCONNECT
+        self.must_end: set[int] = set()
+        self.asked_to_cancel: set[int] = set()
 
     def step(self, kind: str, pick: int) -> None:
         getattr(self, f"_{kind}")(pick)
@@ -120,20 +125,36 @@ class World:
 
     def _place(self, pick: int) -> None:
         self.count += 1
-        self.talk.place(f"o{self.count}", quantity=D(1 + pick % 3))
+        session, exec_inst = f"s{pick % 2}" if pick % 5 else "", ()
+        if session and pick % 3:
+            exec_inst = (ExecInst.CANCEL_ON_DISCONNECT,)
+            self.sessions[self.count] = session
+        quantity = D(1 + pick % 3)
+        self.talk.place(f"o{self.count}", quantity=quantity, session=session, exec_inst=exec_inst)
 
     def _place_again(self, pick: int) -> None:
         if self.count:
             number = 1 + pick % self.count
             order = self.talk.order(f"o{number}")
-            self.talk.place(f"o{number}", quantity=order.quantity)
+            session = f"s{pick % 2}"  # not always the one that placed it
+            self.talk.place(
+                f"o{number}", quantity=order.quantity, session=session, exec_inst=order.exec_inst
+            )
 
     def _cancel(self, pick: int) -> None:
         if self.count:
-            self.talk.cancel(f"o{1 + pick % self.count}")
+            number = 1 + pick % self.count
+            self.asked_to_cancel.add(number)
+            self.talk.cancel(f"o{number}")
 
     def _cancel_all(self, pick: int) -> None:
+        self.asked_to_cancel.update(range(1, self.count + 1))
         self.talk.cancel_all()
+
+    def _end_session(self, pick: int) -> None:
+        session = f"s{pick % 2}"
+        self.must_end |= {number for number, name in self.sessions.items() if name == session}
+        self.talk.say(EndSession(account="SIM", session=session))
 
     def _arrive(self, pick: int) -> None:
         """An order reaches the exchange; its answer may be lost (3), or refuse it (4)."""
@@ -184,6 +205,7 @@ class World:
 
     def _restart(self, pick: int) -> None:
         """The process ends: what was on its way is not heard, unsent orders never arrive."""
+        self.must_end |= set(self.sessions)
         self.talk = self.talk.restart()
         self.unanswered.clear()
         self.on_the_way.clear()
@@ -242,6 +264,7 @@ class World:
 KINDS = [
     "place", "place", "place_again", "cancel", "cancel_all", "arrive", "arrive", "arrive", "vanish",
     "fill", "fill", "end", "hear", "hear", "hear", "hear_twice", "lose", "wait", "state", "restart",
+    "end_session",
 ]  # fmt: skip
 
 
@@ -266,6 +289,9 @@ def test_in_the_end_we_agree_with_the_exchange(steps: list[tuple[str, int]]) -> 
         assert order.exchange_order_id == theirs.exchange_order_id
         assert order.quantity_filled == theirs.quantity_filled
         is_open = theirs.state is VenueOrderState.OPEN
+        assert not (is_open and number in world.must_end)
+        is_wanted = number in world.must_end | world.asked_to_cancel
+        assert is_wanted or not is_cancel_requested(talk, order.number)
         assert order.stage.is_final is not is_open
         assert (order.stage == "FILLED") == (theirs.state is VenueOrderState.FILLED)
         assert talk.is_in_memory(f"o{number}") is is_open
@@ -281,6 +307,16 @@ def test_in_the_end_we_agree_with_the_exchange(steps: list[tuple[str, int]]) -> 
     assert balances["BTC"].total == 1000 + exchange.bought
     assert balances["USDT"].total == 100_000 - exchange.paid
     assert balances["USDT"].locked == locked
+
+
+def is_cancel_requested(talk: Conversation, number: int) -> bool:
+    """Whether this process said that it cancels the order, otherwise than because it was given up."""
+    causes = [
+        report.cause
+        for report, _ in talk.reports
+        if isinstance(report, OrderReport) and report.number == number
+    ]
+    return Cause.CANCEL_REQUESTED in causes and Cause.REVIVED not in causes
 
 
 def test_a_world_without_trouble_needs_no_questions() -> None:

@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.core.model import Order
+from fairlead.core.model import ExecInst, Order
 from fairlead.core.orders import Orders
 from tests.core.words import make_order
 
@@ -96,7 +96,12 @@ def test_any_sequence_leaves_exactly_what_was_put_and_not_dropped(
     orders, expected = Orders(), dict[int, Order]()
     for is_put, number in steps:
         if is_put:
-            order = numbered(number, venue_client_id=f"v{number % 2}")
+            order = numbered(
+                number,
+                venue_client_id=f"v{number % 2}",
+                session=f"s{number % 2}",
+                exec_inst=(ExecInst.CANCEL_ON_DISCONNECT,) if number % 3 else (),
+            )
             if number in expected:
                 order = msgspec.structs.replace(order, exchange_order_id=f"X{number % 3}")
             orders.put(order)
@@ -109,3 +114,9 @@ def test_any_sequence_leaves_exactly_what_was_put_and_not_dropped(
             assert orders.by_client_id("SIM", order.client_order_id) == order
             if order.exchange_order_id is not None:
                 assert orders.by_exchange_id("SIM", order.exchange_order_id) is not None
+        for session in ("s0", "s1"):
+            assert [each.number for each in orders.ending_with("SIM", session)] == sorted(
+                number
+                for number, order in expected.items()
+                if order.session == session and order.ends_with_session
+            )

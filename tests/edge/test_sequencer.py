@@ -10,7 +10,9 @@ import pytest
 
 from fairlead.core.deciding import EngineSettings
 from fairlead.core.messages import (
+    CancelAllReply,
     CancelOrder,
+    EndSession,
     OrderReply,
     Outcome,
     QueryOrder,
@@ -326,11 +328,14 @@ async def test_a_full_inbox_refuses_new_requests_and_hears_the_exchange(
         assert isinstance(refused, Refused)
         assert refused.refusal == "OVERLOADED"
         assert refused.message == "5 requests are waiting; send again in a second"
+        ending = desk.submit(EndSession(account="SIM", session="ws:1"))
+        assert not ending.done()  # nobody is left to say it again
         desk.sequencer.hear([VenueStreamGap(account="SIM", expected=1, got=2)] * 3)
-        assert desk.sequencer.inbox_size == 8
+        assert desk.sequencer.inbox_size == 9
         for _ in taken:
             await desk.link.next_sent(VenuePlace)
         assert desk.sequencer.inbox_size == 0
+        assert await ending == CancelAllReply(0)
 
 
 async def test_timers_nobody_awaits_are_dropped(open_desk: OpenDesk) -> None:

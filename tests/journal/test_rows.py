@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ from fairlead.journal.rows import (
     encode_order,
     narrow,
 )
+from tests.core.words import make_order
 
 DECIMALS = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False),
@@ -78,6 +80,14 @@ def test_order_round_trips_with_its_first_fills(order: Order) -> None:
     assert exactly(again) == exactly(
         msgspec.structs.replace(order, fills=order.fills[:FILLS_IN_STATE])
     )
+
+
+@pytest.mark.parametrize("added", [1, 2, 3])
+def test_an_order_of_before_its_last_fields_has_their_defaults(added: int) -> None:
+    order = make_order()
+    old = msgspec.msgpack.encode(msgspec.msgpack.decode(encode_order(order))[:-added])
+    assert decode_order(old) == order
+    assert decode_order(old).session == ""
 
 
 @given(FILLS)

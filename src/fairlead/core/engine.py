@@ -7,7 +7,7 @@ clock, and is the same in production and in the seeded world.
 
 from collections.abc import Callable, Iterable
 
-from fairlead.core import checking, hearing, orphans, placing
+from fairlead.core import checking, hearing, orphans, placing, sessions
 from fairlead.core.account import Account
 from fairlead.core.adopting import client_ids
 from fairlead.core.cancelling import (
@@ -24,6 +24,7 @@ from fairlead.core.messages import (
     CancelAll,
     CancelOrder,
     CheckOrder,
+    EndSession,
     PlaceOrder,
     QueryOrder,
     Request,
@@ -183,7 +184,7 @@ class Engine:
             self.deciding.orders.put(order)
             account.ledger.order_loaded(order)
         for order in self._restored.orders:
-            placing.restart(self.deciding, order)
+            sessions.restart(self.deciding, placing.restart(self.deciding, order))
         self._restored.orders.clear()
 
     def request(self, request: Request, token: int) -> None:
@@ -267,6 +268,7 @@ _REQUESTS: dict[type, Callable[..., None]] = {
     CheckOrder: checking.check,
     CancelOrder: cancel,
     CancelAll: cancel_all,
+    EndSession: sessions.end,
     SetMode: set_mode,
     ResolveOrder: resolve,
     QueryOrder: query_order,

@@ -48,6 +48,7 @@ class PlaceOrder(Message, frozen=True, kw_only=True, tag="place"):
 
     `or_oms`: a GOOD_TILL_TIME_EXCHANGE order becomes GOOD_TILL_TIME_OMS at an exchange that cannot end
     it. `echo` comes back with the order, for the protocol that took it.
+    `session` names the client's session it came over (empty: none, as by REST); see `core/sessions.py`.
     """
 
     client_order_id: str
@@ -63,6 +64,7 @@ class PlaceOrder(Message, frozen=True, kw_only=True, tag="place"):
     caller: str = ""
     or_oms: bool = False
     echo: str = ""
+    session: str = ""
 
 
 class CheckOrder(Message, frozen=True, kw_only=True, tag="check"):
@@ -80,6 +82,16 @@ class CancelOrder(Message, frozen=True, kw_only=True, tag="cancel"):
 
 class CancelAll(Message, frozen=True, kw_only=True, tag="cancel_all"):
     """Cancel every order of the account that is not final."""
+
+
+class EndSession(Message, frozen=True, kw_only=True, tag="end_session"):
+    """The client's session is over: cancel its orders with CANCEL_ON_DISCONNECT; a `CancelAllReply` says
+    how many.
+
+    The last word of the session: whoever submits it submits no order of the session after it.
+    """
+
+    session: str
 
 
 class SetMode(Message, frozen=True, kw_only=True, tag="set_mode"):
@@ -149,6 +161,7 @@ Request = (
     | CheckOrder
     | CancelOrder
     | CancelAll
+    | EndSession
     | SetMode
     | ResolveOrder
     | QueryOrder

@@ -183,6 +183,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
     since which the outcome of sending is unknown (None when it is known). `attention` says what an
     operator should look at (None: nothing). `sequence` is that of the last report about this order.
     `echo` is what the protocol that took the order wants to be told again; it means nothing here.
+    `session` names the client's session that placed it (empty: it came without one, as by REST).
     """
 
     number: int
@@ -218,6 +219,12 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
     fills: tuple[Fill, ...] = ()
     kind: InstrumentKind = InstrumentKind.SPOT
     echo: str = ""
+    session: str = ""
+
+    @property
+    def ends_with_session(self) -> bool:
+        """Whether we cancel it when the session that placed it ends."""
+        return bool(self.session) and ExecInst.CANCEL_ON_DISCONNECT in self.exec_inst
 
     @property
     def leaves_quantity(self) -> Decimal:

@@ -179,6 +179,7 @@ def apply(order: Order | None, report: OrderReport) -> Order:
         fills,
         order.kind,
         order.echo,
+        order.session,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ class Orders:
         self._by_venue_client: dict[tuple[str, str], int] = {}
         self._by_exchange: dict[ExchangeKey, list[int]] = {}
         self._by_account: dict[str, dict[int, None]] = {}
+        self._by_session: dict[tuple[str, str], dict[int, None]] = {}
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -35,6 +36,9 @@ class Orders:
             self._by_client[order.account, order.client_order_id] = order.number
             self._by_venue_client.setdefault((order.account, order.venue_client_id), order.number)
             self._by_account.setdefault(order.account, {})[order.number] = None
+            if order.ends_with_session:
+                session_key = (order.account, order.session)
+                self._by_session.setdefault(session_key, {})[order.number] = None
         if order.exchange_order_id is not None and (
             previous is None or previous.exchange_order_id is None
         ):
@@ -49,6 +53,12 @@ class Orders:
         if self._by_venue_client.get(venue_key) == number:
             del self._by_venue_client[venue_key]
         del self._by_account[order.account][number]
+        if order.ends_with_session:
+            session_key = (order.account, order.session)
+            numbers_of_session = self._by_session[session_key]
+            del numbers_of_session[number]
+            if not numbers_of_session:
+                del self._by_session[session_key]
         if order.exchange_order_id is not None:
             key = ExchangeKey(order.account, order.exchange_order_id)
             numbers = self._by_exchange[key]
@@ -83,6 +93,11 @@ class Orders:
     def of_account(self, account: str) -> Iterator[Order]:
         """Yield the account's orders in memory, oldest first, as of now."""
         for number in sorted(self._by_account.get(account, ())):
+            yield self._by_number[number]
+
+    def ending_with(self, account: str, session: str) -> Iterator[Order]:
+        """Yield the account's orders in memory that end with the session, oldest first, as of now."""
+        for number in sorted(self._by_session.get((account, session), ())):
             yield self._by_number[number]
 
     def all(self) -> Iterable[Order]:

@@ -35,6 +35,7 @@ from fairlead.core.risk import (
     check_expire_time,
     check_instrument,
     check_risk,
+    exec_inst_told,
 )
 
 _UNANSWERED = frozenset({Stage.RECEIVED, Stage.ROUTING})
@@ -91,7 +92,9 @@ def _accept(
             quantity=order.quantity,
             time_in_force=order.time_in_force,
             expire_time_ns=order.expire_time_ns,
-            exec_inst=order.exec_inst,
+            exec_inst=exec_inst_told(order, account.abilities)
+            if order.session
+            else order.exec_inst,
         )
     )
 
@@ -337,6 +340,7 @@ def _order(deciding: Deciding, request: PlaceOrder, rules: Instrument) -> Order:
         stage=Stage.RECEIVED,
         kind=rules.kind,
         echo=request.echo,
+        session=request.session,
     )
 
 

@@ -18,6 +18,7 @@ from fairlead.core.model import (
     ExecInst,
     Instrument,
     InstrumentKind,
+    Order,
     Reason,
     Side,
     TimeInForce,
@@ -25,7 +26,7 @@ from fairlead.core.model import (
 
 _IMMEDIATE = frozenset({TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL})
 
-_CONTRADICTING = {ExecInst.CANCEL_ON_DISCONNECT, ExecInst.DO_NOT_CANCEL_ON_DISCONNECT}
+_ON_DISCONNECT = frozenset({ExecInst.CANCEL_ON_DISCONNECT, ExecInst.DO_NOT_CANCEL_ON_DISCONNECT})
 
 
 class Exposure(msgspec.Struct, frozen=True):
@@ -76,7 +77,10 @@ def quantity_range(price: Decimal, rules: Instrument) -> tuple[Decimal, Decimal]
 def check_abilities(
     place: PlaceOrder, abilities: Abilities, kind: InstrumentKind
 ) -> list[tuple[str, str]]:
-    """Return (field, message) for what the exchange does not support in instruments of this kind."""
+    """Return (field, message) for what the exchange does not support in instruments of this kind.
+
+    What a session's end does to an order that came over one is up to us (`core/sessions.py`).
+    """
     findings = []
     if not _supports_time_in_force(place.time_in_force, abilities):
         findings.append((
@@ -87,15 +91,19 @@ def check_abilities(
     supported = abilities.exec_inst
     if kind is InstrumentKind.PERPETUAL:
         supported |= abilities.exec_inst_perpetual
+    if place.session:
+        supported |= _ON_DISCONNECT
     for instruction in place.exec_inst:
         if instruction not in supported:
             where = f" in {kind} markets" if abilities.exec_inst_perpetual else ""
+            if instruction in _ON_DISCONNECT:
+                where += ", only by WebSocket or FIX"
             findings.append((
                 "exec_inst",
                 f"{instruction} is not supported by {abilities.exchange}{where};"
                 f" supported: {_names(supported)}",
             ))  # fmt: skip
-    if set(place.exec_inst) >= _CONTRADICTING:
+    if _ON_DISCONNECT.issubset(place.exec_inst):
         findings.append((
             "exec_inst",
             "CANCEL_ON_DISCONNECT contradicts DO_NOT_CANCEL_ON_DISCONNECT; give one of the two",
@@ -107,6 +115,18 @@ def check_abilities(
             " which never rests; use GOOD_TILL_CANCEL or a GOOD_TILL_TIME",
         ))  # fmt: skip
     return findings
+
+
+def exec_inst_told(order: Order, abilities: Abilities | None) -> tuple[ExecInst, ...]:
+    """Return the instructions that the exchange is given with an order that came over a session.
+
+    The session's end is not the exchange's to act on; that it shall not act on the end of ours it is told
+    if it knows the word.
+    """
+    untold = {ExecInst.CANCEL_ON_DISCONNECT}
+    if abilities is None or ExecInst.DO_NOT_CANCEL_ON_DISCONNECT not in abilities.exec_inst:
+        untold.add(ExecInst.DO_NOT_CANCEL_ON_DISCONNECT)
+    return tuple(each for each in order.exec_inst if each not in untold)
 
 
 def check_expire_time(place: PlaceOrder, now_ns: int) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ import msgspec
 from fairlead.core.deciding import Effects, Now
 from fairlead.core.engine import Engine
 from fairlead.core.messages import (
+    EndSession,
     Outcome,
     Refusal,
     Refused,
@@ -63,7 +64,8 @@ class Line(msgspec.Struct):
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of the pump.
 
-    Over `inbox_most` waiting messages, new requests are refused. A batch holds `batch_most` messages,
+    Over `inbox_most` waiting messages, new requests are refused, but for the end of a session: nobody is
+    left to send it again. A batch holds `batch_most` messages,
     and may wait `fillings_most` turns of the event loop for more of them while more keep coming.
     The pump wakes for timers at most every `wake_least_us`. A batch that changes
     `threaded_orders_least` orders is committed in a thread, if there is one: with fewer, the hand-over
@@ -136,7 +138,7 @@ class Sequencer:
         future: asyncio.Future[Reply] = self._loop.create_future()
         if self._failure is not None:
             future.set_exception(ConnectionError(f"the edge has stopped: {self._failure}"))
-        elif len(self._inbox) >= self._limits.inbox_most:
+        elif len(self._inbox) >= self._limits.inbox_most and type(request) is not EndSession:
             text = f"{len(self._inbox)} requests are waiting; send again in a second"
             future.set_result(Refused(Refusal.OVERLOADED, text))
         else:

@@ -169,7 +169,8 @@ _EXPIRE_TIME = _text("UTC, ISO 8601; required with GOOD_TILL_TIME_..., refused w
 _EXEC_INST: Schema = {
     "type": "array",
     "items": {"type": "string", "enum": [value.value for value in ExecInst]},
-    "description": "A bare string is accepted; an array is emitted.",
+    "description": "A bare string is accepted; an array is emitted. By REST the two that speak of a"
+    " disconnect need the exchange's own support.",
 }
 
 PLACE = _form(
