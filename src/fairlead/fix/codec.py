@@ -8,22 +8,26 @@ keep is bounded: by one frame of `Bounds.body_bytes_most`.
 import re
 import zlib
 from collections.abc import Iterable
+from string import ascii_letters, digits
 
 import msgspec
 
 from fairlead.fix import tags
-from fairlead.fix.message import Fault, Message
+from fairlead.fix.message import Fault, Message, whole_number
 from fairlead.fix.tags import DATA_TAGS, HEADER_TAGS, LENGTH_TAGS, RejectReason
 
 SOH = b"\x01"
+
+_FIELDS_MOST = 1_000
 
 _START = b"8=FIX"
 _HEAD = re.compile(rb"8=(FIXT?\.\d\.\d)\x019=(\d{1,9})\x01(?=35=)")
 _HEAD_BYTES_MOST = 40  # of 8=, 9= and the first three bytes of 35=
 _TRAILER_BYTES = 7  # 10=nnn and its end
+_TRAILERS = [b"\x0110=%03d\x01" % each for each in range(256)]  # with the end of the field before
 _TAG_NUMBERS = {b"%d" % number: number for number in range(1, 10_000)}
 _TAG = re.compile(rb"[1-9]\d{0,8}")
-_NEEDS_A_LOOK = frozenset(tags.GROUPS) | {tags.SIGNATURE}
+_NEEDS_A_LOOK = LENGTH_TAGS | frozenset(tags.GROUPS) | {tags.SIGNATURE}
 _ADLER_BYTES = 256  # so many bytes add up to less than Adler-32's modulus
 
 
@@ -31,7 +35,7 @@ class Bounds(msgspec.Struct, frozen=True):
     """What a counterpart may make us read and keep."""
 
     body_bytes_most: int = 65_536  # BodyLength (9)
-    fields_most: int = 1_000  # in one message
+    fields_most: int = _FIELDS_MOST  # in one message
     queued_most: int = 1_000  # messages that came before their turn, while a gap is being filled
     held_bytes_most: int = 262_144  # that arrive while the application thinks about a logon
 
@@ -86,13 +90,12 @@ class Frames:
         if end > len(data):
             return None
         frame = data[at:end]
-        trailer = frame[-_TRAILER_BYTES:]
-        if trailer[:3] != b"10=" or trailer[6] != 1 or frame[-_TRAILER_BYTES - 1] != 1:
-            return self._skip(f"BodyLength (9) {length} does not lead to the CheckSum (10)")
-        if trailer[3:6] != b"%03d" % checksum(frame, len(frame) - _TRAILER_BYTES):
+        if frame.endswith(_TRAILERS[checksum(frame, len(frame) - _TRAILER_BYTES)]):
+            self._at = end
+            return frame
+        if frame[-_TRAILER_BYTES - 1 : 3 - _TRAILER_BYTES] == b"\x0110=":
             return self._skip("CheckSum (10) is wrong")
-        self._at = end
-        return frame
+        return self._skip(f"BodyLength (9) {length} does not lead to the CheckSum (10)")
 
     def _without_head(self) -> Frame | None:
         """Wait if a head may still become of it, else skip to where one may begin."""
@@ -147,49 +150,55 @@ def checksum(data: bytes, end: int) -> int:
 # ── frames → messages ──────────────────────────────────────────────────────────────────────────
 
 
-def decode(frame: bytes, fields_most: int = Bounds.fields_most) -> Message:
+def decode(frame: bytes, fields_most: int = _FIELDS_MOST) -> Message:
     """Return the message in a frame of `Frames`; what is wrong with its fields is its `fault`."""
     parts = frame[:-1].split(SOH)
-    pairs = [part.partition(b"=") for part in parts]
+    values: dict[int, bytes] = {}
     try:
-        numbers = [_TAG_NUMBERS[tag] for tag, _, _ in pairs]
+        for part in parts:
+            tag, _, value = part.partition(b"=")
+            values[_TAG_NUMBERS[tag]] = value
     except KeyError:
         return _decode_carefully(frame, fields_most)
-    if not LENGTH_TAGS.isdisjoint(numbers) or len(numbers) > fields_most:
+    layout = tuple(values)
+    if len(layout) != len(parts) or b"" in values.values() or len(parts) > fields_most:
         return _decode_carefully(frame, fields_most)
-    fields = [(number, pair[2]) for number, pair in zip(numbers, pairs, strict=True)]
-    values = dict(fields)
-    fault = None
-    if (
-        len(values) != len(fields)
-        or b"" in values.values()
-        or not _is_in_order(numbers)
-        or not _NEEDS_A_LOOK.isdisjoint(numbers)
-    ):
-        values = _first_values(fields)
-        fault = _fault(fields)
-    return _message(fields, values, fault)
+    if layout not in _PLAIN_LAYOUTS and not _is_plain(layout):
+        return _decode_carefully(frame, fields_most)
+    return _message(parts, values, None)
 
 
-def _message(
-    fields: list[tuple[int, bytes]], values: dict[int, bytes], fault: Fault | None
-) -> Message:
-    begin_string, msg_type = fields[0][1], fields[2][1]
+def _is_plain(layout: tuple[int, ...]) -> bool:
+    """Whether messages of these tags need no closer look: no data, no groups, header first.
+
+    Remembers those that do not: a counterpart sends few layouts, again and again.
+    """
+    in_header = len(HEADER_TAGS.intersection(layout))
+    if not _NEEDS_A_LOOK.isdisjoint(layout) or not HEADER_TAGS.issuperset(layout[:in_header]):
+        return False
+    if len(_PLAIN_LAYOUTS) >= _LAYOUTS_MOST:
+        _PLAIN_LAYOUTS.clear()
+    _PLAIN_LAYOUTS.add(layout)
+    return True
+
+
+_PLAIN_LAYOUTS: set[tuple[int, ...]] = set()
+_LAYOUTS_MOST = 256
+
+
+def _message(parts: list[bytes], values: dict[int, bytes], fault: Fault | None) -> Message:
+    begin_string, msg_type = values[tags.BEGIN_STRING], values[tags.MSG_TYPE]
     return Message(
-        begin_string.decode("latin-1"),
-        _KNOWN_TYPES.get(msg_type) or msg_type.decode("latin-1"),
-        fields,
+        _KNOWN_TEXTS.get(begin_string) or begin_string.decode("latin-1"),
+        _KNOWN_TEXTS.get(msg_type) or msg_type.decode("latin-1"),
+        whole_number(values.get(tags.MSG_SEQ_NUM, b"")) or 0,
         values,
+        parts,
         fault,
     )
 
 
-_KNOWN_TYPES = {text.encode(): text for text in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklm"}
-
-
-def _is_in_order(numbers: list[int]) -> bool:
-    in_header = len(HEADER_TAGS.intersection(numbers))
-    return HEADER_TAGS.issuperset(numbers[:in_header])
+_KNOWN_TEXTS = {text.encode(): text for text in ("FIX.4.4", "FIXT.1.1", *ascii_letters, *digits)}
 
 
 def _first_values(fields: list[tuple[int, bytes]]) -> dict[int, bytes]:
@@ -232,7 +241,8 @@ def _decode_carefully(frame: bytes, fields_most: int) -> Message:
         if len(fields) >= fields_most and at < end:
             fault = Fault(RejectReason.OTHER, None, f"more than {fields_most} fields")
             break
-    return _message(fields, _first_values(fields), fault or _fault(fields))
+    parts = [b"%d=%b" % field for field in fields]
+    return _message(parts, _first_values(fields), fault or _fault(fields))
 
 
 def _length(text: bytes) -> int:
@@ -340,4 +350,4 @@ def body(fields: Iterable[tuple[int, bytes | str | int]]) -> bytes:
 def encode(begin_string: bytes, content: bytes) -> bytes:
     """Return the frame around `content`: the fields from MsgType (35) on, each with its SOH."""
     head = b"8=%b\x019=%d\x01%b" % (begin_string, len(content), content)
-    return b"%b10=%03d\x01" % (head, checksum(head, len(head)))
+    return b"%b%b" % (head, _TRAILERS[checksum(head, len(head))][1:])

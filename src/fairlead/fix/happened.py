@@ -32,7 +32,7 @@ class WasReset(msgspec.Struct, frozen=True):
     """The counterpart reset both numbers in the session; the cursor is empty again."""
 
 
-class Received(msgspec.Struct, frozen=True):
+class Received(msgspec.Struct, frozen=True, gc=False):
     """An application message in its turn; owed a `Session.dealt` with this value."""
 
     message: Message

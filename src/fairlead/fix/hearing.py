@@ -59,13 +59,18 @@ def time_fault(it: Standing, message: Message, now_ns: int) -> Fault | None:
     if sending_time is None:
         return None
     orig = message.values.get(tags.ORIG_SENDING_TIME)
-    return judging.time_fault(
+    if orig is None and (sending_time, now_ns) == it.time_in_order:
+        return None
+    fault = judging.time_fault(
         message,
         it.times.read(sending_time),
         None if orig is None else it.orig_times.read(orig),
         now_ns,
         it.settings.time_accuracy_ns,
     )
+    if fault is None:
+        it.time_in_order = (sending_time, now_ns)
+    return fault
 
 
 def too_low(number: int, expected: int) -> Fault:

@@ -11,18 +11,25 @@ class Fault(msgspec.Struct, frozen=True):
     text: str
 
 
-class Message(msgspec.Struct, frozen=True):
-    """One message. `fields` are in order, header and trailer included; data fields are whole.
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One message. `fault` is the first thing wrong with its fields, whatever they say.
 
-    `values` has the first of each tag. `fault` is the first thing wrong with its fields; the session
-    never delivers a message that has one.
+    `values` has the first value of each tag; `parts` is every field as `tag=value`, in order, header
+    and trailer included, data fields whole. A session never delivers a message that has a fault.
     """
 
     begin_string: str
     msg_type: str
-    fields: list[tuple[int, bytes]]
+    sequence_number: int  # MsgSeqNum (34); 0 where there is none, or none that is a number
     values: dict[int, bytes]
+    parts: list[bytes]
     fault: Fault | None = None
+
+    @property
+    def fields(self) -> list[tuple[int, bytes]]:
+        """The fields in order: needed for repeating groups, of which `values` has the first entry."""
+        pairs = (part.partition(b"=") for part in self.parts)
+        return [(int(tag), value) for tag, _, value in pairs]
 
     def get(self, tag: int) -> bytes | None:
         """Return the first value of `tag`, None where there is none. A value is never empty."""
@@ -34,14 +41,16 @@ class Message(msgspec.Struct, frozen=True):
 
     def number(self, tag: int) -> int | None:
         """Return the first value of `tag` as a whole number of 1 to 18 digits; None for all else."""
-        value = self.values.get(tag, b"")
-        return int(value) if value.isdigit() and len(value) <= 18 else None
-
-    @property
-    def sequence_number(self) -> int:
-        """MsgSeqNum (34); 0 where there is none, or none that is a number."""
-        return self.number(34) or 0
+        return whole_number(self.values.get(tag, b""))
 
     def is_yes(self, tag: int) -> bool:
         """Whether `tag` is Y."""
         return self.values.get(tag) == b"Y"
+
+
+def whole_number(value: bytes) -> int | None:
+    """Return `value` as a whole number of 1 to 18 ASCII digits; None for all else."""
+    return int(value) if value.isdigit() and len(value) <= _DIGITS_MOST else None
+
+
+_DIGITS_MOST = 18  # what fits into 64 bits, and is more than anybody sends

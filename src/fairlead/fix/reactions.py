@@ -31,7 +31,7 @@ class Forbidden(Exception):
     """The driver asked for something that the session's state does not allow; nothing was done."""
 
 
-class What(msgspec.Struct, frozen=True):
+class What(msgspec.Struct, frozen=True, gc=False):
     """What a reaction is to: when, by which message (if by one), and what is wrong or why."""
 
     now_ns: int
@@ -47,7 +47,8 @@ class What(msgspec.Struct, frozen=True):
     @property
     def number(self) -> int:
         """The message's number."""
-        return self.the.sequence_number
+        assert self.message is not None, "this reaction is to a message"
+        return self.message.sequence_number
 
     @property
     def text(self) -> str:

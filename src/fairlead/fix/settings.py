@@ -58,7 +58,7 @@ class Record(msgspec.Struct, frozen=True):
     cursor: bytes = b""
 
 
-class Sent(msgspec.Struct, frozen=True, array_like=True):
+class Sent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An application message that was sent: what is needed to send it again. Stored as an array."""
 
     number: int

@@ -40,6 +40,7 @@ class Standing:
         self.said_ns = now_ns
         self.tested_ns: int | None = None  # since when a TestRequest is unanswered
         self.deadline_ns: int | None = now_ns + settings.logon_timeout_ns  # of the state
+        self.time_in_order = (b"", 0)  # the last SendingTime found right, and when
         self.times = TimeReader()
         self.orig_times = TimeReader()
         self.theirs = b""  # CompIDs as they must stand in what comes in
