@@ -218,6 +218,7 @@ async def test_what_is_true_now_is_told_for_metrics(tmp_path: Path) -> None:
         assert gauges["fairlead_in_doubt_age_seconds"] == {"SIM": 2}
         assert gauges["fairlead_account_reconciled"] == {"SIM": 1}
         assert gauges["fairlead_requests_waiting"] == {"SIM": 0}
+        assert gauges["fairlead_requests_per_second"] == {"SIM": 10_000}
         assert gauges["fairlead_inbox_messages"] == {"": 0}
         assert gauges["fairlead_timers"][""] > 0
     with pytest.raises(ConnectionError, match="shutting down"):

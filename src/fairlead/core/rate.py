@@ -32,6 +32,17 @@ class Bucket:
         until_filled_ns = -(-lacking // self.per_second) if lacking > 0 else 0
         return max(until_filled_ns, self._closed_until_ns - now_ns, 0)
 
+    def set_rate(self, now_ns: int, per_second: int, capacity: int) -> None:
+        """Give `per_second` from now on and save up at most `capacity`; what is more is forgotten."""
+        self._refill(now_ns)
+        self.per_second = per_second
+        self.capacity = capacity
+        self._credit = min(self._credit, capacity * SECOND_NS)
+
+    def leave(self, tokens: int) -> None:
+        """Forget all but `tokens` of what was saved up."""
+        self._credit = min(self._credit, tokens * SECOND_NS)
+
     def close_until(self, until_ns: int) -> None:
         """Give nothing before `until_ns`: the exchange said so."""
         self._closed_until_ns = max(self._closed_until_ns, until_ns)

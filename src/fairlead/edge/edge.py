@@ -254,6 +254,11 @@ class Edge:
             {name: len(line.budget) for name, line in self._lines.items()},
         )
         yield (
+            "fairlead_requests_per_second",
+            "What the account may ask its exchange now; less than configured after it refused.",
+            {name: line.budget.per_second for name, line in self._lines.items()},
+        )
+        yield (
             "fairlead_inbox_messages",
             "Messages that wait to be decided.",
             {"": self.sequencer.inbox_size},
