@@ -60,6 +60,14 @@ def test_times_in_force_and_instructions(terminal: Terminal) -> None:
     assert ours["exec_inst"] == ["MAKER_OR_CANCEL"]
 
 
+def test_a_reduce_only_order_is_one_at_the_exchange_too(terminal: Terminal) -> None:
+    flags = ("--reduce-only", "--post-only", "--json")
+    run = terminal.run("order", "sell", "0.01", "SIM_PERP_BTC_USDT", "30000", *flags)
+    assert run.code == 1
+    assert run.json["exec_inst"] == ["MAKER_OR_CANCEL", "DO_NOT_INCREASE"]
+    assert "reduces nothing" in run.json["error_message"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -37,6 +37,10 @@ def order(
     post_only: Annotated[
         bool, typer.Option("--post-only", help="Reject rather than take from the book.")
     ] = False,
+    reduce_only: Annotated[
+        bool,
+        typer.Option("--reduce-only", help="Reject or cancel what would not close a position."),
+    ] = False,
     order_id: Annotated[
         str | None, typer.Option("--id", help="Your id for it; the same id is placed once.")
     ] = None,
@@ -69,6 +73,7 @@ def order(
         account=account,
         time_in_force=tif,
         post_only=post_only,
+        reduce_only=reduce_only,
         client_order_id=order_id,
         expire=expire,
     )

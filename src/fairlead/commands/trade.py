@@ -40,6 +40,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     time_in_force: str | None = None
     post_only: bool = False
+    reduce_only: bool = False
     client_order_id: str | None = None
     expire: str | None = None
 
@@ -58,8 +59,15 @@ def new_order(ticket: Ticket) -> NewOrder:
         amount_order=ticket.quantity,
         price=ticket.price,
         expire_time=None if ticket.expire is None else moment(ticket.expire, time.time_ns()),
-        exec_inst=(ExecInst.MAKER_OR_CANCEL,) if ticket.post_only else (),
+        exec_inst=tuple(_instructions(ticket)),
     )
+
+
+def _instructions(ticket: Ticket) -> Iterator[ExecInst]:
+    if ticket.post_only:
+        yield ExecInst.MAKER_OR_CANCEL
+    if ticket.reduce_only:
+        yield ExecInst.DO_NOT_INCREASE
 
 
 def moment(text: str, now_ns: int) -> str:
