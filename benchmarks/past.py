@@ -9,9 +9,9 @@ from pathlib import Path
 
 from benchmarks.load import random_ids
 from fairlead.core.identity import client_key, venue_client_id
-from fairlead.core.messages import Cause, OrderReport
 from fairlead.core.model import Fill, Liquidity, Order, Origin, Side, Stage, TimeInForce
 from fairlead.core.order import apply
+from fairlead.core.reports import Cause, OrderReport
 from fairlead.core.unit import AccountRecord, ExchangeKey, TradeKey, Unit, empty_unit
 from fairlead.journal import Journal
 

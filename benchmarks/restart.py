@@ -31,7 +31,7 @@ TIMEOUT_S = 60.0
 _SOURCES = (
     "journal/*.py",
     "core/model.py",
-    "core/messages.py",
+    "core/reports.py",
     "core/unit.py",
     "exchange/store.py",
 )

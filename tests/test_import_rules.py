@@ -24,7 +24,8 @@ SKELETON = (
         "core.__init__",
         "core.port",
         "core.model",
-        "core.messages",
+        "core.requests",
+        "core.venue_messages",
         "core.exact",
         "core.identity",
         "core.order",
@@ -56,6 +57,7 @@ ALLOWED = """
     config -> edge.sequencer         config -> exchange.book         config -> gateway.rest
     simulation.world -> exchange.book                                simulation.world -> edge.sequencer
     gateway.rest -> core.port        gateway.rest -> core.model      gateway.rest -> core.order
+    gateway.rest -> core.requests
     edge.sequencer -> journal.journal
     edge.sequencer -> venues.venue   edge.sequencer -> core.engine   journal.journal -> core.model
     venues.sim -> venues.venue       venues.sim -> venues.link       venues.sim -> venues.sim_messages
@@ -80,7 +82,7 @@ FORBIDDEN = """
     client.calls -> gateway.rest     client-alone
     client.calls -> journal.journal  client-alone
     client.calls -> core.engine      client-words
-    client.calls -> core.messages    client-words
+    client.calls -> core.requests    client-words
     gateway.rest -> edge.sequencer   parts
     edge.sequencer -> gateway.rest   parts
     edge.sequencer -> exchange.book  parts
@@ -88,6 +90,7 @@ FORBIDDEN = """
     gateway.rest -> venues.sim       gateway-down
     gateway.rest -> journal.journal  gateway-down
     gateway.rest -> core.engine      gateway-port
+    gateway.rest -> core.venue_messages gateway-port
     venues.sim -> edge.sequencer     venues-up
     venues.link -> gateway.rest      venues-up
     venues.sim -> venues.binance     venues-apart

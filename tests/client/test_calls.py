@@ -25,7 +25,7 @@ from fairlead.client import (
 from fairlead.client.answer import Answer, answer_of
 from fairlead.client.numbers import time_ns, time_text, wire_time
 from fairlead.client.shapes import HistoryOrder, Resolution
-from fairlead.core.messages import Resolution as CoreResolution
+from fairlead.core.requests import Resolution as CoreResolution
 from tests.client.words import REPORT, D, new_order
 
 PLACE = calls.place(new_order("x"))

@@ -15,21 +15,30 @@ import msgspec
 from fairlead.core.deciding import EngineSettings, Now
 from fairlead.core.engine import Engine
 from fairlead.core.identity import venue_client_id
-from fairlead.core.messages import (
-    AlarmReport,
+from fairlead.core.model import (
+    Abilities,
+    AccountMode,
+    Liquidity,
+    Order,
+    Side,
+    TimeInForce,
+)
+from fairlead.core.order import status
+from fairlead.core.replies import Refused, Reply
+from fairlead.core.reports import AlarmReport, OrderReport, Report
+from fairlead.core.requests import (
     CancelAll,
     CancelOrder,
-    OrderReport,
-    Outcome,
     QueryOrder,
-    Refused,
-    Reply,
-    Report,
     Request,
     Resolution,
     ResolveOrder,
     SetMode,
-    TimerDue,
+)
+from fairlead.core.timing import TimerDue
+from fairlead.core.unit import nothing_wanted
+from fairlead.core.venue_messages import (
+    Outcome,
     VenueAnswer,
     VenueAssetBalance,
     VenueBalancesStated,
@@ -46,16 +55,6 @@ from fairlead.core.messages import (
     VenueReport,
     VenueRequest,
 )
-from fairlead.core.model import (
-    Abilities,
-    AccountMode,
-    Liquidity,
-    Order,
-    Side,
-    TimeInForce,
-)
-from fairlead.core.order import status
-from fairlead.core.unit import nothing_wanted
 from tests.core.memory import INSTALLATION, Memory
 from tests.core.words import (
     ABILITIES,

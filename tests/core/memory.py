@@ -1,9 +1,9 @@
 """The past, as the journal keeps it, for conversations without a disk: every unit is checked as it comes."""
 
 from fairlead.core.identity import client_key
-from fairlead.core.messages import AccountReport, BalanceReport, OrderReport, PositionReport
 from fairlead.core.model import Balance, Order, Position
 from fairlead.core.order import apply
+from fairlead.core.reports import AccountReport, BalanceReport, OrderReport, PositionReport
 from fairlead.core.unit import (
     AccountRecord,
     ExchangeKey,

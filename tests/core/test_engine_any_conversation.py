@@ -12,10 +12,10 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fairlead.core.messages import (
-    Cause,
-    EndSession,
-    OrderReport,
+from fairlead.core.model import ExecInst, Origin, Side
+from fairlead.core.reports import Cause, OrderReport
+from fairlead.core.requests import EndSession
+from fairlead.core.venue_messages import (
     Outcome,
     VenueAnswer,
     VenueCancel,
@@ -28,7 +28,6 @@ from fairlead.core.messages import (
     VenueQuery,
     VenueReport,
 )
-from fairlead.core.model import ExecInst, Origin, Side
 from tests.core.conversation import Conversation, started
 from tests.core.test_order import MAY_BECOME
 from tests.core.words import ABILITIES, D

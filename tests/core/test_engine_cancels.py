@@ -3,13 +3,9 @@
 import pytest
 
 from fairlead.core.deciding import EngineSettings
-from fairlead.core.messages import (
-    QueryAttention,
-    VenueCancel,
-    VenueConnected,
-    VenueQuery,
-)
 from fairlead.core.model import Stage, TimeInForce
+from fairlead.core.requests import QueryAttention
+from fairlead.core.venue_messages import VenueCancel, VenueConnected, VenueQuery
 from tests.core.conversation import (
     CANCELED,
     FILLED,

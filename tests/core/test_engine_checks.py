@@ -11,18 +11,17 @@ from hypothesis import strategies as st
 from fairlead.core import risk
 from fairlead.core.checking import CHECKS, RISK
 from fairlead.core.deciding import EngineSettings
-from fairlead.core.messages import (
+from fairlead.core.model import AccountMode, ExecInst, Reason, Side, Stage, TimeInForce
+from fairlead.core.replies import (
     Check,
     CheckName,
-    CheckOrder,
     CheckResult,
     ChecksReply,
     OrderReply,
-    PlaceOrder,
     Refusal,
     Refused,
 )
-from fairlead.core.model import AccountMode, ExecInst, Reason, Side, Stage, TimeInForce
+from fairlead.core.requests import CheckOrder, PlaceOrder
 from tests.core.conversation import CANCELED, Conversation, placed, started, working
 from tests.core.words import BTC_PERP, BTC_USDT, START_NS, D, make_request
 

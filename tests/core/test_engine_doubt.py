@@ -4,15 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from fairlead.core.messages import (
-    QueryAttention,
-    Resolution,
-    VenueCancel,
-    VenueConnected,
-    VenuePlace,
-    VenueQuery,
-)
 from fairlead.core.model import Order, Reason, Stage
+from fairlead.core.requests import QueryAttention, Resolution
+from fairlead.core.venue_messages import VenueCancel, VenueConnected, VenuePlace, VenueQuery
 from tests.core.conversation import (
     CANCELED,
     EXPIRED,

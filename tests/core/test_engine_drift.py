@@ -2,13 +2,10 @@
 
 import msgspec
 
-from fairlead.core.messages import (
-    QueryReconciliation,
-    VenueAssetBalance,
-    VenueBalancesStated,
-)
 from fairlead.core.model import Side
 from fairlead.core.reconciliation import Drift
+from fairlead.core.requests import QueryReconciliation
+from fairlead.core.venue_messages import VenueAssetBalance, VenueBalancesStated
 from tests.core.conversation import Conversation, placed, started, working
 from tests.core.words import D
 

@@ -5,8 +5,9 @@ from itertools import permutations
 
 import pytest
 
-from fairlead.core.messages import QueryAttention, Resolution, VenueFillsListed, VenueQuery
 from fairlead.core.model import Liquidity, Stage
+from fairlead.core.requests import QueryAttention, Resolution
+from fairlead.core.venue_messages import VenueFillsListed, VenueQuery
 from tests.core.conversation import (
     CANCELED,
     EXPIRED,

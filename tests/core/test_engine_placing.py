@@ -4,13 +4,13 @@ import msgspec
 import pytest
 
 from fairlead.core.deciding import EngineSettings
-from fairlead.core.messages import (
+from fairlead.core.model import AccountMode, ExecInst, Reason, Side, Stage, TimeInForce
+from fairlead.core.venue_messages import (
     VenueDisconnected,
     VenueInstrumentsListed,
     VenuePlace,
     VenueQuery,
 )
-from fairlead.core.model import AccountMode, ExecInst, Reason, Side, Stage, TimeInForce
 from tests.core.conversation import (
     CANCELED,
     FILLED,

@@ -5,20 +5,6 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from fairlead.core.messages import (
-    PositionReport,
-    QueryBalances,
-    QueryPositions,
-    QueryReconciliation,
-    QuerySnapshot,
-    VenueAssetBalance,
-    VenueBalancesStated,
-    VenueConnected,
-    VenueInstrumentsListed,
-    VenuePlace,
-    VenuePosition,
-    VenuePositionsStated,
-)
 from fairlead.core.model import (
     AccountMode,
     ExecInst,
@@ -30,6 +16,17 @@ from fairlead.core.model import (
     Updater,
 )
 from fairlead.core.reconciliation import Drift
+from fairlead.core.reports import PositionReport
+from fairlead.core.requests import QueryBalances, QueryPositions, QueryReconciliation, QuerySnapshot
+from fairlead.core.venue_messages import (
+    VenueAssetBalance,
+    VenueBalancesStated,
+    VenueConnected,
+    VenueInstrumentsListed,
+    VenuePlace,
+    VenuePosition,
+    VenuePositionsStated,
+)
 from tests.core.conversation import CANCELED, FILLED, OPEN, Conversation, placed, started
 from tests.core.words import BTC_PERP, D
 

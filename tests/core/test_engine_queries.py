@@ -3,8 +3,10 @@
 import msgspec
 import pytest
 
-from fairlead.core.messages import (
-    AccountReport,
+from fairlead.core.model import AccountMode
+from fairlead.core.replies import Refused
+from fairlead.core.reports import AccountReport
+from fairlead.core.requests import (
     QueryAccounts,
     QueryAttention,
     QueryBalances,
@@ -12,13 +14,9 @@ from fairlead.core.messages import (
     QueryOrders,
     QueryPositions,
     QuerySnapshot,
-    Refused,
     SetMode,
-    VenueCancel,
-    VenueQuery,
-    VenueStreamGap,
 )
-from fairlead.core.model import AccountMode
+from fairlead.core.venue_messages import VenueCancel, VenueQuery, VenueStreamGap
 from tests.core.conversation import CANCELED, Conversation, placed, started, working
 from tests.core.words import BTC_PERP, BTC_USDT, ETH_BTC
 

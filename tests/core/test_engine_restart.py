@@ -2,13 +2,8 @@
 
 import pytest
 
-from fairlead.core.messages import (
-    VenueCancel,
-    VenueConnected,
-    VenuePlace,
-    VenueQuery,
-)
 from fairlead.core.model import Reason, Stage
+from fairlead.core.venue_messages import VenueCancel, VenueConnected, VenuePlace, VenueQuery
 from tests.core.conversation import (
     CANCELED,
     FILLED,

@@ -3,18 +3,10 @@
 import pytest
 
 from fairlead.core.deciding import EngineSettings
-from fairlead.core.messages import (
-    CancelAllReply,
-    CheckOrder,
-    CheckResult,
-    ChecksReply,
-    EndSession,
-    VenueCancel,
-    VenueConnected,
-    VenuePlace,
-    VenueQuery,
-)
 from fairlead.core.model import ExecInst, Reason, Stage
+from fairlead.core.replies import CancelAllReply, CheckResult, ChecksReply
+from fairlead.core.requests import CheckOrder, EndSession
+from fairlead.core.venue_messages import VenueCancel, VenueConnected, VenuePlace, VenueQuery
 from tests.core.conversation import (
     CANCELED,
     OPEN,

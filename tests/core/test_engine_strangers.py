@@ -3,8 +3,9 @@
 import pytest
 
 from fairlead.core.deciding import EngineSettings
-from fairlead.core.messages import (
-    QueryOrders,
+from fairlead.core.model import Order, Origin, Side, Stage
+from fairlead.core.requests import QueryOrders
+from fairlead.core.venue_messages import (
     VenueAssetBalance,
     VenueBalancesStated,
     VenueCancel,
@@ -14,7 +15,6 @@ from fairlead.core.messages import (
     VenueOpenOrdersListed,
     VenueQuery,
 )
-from fairlead.core.model import Order, Origin, Side, Stage
 from tests.core.conversation import (
     CANCELED,
     FILLED,

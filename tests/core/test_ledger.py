@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.core.ledger import Ledger, is_in_flight, reservation
-from fairlead.core.messages import Cause
 from fairlead.core.model import (
     Balance,
     ExecInst,
@@ -18,6 +17,7 @@ from fairlead.core.model import (
     Stage,
     Updater,
 )
+from fairlead.core.reports import Cause
 from tests.core.words import START_NS, D, change, make_fill, make_order
 
 NOW_NS = START_NS + 1

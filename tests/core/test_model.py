@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from fairlead.core.messages import Cause
 from fairlead.core.model import Balance, Order, Side, Stage, Updater
+from fairlead.core.reports import Cause
 from tests.core.words import BTC_USDT, START_NS, D, change, make_fill, make_order
 
 

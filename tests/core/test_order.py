@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.core import order as order_module
-from fairlead.core.messages import Cause, OrderReport
 from fairlead.core.model import FINAL_STAGES, Order, Reason, Stage, Status
 from fairlead.core.order import (
     MOVES,
@@ -20,6 +19,7 @@ from fairlead.core.order import (
     status,
     status_of,
 )
+from fairlead.core.reports import Cause, OrderReport
 from tests.core.words import SECOND_NS, START_NS, change, make_fill, make_order
 
 # What the wire contract 2.1 lets follow each status.

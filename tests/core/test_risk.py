@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from fairlead.core.ledger import Ledger
 from fairlead.core.margin import Margin
-from fairlead.core.messages import PlaceOrder
 from fairlead.core.model import (
     AccountMode,
     Balance,
@@ -23,6 +22,7 @@ from fairlead.core.model import (
     TimeInForce,
     Updater,
 )
+from fairlead.core.requests import PlaceOrder
 from fairlead.core.risk import (
     Exposure,
     check_abilities,

@@ -4,7 +4,6 @@ from decimal import Decimal
 
 import msgspec
 
-from fairlead.core.messages import Cause, OrderReport, PlaceOrder
 from fairlead.core.model import (
     Abilities,
     ExecInst,
@@ -19,6 +18,8 @@ from fairlead.core.model import (
     TimeInForce,
 )
 from fairlead.core.order import apply
+from fairlead.core.reports import Cause, OrderReport
+from fairlead.core.requests import PlaceOrder
 
 D = Decimal
 SECOND_NS = 1_000_000_000

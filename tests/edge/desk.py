@@ -15,13 +15,13 @@ import msgspec
 from fairlead.core.deciding import EngineSettings, Now
 from fairlead.core.engine import Engine
 from fairlead.core.exact import use_exact_decimals
-from fairlead.core.messages import (
-    OrderReport,
+from fairlead.core.model import Order
+from fairlead.core.replies import Reply
+from fairlead.core.reports import OrderReport, Report
+from fairlead.core.requests import QueryAccounts, Request
+from fairlead.core.unit import Unit
+from fairlead.core.venue_messages import (
     Outcome,
-    QueryAccounts,
-    Reply,
-    Report,
-    Request,
     VenueAnswer,
     VenueAssetBalance,
     VenueBalances,
@@ -36,8 +36,6 @@ from fairlead.core.messages import (
     VenueReport,
     VenueRequest,
 )
-from fairlead.core.model import Order
-from fairlead.core.unit import Unit
 from fairlead.edge.budget import Budget
 from fairlead.edge.clock import Clock
 from fairlead.edge.reconcile import Reconciler, ReconcileSettings

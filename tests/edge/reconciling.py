@@ -1,8 +1,7 @@
 """A conversation in which the account is swept as in production; the exchange answers what it asks."""
 
-from fairlead.core.messages import (
-    TimerDue,
-    TimerKind,
+from fairlead.core.timing import TimerDue, TimerKind
+from fairlead.core.venue_messages import (
     VenueBalances,
     VenueConnected,
     VenueFill,

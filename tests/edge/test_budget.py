@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.core.messages import (
+from fairlead.core.model import Side, TimeInForce
+from fairlead.core.rate import Bucket
+from fairlead.core.venue_messages import (
     VenueBalances,
     VenueCancel,
     VenuePlace,
     VenueQuery,
     VenueRequest,
 )
-from fairlead.core.model import Side, TimeInForce
-from fairlead.core.rate import Bucket
 from fairlead.edge.budget import PASSED_MOST, Budget
 from tests.core.words import SECOND_NS, D
 

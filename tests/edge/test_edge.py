@@ -9,17 +9,12 @@ from typing import TypeVar
 import pytest
 
 from fairlead.core.exact import use_exact_decimals
-from fairlead.core.messages import (
-    Cause,
-    OrderReport,
-    Outcome,
-    SetMode,
-    VenueConnected,
-    VenuePlace,
-)
 from fairlead.core.model import AccountMode, Stage
 from fairlead.core.port import Released
+from fairlead.core.reports import Cause, OrderReport
+from fairlead.core.requests import SetMode
 from fairlead.core.unit import Unit
+from fairlead.core.venue_messages import Outcome, VenueConnected, VenuePlace
 from fairlead.edge import edge as edge_module
 from fairlead.edge.edge import Edge, EdgeSettings, Inbox
 from fairlead.edge.reconcile import ReconcileSettings

@@ -2,10 +2,11 @@
 
 import pytest
 
-from fairlead.core.messages import (
-    QueryAccounts,
-    QueryBalances,
-    QueryReconciliation,
+from fairlead.core.model import Updater
+from fairlead.core.rates import Rate, Ticker
+from fairlead.core.reconciliation import Found, Reconciliation, SweepCause
+from fairlead.core.requests import QueryAccounts, QueryBalances, QueryReconciliation
+from fairlead.core.venue_messages import (
     VenueBalances,
     VenueConnected,
     VenueDisconnected,
@@ -18,9 +19,6 @@ from fairlead.core.messages import (
     VenueTickers,
     VenueTickersStated,
 )
-from fairlead.core.model import Updater
-from fairlead.core.rates import Rate, Ticker
-from fairlead.core.reconciliation import Found, Reconciliation, SweepCause
 from fairlead.edge.reconcile import ReconcileSettings, Step
 from tests.core.conversation import CANCELED, FILLED, OPEN, placed, working
 from tests.core.words import SECOND_NS, D

@@ -9,14 +9,11 @@ from pathlib import Path
 import pytest
 
 from fairlead.core.deciding import EngineSettings
-from fairlead.core.messages import (
-    CancelAllReply,
-    CancelOrder,
-    EndSession,
-    OrderReply,
+from fairlead.core.model import Side, Stage, TimeInForce
+from fairlead.core.replies import CancelAllReply, OrderReply, Refused
+from fairlead.core.requests import CancelOrder, EndSession, QueryOrder
+from fairlead.core.venue_messages import (
     Outcome,
-    QueryOrder,
-    Refused,
     VenueCancel,
     VenueConnected,
     VenueDisconnected,
@@ -27,7 +24,6 @@ from fairlead.core.messages import (
     VenueQuery,
     VenueStreamGap,
 )
-from fairlead.core.model import Side, Stage, TimeInForce
 from fairlead.edge.clock import SystemClock
 from fairlead.edge.sequencer import Limits
 from fairlead.edge.timers import PRUNE_LEAST

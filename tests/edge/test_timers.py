@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.core.deciding import Now
-from fairlead.core.messages import TimerDue, TimerKind
+from fairlead.core.timing import TimerDue, TimerKind
 from fairlead.edge.timers import PRUNE_LEAST, WALL_CHECK_NS, Timers
 from tests.core.words import SECOND_NS
 

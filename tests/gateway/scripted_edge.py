@@ -3,16 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from fairlead.core.messages import (
-    Done,
-    OrderReply,
-    OrderReport,
-    PlaceOrder,
-    QueryOrder,
-    Reply,
-    Request,
-)
 from fairlead.core.port import HistoryRow, Listener, Released, Snapshot
+from fairlead.core.replies import Done, OrderReply, Reply
+from fairlead.core.reports import OrderReport
+from fairlead.core.requests import PlaceOrder, QueryOrder, Request
 from tests.gateway.orders import ORDER
 
 

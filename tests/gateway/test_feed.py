@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairlead.core.messages import AlarmReport
 from fairlead.core.port import Released
+from fairlead.core.reports import AlarmReport
 from fairlead.gateway.feed import Feed, FeedSettings, Subscription
 from tests.gateway.scripted_edge import ScriptedEdge
 

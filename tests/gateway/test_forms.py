@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.core.messages import (
+from fairlead.core.model import AccountMode, ExecInst, Side, TimeInForce
+from fairlead.core.requests import (
     CancelAll,
     CancelOrder,
     PlaceOrder,
@@ -15,7 +16,6 @@ from fairlead.core.messages import (
     ResolveOrder,
     SetMode,
 )
-from fairlead.core.model import AccountMode, ExecInst, Side, TimeInForce
 from fairlead.gateway import forms
 from fairlead.gateway.members import read_members
 from fairlead.gateway.numbers import plain

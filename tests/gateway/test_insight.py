@@ -2,20 +2,18 @@
 
 import pytest
 
-from fairlead.core.messages import (
-    Cause,
+from fairlead.core.model import Reason, Stage
+from fairlead.core.replies import (
     Check,
     CheckName,
-    CheckOrder,
     CheckResult,
     ChecksReply,
     OrderReply,
-    OrderReport,
-    QueryOrder,
     Refusal,
     Refused,
 )
-from fairlead.core.model import Reason, Stage
+from fairlead.core.reports import Cause, OrderReport
+from fairlead.core.requests import CheckOrder, QueryOrder
 from tests.core.words import MS, START_NS, D, make_fill, make_order
 from tests.gateway.conftest import Gateway
 from tests.gateway.orders import body

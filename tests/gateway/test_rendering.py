@@ -5,7 +5,6 @@ import msgspec
 import pytest
 
 from fairlead.core.exact import use_exact_decimals
-from fairlead.core.messages import AccountState
 from fairlead.core.model import (
     AccountMode,
     Balance,
@@ -19,6 +18,7 @@ from fairlead.core.model import (
 )
 from fairlead.core.rates import Rate
 from fairlead.core.reconciliation import Drift, Found, Reconciliation, Sweep, SweepCause
+from fairlead.core.replies import AccountState
 from fairlead.gateway.rendering import Renderer, encode, invalid
 from tests.gateway.orders import ORDER, TIME_NS, TIME_TEXT
 

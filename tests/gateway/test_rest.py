@@ -4,18 +4,25 @@ import json
 
 import pytest
 
-from fairlead.core.messages import (
+from fairlead.core.model import AccountMode
+from fairlead.core.replies import (
     AccountsReply,
     AccountState,
     AttentionReply,
     BalancesReply,
-    CancelAll,
     CancelAllReply,
-    CancelOrder,
     InstrumentsReply,
     OrdersReply,
-    PlaceOrder,
     PositionsReply,
+    ReconciliationReply,
+    Refusal,
+    Refused,
+    Reply,
+)
+from fairlead.core.requests import (
+    CancelAll,
+    CancelOrder,
+    PlaceOrder,
     QueryAccounts,
     QueryAttention,
     QueryBalances,
@@ -24,16 +31,11 @@ from fairlead.core.messages import (
     QueryOrders,
     QueryPositions,
     QueryReconciliation,
-    ReconciliationReply,
-    Refusal,
-    Refused,
-    Reply,
     Request,
     Resolution,
     ResolveOrder,
     SetMode,
 )
-from fairlead.core.model import AccountMode
 from fairlead.gateway.rendering import Renderer, encode
 from tests.gateway.conftest import Gateway
 from tests.gateway.orders import BAD_ORDERS, ORDER, TIME_NS, body

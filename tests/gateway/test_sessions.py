@@ -5,15 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.core.messages import (
-    EndSession,
-    OrderReply,
-    Outcome,
-    QueryOrder,
-    VenueCancel,
-    VenuePlace,
-)
 from fairlead.core.model import ExecInst, Order
+from fairlead.core.replies import OrderReply
+from fairlead.core.requests import EndSession, QueryOrder
+from fairlead.core.venue_messages import Outcome, VenueCancel, VenuePlace
 from fairlead.gateway.sessions import Session
 from tests.core.words import make_request
 from tests.edge.desk import answer

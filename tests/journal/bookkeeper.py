@@ -3,13 +3,6 @@
 from decimal import Decimal
 
 from fairlead.core.identity import client_key, venue_client_id
-from fairlead.core.messages import (
-    AccountReport,
-    BalanceReport,
-    Cause,
-    OrderReport,
-    PositionReport,
-)
 from fairlead.core.model import (
     AccountMode,
     Balance,
@@ -25,6 +18,7 @@ from fairlead.core.model import (
     Updater,
 )
 from fairlead.core.order import apply
+from fairlead.core.reports import AccountReport, BalanceReport, Cause, OrderReport, PositionReport
 from fairlead.core.unit import AccountRecord, ExchangeKey, TradeKey, empty_unit
 from fairlead.journal import Journal
 

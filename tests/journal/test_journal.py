@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.core.messages import Cause
 from fairlead.core.model import AccountMode, Stage
+from fairlead.core.reports import Cause
 from fairlead.core.unit import ExchangeKey, TradeKey, Wanted, empty_unit, nothing_wanted
 from fairlead.journal import CommitFailed, Journal, JournalReader, verify
 from fairlead.journal import journal as journal_module

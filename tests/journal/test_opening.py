@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.core.messages import PositionReport
+from fairlead.core.reports import PositionReport
 from fairlead.journal import Journal, JournalReader, verify
 from fairlead.journal.errors import (
     JournalError,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.core.messages import BalanceReport, Cause, OrderReport
 from fairlead.core.order import apply
+from fairlead.core.reports import BalanceReport, Cause, OrderReport
 from fairlead.journal import Journal, JournalReader
 from fairlead.journal import reader as reader_module
 from fairlead.journal.errors import JournalTorn

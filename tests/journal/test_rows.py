@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.core.messages import (
+from fairlead.core.model import Balance, Fill, Order
+from fairlead.core.reports import (
     AccountReport,
     AlarmReport,
     BalanceReport,
@@ -16,7 +17,6 @@ from fairlead.core.messages import (
     OrderReport,
     Report,
 )
-from fairlead.core.model import Balance, Fill, Order
 from fairlead.core.unit import AccountRecord
 from fairlead.journal.rows import (
     FILLS_IN_STATE,

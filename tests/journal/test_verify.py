@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fairlead.core.messages import Cause
 from fairlead.core.model import AccountMode, Order, Stage
+from fairlead.core.reports import Cause
 from fairlead.journal import Journal, JournalError, verify
 from fairlead.journal.rows import (
     decode_account,

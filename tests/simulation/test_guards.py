@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from fairlead.core import doubt, engine, placing
-from fairlead.core.messages import PlaceOrder, VenuePositionsStated, VenueRequest
 from fairlead.core.model import Order
 from fairlead.core.orders import Orders
+from fairlead.core.requests import PlaceOrder
 from fairlead.core.unit import Recalled, Unit, Wanted
+from fairlead.core.venue_messages import VenuePositionsStated, VenueRequest
 from fairlead.edge import edge
 from fairlead.edge.sequencer import Sequencer
 from fairlead.journal.journal import Prepared

@@ -6,7 +6,8 @@ from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import Any
 
-from fairlead.core.messages import (
+from fairlead.core.model import ExecInst, Instrument, Liquidity, Side, TimeInForce
+from fairlead.core.venue_messages import (
     VenueBalances,
     VenueCancel,
     VenueFillsSince,
@@ -19,7 +20,6 @@ from fairlead.core.messages import (
     VenueRequest,
     VenueTickers,
 )
-from fairlead.core.model import ExecInst, Instrument, Liquidity, Side, TimeInForce
 from fairlead.venues import sim_messages as wire
 from fairlead.venues.sim import SimDialect, SimLimits
 from fairlead.venues.venue import Acts

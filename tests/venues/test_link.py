@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from fairlead.core.messages import (
+from fairlead.core.venue_messages import (
     Outcome,
     VenueAnswer,
     VenueConnected,

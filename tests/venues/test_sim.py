@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from fairlead.core.exact import use_exact_decimals
-from fairlead.core.messages import (
+from fairlead.core.model import ExecInst, Liquidity, Reason, Side, TimeInForce
+from fairlead.core.rates import Ticker
+from fairlead.core.venue_messages import (
     Outcome,
     VenueAnswer,
     VenueAssetBalance,
@@ -25,8 +27,6 @@ from fairlead.core.messages import (
     VenueStreamGap,
     VenueTickersStated,
 )
-from fairlead.core.model import ExecInst, Liquidity, Reason, Side, TimeInForce
-from fairlead.core.rates import Ticker
 from fairlead.venues import sim_messages as wire
 from fairlead.venues.sim import ABILITIES, SimDialect, SimLimits
 from fairlead.venues.sim_words import venue_fill, venue_order

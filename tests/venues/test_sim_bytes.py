@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.core.messages import Outcome, VenueAnswer
+from fairlead.core.venue_messages import Outcome, VenueAnswer
 from fairlead.venues import sim_messages as wire
 from tests.venues.talk import (
     BALANCES,

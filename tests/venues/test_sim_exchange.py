@@ -7,7 +7,8 @@ from random import Random
 import pytest
 
 from fairlead.core.exact import use_exact_decimals
-from fairlead.core.messages import (
+from fairlead.core.model import ExecInst, Liquidity, Side, TimeInForce
+from fairlead.core.venue_messages import (
     Outcome,
     VenueAnswer,
     VenueBalances,
@@ -28,7 +29,6 @@ from fairlead.core.messages import (
     VenuePlace,
     VenueQuery,
 )
-from fairlead.core.model import ExecInst, Liquidity, Side, TimeInForce
 from fairlead.exchange.server import Exchange
 from fairlead.exchange.settings import INSTRUMENTS, Settings
 from fairlead.venues.link import Link, Tcp

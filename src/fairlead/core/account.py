@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 from fairlead.core.ledger import Ledger
-from fairlead.core.messages import AccountState
 from fairlead.core.model import (
     Abilities,
     AccountMode,
@@ -20,6 +19,7 @@ from fairlead.core.positions import Positions
 from fairlead.core.rate import Bucket
 from fairlead.core.rates import Rates
 from fairlead.core.reconciliation import Drifts, Reconciliation, SweepLog
+from fairlead.core.replies import AccountState
 from fairlead.core.unit import AccountRecord
 
 SEPARATORS = "~/.,:;!@#$%^&*-_+=."

@@ -2,9 +2,10 @@
 
 from fairlead.core.account import Account
 from fairlead.core.deciding import Deciding
-from fairlead.core.messages import Cause, VenueOrder, VenueOrderState
 from fairlead.core.model import ExecInst, Order, Origin, Reason, Stage
 from fairlead.core.orphans import alarm_foreign
+from fairlead.core.reports import Cause
+from fairlead.core.venue_messages import VenueOrder, VenueOrderState
 
 CLIENT_ID_LENGTH_MOST = 128
 

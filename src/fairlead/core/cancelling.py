@@ -8,21 +8,13 @@ after it was given up, is retried slowly until the order ends.
 from fairlead.core.account import Account
 from fairlead.core.deciding import Deciding, Flight
 from fairlead.core.doubt import ask, delay_ms
-from fairlead.core.messages import (
-    CancelAll,
-    CancelAllReply,
-    CancelOrder,
-    Cause,
-    OrderReply,
-    Outcome,
-    Refusal,
-    Refused,
-    TimerKind,
-    VenueAnswer,
-    VenueCancel,
-)
 from fairlead.core.model import ZERO, Order, Stage, TimeInForce
 from fairlead.core.placing import account_unknown
+from fairlead.core.replies import CancelAllReply, OrderReply, Refusal, Refused
+from fairlead.core.reports import Cause
+from fairlead.core.requests import CancelAll, CancelOrder
+from fairlead.core.timing import TimerKind
+from fairlead.core.venue_messages import Outcome, VenueAnswer, VenueCancel
 
 
 def cancel(deciding: Deciding, request: CancelOrder, token: int) -> None:

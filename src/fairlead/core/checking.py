@@ -8,15 +8,6 @@ from collections.abc import Iterator
 
 from fairlead.core.account import Account
 from fairlead.core.deciding import Deciding
-from fairlead.core.messages import (
-    Check,
-    CheckName,
-    CheckOrder,
-    CheckResult,
-    ChecksReply,
-    PlaceOrder,
-    Refused,
-)
 from fairlead.core.model import Reason
 from fairlead.core.placing import (
     account_unknown,
@@ -26,6 +17,8 @@ from fairlead.core.placing import (
     unavailable,
     with_expiry,
 )
+from fairlead.core.replies import Check, CheckName, CheckResult, ChecksReply, Refused
+from fairlead.core.requests import CheckOrder, PlaceOrder
 
 RISK = {
     Reason.INSUFFICIENT_BALANCE: CheckName.AVAILABLE_BALANCE,

@@ -10,24 +10,20 @@ import msgspec
 
 from fairlead.core.account import Account
 from fairlead.core.identity import ClientIds
-from fairlead.core.messages import (
+from fairlead.core.model import AccountMode, Fill, InstrumentKind, Order, Reason, Stage
+from fairlead.core.order import apply
+from fairlead.core.orders import Orders
+from fairlead.core.replies import OrderReply, Reply
+from fairlead.core.reports import (
     AccountReport,
     AlarmReport,
     BalanceReport,
     Cause,
-    OrderReply,
     OrderReport,
     PositionReport,
-    Reply,
     Report,
-    TimerDue,
-    TimerKind,
-    VenueFill,
-    VenueRequest,
 )
-from fairlead.core.model import AccountMode, Fill, InstrumentKind, Order, Reason, Stage
-from fairlead.core.order import apply
-from fairlead.core.orders import Orders
+from fairlead.core.timing import TimerDue, TimerKind
 from fairlead.core.unit import (
     ExchangeKey,
     Recalled,
@@ -36,6 +32,7 @@ from fairlead.core.unit import (
     Unit,
     empty_unit,
 )
+from fairlead.core.venue_messages import VenueFill, VenueRequest
 
 MS = 1_000_000  # nanoseconds
 _UNANSWERED = frozenset({Stage.RECEIVED, Stage.ROUTING})

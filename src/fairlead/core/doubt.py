@@ -5,9 +5,12 @@
 
 from fairlead.core.account import Account
 from fairlead.core.deciding import MS, Deciding, Flight
-from fairlead.core.messages import Cause, Refusal, Refused, TimerKind, VenueNotFound, VenueQuery
 from fairlead.core.model import ZERO, Order, Reason, Stage
 from fairlead.core.order import missing_quantity
+from fairlead.core.replies import Refusal, Refused
+from fairlead.core.reports import Cause
+from fairlead.core.timing import TimerKind
+from fairlead.core.venue_messages import VenueNotFound, VenueQuery
 
 NEVER_REACHED = "never reached the exchange"
 

@@ -20,7 +20,9 @@ from fairlead.core.deciding import Deciding, Effects, EngineSettings, Now
 from fairlead.core.doubt import ask, ask_due, settle_due
 from fairlead.core.exact import is_exact
 from fairlead.core.identity import key_of_venue_client_id
-from fairlead.core.messages import (
+from fairlead.core.model import Order, Stage
+from fairlead.core.operating import query, query_order, resolve, set_mode
+from fairlead.core.requests import (
     CancelAll,
     CancelOrder,
     CheckOrder,
@@ -30,8 +32,17 @@ from fairlead.core.messages import (
     Request,
     ResolveOrder,
     SetMode,
-    TimerDue,
-    TimerKind,
+)
+from fairlead.core.timing import TimerDue, TimerKind
+from fairlead.core.unit import (
+    AccountRecord,
+    ExchangeKey,
+    Recalled,
+    Restored,
+    TradeKey,
+    Wanted,
+)
+from fairlead.core.venue_messages import (
     VenueAnswer,
     VenueBalancesStated,
     VenueCancel,
@@ -48,16 +59,6 @@ from fairlead.core.messages import (
     VenueReport,
     VenueRequest,
     VenueTickersStated,
-)
-from fairlead.core.model import Order, Stage
-from fairlead.core.operating import query, query_order, resolve, set_mode
-from fairlead.core.unit import (
-    AccountRecord,
-    ExchangeKey,
-    Recalled,
-    Restored,
-    TradeKey,
-    Wanted,
 )
 
 

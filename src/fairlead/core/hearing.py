@@ -29,8 +29,22 @@ from fairlead.core.doubt import (
     shown_open,
 )
 from fairlead.core.drifting import is_comparable, measure_drift
-from fairlead.core.messages import (
-    Cause,
+from fairlead.core.model import (
+    ZERO,
+    Fill,
+    Order,
+    Origin,
+    Position,
+    Reason,
+    Stage,
+    Updater,
+)
+from fairlead.core.order import Verdict, judge, missing_quantity
+from fairlead.core.placing import place_answered
+from fairlead.core.positions import flattened
+from fairlead.core.reports import Cause
+from fairlead.core.unit import TradeKey
+from fairlead.core.venue_messages import (
     Outcome,
     VenueAnswer,
     VenueBalancesStated,
@@ -50,20 +64,6 @@ from fairlead.core.messages import (
     VenueQuery,
     VenueTickersStated,
 )
-from fairlead.core.model import (
-    ZERO,
-    Fill,
-    Order,
-    Origin,
-    Position,
-    Reason,
-    Stage,
-    Updater,
-)
-from fairlead.core.order import Verdict, judge, missing_quantity
-from fairlead.core.placing import place_answered
-from fairlead.core.positions import flattened
-from fairlead.core.unit import TradeKey
 
 _STAGES = {
     VenueOrderState.OPEN: Stage.WORKING,

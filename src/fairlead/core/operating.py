@@ -6,17 +6,26 @@ from fairlead.core.account import Account
 from fairlead.core.cancelling import doubt_ended, is_alive
 from fairlead.core.deciding import MS, Deciding
 from fairlead.core.doubt import answered
-from fairlead.core.messages import (
+from fairlead.core.model import ZERO, Order, Reason, Stage
+from fairlead.core.order import missing_quantity
+from fairlead.core.placing import account_unavailable, account_unknown
+from fairlead.core.replies import (
     AccountsReply,
     AccountState,
     AttentionReply,
     BalancesReply,
-    Cause,
     Done,
     InstrumentsReply,
     OrderReply,
     OrdersReply,
     PositionsReply,
+    ReconciliationReply,
+    Refusal,
+    Refused,
+    SnapshotReply,
+)
+from fairlead.core.reports import Cause
+from fairlead.core.requests import (
     QueryAccounts,
     QueryAttention,
     QueryBalances,
@@ -26,17 +35,10 @@ from fairlead.core.messages import (
     QueryPositions,
     QueryReconciliation,
     QuerySnapshot,
-    ReconciliationReply,
-    Refusal,
-    Refused,
     Resolution,
     ResolveOrder,
     SetMode,
-    SnapshotReply,
 )
-from fairlead.core.model import ZERO, Order, Reason, Stage
-from fairlead.core.order import missing_quantity
-from fairlead.core.placing import account_unavailable, account_unknown
 
 AccountQuery = (
     QueryOrders

@@ -24,8 +24,8 @@ from enum import Enum
 
 import msgspec
 
-from fairlead.core.messages import Cause, OrderReport
 from fairlead.core.model import ZERO, Order, Stage, Status
+from fairlead.core.reports import Cause, OrderReport
 
 
 class Verdict(Enum):

@@ -5,9 +5,9 @@ While one waits for its order no cursor passes it, so that a restart fetches it 
 
 from fairlead.core.account import Account
 from fairlead.core.deciding import MS, Deciding, OrphanKey, Orphans
-from fairlead.core.messages import VenueFill, VenueOrder, VenueQuery
 from fairlead.core.model import Order
 from fairlead.core.unit import TradeKey
+from fairlead.core.venue_messages import VenueFill, VenueOrder, VenueQuery
 
 
 def keep(deciding: Deciding, account: Account, news: VenueFill) -> None:

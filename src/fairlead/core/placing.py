@@ -5,17 +5,6 @@ import msgspec
 from fairlead.core.account import Account
 from fairlead.core.deciding import Deciding, Now
 from fairlead.core.doubt import await_fills, doubt, in_doubt_refusal
-from fairlead.core.messages import (
-    Cause,
-    OrderReply,
-    Outcome,
-    PlaceOrder,
-    Refusal,
-    Refused,
-    TimerKind,
-    VenueAnswer,
-    VenuePlace,
-)
 from fairlead.core.model import (
     ZERO,
     AccountMode,
@@ -29,6 +18,9 @@ from fairlead.core.model import (
     TimeInForce,
 )
 from fairlead.core.order import missing_quantity
+from fairlead.core.replies import OrderReply, Refusal, Refused
+from fairlead.core.reports import Cause
+from fairlead.core.requests import PlaceOrder
 from fairlead.core.risk import (
     Exposure,
     check_abilities,
@@ -37,6 +29,8 @@ from fairlead.core.risk import (
     check_risk,
     exec_inst_told,
 )
+from fairlead.core.timing import TimerKind
+from fairlead.core.venue_messages import Outcome, VenueAnswer, VenuePlace
 
 _UNANSWERED = frozenset({Stage.RECEIVED, Stage.ROUTING})
 

@@ -10,8 +10,10 @@ from typing import Protocol
 
 import msgspec
 
-from fairlead.core.messages import OrderReport, Reply, Report, Request
 from fairlead.core.model import Balance, Order, Position
+from fairlead.core.replies import Reply
+from fairlead.core.reports import OrderReport, Report
+from fairlead.core.requests import Request
 
 
 class Released(msgspec.Struct, frozen=True):

@@ -10,7 +10,6 @@ import msgspec
 
 from fairlead.core.ledger import Ledger
 from fairlead.core.margin import Margin
-from fairlead.core.messages import PlaceOrder
 from fairlead.core.model import (
     ZERO,
     Abilities,
@@ -23,6 +22,7 @@ from fairlead.core.model import (
     Side,
     TimeInForce,
 )
+from fairlead.core.requests import PlaceOrder
 
 _IMMEDIATE = frozenset({TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL})
 

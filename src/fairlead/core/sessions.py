@@ -9,9 +9,10 @@ process, so the next one begins by cancelling what they left.
 
 from fairlead.core.cancelling import is_alive, request_cancel
 from fairlead.core.deciding import Deciding
-from fairlead.core.messages import CancelAllReply, EndSession
 from fairlead.core.model import Order
 from fairlead.core.placing import account_unknown
+from fairlead.core.replies import CancelAllReply
+from fairlead.core.requests import EndSession
 
 
 def end(deciding: Deciding, request: EndSession, token: int) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from fairlead.core.messages import Report
 from fairlead.core.model import AccountMode, Balance, Fill, Order, Position
+from fairlead.core.reports import Report
 
 
 class TradeKey(msgspec.Struct, frozen=True, array_like=True):

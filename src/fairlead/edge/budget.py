@@ -9,8 +9,8 @@ Pure: time is an argument.
 
 from collections import deque
 
-from fairlead.core.messages import VenueCancel, VenuePlace, VenueQuery, VenueRequest
 from fairlead.core.rate import SECOND_NS, Bucket
+from fairlead.core.venue_messages import VenueCancel, VenuePlace, VenueQuery, VenueRequest
 
 MS = 1_000_000
 CANCEL, PLACE, QUERY, POLL = range(4)

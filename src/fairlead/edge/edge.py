@@ -14,18 +14,12 @@ from prometheus_client.core import Metric
 
 from fairlead.core.deciding import EngineSettings
 from fairlead.core.engine import Engine
-from fairlead.core.messages import (
-    OrderReport,
-    QuerySnapshot,
-    Refused,
-    Reply,
-    Report,
-    Request,
-    SnapshotReply,
-    VenueReport,
-)
 from fairlead.core.model import Order
 from fairlead.core.port import HistoryRow, Listener, Released, Snapshot
+from fairlead.core.replies import Refused, Reply, SnapshotReply
+from fairlead.core.reports import OrderReport, Report
+from fairlead.core.requests import QuerySnapshot, Request
+from fairlead.core.venue_messages import VenueReport
 from fairlead.edge.budget import Budget
 from fairlead.edge.clock import Clock
 from fairlead.edge.metrics import EdgeMetrics

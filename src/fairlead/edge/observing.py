@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import structlog
 
 from fairlead.core.deciding import Now
-from fairlead.core.messages import AlarmReport, Cause, OrderReport, Report
 from fairlead.core.model import Order
+from fairlead.core.reports import AlarmReport, Cause, OrderReport, Report
 from fairlead.edge.metrics import EdgeMetrics
 
 _FOR_PEOPLE = frozenset({

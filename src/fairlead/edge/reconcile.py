@@ -13,10 +13,10 @@ import msgspec
 
 from fairlead.core.deciding import MS, Now
 from fairlead.core.engine import Engine
-from fairlead.core.messages import (
+from fairlead.core.reconciliation import SweepCause
+from fairlead.core.timing import TimerDue, TimerKind
+from fairlead.core.venue_messages import (
     Outcome,
-    TimerDue,
-    TimerKind,
     VenueAnswer,
     VenueBalances,
     VenueBalancesStated,
@@ -37,7 +37,6 @@ from fairlead.core.messages import (
     VenueStreamGap,
     VenueTickers,
 )
-from fairlead.core.reconciliation import SweepCause
 from fairlead.edge.timers import Timers
 
 _ORDER_NEWS = frozenset({

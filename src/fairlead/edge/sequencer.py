@@ -16,24 +16,20 @@ import msgspec
 
 from fairlead.core.deciding import Effects, Now
 from fairlead.core.engine import Engine
-from fairlead.core.messages import (
-    EndSession,
+from fairlead.core.model import Order
+from fairlead.core.replies import Refusal, Refused, Reply
+from fairlead.core.reports import Report
+from fairlead.core.requests import EndSession, Request
+from fairlead.core.timing import TimerDue, TimerKind
+from fairlead.core.unit import Unit, nothing_wanted
+from fairlead.core.venue_messages import (
     Outcome,
-    Refusal,
-    Refused,
-    Reply,
-    Report,
-    Request,
-    TimerDue,
-    TimerKind,
     VenueAnswer,
     VenueDisconnected,
     VenuePlace,
     VenueReport,
     VenueRequest,
 )
-from fairlead.core.model import Order
-from fairlead.core.unit import Unit, nothing_wanted
 from fairlead.edge.budget import Budget
 from fairlead.edge.clock import Clock
 from fairlead.edge.metrics import EdgeMetrics

@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Callable
 
 from fairlead.core.deciding import Now
-from fairlead.core.messages import TimerDue
+from fairlead.core.timing import TimerDue
 
 WALL_CHECK_NS = 1_000_000_000
 PRUNE_LEAST = 4_096  # timers

@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 
-from fairlead.core.messages import (
+from fairlead.core.model import AccountMode, ExecInst, Side, TimeInForce
+from fairlead.core.requests import (
     CancelAll,
     CancelOrder,
     PlaceOrder,
@@ -20,7 +21,6 @@ from fairlead.core.messages import (
     ResolveOrder,
     SetMode,
 )
-from fairlead.core.model import AccountMode, ExecInst, Side, TimeInForce
 from fairlead.gateway.members import Members
 from fairlead.gateway.numbers import read_positive
 from fairlead.gateway.times import read_instant

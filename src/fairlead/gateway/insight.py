@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import UNSET
 
-from fairlead.core.messages import Check, CheckName, CheckOrder, CheckResult, OrderReport, Refusal
 from fairlead.core.model import Order
 from fairlead.core.order import apply, status
+from fairlead.core.replies import Check, CheckName, CheckResult, Refusal
+from fairlead.core.reports import OrderReport
+from fairlead.core.requests import CheckOrder
 from fairlead.gateway import shapes
 from fairlead.gateway.rendering import fill_shape, number
 from fairlead.gateway.times import time_text

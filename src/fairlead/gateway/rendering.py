@@ -7,11 +7,11 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from fairlead.core.messages import AccountState
 from fairlead.core.model import Balance, Fill, Instrument, Order, Position, Side
 from fairlead.core.order import status
 from fairlead.core.rates import Rate
 from fairlead.core.reconciliation import Drift, Reconciliation, Sweep
+from fairlead.core.replies import AccountState
 from fairlead.gateway import shapes
 from fairlead.gateway.forms import ORDER_TYPE
 from fairlead.gateway.numbers import plain

@@ -9,19 +9,28 @@ from typing import assert_never
 import msgspec
 from msgspec import UNSET
 
-from fairlead.core.messages import (
+from fairlead.core.model import Order
+from fairlead.core.port import EdgePort, HistoryRow
+from fairlead.core.replies import (
     AccountsReply,
     AttentionReply,
     BalancesReply,
     CancelAllReply,
-    CheckOrder,
     ChecksReply,
     Done,
     InstrumentsReply,
     OrderReply,
     OrdersReply,
-    PlaceOrder,
     PositionsReply,
+    ReconciliationReply,
+    Refusal,
+    Refused,
+    Reply,
+    SnapshotReply,
+)
+from fairlead.core.requests import (
+    CheckOrder,
+    PlaceOrder,
     QueryAccounts,
     QueryAttention,
     QueryBalances,
@@ -30,15 +39,8 @@ from fairlead.core.messages import (
     QueryOrders,
     QueryPositions,
     QueryReconciliation,
-    ReconciliationReply,
-    Refusal,
-    Refused,
-    Reply,
     Request,
-    SnapshotReply,
 )
-from fairlead.core.model import Order
-from fairlead.core.port import EdgePort, HistoryRow
 from fairlead.gateway import forms, insight, shapes
 from fairlead.gateway.answers import (
     JSON,

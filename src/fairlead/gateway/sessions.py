@@ -9,9 +9,10 @@ import asyncio
 
 import msgspec
 
-from fairlead.core.messages import EndSession, PlaceOrder, Reply
 from fairlead.core.model import ExecInst
 from fairlead.core.port import EdgePort
+from fairlead.core.replies import Reply
+from fairlead.core.requests import EndSession, PlaceOrder
 
 
 class Session:

@@ -9,9 +9,10 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from fairlead.core.messages import Cause, CheckName, CheckResult
 from fairlead.core.model import AccountMode, Side, Status, Updater
 from fairlead.core.reconciliation import SweepCause
+from fairlead.core.replies import CheckName, CheckResult
+from fairlead.core.reports import Cause
 
 Number = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "number"})]
 Text = str | None | UnsetType  # null when there is none; left out where nulls are omitted

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from fairlead.core.messages import OrderReport, Report
 from fairlead.core.model import Order
 from fairlead.core.order import IllegalChange, apply
 from fairlead.core.port import HistoryRow, Released
+from fairlead.core.reports import OrderReport, Report
 from fairlead.journal.errors import JournalTorn
 from fairlead.journal.opening import FILE_NAME, connect_reader, explained
 from fairlead.journal.rows import (

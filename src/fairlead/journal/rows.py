@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from fairlead.core.messages import Report
 from fairlead.core.model import Balance, Fill, Order, Position
+from fairlead.core.reports import Report
 from fairlead.core.unit import AccountRecord
 
 NS_PER_SECOND = 1_000_000_000

@@ -9,9 +9,9 @@ import sqlite3
 from collections.abc import Iterable
 
 from fairlead.core.identity import client_key
-from fairlead.core.messages import BalanceReport, OrderReport, PositionReport, Report
 from fairlead.core.model import Balance, Fill, Order, Position
 from fairlead.core.order import apply
+from fairlead.core.reports import BalanceReport, OrderReport, PositionReport, Report
 from fairlead.core.unit import AccountRecord, ExchangeKey, TradeKey, Unit, empty_unit
 from fairlead.journal.rows import FILLS_IN_STATE, NS_PER_SECOND, Frame, order_of
 

@@ -14,15 +14,9 @@ from pathlib import Path
 import msgspec
 
 from fairlead.core.identity import client_key
-from fairlead.core.messages import (
-    AccountReport,
-    BalanceReport,
-    OrderReport,
-    PositionReport,
-    Report,
-)
 from fairlead.core.model import AccountMode, Balance, Order, Position
 from fairlead.core.order import IllegalChange, apply
+from fairlead.core.reports import AccountReport, BalanceReport, OrderReport, PositionReport, Report
 from fairlead.core.unit import AccountRecord, TradeKey, empty_unit
 from fairlead.journal.keys import recent_pairs
 from fairlead.journal.opening import FILE_NAME, connect_reader, explained

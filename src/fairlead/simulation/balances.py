@@ -8,8 +8,8 @@ show one of them, and never an older one than before.
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
-from fairlead.core.messages import BalanceReport
 from fairlead.core.model import ZERO, Side
+from fairlead.core.reports import BalanceReport
 from fairlead.exchange.orders import Account
 from fairlead.exchange.server import Exchange
 from fairlead.simulation.machine import public_key

@@ -12,27 +12,6 @@ from random import Random
 
 import msgspec
 
-from fairlead.core.messages import (
-    AttentionReply,
-    CancelAll,
-    CancelOrder,
-    OrderReply,
-    PlaceOrder,
-    QueryAccounts,
-    QueryAttention,
-    QueryBalances,
-    QueryInstruments,
-    QueryOrder,
-    QueryOrders,
-    QuerySnapshot,
-    Refusal,
-    Refused,
-    Reply,
-    Request,
-    Resolution,
-    ResolveOrder,
-    SetMode,
-)
 from fairlead.core.model import (
     AccountMode,
     ExecInst,
@@ -42,6 +21,23 @@ from fairlead.core.model import (
     Side,
     Stage,
     TimeInForce,
+)
+from fairlead.core.replies import AttentionReply, OrderReply, Refusal, Refused, Reply
+from fairlead.core.requests import (
+    CancelAll,
+    CancelOrder,
+    PlaceOrder,
+    QueryAccounts,
+    QueryAttention,
+    QueryBalances,
+    QueryInstruments,
+    QueryOrder,
+    QueryOrders,
+    QuerySnapshot,
+    Request,
+    Resolution,
+    ResolveOrder,
+    SetMode,
 )
 from fairlead.exchange.book import Top
 from fairlead.exchange.settings import INSTRUMENTS

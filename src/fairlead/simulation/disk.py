@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import msgspec
 
-from fairlead.core.messages import Report
+from fairlead.core.reports import Report
 from fairlead.core.unit import Unit
 from fairlead.journal.journal import Journal, Prepared
 from fairlead.journal.opening import FILE_NAME

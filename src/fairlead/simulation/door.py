@@ -8,8 +8,9 @@ import asyncio
 import contextvars
 from random import Random
 
-from fairlead.core.messages import Reply, Request
 from fairlead.core.port import EdgePort
+from fairlead.core.replies import Reply
+from fairlead.core.requests import Request
 from fairlead.simulation.conversation import Conversation
 from fairlead.simulation.laws import Laws
 from fairlead.simulation.loop import NS, Process, VirtualLoop

@@ -6,8 +6,8 @@ the world is at rest: no faults, no market, nothing on its way.
 
 from collections.abc import Iterable
 
-from fairlead.core.messages import BalancesReply, PositionsReply
 from fairlead.core.model import ZERO, Order, Origin, Reason, Stage, TimeInForce
+from fairlead.core.replies import BalancesReply, PositionsReply
 from fairlead.exchange.orders import Account
 from fairlead.exchange.server import Exchange
 from fairlead.simulation.laws import Law, Laws

@@ -11,26 +11,26 @@ from pathlib import Path
 
 import msgspec
 
-from fairlead.core.messages import (
-    AlarmReport,
-    BalanceReport,
+from fairlead.core.model import Order, Origin, Reason, Stage
+from fairlead.core.order import IllegalChange, apply
+from fairlead.core.replies import (
     CancelAllReply,
-    CancelOrder,
-    Cause,
     OrderReply,
-    OrderReport,
     OrdersReply,
-    PlaceOrder,
-    PositionReport,
     Refusal,
     Refused,
     Reply,
-    Report,
-    Request,
     SnapshotReply,
 )
-from fairlead.core.model import Order, Origin, Reason, Stage
-from fairlead.core.order import IllegalChange, apply
+from fairlead.core.reports import (
+    AlarmReport,
+    BalanceReport,
+    Cause,
+    OrderReport,
+    PositionReport,
+    Report,
+)
+from fairlead.core.requests import CancelOrder, PlaceOrder, Request
 from fairlead.core.unit import Unit
 from fairlead.simulation.conversation import Conversation
 from fairlead.simulation.disk import Observer

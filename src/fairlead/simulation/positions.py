@@ -8,8 +8,8 @@ than before.
 
 from collections.abc import Callable
 
-from fairlead.core.messages import PositionReport
 from fairlead.core.model import ZERO, Side
+from fairlead.core.reports import PositionReport
 from fairlead.exchange.server import Exchange
 from fairlead.simulation.balances import Totals
 from fairlead.simulation.machine import public_key

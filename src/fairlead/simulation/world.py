@@ -16,19 +16,16 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from fairlead.core.exact import use_exact_decimals
-from fairlead.core.messages import (
-    AccountsReply,
-    BalancesReply,
+from fairlead.core.model import InstrumentKind, Order
+from fairlead.core.replies import AccountsReply, BalancesReply, PositionsReply, Reply
+from fairlead.core.requests import (
     CancelAll,
-    PositionsReply,
     QueryAccounts,
     QueryBalances,
     QueryPositions,
-    Reply,
     Request,
     Resolution,
 )
-from fairlead.core.model import InstrumentKind, Order
 from fairlead.journal.verify import verify
 from fairlead.simulation.balances import BalanceWatch
 from fairlead.simulation.clients import Client, Surroundings

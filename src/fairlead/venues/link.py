@@ -18,7 +18,7 @@ from typing import Protocol, cast
 
 import msgspec
 
-from fairlead.core.messages import (
+from fairlead.core.venue_messages import (
     Outcome,
     VenueAnswer,
     VenueConnected,

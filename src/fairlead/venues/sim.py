@@ -20,7 +20,8 @@ from typing import assert_never
 
 import msgspec
 
-from fairlead.core.messages import (
+from fairlead.core.model import Abilities, ExecInst, TimeInForce
+from fairlead.core.venue_messages import (
     Outcome,
     VenueAnswer,
     VenueCancel,
@@ -32,7 +33,6 @@ from fairlead.core.messages import (
     VenueRequest,
     VenueStreamGap,
 )
-from fairlead.core.model import Abilities, ExecInst, TimeInForce
 from fairlead.venues import sim_messages as wire
 from fairlead.venues.sim_words import (
     Page,

@@ -7,7 +7,9 @@ Every number from the wire is bounded here; one that cannot be a price or a quan
 from decimal import Decimal
 from typing import assert_never
 
-from fairlead.core.messages import (
+from fairlead.core.model import ExecInst, Reason, TimeInForce
+from fairlead.core.rates import Ticker
+from fairlead.core.venue_messages import (
     VenueAssetBalance,
     VenueBalances,
     VenueBalancesStated,
@@ -31,8 +33,6 @@ from fairlead.core.messages import (
     VenueTickers,
     VenueTickersStated,
 )
-from fairlead.core.model import ExecInst, Reason, TimeInForce
-from fairlead.core.rates import Ticker
 from fairlead.venues import sim_messages as wire
 
 DECIMAL_TEXT_MAX = 60  # characters of a number: far inside the exact context's 160 digits

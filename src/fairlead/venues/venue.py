@@ -10,8 +10,8 @@ from typing import Protocol
 
 import msgspec
 
-from fairlead.core.messages import VenueReport, VenueRequest
 from fairlead.core.model import Abilities
+from fairlead.core.venue_messages import VenueReport, VenueRequest
 
 
 class Acts(msgspec.Struct):
