@@ -11,6 +11,7 @@ from tools.pages.configuration import configuration
 from tools.pages.doctor import doctor
 from tools.pages.exit_codes import exit_codes
 from tools.pages.faults import faults
+from tools.pages.fix_session import fix_session
 from tools.pages.metrics import metrics
 from tools.pages.order_states import order_states
 from tools.pages.refusals import refusals
@@ -29,6 +30,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/metrics.md": metrics,
     "docs/reference/exit-codes.md": exit_codes,
     "docs/reference/faults.md": faults,
+    "docs/reference/fix-session.md": fix_session,
 }
 
 

@@ -4,7 +4,7 @@ from fairlead.fix import judging, tags
 from fairlead.fix.message import Fault, Message
 from fairlead.fix.standing import Standing
 from fairlead.fix.states import Happening, State
-from fairlead.fix.tags import MsgType, RejectReason
+from fairlead.fix.tags import RejectReason
 
 Heard = tuple[Happening, Fault | None]
 
@@ -97,11 +97,7 @@ def _hear_first(it: Standing, message: Message) -> Heard:
         )
     if not message.get(tags.SENDER_COMP_ID):
         return Happening.MISADDRESSED, said("SenderCompID (49) is missing")
-    if judging.is_reset_logon(message):
-        return Happening.RESET_LOGON, None
-    if message.msg_type == MsgType.LOGON:
-        return Happening.LOGON, None
-    return judging.due(message, 1)[0], said(
+    return judging.kind(message), said(
         f"the first message was MsgType (35) {message.msg_type} and not a Logon"
     )
 

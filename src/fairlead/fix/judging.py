@@ -1,6 +1,7 @@
 """What a message is to a session: a row of the state table, and what is wrong with it. Pure."""
 
 from collections.abc import Callable
+from string import ascii_letters, ascii_uppercase, digits
 
 from fairlead.fix import tags
 from fairlead.fix.message import Fault, Message
@@ -12,8 +13,7 @@ TIME_MISSING = Fault(
     RejectReason.REQUIRED_TAG_MISSING, tags.SENDING_TIME, "SendingTime (52) is missing"
 )
 
-_DUE: dict[str, Happening] = {
-    MsgType.LOGON: Happening.LOGON,
+_KINDS: dict[str, Happening] = {
     MsgType.HEARTBEAT: Happening.HEARTBEAT,
     MsgType.TEST_REQUEST: Happening.TEST_REQUEST,
     MsgType.RESEND_REQUEST: Happening.RESEND_REQUEST,
@@ -25,6 +25,10 @@ _HIGH: dict[str, Happening] = {
     MsgType.RESEND_REQUEST: Happening.HIGH_RESEND_REQUEST,
     MsgType.LOGOUT: Happening.HIGH_LOGOUT,
 }
+# As FIX 4.4 and 5.0 SP2 have them, and some that later versions have; U… are for private use.
+_MSG_TYPES = frozenset(digits + ascii_letters) - {"I", "O", "U"} | {
+    first + second for first in "ABCDE" for second in ascii_uppercase
+}
 _FLAGS = (tags.POSS_DUP_FLAG, tags.POSS_RESEND)
 
 
@@ -35,7 +39,8 @@ def is_reset_logon(message: Message) -> bool:
 
 def is_reset_mode(message: Message) -> bool:
     """Whether it is a SequenceReset whose own number counts for nothing."""
-    return message.msg_type == MsgType.SEQUENCE_RESET and not message.is_yes(tags.GAP_FILL_FLAG)
+    is_reset = message.msg_type == MsgType.SEQUENCE_RESET
+    return is_reset and message.values.get(tags.GAP_FILL_FLAG, b"N") == b"N"
 
 
 def high(message: Message) -> Happening:
@@ -43,14 +48,22 @@ def high(message: Message) -> Happening:
     return _HIGH.get(message.msg_type, Happening.HIGH)
 
 
+def kind(message: Message) -> Happening:
+    """Return what a message is by its type alone."""
+    if message.msg_type == MsgType.SEQUENCE_RESET:
+        return Happening.SEQUENCE_RESET if is_reset_mode(message) else Happening.GAP_FILL
+    if message.msg_type == MsgType.LOGON:
+        return Happening.RESET_LOGON if is_reset_logon(message) else Happening.LOGON
+    return _KINDS.get(message.msg_type, Happening.APPLICATION)
+
+
 def due(message: Message, expected: int) -> tuple[Happening, Fault | None]:
     """Return what a message is whose turn it is, and what is wrong with it."""
     fault = message.fault or content_fault(message)
     if fault is not None:
         return Happening.MALFORMED, fault
-    if message.msg_type == MsgType.SEQUENCE_RESET:
-        if message.is_yes(tags.GAP_FILL_FLAG):
-            return Happening.GAP_FILL, None
+    found = kind(message)
+    if found is Happening.SEQUENCE_RESET:
         new = message.number(tags.NEW_SEQ_NO) or 0
         if new < expected:
             return Happening.SEQUENCE_RESET_BACK, Fault(
@@ -58,10 +71,7 @@ def due(message: Message, expected: int) -> tuple[Happening, Fault | None]:
                 tags.NEW_SEQ_NO,
                 f"NewSeqNo (36) {new} is lower than {expected}, which is expected",
             )
-        return Happening.SEQUENCE_RESET, None
-    if is_reset_logon(message):
-        return Happening.RESET_LOGON, None
-    return _DUE.get(message.msg_type, Happening.APPLICATION), None
+    return found, None
 
 
 def content_fault(message: Message) -> Fault | None:
@@ -75,6 +85,12 @@ def content_fault(message: Message) -> Fault | None:
     is_duplicate = message.is_yes(tags.POSS_DUP_FLAG) and not is_reset_mode(message)
     if is_duplicate and tags.ORIG_SENDING_TIME not in values:
         return _missing(tags.ORIG_SENDING_TIME, "OrigSendingTime")
+    if message.msg_type not in _MSG_TYPES and not message.msg_type.startswith("U"):
+        return Fault(
+            RejectReason.INVALID_MSG_TYPE,
+            tags.MSG_TYPE,
+            f"MsgType (35) {message.msg_type} is none of FIX's",
+        )
     check = _CONTENT.get(message.msg_type)
     return None if check is None else check(message)
 

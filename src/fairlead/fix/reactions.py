@@ -19,7 +19,7 @@ from fairlead.fix.happened import (
     WasReset,
 )
 from fairlead.fix.hearing import logon_fault
-from fairlead.fix.judging import content_fault, is_reset_logon
+from fairlead.fix.judging import content_fault, is_reset_logon, is_reset_mode
 from fairlead.fix.message import Fault, Message
 from fairlead.fix.settings import FIXT11, SessionKey
 from fairlead.fix.standing import Standing
@@ -208,7 +208,8 @@ def _jump(it: Standing, what: What) -> None:
 
 def _reject(it: Standing, what: What) -> None:
     it.say_reject(what.the, what.why or _ALREADY_UP, what.now_ns)
-    _done_in_turn(it, what)
+    if not is_reset_mode(what.the):
+        _done_in_turn(it, what)
 
 
 _ALREADY_UP = Fault(RejectReason.OTHER, tags.MSG_TYPE, "the session is logged on already")
@@ -251,6 +252,10 @@ def _error(it: Standing, what: What) -> None:
     raise Forbidden(f"a session that is {it.state} at {what.now_ns} does not allow this")
 
 
+def _never(it: Standing, _what: What) -> None:
+    raise AssertionError(f"this cannot happen to a session that is {it.state}")
+
+
 # ── ends ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -259,7 +264,7 @@ def _ignore(_it: Standing, _what: What) -> None:
 
 
 def _close(it: Standing, what: What) -> None:
-    it.close(what.text)
+    it.close(what.text or f"MsgType (35) {what.the.msg_type} came where a Logon was expected")
 
 
 def _bye(it: Standing, what: What) -> None:
@@ -332,6 +337,7 @@ _ACTS: dict[Reaction, Callable[[Standing, What], None]] = {
     Reaction.BEAT: _beat,
     Reaction.SEND: _send,
     Reaction.ERROR: _error,
+    Reaction.NEVER: _never,
     Reaction.IGNORE: _ignore,
     Reaction.HOLD: _ignore,
     Reaction.CLOSE: _close,

@@ -65,7 +65,7 @@ class Happening(StrEnum):
 
 
 class Reaction(StrEnum):
-    """What a session may do. What each word means is said in `MEANING`."""
+    """What a session may do. docs/reference/fix-session.md says what each word means."""
 
     IGNORE = "ignore"
     HOLD = "hold"
@@ -95,6 +95,7 @@ class Reaction(StrEnum):
     SEND = "send"
     LOGOUT = "logout"
     ERROR = "error"
+    NEVER = "-"
 
 
 _TABLE = """
@@ -104,14 +105,14 @@ OVERSIZE             close      hold        close       bye         bye         
 WRONG_VERSION        close      hold        close       bye         bye         close        ignore
 NO_NUMBER            close      hold        close       bye         bye         close        ignore
 MISADDRESSED         close      hold        close       rebuff      rebuff      ignore       ignore
-TIME_OFF             ask        hold        close       rebuff      rebuff      ignore       ignore
-LOW                  close      hold        bye         bye         bye         close        ignore
-LOW_DUPLICATE        close      hold        close       ignore      ignore      ignore       ignore
-HIGH                 close      hold        close       queue+gap   queue       ignore       ignore
-HIGH_RESEND_REQUEST  close      hold        close       resend+gap  resend      resend       ignore
-HIGH_LOGON           ask        hold        up+gap      queue+gap   queue       ignore       ignore
-HIGH_LOGOUT          close      hold        end         farewell    farewell    end          ignore
-MALFORMED            ask        hold        close       reject      reject      ignore       ignore
+TIME_OFF             -          hold        close       rebuff      rebuff      ignore       ignore
+LOW                  -          hold        bye         bye         bye         close        ignore
+LOW_DUPLICATE        -          hold        close       ignore      ignore      ignore       ignore
+HIGH                 -          hold        close       queue+gap   queue       ignore       ignore
+HIGH_RESEND_REQUEST  -          hold        close       resend+gap  resend      resend       ignore
+HIGH_LOGON           -          hold        up+gap      queue+gap   queue       ignore       ignore
+HIGH_LOGOUT          -          hold        end         farewell    farewell    end          ignore
+MALFORMED            -          hold        close       reject      reject      ignore       ignore
 LOGON                ask        hold        up          reject      reject      ignore       ignore
 RESET_LOGON          ask        hold        up          reset       reset       ignore       ignore
 HEARTBEAT            close      hold        close       count       count       count        ignore
@@ -120,16 +121,16 @@ RESEND_REQUEST       close      hold        close       resend      resend      
 REJECT               close      hold        close       tell        tell        tell         ignore
 GAP_FILL             close      hold        close       jump        jump        jump         ignore
 SEQUENCE_RESET       close      hold        close       jump        jump        jump         ignore
-SEQUENCE_RESET_BACK  close      hold        close       reject      reject      ignore       ignore
+SEQUENCE_RESET_BACK  -          hold        close       reject      reject      ignore       ignore
 LOGOUT               close      hold        end         farewell    farewell    end          ignore
 APPLICATION          close      hold        close       deliver     deliver     ignore       ignore
-LATE                 close      close       close       ignore      bye         close        ignore
-SILENT               ignore     ignore      ignore      test        test        ignore       ignore
-DEAD                 ignore     ignore      ignore      bye         bye         ignore       ignore
-IDLE                 ignore     ignore      ignore      beat        beat        ignore       ignore
+LATE                 close      close       close       -           bye         close        -
+SILENT               -          -           -           test        test        -            -
+DEAD                 -          -           -           bye         bye         -            -
+IDLE                 -          -           -           beat        beat        -            -
 ACCEPT               error      answer      error       error       error       error        ignore
-ACCEPT_HIGH          error      answer+gap  error       error       error       error        ignore
-ACCEPT_WRONG         error      bye         error       error       error       error        ignore
+ACCEPT_HIGH          -          answer+gap  -           -           -           -            -
+ACCEPT_WRONG         -          bye         -           -           -           -            -
 REFUSE               error      close       error       error       error       error        ignore
 REFUSE_KNOWN         error      bye         error       error       error       error        ignore
 SEND                 error      error       error       send        send        error        error
