@@ -56,6 +56,14 @@ def test_a_statement_is_found_in_the_line_it_begins_in() -> None:
     }
 
 
+def test_settings_after_several_accounts_are_found(tmp_path: Path) -> None:
+    account = '[[accounts]]\nexchange_id = "SIM/{}"\n[accounts.parameters]\nPublicApiKey = "{}"\nPrivateApiKey = "x"\n'
+    text = f"{account.format('A', 'a')}{account.format('B', 'b')}[exchange]\nseed = 7\n"
+    assert lines_of(text) == {"accounts": 1, "exchange.seed": 12}
+    (tmp_path / "fairlead.toml").write_text(text)
+    assert by_name(tmp_path / "fairlead.toml", {})["exchange.seed"].source.endswith(":12")
+
+
 def test_every_setting_has_a_row_and_the_last_source_counts(tmp_path: Path) -> None:
     file = tmp_path / "fairlead.toml"
     file.write_text(FILE.replace("exchange_id_typo = 1", ""))

@@ -175,19 +175,21 @@ def _from_file(path: Path | None, findings: list[str]) -> list[Given]:
 def lines_of(text: str) -> dict[str, int]:
     """Return, for each setting in a TOML text that parses, the line that it begins in.
 
-    Statement by statement: lines are added until they parse, under the table they stand in.
+    Statement by statement: lines are added until they parse, under the table they stand in. The head of
+    a table is parsed by itself: after [accounts.parameters] the next [[accounts]] would not parse.
     """
     lines: dict[str, int] = {}
     table, statement, start = "", "", 1
     for number, line in enumerate(text.splitlines(keepends=True), start=1):
         statement += line
+        is_head = statement.lstrip().startswith("[")
         try:
-            content = tomllib.loads(table + statement)
+            content = tomllib.loads(statement if is_head else table + statement)
         except tomllib.TOMLDecodeError:
             continue  # it goes on in the next line
         for name, _ in _flat(content):
             lines.setdefault(name, start)
-        if statement.lstrip().startswith("["):
+        if is_head:
             table = statement
         statement, start = "", number + 1
     return lines
