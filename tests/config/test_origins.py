@@ -57,7 +57,13 @@ def test_a_statement_is_found_in_the_line_it_begins_in() -> None:
 
 
 def test_settings_after_several_accounts_are_found(tmp_path: Path) -> None:
-    account = '[[accounts]]\nexchange_id = "SIM/{}"\n[accounts.parameters]\nPublicApiKey = "{}"\nPrivateApiKey = "x"\n'
+    account = """\
+[[accounts]]
+exchange_id = "SIM/{}"
+[accounts.parameters]
+PublicApiKey = "{}"
+PrivateApiKey = "x"
+"""
     text = f"{account.format('A', 'a')}{account.format('B', 'b')}[exchange]\nseed = 7\n"
     assert lines_of(text) == {"accounts": 1, "exchange.seed": 12}
     (tmp_path / "fairlead.toml").write_text(text)
