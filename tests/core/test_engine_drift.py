@@ -5,7 +5,7 @@ import msgspec
 from fairlead.core.model import Side
 from fairlead.core.reconciliation import Drift
 from fairlead.core.requests import QueryReconciliation
-from fairlead.core.venue_messages import VenueAssetBalance, VenueBalancesStated
+from fairlead.core.venue_messages import VenueAssetBalance, VenueBalancesStated, VenueOrderState
 from tests.core.conversation import Conversation, placed, started, working
 from tests.core.words import D
 
@@ -97,6 +97,17 @@ def test_nothing_is_compared_while_a_fill_waits_for_its_order() -> None:
     talk.fills("X9", "1", client_order_id=None, exchange_ordinal=11, side=Side.BUY)
     talk.states_balances(ordinal=11, USDT="99900", BTC="1001")
     assert drifts(talk) == ()
+
+
+def test_no_sweep_compares_while_a_closed_order_lacks_fills() -> None:
+    talk = compared()
+    working(talk)
+    talk.states("X1", VenueOrderState.CANCELED, filled="1")
+    talk.states_balances(ordinal=12, USDT="99900", BTC="1001")
+    assert drifts(talk) == ()
+    talk.fills("X1", "1", exchange_ordinal=11)
+    talk.states_balances(ordinal=13, USDT="99899", BTC="1001")
+    assert drifts(talk) == (Drift("USDT", False, D(-1), 1, False),)
 
 
 def test_the_first_statement_of_a_session_is_where_comparing_begins() -> None:

@@ -9,15 +9,27 @@ from decimal import Decimal
 from fairlead.core import orphans
 from fairlead.core.account import Account
 from fairlead.core.deciding import Deciding
+from fairlead.core.model import Order
+from fairlead.core.order import missing_quantity
 
 
-def is_comparable(deciding: Deciding, account: Account) -> bool:
-    """Whether nothing is under way that one side may have counted and the other not."""
+def is_comparable(deciding: Deciding, account: Account, *, is_swept: bool) -> bool:
+    """Whether nothing is under way that one side may have counted and the other not.
+
+    Fills known to be missing are looked for in a sweep only: no other statement counts for staying,
+    and the stream brings too many to go through the orders each time.
+    """
     return (
         account.is_loaded
         and not account.ledger.is_in_flight
         and not orphans.has_orphans(deciding, account.name)
+        and not (is_swept and any(map(_is_fill_awaited, deciding.orders.of_account(account.name))))
     )
+
+
+def _is_fill_awaited(order: Order) -> bool:
+    """Whether a fill is known to be missing, and not for so long that somebody was told."""
+    return missing_quantity(order) and order.attention is None
 
 
 def measure_drift(

@@ -117,7 +117,9 @@ def balances_stated(deciding: Deciding, account: Account, news: VenueBalancesSta
         return  # the first load is a whole one
     updated_by = Updater.EXCHANGE if account.is_loaded else Updater.INITIALIZATION
     ledger = account.ledger
-    can_compare = not news.is_movement and is_comparable(deciding, account)
+    can_compare = not news.is_movement and is_comparable(
+        deciding, account, is_swept=news.is_complete
+    )
     changed_count = ledger.changed_count
     named = set()
     for stated in news.balances:
@@ -145,7 +147,7 @@ def balances_stated(deciding: Deciding, account: Account, news: VenueBalancesSta
 def positions_stated(deciding: Deciding, account: Account, news: VenuePositionsStated) -> None:
     """Take the exchange's positions; a complete statement makes those that it does not name flat."""
     positions = account.positions
-    can_compare = is_comparable(deciding, account)
+    can_compare = is_comparable(deciding, account, is_swept=news.is_complete)
     changed_count = positions.changed_count
     named = set()
     for each in news.positions:
