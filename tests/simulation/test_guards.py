@@ -8,14 +8,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from fairlead.core import doubt, engine, placing
+from fairlead.core import doubt, engine, placing, sessions
 from fairlead.core.model import Order
 from fairlead.core.orders import Orders
+from fairlead.core.replies import Reply
 from fairlead.core.requests import PlaceOrder
 from fairlead.core.unit import Recalled, Unit, Wanted
 from fairlead.core.venue_messages import VenuePositionsStated, VenueRequest
 from fairlead.edge import edge
 from fairlead.edge.sequencer import Sequencer
+from fairlead.gateway.sessions import Session
 from fairlead.journal.journal import Prepared
 from fairlead.simulation.disk import SimulatedJournal
 from fairlead.simulation.laws import Law
@@ -129,6 +131,37 @@ def test_a_stream_alone_keeps_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sim, "_UNASKED", ())
     expected = {Law.DECIDED, Law.QUIET}
     assert laws_broken(expected, make_plan=with_half_dead_lines) <= expected
+
+
+def with_sessions() -> Iterable[int]:
+    return (each for each in range(1, 500) if plan(each).client.has_sessions)
+
+
+def test_orders_end_with_their_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Orders, "ending_with", lambda *_: ())
+    assert laws_broken({Law.SESSIONS}, seeds=with_sessions()) == {Law.SESSIONS}
+
+
+def test_orders_end_with_the_process_their_session_was_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "restart", lambda *_: None)
+    assert laws_broken({Law.SESSIONS}, seeds=with_sessions()) == {Law.SESSIONS}
+
+
+def test_only_what_asks_to_ends_with_its_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ending_with(orders: Orders, account: str, _: str) -> Iterable[Order]:
+        return orders.of_account(account)
+
+    monkeypatch.setattr(Orders, "ending_with", ending_with)
+    assert laws_broken({Law.UNASKED}, seeds=with_sessions()) == {Law.UNASKED}
+
+
+def test_nothing_of_a_session_comes_after_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def place(session: Session, request: PlaceOrder) -> Reply:
+        session._accounts[request.account] = None
+        return await session._port.submit(msgspec.structs.replace(request, session=session.name))
+
+    monkeypatch.setattr(Session, "place", place)
+    assert laws_broken({Law.SESSIONS}, seeds=with_sessions()) == {Law.SESSIONS}
 
 
 class NeverSyncs(SimulatedJournal):

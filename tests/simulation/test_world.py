@@ -25,7 +25,7 @@ from fairlead.exchange.faults import FaultName
 from fairlead.simulation.crashes import CrashKind, CrashSettings
 from fairlead.simulation.disk import SimulatedJournal
 from fairlead.simulation.machine import Machine
-from fairlead.simulation.plan import plan, with_perpetuals
+from fairlead.simulation.plan import plan, with_perpetuals, with_sessions
 from fairlead.simulation.world import World, run_world
 
 # Seeds that once found something, or had something wrong with themselves.
@@ -63,6 +63,20 @@ def test_worlds_reach_every_fault_and_every_kind_of_crash() -> None:
     missing += [f"crash {kind.value}" for kind in CrashKind if not reach[f"crash {kind.value}"]]
     wanted = ("TRADE", "CLOSED", "IN_DOUBT", "ADOPTED", "EXPIRED", "sent again", "exchange killed")
     missing += [name for name in wanted if not reach[name]]
+    assert not missing
+
+
+def test_worlds_with_sessions_reach_every_way_in_which_one_ends() -> None:
+    missing = {"session", "cancelled with its session", "cancelled at restart"}
+    for seed in range(400, 430):
+        if not missing:
+            return
+        changed = msgspec.structs.replace(
+            with_sessions(plan(seed), Random(seed)), crashes=CrashSettings(most=4, commits=20)
+        )
+        verdict, _ = run_world(seed, changed=changed)
+        assert not verdict.broken, (seed, verdict.broken)
+        missing -= verdict.reach.keys()
     assert not missing
 
 

@@ -43,6 +43,7 @@ from fairlead.exchange.book import Top
 from fairlead.exchange.settings import INSTRUMENTS
 from fairlead.simulation.door import Door
 from fairlead.simulation.laws import Law, Laws
+from fairlead.simulation.lines import ClientLine
 from fairlead.simulation.loop import NS
 from fairlead.simulation.network import MS
 
@@ -53,13 +54,17 @@ _RESOLVE_AGE_NS = 3 * NS  # by then no request can still arrive
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How lively a client is, what it trades, and what it likes: `weights` by name of the act."""
+    """How lively a client is, what it trades, and what it likes: `weights` by name of the act.
+
+    `has_sessions`: it places most orders over a connection that it keeps, and some end with it.
+    """
 
     pause_ms_max: int = 200
     worth_max: int = 3_000
     expiry_ms_max: int = 3_000
     instruments: tuple[Instrument, ...] = _TRADED
     sides: tuple[Side, ...] = (Side.BUY, Side.SELL)
+    has_sessions: bool = False
     weights: tuple[tuple[str, int], ...] = (
         ("place", 50),
         ("burst", 3),
@@ -97,6 +102,7 @@ class Client:
         laws: Laws,
         settings: ClientSettings,
         surroundings: Surroundings,
+        sessions_random: Random,
     ) -> None:
         self.name = name
         self._account = account
@@ -113,6 +119,7 @@ class Client:
         self._exchange_ids: list[str] = []
         self._mode_asked = AccountMode.ACTIVE
         self._tasks: dict[asyncio.Task[None], None] = {}
+        self._line = ClientLine(name, door, sessions_random) if settings.has_sessions else None
 
     async def trade(self, duration_ns: int) -> None:
         """Act until the time is over, then send again what was never answered, until it is."""
@@ -132,6 +139,8 @@ class Client:
             for request in unanswered:
                 self._start(request)
             await self._all_done()
+        if self._line is not None:
+            await self._line.hang_up()
 
     # ── acts ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -238,6 +247,12 @@ class Client:
         """Be an operator, who looks at the exchange and says what is so."""
         self._keep(asyncio.get_running_loop().create_task(self._resolve_doubts()))
 
+    def _hang_up(self) -> None:
+        """End the connection, in the same breath as an order is sent; the next one goes over another."""
+        self._start(self._new_order())
+        if self._line is not None:
+            self._keep(asyncio.get_running_loop().create_task(self._line.hang_up()))
+
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
 
     def _new_order(self) -> PlaceOrder:
@@ -265,6 +280,8 @@ class Client:
                 pass
         if instrument.kind is InstrumentKind.PERPETUAL and not random.randrange(4):
             exec_inst = (*exec_inst, ExecInst.DO_NOT_INCREASE)
+        if self._line is not None:
+            exec_inst = (*exec_inst, *self._line.instructions())
         if time_in_force in (
             TimeInForce.GOOD_TILL_TIME_EXCHANGE,
             TimeInForce.GOOD_TILL_TIME_OMS,
@@ -316,7 +333,10 @@ class Client:
 
     async def _ask(self, request: Request) -> None:
         try:
-            reply = await self._door.submit(self.name, request)
+            if self._line is not None and isinstance(request, PlaceOrder):
+                reply = await self._line.place(request)
+            else:
+                reply = await self._door.submit(self.name, request)
         except ConnectionError:
             if isinstance(request, PlaceOrder):
                 self._unanswered.append(request)

@@ -77,6 +77,7 @@ def judge_account(laws: Laws, name: str, exchange: Exchange, account: Account, u
             _judge_absent(laws, order)
         if order.account == name and not order.stage.is_final:
             _judge_expiry(laws, order, utc_ns)
+            _judge_session(laws, order)
 
 
 def judge_balances(
@@ -204,6 +205,13 @@ def _judge_absent(laws: Laws, order: Order) -> None:
         laws.breaks(
             Law.ABSENCE, f"order {order.client_order_id} is {order.stage}, the exchange has none"
         )
+
+
+def _judge_session(laws: Laws, order: Order) -> None:
+    """Every client has hung up by now, and every earlier process is dead."""
+    if order.attention is None and order.ends_with_session:
+        text = f"order {order.client_order_id} is {order.stage}; {order.session} has ended"
+        laws.breaks(Law.SESSIONS, text)
 
 
 def _judge_expiry(laws: Laws, order: Order, utc_ns: int) -> None:

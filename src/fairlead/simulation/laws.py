@@ -5,13 +5,13 @@ reads the disk by a connection of its own and believes nothing else. What must h
 `judgement`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from pathlib import Path
 
 import msgspec
 
-from fairlead.core.model import Order, Origin, Reason, Stage
+from fairlead.core.model import Order, Origin, Reason, Stage, TimeInForce
 from fairlead.core.order import IllegalChange, apply
 from fairlead.core.replies import (
     CancelAllReply,
@@ -30,7 +30,7 @@ from fairlead.core.reports import (
     PositionReport,
     Report,
 )
-from fairlead.core.requests import CancelOrder, PlaceOrder, Request
+from fairlead.core.requests import CancelAll, CancelOrder, EndSession, PlaceOrder, Request
 from fairlead.core.unit import Unit
 from fairlead.simulation.conversation import Conversation
 from fairlead.simulation.disk import Observer
@@ -58,6 +58,8 @@ class Law(Enum):
     REASONS = "what the exchange does itself is told with its reason"
     DECIDED = "nothing stays in doubt, pending or owed"
     CANCELS = "a cancel ends its order or somebody is told"
+    UNASKED = "no order is cancelled that nobody asked to cancel"
+    SESSIONS = "what ends with its session does not outlive it"
     EXPIRY = "what expires here does not stay open"
     FORGOTTEN = "what is settled is out of memory"
     VERIFY = "the journal says the same everywhere"
@@ -81,6 +83,10 @@ class Laws:
         self.look_at_balance: Callable[[BalanceReport], str | None] | None = None
         self.look_at_position: Callable[[PositionReport], str | None] | None = None
         self.record = Record(self)
+        self.asking: dict[object, Request] = {}  # let in and not yet answered
+        self.sessions: set[str] = set()  # that have begun and not ended
+        self.inherited: set[int] = set()  # orders that a process left to the next one
+        self._is_restart = False  # until the first commit
         self.reach: dict[str, int] = {}  # how often what was to happen did happen, by name
         self._conversation = conversation
         self._on_broken = on_broken
@@ -156,6 +162,10 @@ class Laws:
     def committed(self, unit: Unit) -> None:
         """Look at what was made durable: who was let go must have all that is his."""
         self.record.refresh()
+        if self._is_restart:
+            self._is_restart = False
+            left = [self.record.orders[number] for number in self.inherited]
+            self._session_ended(order for order in left if order.ends_with_session)
         for number in unit.settled:
             order = unit.orders[number]
             told = self._told_closed.get((order.account, order.exchange_order_id or ""))
@@ -184,6 +194,10 @@ class Laws:
             self._shown_order(order)
         if isinstance(request, PlaceOrder):
             self._place_answered(request, reply)
+        elif isinstance(request, EndSession):
+            self.sessions.discard(request.session)
+            orders = self.record.orders.values()
+            self._session_ended(each for each in orders if each.session == request.session)
         elif isinstance(request, CancelOrder) and isinstance(reply, OrderReply):
             self._cancel_answered(reply.order)
         elif isinstance(reply, SnapshotReply):
@@ -222,6 +236,14 @@ class Laws:
         text = f"the cancel of {order.client_order_id} is answered and nothing was made of it"
         self.breaks(Law.CANCELS, text)
 
+    def _session_ended(self, orders: Iterable[Order]) -> None:
+        """Look at a session's orders at its end: the wish to cancel must be durable."""
+        for order in orders:
+            is_open = not (order.stage.is_final or order.cancel_pending)
+            if order.ends_with_session and is_open and order.attention is None:
+                text = f"order {order.client_order_id} is {order.stage}; {order.session} has ended"
+                self.breaks(Law.SESSIONS, text)
+
     def _show(self, account: str, sequence: int) -> None:
         self._shown[account] = max(self._shown.get(account, 0), sequence)
 
@@ -232,6 +254,11 @@ class Laws:
         before = self.record.reports
         self._told_closed.clear()
         self.record.reopen(folder)
+        self._is_restart = True
+        self.sessions.clear()
+        self.inherited = {
+            number for number, order in self.record.orders.items() if not order.is_settled
+        }
         for account, shown in self._shown.items():
             kept = self.record.reports.get(account, [])
             if len(kept) < shown:
@@ -252,6 +279,27 @@ class Laws:
         elif report.code in ("order_doubled", "order_overfilled", "order_impossible"):
             law = Law.FILLS if report.code == "order_overfilled" else Law.SENT_ONCE
             self.breaks(law, report.text)
+
+    def opened(self, order: Order) -> None:
+        """Look at an order that has just been made durable for the first time."""
+        if order.ends_with_session and order.session not in self.sessions:
+            text = f"order {order.client_order_id} is placed; {order.session} had ended"
+            self.breaks(Law.SESSIONS, text)
+
+    def cancelling(self, before: Order, after: Order) -> None:
+        """Look at an order whose cancel has just been made durable: who wanted it?"""
+        is_expired = after.time_in_force is TimeInForce.GOOD_TILL_TIME_OMS
+        is_revived = before.stage is Stage.REJECTED
+        is_left = after.ends_with_session and after.number in self.inherited
+        if is_expired or is_revived or is_left:
+            self.count("cancelled at restart" if is_left else "cancelled by itself")
+            return
+        asked = [each for each in self.asking.values() if _wants_cancelled(each, after)]
+        if not asked:
+            text = f"nobody asked to cancel {after.client_order_id} of session {after.session!r}"
+            self.breaks(Law.UNASKED, text)
+        elif isinstance(asked[0], EndSession):
+            self.count("cancelled with its session")
 
     def balance(self, report: BalanceReport) -> None:
         """Look at a balance that has just been made durable, where somebody can judge it."""
@@ -333,8 +381,13 @@ class Record:
             return
         if before is None:
             self.venue_numbers[after.account, after.venue_client_id] = after.number
+            if is_new:
+                self._laws.opened(after)
         elif is_new:
             self._look_at_change(before, after)
+            is_withdrawn = report.cause is Cause.CANCELED and before.stage is Stage.RECEIVED
+            if is_withdrawn or report.cause is Cause.CANCEL_REQUESTED:
+                self._laws.cancelling(before, after)
         if after.exchange_order_id is not None:
             self.exchange_numbers[after.account, after.exchange_order_id] = after.number
         if report.cause is Cause.CANCEL_REQUESTED:
@@ -366,6 +419,20 @@ class Record:
         ):
             text = f"order {after.client_order_id} changed its exchange id"
             self._laws.breaks(Law.SENT_ONCE, text)
+
+
+def _wants_cancelled(request: Request, order: Order) -> bool:
+    match request:
+        case CancelOrder():
+            named = (request.client_order_id, request.exchange_order_id)
+            is_named = order.client_order_id == named[0] or order.exchange_order_id in named[1:]
+            return request.account == order.account and is_named
+        case CancelAll():
+            return request.account == order.account
+        case EndSession():
+            return order.ends_with_session and request.session == order.session
+        case _:
+            return False
 
 
 def _orders_of(reply: Reply) -> Sequence[Order]:

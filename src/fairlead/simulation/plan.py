@@ -126,8 +126,12 @@ def plan(seed: int) -> WorldPlan:
             pong_timeout_ms=500,
         ),
     )
-    random = Random(f"perpetuals {seed}")  # of their own, so that worlds without them stay the same
-    return with_perpetuals(world_plan, random) if troubled(35) else world_plan
+    # Of their own, so that worlds without them stay the same.
+    random = Random(f"perpetuals {seed}")
+    if troubled(35):
+        world_plan = with_perpetuals(world_plan, random)
+    random = Random(f"sessions {seed}")
+    return with_sessions(world_plan, random) if troubled(40) else world_plan
 
 
 def with_perpetuals(world_plan: WorldPlan, random: Random) -> WorldPlan:
@@ -163,6 +167,14 @@ def with_perpetuals(world_plan: WorldPlan, random: Random) -> WorldPlan:
         ),
         edge=change(edge, reconcile=change(edge.reconcile, tickers_ms=1_000)),
     )
+
+
+def with_sessions(world_plan: WorldPlan, random: Random) -> WorldPlan:
+    """Return the world with clients who keep connections, and hang up seldom or often."""
+    client = world_plan.client
+    hang_up = ("hang_up", random.choice([2, 6, 15]))
+    changed = msgspec.structs.replace(client, has_sessions=True, weights=(*client.weights, hang_up))
+    return msgspec.structs.replace(world_plan, client=changed)
 
 
 def _weather(random: Random, is_bad: bool) -> Weather:

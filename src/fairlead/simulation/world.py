@@ -290,6 +290,7 @@ class World:
             self.laws,
             settings,
             Surroundings(self._true_clock, self._host.top, self._truth),
+            Random(f"sessions {seed} {number}"),
         )
 
     def _truth(self, order: Order) -> Resolution | None:
