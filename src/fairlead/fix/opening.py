@@ -28,6 +28,7 @@ _SCHEMA = (
     "CREATE TABLE sessions (session INTEGER PRIMARY KEY, begin_string TEXT NOT NULL,"
     " comp_id TEXT NOT NULL, sub_id TEXT NOT NULL, identity TEXT NOT NULL,"
     " next_out INTEGER NOT NULL, next_in INTEGER NOT NULL, cursor BLOB NOT NULL,"
+    " leapt_from INTEGER NOT NULL DEFAULT 0,"  # the number at which the last leap began
     " UNIQUE (begin_string, comp_id, sub_id, identity))",
     # What one flush sent, one row. `place` is session * 2^40 + the last number in it.
     "CREATE TABLE sent (place INTEGER PRIMARY KEY, first INTEGER NOT NULL, messages BLOB NOT NULL)",

@@ -43,10 +43,12 @@ class Store:
         self._lock_descriptor = lock_descriptor
         self._sent_most = sent_most
         self._sessions: dict[SessionKey, int] = {}
-        for session, *key in connection.execute(
-            "SELECT session, begin_string, comp_id, sub_id, identity FROM sessions"
+        self._leapt_from: dict[int, int] = {}
+        for session, leapt_from, *key in connection.execute(
+            "SELECT session, leapt_from, begin_string, comp_id, sub_id, identity FROM sessions"
         ):
             self._sessions[SessionKey(*key)] = session
+            self._leapt_from[session] = leapt_from
 
     @classmethod
     def open(cls, folder: Path, sent_most: int = SENT_MOST, boot_id: str | None = None) -> "Store":
@@ -152,8 +154,14 @@ class Store:
                 "INSERT INTO sent VALUES (?, ?, ?)",
                 (place + change.sent[-1].number, change.sent[0].number, _encode(change.sent)),
             )
-            oldest = change.next_out - self._sent_most
-            execute("DELETE FROM sent WHERE place > ? AND place < ?", (place, place + oldest))
+            oldest = place + self._oldest_kept(session, change.next_out)
+            execute("DELETE FROM sent WHERE place > ? AND place < ?", (place, oldest))
+
+    def _oldest_kept(self, session: int, next_out: int) -> int:
+        """Return the first number that is kept; numbers that were leapt over were never sent."""
+        oldest = next_out - self._sent_most
+        leapt_from = self._leapt_from.get(session, 0)
+        return oldest - LEAP if leapt_from and oldest < leapt_from + LEAP else oldest
 
     def _add(self, key: SessionKey) -> int:
         added = self._connection.execute(
@@ -166,6 +174,9 @@ class Store:
         return added
 
     def _clear(self, session: int) -> None:
+        """Remove all that was sent; the numbers begin again, so that no leap lies in them."""
+        self._leapt_from.pop(session, None)
+        self._connection.execute("UPDATE sessions SET leapt_from = 0 WHERE session = ?", (session,))
         self._connection.execute(
             "DELETE FROM sent WHERE place >= ? AND place < ?",
             (session * _NUMBERS, (session + 1) * _NUMBERS),
@@ -186,7 +197,9 @@ def _begin_life(connection: sqlite3.Connection, boot_id: str) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN IMMEDIATE")
     if not is_closed and (not boot_id or boot_id != last_boot_id):
-        connection.execute("UPDATE sessions SET next_out = next_out + ?", (LEAP,))
+        connection.execute(
+            "UPDATE sessions SET leapt_from = next_out, next_out = next_out + ?", (LEAP,)
+        )
     connection.execute("UPDATE lives SET boot_id = ?, is_closed = 0", (boot_id,))
     connection.execute("COMMIT")
     connection.execute("PRAGMA synchronous = NORMAL")
