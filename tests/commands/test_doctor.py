@@ -2,7 +2,6 @@
 
 import ctypes
 import fcntl
-import json
 import os
 import re
 import shutil
@@ -21,65 +20,14 @@ import pytest
 
 from fairlead.commands.doctor.problems import PROBLEMS
 from fairlead.venues.sim_messages import Ping, Pong, client_messages, frame
+from tests.commands.doctoring import doctor
 from tests.commands.terminal import fairlead
-from tests.system import (
-    ANY_PORT,
-    FAIRLEAD,
-    QUICK,
-    Ems,
-    Json,
-    running,
-    write_config,
-)
+from tests.system import ANY_PORT, FAIRLEAD, QUICK, Ems, running, write_config
 
 SETTINGS = {**QUICK, "exchange.participants": False, "listen": ANY_PORT}
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 NOBODY = 65_534
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Told:
-    """What one run of doctor found, by code."""
-
-    def __init__(self, code: int, out: str) -> None:
-        self.code = code
-        self.findings: list[Json] = json.loads(out)["findings"]
-        self.fine = {each["check"]: each["found"] for each in json.loads(out)["fine"]}
-        for each in self.findings:
-            assert all(each[name] for name in ("found", "why", "todo")), each
-        problems = [each for each in self.findings if not each["is_notice"]]
-        assert code == (1 if problems else 0), self.findings
-
-    @property
-    def codes(self) -> set[str]:
-        return {each["code"] for each in self.findings}
-
-    def found(self, code: str) -> str:
-        """What was found and what to do, of the one problem with this code."""
-        (one,) = [each for each in self.findings if each["code"] == code]
-        return f"{one['found']} → {one['todo']}"
-
-
-def doctor(
-    data: Path,
-    *flags: str,
-    command: Sequence[str] = (FAIRLEAD,),
-    environment: dict[str, str] | None = None,
-    config: Path | None = None,
-) -> Told:
-    """Run doctor on a folder, in a process of its own."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")}
-    config_flags = [] if config is None else ["--config", str(config)]
-    ended = subprocess.run(
-        [*command, "doctor", "--data", str(data), "--json", *config_flags, *flags],
-        env=clean | (environment or {"FAIRLEAD_LISTEN": ANY_PORT}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "Traceback" not in ended.stderr, ended.stderr
-    return Told(ended.returncode, ended.stdout)
 
 
 def of_this_machine(folder: Path) -> set[str]:

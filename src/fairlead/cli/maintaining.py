@@ -26,8 +26,14 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Look for what would keep a system from working, and say what to do; 1 if there is any."""
-    from fairlead.commands.doctor import examine
+    from fairlead.commands.doctor import packages
+    from fairlead.commands.doctor.telling import tell
 
+    try:
+        from fairlead.commands.doctor import examine
+    except ModuleNotFoundError:  # of a package that is missing nothing else can be looked at
+        tell(list(packages.installed()), as_json=as_json)
+        raise
     flags = {} if data is None else {"data": data}
     file = _config_file(config_file)
     examine.doctor(file, os.environ, flags, is_full=is_full, as_json=as_json)

@@ -3,11 +3,13 @@
     problems   every problem there is: why it matters, what to do; the page of them is made from it
     patient    what is looked at: folder, settings, whoever holds the folder
     machine    clock, limits, versions
+    packages   what is installed
     disk       file system, space, how long a sync takes
     folder     permissions, owners, files that should not be there
     system     the running system, its address, its exchange
     journals   the journal and the exchange's store
-    examine    all of it, in order, and how it is told
+    examine    all of it, in order
+    telling    how it is told
 
 Looks and measures; changes nothing but a file of its own, which it removes.
 """

@@ -1,18 +1,14 @@
-"""fairlead doctor: every check in order, and how its results are told."""
+"""fairlead doctor: every check, in order."""
 
-import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-import msgspec
-
-from fairlead.commands import progress, show
+from fairlead.commands import progress
 from fairlead.commands.doctor import disk, folder, journals, machine, system
 from fairlead.commands.doctor.patient import Patient, patient
-from fairlead.commands.doctor.problems import Finding, Fine, Result, finding
-from fairlead.commands.ending import Ended, ExitCode
+from fairlead.commands.doctor.problems import Fine, Result, finding
+from fairlead.commands.doctor.telling import tell
 from fairlead.core.exact import use_exact_decimals
 from fairlead.exchange.tape import open_tape
 from fairlead.exchange.tape_line import TapeError
@@ -96,41 +92,4 @@ def doctor(
         for done, check in enumerate(CHECKS):
             advance(done, len(CHECKS))
             results += check(looked_at)
-    findings = [each for each in results if isinstance(each, Finding)]
-    if as_json:
-        _print_json(results)
-    else:
-        _print(results)
-    problems = sum(not each.is_notice for each in findings)
-    if problems:
-        raise Ended(ExitCode.REFUSED, f"{problems} problem{'s' if problems > 1 else ''} found")
-
-
-def _print_json(results: list[Result]) -> None:
-    findings = [msgspec.structs.asdict(each) for each in results if isinstance(each, Finding)]
-    fine = [msgspec.structs.asdict(each) for each in results if isinstance(each, Fine)]
-    show.out(json.dumps({"findings": findings, "fine": fine}))
-
-
-def _print(results: list[Result]) -> None:
-    """Print what is fine in a table, then what is not, problems before notices."""
-    rows = [["ok", each.check, each.found] for each in results if isinstance(each, Fine)]
-    show.table((show.Column(""), show.Column("looked at"), show.Column("found")), rows, "")
-    findings = sorted(
-        (each for each in results if isinstance(each, Finding)), key=lambda each: each.is_notice
-    )
-    for each in findings:
-        show.out()
-        show.out(f"{_marked(each)} {each.found}")
-        show.out(f"  why it matters: {each.why}")
-        show.out(f"  what to do: {each.todo}")
-    if not findings:
-        show.out("no problem found")
-
-
-def _marked(each: Finding) -> str:
-    word = "notice" if each.is_notice else "problem"
-    text = f"{word} {each.code}:"
-    if not sys.stdout.isatty():
-        return text
-    return f"\x1b[{'33' if each.is_notice else '31'}m{text}\x1b[0m"
+    tell(results, as_json=as_json)

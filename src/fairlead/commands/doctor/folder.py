@@ -52,7 +52,7 @@ def permissions(patient: Patient) -> Iterator[Result]:
 
 def _of_a_new_one(patient: Patient, user: str) -> Iterator[Result]:
     place = patient.place
-    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
+    if os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK):
         yield Fine("data folder", f"{patient.folder} is not there yet; a start makes it")
     else:
         text = f"{patient.folder} is not there, and {user} cannot make it in {place}"
@@ -91,7 +91,7 @@ def accounts_file(patient: Patient) -> Iterator[Result]:
 def contents(patient: Patient) -> Iterator[Result]:
     """Say what lies there that should not."""
     draft = patient.folder.with_name(patient.folder.name + RESTORING)
-    if draft.exists():
+    if os.path.exists(draft):
         yield finding("file_left_over", f"{draft} is of a restore that was cut short", path=draft)
     if not patient.can_be_read:
         return

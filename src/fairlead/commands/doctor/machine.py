@@ -7,10 +7,9 @@ import resource
 import sqlite3
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
-import fairlead
+from fairlead.commands.doctor.packages import installed
 from fairlead.commands.doctor.patient import Patient
 from fairlead.commands.doctor.problems import Fine, Result, finding
 from fairlead.commands.limits import open_files_needed
@@ -72,21 +71,7 @@ def versions(patient: Patient) -> Iterator[Result]:  # noqa: ARG001
         yield finding("sqlite_old", f"this is SQLite {sqlite3.sqlite_version}", needed=needed)
     else:
         yield Fine("sqlite", sqlite3.sqlite_version)
-    locked = _locked()
-    others = 0
-    for name, (version, is_needed) in locked.items():
-        try:
-            found = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            if is_needed:
-                others += 1
-                yield finding("package_missing", f"{name} {version} is not installed")
-            continue
-        if found != version:
-            others += 1
-            yield finding("package_other_version", f"{name} is {found}, locked is {version}")
-    if locked and not others:
-        yield Fine("packages", f"{len(locked)} as locked")
+    yield from installed()
 
 
 def _of_process(pid: int) -> int | None:
@@ -97,13 +82,3 @@ def _of_process(pid: int) -> int | None:
         return None
     match = re.search(r"^Max open files +(\d+)", text, re.MULTILINE)
     return int(match[1]) if match else None
-
-
-def _locked() -> dict[str, tuple[str, bool]]:
-    """Return name → (version, whether every platform needs it), from the lock that is installed."""
-    package = Path(fairlead.__file__).parent
-    for path in (package / "requirements.txt", package.parents[1] / "requirements/run.txt"):
-        if path.exists():
-            found = re.findall(r"^([a-z0-9.-]+)==([\w.!+-]+)( ;)?", path.read_text(), re.MULTILINE)
-            return {name: (version, not marker) for name, version, marker in found}
-    return {}

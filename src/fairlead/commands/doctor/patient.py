@@ -38,7 +38,7 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def can_be_read(self) -> bool:
         """Whether the folder is there and this user may look into it; if not, one check says so."""
-        return self.folder.is_dir() and os.access(self.folder, os.R_OK | os.X_OK)
+        return os.path.isdir(self.folder) and os.access(self.folder, os.R_OK | os.X_OK)
 
     @property
     def running(self) -> Endpoint | None:

@@ -1,0 +1,53 @@
+"""Running doctor on a folder, in a process of its own, and reading what it found."""
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.system import ANY_PORT, FAIRLEAD, Json
+
+
+class Told:
+    """What one run of doctor found, by code."""
+
+    def __init__(self, code: int, out: str) -> None:
+        self.code = code
+        self.findings: list[Json] = json.loads(out)["findings"]
+        self.fine = {each["check"]: each["found"] for each in json.loads(out)["fine"]}
+        for each in self.findings:
+            assert all(each[name] for name in ("found", "why", "todo")), each
+        problems = [each for each in self.findings if not each["is_notice"]]
+        assert code == (1 if problems else 0), self.findings
+
+    @property
+    def codes(self) -> set[str]:
+        return {each["code"] for each in self.findings}
+
+    def found(self, code: str) -> str:
+        """What was found and what to do, of the one problem with this code."""
+        (one,) = [each for each in self.findings if each["code"] == code]
+        return f"{one['found']} → {one['todo']}"
+
+
+def doctor(
+    data: Path,
+    *flags: str,
+    command: Sequence[str] = (FAIRLEAD,),
+    environment: dict[str, str] | None = None,
+    config: Path | None = None,
+) -> Told:
+    """Run doctor on a folder, in a process of its own."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")}
+    config_flags = [] if config is None else ["--config", str(config)]
+    ended = subprocess.run(
+        [*command, "doctor", "--data", str(data), "--json", *config_flags, *flags],
+        env=clean | (environment or {"FAIRLEAD_LISTEN": ANY_PORT}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in ended.stderr, ended.stderr
+    return Told(ended.returncode, ended.stdout)
