@@ -13,7 +13,8 @@
     numbers    both directions' sequence numbers: what is expected, queued, dealt with, to be sent
     happened   what a session tells its driver
     store      `Store`: sequence numbers, sent messages and the application's cursor, in SQLite
-    readable   messages as text for people
+    readable   messages as text for people, by the names in `names`
+    log        `MessageLog`: every message in and out, in a file of bounded size; `Session(trace=…)`
 
 Knows nothing of orders, and imports only the standard library and msgspec.
 

@@ -3,7 +3,7 @@
 No decisions about the session here: those are in `session` by the table in `states`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from fairlead.fix import tags
 from fairlead.fix.codec import encode
@@ -11,6 +11,8 @@ from fairlead.fix.message import Message
 from fairlead.fix.settings import Batch, Changes, Record, Sent, SessionKey
 from fairlead.fix.tags import MsgType
 from fairlead.fix.times import TimeText
+
+Trace = Callable[[bool, bytes], None]  # whether a message goes out, and its frame
 
 
 class Incoming:
@@ -99,11 +101,20 @@ class Outgoing:
         "_sent",
         "_stored",
         "_time_text",
+        "_trace",
         "next_out",
     )
 
-    def __init__(self, key: SessionKey, record: Record, comp_id: str, comp_sub_id: str) -> None:
+    def __init__(
+        self,
+        key: SessionKey,
+        record: Record,
+        comp_id: str,
+        comp_sub_id: str,
+        trace: Trace | None = None,
+    ) -> None:
         self.next_out = record.next_out
+        self._trace = trace
         self._key = key
         self._begin_string = key.begin_string.encode()
         self._header = _header(key, comp_id, comp_sub_id)
@@ -149,7 +160,10 @@ class Outgoing:
             time,
             body,
         )
-        self._data.append(encode(self._begin_string, content))
+        frame = encode(self._begin_string, content)
+        self._data.append(frame)
+        if self._trace is not None:
+            self._trace(True, frame)
 
     def keep(self, cursor: bytes) -> None:
         """Store the application's cursor with the next flush."""

@@ -12,7 +12,7 @@ from fairlead.fix.happened import Garbled, Happened, Received
 from fairlead.fix.hearing import hear, logon_fault, said
 from fairlead.fix.judging import due, is_reset_logon
 from fairlead.fix.message import Fault, Message
-from fairlead.fix.numbers import resendings
+from fairlead.fix.numbers import Trace, resendings
 from fairlead.fix.reactions import Forbidden, What, react
 from fairlead.fix.settings import Batch, Record, Role, Sent, SessionKey, SessionSettings
 from fairlead.fix.standing import UP, Standing
@@ -37,8 +37,9 @@ class Session:
     return all that has happened since the last one did.
     """
 
-    def __init__(self, settings: SessionSettings, now_ns: int) -> None:
-        self._it = Standing(settings, now_ns)
+    def __init__(self, settings: SessionSettings, now_ns: int, trace: Trace | None = None) -> None:
+        """Begin with a connection. `trace` is called with every message heard and said, for a log."""
+        self._it = Standing(settings, now_ns, trace)
 
     @classmethod
     def initiate(
@@ -52,10 +53,11 @@ class Session:
         is_reset: bool = False,
         appl_ver_id: str = "",
         terms: bytes = b"",
+        trace: Trace | None = None,
     ) -> "Session":
         """Return an initiator's session that has said its Logon; `terms` are fields to add to it."""
         assert settings.role is Role.INITIATOR, settings.role
-        session = cls(settings, now_ns)
+        session = cls(settings, now_ns, trace)
         it = session._it
         it.bind(key, record, "")
         it.become(State.LOGON_SENT, it.deadline_ns)
@@ -248,6 +250,8 @@ class Session:
             if frame is None:
                 break
             if isinstance(frame, bytes):
+                if it.trace is not None:
+                    it.trace(False, frame)
                 message = decode(frame, fields_most)
                 happening, fault = hear(it, message, now_ns)
                 self._react(happening, message, now_ns, fault)

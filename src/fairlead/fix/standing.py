@@ -8,7 +8,7 @@ from fairlead.fix import tags
 from fairlead.fix.codec import Frames, body
 from fairlead.fix.happened import Ended, Happened
 from fairlead.fix.message import Fault, Message
-from fairlead.fix.numbers import Incoming, Outgoing
+from fairlead.fix.numbers import Incoming, Outgoing, Trace
 from fairlead.fix.settings import FIXT11, SECOND_NS, Record, SessionKey, SessionSettings
 from fairlead.fix.states import State
 from fairlead.fix.tags import MsgType
@@ -21,8 +21,9 @@ UP = frozenset({State.ACTIVE, State.GAP})
 class Standing:
     """Everything that a session knows, changing in place."""
 
-    def __init__(self, settings: SessionSettings, now_ns: int) -> None:
+    def __init__(self, settings: SessionSettings, now_ns: int, trace: Trace | None) -> None:
         self.settings = settings
+        self.trace = trace
         self.state = State.AWAITING
         self.key = NOBODY
         self.appl_ver_id = ""
@@ -51,7 +52,7 @@ class Standing:
         self.key = key
         self.theirs = key.comp_id.encode("latin-1")
         self.incoming = Incoming(record.next_in, self.settings.bounds.queued_most)
-        self.outgoing = Outgoing(key, record, self.settings.comp_id, comp_sub_id)
+        self.outgoing = Outgoing(key, record, self.settings.comp_id, comp_sub_id, self.trace)
 
     def become(self, state: State, deadline_ns: int | None = None) -> None:
         """Change state; `deadline_ns` is when it is too late to be still in it."""

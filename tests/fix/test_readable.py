@@ -1,0 +1,168 @@
+"""Messages for people, and the log of them."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairlead.fix import tags
+from fairlead.fix.codec import body
+from fairlead.fix.log import Entry, MessageLog, entries
+from fairlead.fix.names import MSG_TYPES, TAGS, VALUES
+from fairlead.fix.readable import readable, readable_fields
+from fairlead.fix.session import Session
+from fairlead.fix.settings import Record
+from fairlead.fix.tags import MsgType
+from tests.fix.spoken import KEY, NOW, SETTINGS, Field, raw, say, say_logon, stamp
+
+MS = 1_000_000
+
+
+# ── readable ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_order_reads_as_one_line() -> None:
+    order = say(
+        "D", 5, (11, "a-1"), (54, 1), (38, "1.50"), (18, "6 Q"), (58, "two words"), (9_001, "x")
+    )
+    assert readable(order) == (
+        f"NewOrderSingle #5 CLIENT → SERVER {stamp(NOW)} | ClOrdID=a-1 Side=1:Buy OrderQty=1.50"
+        ' ExecInst=6 Q:ParticipateDontInitiate+CancelOnSystemFailure Text="two words" 9001=x'
+    )
+
+
+def test_a_message_without_fields_reads_as_its_head() -> None:
+    assert readable(say("0", 7)) == f"Heartbeat #7 CLIENT → SERVER {stamp(NOW)}"
+
+
+def test_sub_ids_are_shown_with_their_parties() -> None:
+    fields: list[Field] = [(35, "0"), (49, "C"), (50, "DESK"), (56, "S"), (57, "GATE"), (34, 1)]
+    assert readable(raw(fields)) == "Heartbeat #1 C/DESK → S/GATE ?"
+
+
+def test_a_password_is_never_shown() -> None:
+    logon = say_logon(1, (553, "me"), (554, "hunter2"), (925, "hunter3"), (95, 7), (96, "hunter4"))
+    line = readable(logon)
+    assert "hunter" not in line
+    assert "Username=me Password=*** NewPassword=*** RawDataLength=7 RawData=***" in line
+    assert "hunter" not in str(readable_fields(logon))
+
+
+def test_what_is_wrong_with_a_message_is_said() -> None:
+    assert readable(say("D", 5, (11, "a"), (11, "b"))).endswith(
+        "| ClOrdID=a ClOrdID=b | wrong: tag 11 stands in the message twice"
+    )
+
+
+def test_an_unknown_type_is_shown_as_it_is() -> None:
+    assert readable(say("U\xff", 5)).startswith("MsgType U\\xc3\\xbf #5 ")
+
+
+def test_fields_are_listed_with_all_names() -> None:
+    assert readable_fields(say("D", 5, (54, 2), (9_001, "x")))[-3:-1] == [
+        (54, "Side", "2", "Sell"),
+        (9_001, "", "x", ""),
+    ]
+
+
+def test_bytes_that_are_no_message_are_shown() -> None:
+    assert readable(b"hello\x01\xff") == "not a message: hello|\\xff"
+    assert readable_fields(b"hello") == []
+
+
+@given(st.binary(max_size=200))
+def test_anything_reads_as_one_printable_line(data: bytes) -> None:
+    for frame in (data, raw([(35, "D"), (34, 5), (58, data)])):
+        text = readable(frame)
+        assert "\n" not in text
+        assert text.replace("→", ">").isascii()
+        assert text.isprintable()
+
+
+def test_names_are_given_once_and_fit_the_tags() -> None:
+    assert len(set(TAGS.values())) == len(TAGS)
+    assert set(VALUES) <= set(TAGS)
+    assert {each.value for each in MsgType} <= set(MSG_TYPES)
+    ours = {name: value for name, value in vars(tags).items() if isinstance(value, int)}
+    for name, tag in ours.items():
+        assert TAGS[tag].replace("ID", "Id").lower() == name.replace("_", "").lower(), name
+
+
+# ── the log ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_was_logged_is_read_back(tmp_path: Path) -> None:
+    log = MessageLog(tmp_path / "fix.log")
+    frames = [say("D", 5, (58, text)) for text in ("plain", b"a|b\\x01c\n\xff", "é")]
+    for at, frame in enumerate(frames):
+        log.add("FIX.4.4:CLIENT", at % 2 == 1, frame, NOW + at * MS)
+    log.close()
+    assert list(entries(tmp_path / "fix.log")) == [
+        Entry(NOW + at * MS, at % 2 == 1, "FIX.4.4:CLIENT", frame)
+        for at, frame in enumerate(frames)
+    ]
+
+
+def test_the_log_holds_no_password(tmp_path: Path) -> None:
+    log = MessageLog(tmp_path / "fix.log")
+    log.add(
+        "s", False, say_logon(1, (553, "me"), (554, "hunter2"), (95, 9), (96, b"hun\x01ter22")), NOW
+    )
+    log.close()
+    text = (tmp_path / "fix.log").read_text()
+    assert "hunter" not in text
+    assert "ter22" not in text
+    assert "|553=me|554=***|95=9|96=***|" in text
+
+
+def test_a_full_file_makes_room_for_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "fix.log"
+    log = MessageLog(path, bytes_most=1_000)
+    for number in range(1, 100):
+        log.add("s", True, say("0", number), NOW)
+        log.flush()
+    log.close()
+    assert path.stat().st_size < 1_200
+    assert Path(f"{path}.1").stat().st_size < 1_200
+    found = [int(entry.frame.split(b"\x0134=")[1].split(b"\x01")[0]) for entry in entries(path)]
+    assert found == list(range(found[0], 100))
+    assert len(found) > 8
+
+
+def test_a_torn_line_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "fix.log"
+    log = MessageLog(path)
+    log.add("s", True, say("0", 1), NOW)
+    log.close()
+    whole = path.read_bytes()
+    path.write_bytes(b"rubbish\n" + whole + whole[:30])
+    assert len(list(entries(path))) == 1
+
+
+def test_much_that_was_added_is_written_without_a_flush(tmp_path: Path) -> None:
+    path = tmp_path / "fix.log"
+    log = MessageLog(path)
+    for _ in range(100):
+        log.add("s", True, say("D", 1, (58, "x" * 5_000)), NOW)
+    assert path.stat().st_size > 256 * 1024
+    log.close()
+
+
+def test_a_log_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=os.strerror(2)):
+        MessageLog(tmp_path / "missing" / "fix.log")
+
+
+def test_a_session_traces_what_it_hears_and_says() -> None:
+    seen: list[tuple[bool, bytes]] = []
+    session = Session(SETTINGS, NOW, lambda is_out, frame: seen.append((is_out, frame)))
+    logon, order = say_logon(), say("D", 2, (11, "a"))
+    session.receive(logon + b"noise" + order, NOW)
+    session.accept(KEY, Record(), NOW)
+    session.send("8", body([(11, "a")]), NOW)
+    said = session.flush().data
+    assert [is_out for is_out, _ in seen] == [False, True, False, True]
+    assert [seen[0][1], seen[2][1]] == [logon, order]
+    assert seen[1][1] + seen[3][1] == said
