@@ -227,25 +227,42 @@ fairlead.cli.main()
 """
 
 
+@contextmanager
+def reached_by_nobody(folder: Path) -> Iterator[None]:
+    """Let every user get as far as the folder."""
+    above = [each for each in folder.parents if each.stat().st_uid == os.geteuid()]
+    modes = {each: each.stat().st_mode for each in above if not each.stat().st_mode & 0o001}
+    for each, before in modes.items():
+        each.chmod(before | 0o011)
+    try:
+        yield
+    finally:
+        for each, before in modes.items():
+            each.chmod(before)
+
+
 @pytest.mark.parametrize(
     ("mode", "code"), [(0o700, "folder_unreadable"), (0o755, "folder_unwritable")]
 )
 def test_a_folder_of_another_user(stopped: Path, mode: int, code: str) -> None:
     if os.geteuid() != 0:
         mode &= 0o055  # our own rights go; as root, those of nobody do
-    above = [each for each in stopped.parents if each.stat().st_uid == os.geteuid()]
-    modes = {each: each.stat().st_mode for each in above if not each.stat().st_mode & 0o001}
-    for each, before in modes.items():
-        each.chmod(before | 0o011)  # so that nobody gets as far as the folder
     stopped.chmod(mode)
     try:
-        told = doctor(stopped, command=(sys.executable, "-c", _AS_NOBODY))
+        with reached_by_nobody(stopped):
+            told = doctor(stopped, command=(sys.executable, "-c", _AS_NOBODY))
     finally:
         stopped.chmod(0o755)
-        for each, before in modes.items():
-            each.chmod(before)
     assert f"mode {mode:03o}" in told.found(code)
     assert "run as the user that owns it" in told.found(code)
+
+
+def test_a_journal_that_this_user_may_not_read(stopped: Path) -> None:
+    (stopped / "journal.sqlite").chmod(0o600 if os.geteuid() == 0 else 0)
+    with reached_by_nobody(stopped):
+        told = doctor(stopped, command=(sys.executable, "-c", _AS_NOBODY))
+    assert "journal.sqlite" in told.found("journal_unreadable")
+    assert "permission to read and write it" in told.found("journal_unreadable")
 
 
 def test_rights_that_others_should_not_have_and_files_that_should_not_be_there(
@@ -456,3 +473,8 @@ def test_every_problem_of_the_source_has_its_row_and_the_other_way_round() -> No
         path.read_text() for path in (ROOT / "src/fairlead/commands/doctor").glob("*.py")
     )
     assert set(re.findall(r'finding\(\s*"(\w+)"', source)) == PROBLEMS.keys()
+
+
+def test_every_problem_is_planted_by_a_test() -> None:
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_doctor*.py"))
+    assert [code for code in PROBLEMS if not re.search(rf"[\" ]{code}[\":]", tests)] == []
