@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from fairlead.core.model import Side, TimeInForce
 from fairlead.exchange.faults import Fault, FaultName
@@ -157,6 +158,30 @@ def test_the_stream_s_faults_hit_changes_of_positions_too() -> None:
             assert len(changes(alice)) == (0 if reordered else times)
             await pass_time(1_000)
             assert len(changes(alice)) == times
+
+    scenario(body, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("criteria", "is_hit"),
+    [
+        ({"symbol": PERP}, True),
+        ({"symbol": "BTC/USDT"}, False),
+        ({"symbol": PERP, "only_fills": True}, False),
+        ({"symbol": PERP, "client_id_prefix": "a"}, False),
+        ({"symbol": PERP, "side": BUY}, False),
+    ],
+)
+def test_a_fault_of_a_market_hits_changes_of_its_positions(
+    criteria: dict[str, object], is_hit: bool
+) -> None:
+    async def body(exchange: Exchange, alice: Client) -> None:
+        await opened(exchange, alice)
+        fault = msgspec.convert({"name": "stream_dropped", "account": "alice", **criteria}, Fault)
+        exchange.add_fault(fault)
+        exchange.pay_funding(PERP, None)
+        await pass_time(0)
+        assert len(changes(alice)) == (0 if is_hit else 1)
 
     scenario(body, SETTINGS)
 

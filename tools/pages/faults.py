@@ -13,7 +13,7 @@ _GROUPS: tuple[tuple[str, tuple[Point, ...]], ...] = (
 _CRITERIA = (
     ("account", "the account's public key; absent: every account"),
     ("requests", "which requests, of the kinds that say so; absent: those of the kind"),
-    ("symbol", "the market of the order concerned"),
+    ("symbol", "the market of the order concerned, or of the position that changed"),
     ("side", "`BUY` or `SELL` of the order concerned"),
     ("client_id_prefix", "how the order's client id at the exchange begins"),
     ("only_fills", "of the stream's events: only those with a fill"),

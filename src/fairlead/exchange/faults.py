@@ -70,10 +70,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """One command to misbehave.
 
     Criteria: `account` (public key; None: every account), `requests` (None: those of the kind),
-    `symbol`, `side` and `client_id_prefix` of the order concerned, `only_fills` (stream events with
-    a fill). Of what matches, the first `skip` are spared, then every one, or one in `one_in` by the
-    exchange's seed, is hit, `count` times at most (None: without limit; absent: the kind's default),
-    until `duration_ms` after the command. The others are parameters of some kinds only.
+    `symbol`, `side` and `client_id_prefix` of the order concerned (`symbol` also of the positions that
+    an event tells), `only_fills` (stream events with a fill). Of what matches, the first `skip` are
+    spared, then every one, or one in `one_in` by the exchange's seed, is hit, `count` times at most
+    (None: without limit; absent: the kind's default), until `duration_ms` after the command. The others
+    are parameters of some kinds only.
     """
 
     name: FaultName

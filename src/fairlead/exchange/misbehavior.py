@@ -287,9 +287,10 @@ def _matches_message(fault: Fault, message: ClientMessage) -> bool:
 
 def _matches_event(fault: Fault, event: Event) -> bool:
     if isinstance(event, BalancesChanged | PositionsChanged):
-        return not (
-            fault.client_id_prefix or fault.symbol or fault.side is not None or fault.only_fills
-        )
+        if fault.client_id_prefix or fault.side is not None or fault.only_fills:
+            return False
+        positions = event.positions if isinstance(event, PositionsChanged) else ()
+        return fault.symbol is None or any(each.symbol == fault.symbol for each in positions)
     order = event.order
     return (
         fault.symbol in (None, order.symbol)
