@@ -29,6 +29,7 @@ from fairlead.core.exact import use_exact_decimals
 from fairlead.edge.clock import SystemClock
 from fairlead.edge.edge import Edge, EdgeSettings, Inbox, OwnedLink
 from fairlead.edge.metrics import EdgeCollector
+from fairlead.edge.pulse import Pulse
 from fairlead.edge.storage_metrics import StorageCollector
 from fairlead.exchange.build import Setup, build_exchange
 from fairlead.exchange.operator import operator_app
@@ -38,6 +39,7 @@ from fairlead.gateway.protocol import BoundedProtocol
 from fairlead.gateway.server import HttpServer, bind, gateway_app
 from fairlead.journal.journal import Journal
 from fairlead.journal.reader import JournalReader
+from fairlead.supervisor import Supervisor
 from fairlead.venues.link import Link, Tcp
 from fairlead.venues.pipe import Pipe
 from fairlead.venues.sim import SimDialect
@@ -197,6 +199,11 @@ class App:
             mounts=mounts,
         )
 
+    def pulse(self) -> Pulse:
+        """Return what feels whether the edge is alive; the app must have been started."""
+        assert self._edge is not None
+        return Pulse(self._edge.sequencer)
+
     async def _readiness(self) -> Readiness:
         edge = self._edge
         assert edge is not None
@@ -252,10 +259,13 @@ class App:
         self._collections = self._loop.call_later(self._config.process.gc_full_interval_s, collect)
 
 
-async def run(config: Config, on_ready: OnReady | None = None) -> int:
+async def run(
+    config: Config, on_ready: OnReady | None = None, supervisor: Supervisor | None = None
+) -> int:
     """Serve until SIGINT, SIGTERM or a fatal error; return the exit code (0, or 70 when fatal).
 
-    `on_ready` is called, and awaited if it is a coroutine, beside the serving.
+    `on_ready` is called, and awaited if it is a coroutine, beside the serving. `supervisor` is told that
+    we serve, and then that we are alive for as long as the pump is.
     Raises what `App.start` raises.
     """
     use_exact_decimals()
@@ -267,15 +277,20 @@ async def run(config: Config, on_ready: OnReady | None = None) -> int:
     loop.set_exception_handler(app.on_loop_error)
     endpoint = await app.start()
     log.info("serving", url=endpoint.url, data=endpoint.data, pid=endpoint.pid)
-    ready: asyncio.Task[None] | None = None
+    beside: list[asyncio.Task[None]] = []
     if on_ready is not None:
-        ready = asyncio.create_task(_call(on_ready, endpoint))
+        beside.append(asyncio.create_task(_call(on_ready, endpoint)))
+    if supervisor is not None:
+        supervisor.serving(endpoint.url)
+        beside.append(asyncio.create_task(supervisor.keep_told(app.pulse().beats)))
     app.fatal.add_done_callback(lambda _: stopping.set())
     await stopping.wait()
-    if ready is not None:
-        ready.cancel()
+    if supervisor is not None:
+        supervisor.stopping()
+    for task in beside:
+        task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await ready
+            await task
     await app.stop()
     if app.fatal.done():
         cause = app.fatal.result()

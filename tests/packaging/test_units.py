@@ -39,6 +39,8 @@ def test_the_unit_starts_what_there_is_and_is_hardened() -> None:
     assert start[0].endswith("/bin/fairlead")
     assert start[1] in COMMANDS
     assert unit["RestartPreventExitStatus"] == "2"
+    assert unit["Type"] == "notify"
+    assert 10 <= int(unit["WatchdogSec"]) <= 60
     assert unit["Environment"].partition("=")[0] in VARIABLES
     assert [name for name in HARDENED if name not in unit] == []
     assert int(unit["LimitNOFILE"]) >= 1_089  # what the default settings need

@@ -24,6 +24,7 @@ from fairlead.exchange.tape_line import TapeError
 from fairlead.gateway.border import Border
 from fairlead.gateway.server import new_trace_id
 from fairlead.journal.errors import JournalError
+from fairlead.supervisor import supervisor_of
 
 _Loaded = TypeVar("_Loaded", Config, ExchangeConfig)
 _CANNOT_START = (JournalError, StoreError, TapeError, OSError, sqlite3.Error)
@@ -50,10 +51,14 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
             show.out(f"fairlead serves {endpoint.url}, data in {config.data}; Ctrl-C stops it")
             show.flush()
 
+    supervisor = supervisor_of(os.environ)
     try:
-        code = uvloop.run(app.run(config, on_ready))
+        code = uvloop.run(app.run(config, on_ready, supervisor))
     except _CANNOT_START as error:
         raise Ended(ExitCode.FATAL, _why_not(error, config)) from None
+    finally:
+        if supervisor is not None:
+            supervisor.close()
     if code != ExitCode.DONE:
         raise SystemExit(code)  # the cause has been said
     if is_demo:

@@ -158,6 +158,11 @@ class Sequencer:
         """Return how many messages wait."""
         return len(self._inbox)
 
+    @property
+    def is_idle(self) -> bool:
+        """Return whether nothing waits to be decided, or to become durable."""
+        return not self._inbox and not self._is_committing
+
     def now(self) -> Now:
         """Return the moment."""
         return self._clock.now()
