@@ -1,0 +1,13 @@
+"""What can be wrong with the control plane. Each says what was found and what would be right."""
+
+
+class ControlError(Exception):
+    """The control plane cannot be used as it is; nothing was changed."""
+
+
+class StoreNewer(ControlError):
+    """The database was written by a later version of this program."""
+
+
+class StoreUnusable(ControlError):
+    """The database cannot be opened, read or written."""

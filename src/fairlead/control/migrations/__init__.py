@@ -1,0 +1,6 @@
+"""The database's history, one module per step in `versions/`, run by Alembic.
+
+A step that has been released is never changed: a change of the tables is a new step.
+"""
+
+HEAD = "r0001"  # the newest step, so that an up-to-date database is opened without Alembic

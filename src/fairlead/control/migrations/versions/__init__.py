@@ -1,0 +1,1 @@
+"""Steps of the control database, in the order of their numbers."""

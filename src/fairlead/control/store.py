@@ -1,0 +1,225 @@
+"""The control database: SQLite in the data folder unless PostgreSQL is named by its URL.
+
+One change at a time, in this process and all others: whoever changes something holds the lock on
+the one row that counts changes, so what a change has read is still so when it commits. A change is
+committed whole and durably, or has not happened. Calls block: never from the event loop.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from fairlead.control.errors import ControlError, StoreNewer, StoreUnusable
+from fairlead.control.migrations import HEAD
+from fairlead.control.tables import CONTROL
+
+FILE_NAME = "control.sqlite"
+POSTGRESQL = "postgresql"
+_LOCK_WAIT_S = 30.0  # for another process's change
+_CONNECTIONS_MAX = 16
+_CONNECT_WAIT_S = 10
+_CHANGE = "fairlead_change"  # execution option: the transaction takes SQLite's write lock first
+_MIGRATION_LOCK = 0x0FA1_121E_AD00  # PostgreSQL's advisory lock while tables are made
+
+
+class Store:
+    """An open control database, at the newest schema. For any thread."""
+
+    def __init__(self, engine: Engine, place: str) -> None:
+        self._engine = engine
+        self.place = place
+
+    @classmethod
+    def open(cls, data: Path, url: str | None = None) -> Self:
+        """Open the database, make it or bring it up to date if need be. Raises ControlError.
+
+        `url` None: the file in the data folder `data`, readable by its owner alone.
+        """
+        parsed = _sqlite_url(data) if url is None else _server_url(url)
+        place = str(data / FILE_NAME) if url is None else parsed.render_as_string()
+        try:
+            if url is None:
+                _make_private(data / FILE_NAME)
+            store = cls(_engine(parsed), place)
+            try:
+                store._bring_up_to_date()
+            except BaseException:
+                store.close()
+                raise
+        except (SQLAlchemyError, OSError) as cause:
+            raise _explained(place, cause) from None  # the cause may name a password
+        return store
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        """Close it at the end of a `with`."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that sees one moment of the database. Raises ControlError."""
+        with self._explaining(), self._engine.connect() as connection:
+            if connection.dialect.name == POSTGRESQL:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def change(self) -> Iterator[Connection]:
+        """Give a connection whose work is committed at the end, unless an error leaves the block.
+
+        No other change happens meanwhile. Raises ControlError.
+        """
+        with self._explaining(), self._changing() as connection:
+            connection.execute(CONTROL.update().values(revision=CONTROL.c.revision + 1))
+            yield connection
+
+    def revision(self) -> int:
+        """Return how many changes there have been. Raises ControlError."""
+        with self.read() as connection:
+            revision: int = connection.execute(select(CONTROL.c.revision)).scalar_one()
+            return revision
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            connection.execution_options(**{_CHANGE: True})
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as cause:
+            raise _explained(self.place, cause) from None  # a statement's parameters may be secret
+
+    def _bring_up_to_date(self) -> None:
+        with self._engine.connect() as connection:
+            found = _found(connection)
+        if found == HEAD:
+            return
+        with self._changing() as connection:
+            if connection.dialect.name == POSTGRESQL:
+                lock = {"lock": _MIGRATION_LOCK}
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), lock)
+            if _found(connection) != HEAD:  # another process may have been quicker
+                _migrate(connection, self.place)
+
+
+# ── opening ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _sqlite_url(data: Path) -> URL:
+    return URL.create("sqlite", database=str((data / FILE_NAME).absolute()))
+
+
+def _server_url(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreUnusable(
+            "the control database's URL cannot be read; expected postgresql://USER@HOST/DATABASE"
+        ) from None
+    if parsed.drivername != POSTGRESQL:
+        raise StoreUnusable(
+            f"the control database's URL begins with {parsed.drivername}://, expected {POSTGRESQL}://"
+        )
+    return parsed.set(drivername=f"{POSTGRESQL}+psycopg")
+
+
+def _make_private(file: Path) -> None:
+    """Make an empty file that its owner alone may read; SQLite gives its WAL the same mode."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):  # opening and closing it anew would drop SQLite's locks
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _engine(url: URL) -> Engine:
+    is_server = url.get_backend_name() == POSTGRESQL
+    waits = {"connect_timeout": _CONNECT_WAIT_S} if is_server else {"timeout": _LOCK_WAIT_S}
+    engine = create_engine(
+        url,
+        pool_size=_CONNECTIONS_MAX,
+        max_overflow=0,
+        pool_timeout=_LOCK_WAIT_S,
+        pool_pre_ping=is_server,
+        hide_parameters=True,
+        connect_args=waits,
+    )
+    if not is_server:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    """Leave transactions to us; durable commits; what is deleted is overwritten."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    is_change = connection.get_execution_options().get(_CHANGE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_change else "BEGIN")
+
+
+# ── the schema ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _found(connection: Connection) -> str | None:
+    """Return the step that the database is at; None for one that is empty."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _migrate(connection: Connection, place: str) -> None:
+    """Bring the tables to the newest step, within the transaction that is open."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    folder = str(Path(__file__).parent / "migrations").replace("%", "%%")
+    config.set_main_option("script_location", folder)
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    found = _found(connection)
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        raise StoreNewer(
+            f"{place}: is at step {found}, this program knows steps up to {HEAD};"
+            " use the version of Fairlead that wrote it, or a later one"
+        ) from None
+
+
+def _explained(place: str, cause: SQLAlchemyError | OSError) -> ControlError:
+    """Return the error without statements and parameters: they may hold secrets."""
+    if isinstance(cause, OSError):
+        return StoreUnusable(f"{place}: {cause.strerror}; it must be readable and writable")
+    origin = cause.orig if isinstance(cause, DBAPIError) else cause
+    said = getattr(origin, "diag", None)  # PostgreSQL's further words show what was to be stored
+    words = " ".join(str(getattr(said, "message_primary", None) or origin).split())
+    return StoreUnusable(f"{place}: {words}; it must be a control database that can be written")

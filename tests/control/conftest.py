@@ -1,0 +1,46 @@
+"""The control database for tests: everything runs on SQLite and on PostgreSQL."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fairlead.control.store import Store
+from tests.postgresql import Server, running_server
+
+DATABASES = ("sqlite", "postgresql")
+OpenStore = Callable[[], Store]
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """Name an empty database: None is SQLite in the data folder."""
+    if request.param == "sqlite":
+        return None
+    server: Server = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
+@pytest.fixture
+def open_store(tmp_path: Path, database_url: str | None) -> Iterator[OpenStore]:
+    """Open the test's database; a second time as another process would."""
+    opened: list[Store] = []
+
+    def open_it() -> Store:
+        opened.append(Store.open(tmp_path / "data", database_url))
+        return opened[-1]
+
+    yield open_it
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store: OpenStore) -> Store:
+    return open_store()

@@ -1,0 +1,117 @@
+"""A PostgreSQL server of the tests' own: from the system's binaries, on a free port, gone afterwards.
+
+Where the binaries are missing a test that needs it is skipped; where everything is installed (CI) it
+fails. The server keeps nothing durable: it lives as long as the tests do.
+"""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+_PREFIX = "fairlead-postgresql-"
+_USER = "fairlead"
+_START_S = 60
+
+
+class Server:
+    """A running server; each test has a database of its own."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._made = 0
+
+    def url(self, database: str) -> str:
+        return f"postgresql://{_USER}@127.0.0.1:{self._port}/{database}"
+
+    def new_database(self) -> str:
+        """Make an empty database; return its URL."""
+        self._made += 1
+        name = f"test_{self._made}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return self.url(name)
+
+
+def needs_postgresql() -> Path:
+    """Return the folder of the server's programs; skip where there is none, in CI fail."""
+    found = _binaries()
+    if found is None:
+        reason = "PostgreSQL's initdb and postgres are not installed"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+def _binaries() -> Path | None:
+    """Look on the PATH, then where Debian keeps one folder per version."""
+    on_path = shutil.which("initdb")
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
+    candidates = [Path(each).resolve() for each in (on_path, *versions) if each]
+    return next((each.parent for each in candidates if (each.parent / "postgres").exists()), None)
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """Run a server as long as the block lasts."""
+    binaries = needs_postgresql()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))  # not pytest's: another user must reach it
+    user = _other_user() if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
+    try:
+        if user is not None:
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        database = folder / "database"
+        _run(user, binaries / "initdb", "-D", database, "-U", _USER, "-A", "trust", "--no-sync")
+        port = _free_port()
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        control = (binaries / "pg_ctl", "-D", database, "-w", "-t", str(_START_S))
+        _run(user, *control, "-l", folder / "log", "-o", options, "start")
+        try:
+            yield Server(port)
+        finally:
+            _run(user, *control, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _other_user() -> pwd.struct_passwd:
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise AssertionError("neither a user postgres nor a user nobody is here to run PostgreSQL")
+
+
+def _run(user: pwd.struct_passwd | None, *command: object) -> None:
+    """Run one of its programs to its end; a server that it starts lets go of our pipes."""
+    as_user = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid}
+    with tempfile.TemporaryFile() as said:
+        ended = subprocess.run(
+            [str(word) for word in command],
+            check=False,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            extra_groups=[] if user else None,
+            **as_user,
+        )
+        said.seek(0)
+        assert ended.returncode == 0, said.read().decode(errors="replace")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
