@@ -1,4 +1,4 @@
-"""README and tutorial, followed as a reader would: every block is run, and prints what is shown."""
+"""Every page, followed as a reader would: each block is run, and prints what is shown, or says why not."""
 
 import os
 import re
@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.documentation.fences import RUNNABLE, fences_of
+from tests.documentation.fences import RUNNABLE, SHOWN, fences_of
 from tests.documentation.reader import ROOT, Reader, needs
+from tools.pages.text import NOTE
 
 README = ROOT / "README.md"
+PAGES = sorted(
+    str(page.relative_to(ROOT)) for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+)
 FOLLOWED = [
-    "README.md",
-    *sorted(
-        str(page.relative_to(ROOT))
-        for folder in ("tutorial", "how-to")
-        for page in (ROOT / "docs" / folder).glob("*.md")
-    ),
+    name
+    for name in PAGES
+    if any(fence.language in RUNNABLE for fence in fences_of(ROOT / name, ROOT))
 ]
 
 # What the block "Test it" of README takes with these to show that it starts: minutes otherwise.
@@ -60,7 +61,14 @@ def test_the_readme_is_one_screen() -> None:
     assert len(README.read_text().splitlines()) <= 80
 
 
-def test_every_block_that_is_not_run_says_why() -> None:
-    pages = [README, *sorted((ROOT / "docs").rglob("*.md"))]
-    fences = [fence for page in pages for fence in fences_of(page, ROOT)]
-    assert [fence.place for fence in fences if not fence.language] == []
+def test_every_block_of_every_page_is_of_a_kind_that_is_known() -> None:
+    """What the reader runs, what it compares or writes, and the exchanges of generated pages."""
+    for name in PAGES:
+        kinds = {fence.language for fence in fences_of(ROOT / name, ROOT)}
+        exchanges = {"http"} if NOTE in (ROOT / name).read_text() else set()
+        assert kinds <= {*RUNNABLE, *SHOWN, *exchanges}, name
+
+
+def test_every_page_that_shows_a_command_is_followed() -> None:
+    assert {"docs/tutorial/first-order.md", "docs/reference/client.md"} < set(FOLLOWED)
+    assert {"docs/operations/backup.md", "docs/operations/doctor.md"} < set(FOLLOWED)

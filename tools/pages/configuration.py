@@ -25,7 +25,7 @@ An unknown or wrong setting stops the start: every one is named, with its line a
 `fairlead config show` prints every setting, its value and where that comes from; secrets are masked. Paths
 in the file start from the file's folder, all others from the working directory.
 
-```toml
+```toml title="fairlead.toml"
 data = "/var/lib/fairlead"
 listen = "127.0.0.1:3080"
 
@@ -44,6 +44,18 @@ starting_balances = {{ BTC = 10, USDT = "250000.50" }}
 
 [engine]
 order_answer_timeout_ms = 3000
+```
+
+```console
+$ .venv/bin/fairlead config show --config fairlead.toml --changed
+setting                         value                                                         from
+accounts                        SIM, SIM/ALICE (PublicApiKey = "alice", PrivateApiKey = ***)  fairlead.toml:4
+data                            "/var/lib/fairlead"                                           fairlead.toml:1
+...
+exchange.seed                   7                                                             fairlead.toml:14
+exchange.starting_balances      {{BTC = 10, USDT = 250000.50}}                                fairlead.toml:15
+...
+engine.order_answer_timeout_ms  3000                                                          fairlead.toml:18
 ```
 
 ## Accounts

@@ -22,6 +22,19 @@ _DOCTOR = """\
 fairlead doctor [--data DIR] [--config FILE] [--full] [--json]
 ```
 
+```console
+$ .venv/bin/fairlead doctor --data data
+    looked at         found
+ok  settings          all right, from defaults, environment and flags
+...
+ok  data folder       data is not there yet; a start makes it
+...
+ok  address           127.0.0.1:3080 is free
+...
+$ echo $?
+0
+```
+
 Looks for what would keep a system from working as promised, running or not, and says for each problem what
 was found, why it matters and what to do. It reads and measures, and changes nothing. `--full` applies every
 report of the journal again, as `fairlead verify` does; without it the end of the journal is looked at, in
