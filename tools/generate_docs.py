@@ -17,6 +17,7 @@ from tools.pages.order_states import order_states
 from tools.pages.refusals import refusals
 from tools.pages.rest import rest
 from tools.pages.state_picture import state_picture
+from tools.pages.websocket import websocket
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,6 +27,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/configuration.md": configuration,
     "docs/operations/doctor.md": doctor,
     "docs/reference/rest.md": rest,
+    "docs/reference/websocket.md": websocket,
     "docs/reference/refusals.md": refusals,
     "docs/reference/metrics.md": metrics,
     "docs/reference/exit-codes.md": exit_codes,

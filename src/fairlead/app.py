@@ -34,9 +34,13 @@ from fairlead.edge.storage_metrics import StorageCollector
 from fairlead.exchange.build import Setup, build_exchange
 from fairlead.exchange.operator import operator_app
 from fairlead.exchange.server import Exchange
+from fairlead.gateway.feed import Feed
 from fairlead.gateway.health import AccountHealth, Readiness
 from fairlead.gateway.protocol import BoundedProtocol
 from fairlead.gateway.server import HttpServer, bind, gateway_app
+from fairlead.gateway.websocket.api import WebSocketApi
+from fairlead.gateway.websocket.metrics import WebSocketCollector
+from fairlead.gateway.websocket.wire import WebSocketProtocol
 from fairlead.journal.journal import Journal
 from fairlead.journal.reader import JournalReader
 from fairlead.supervisor import Supervisor
@@ -78,6 +82,8 @@ class App:
         self._exchange: Exchange | None = None
         self._journal: Journal | None = None
         self._edge: Edge | None = None
+        self._feed: Feed | None = None
+        self._websocket: WebSocketApi | None = None
         self._server: HttpServer | None = None
         self._is_announced = False
         self._collections: asyncio.TimerHandle | None = None
@@ -97,8 +103,16 @@ class App:
             if config.exchange_url is None:
                 self._exchange = self._start_exchange()
             self._edge = self._start_edge(self._journal)
-            app = self._gateway(self._edge, bound.getsockname()[:2])
-            self._server = HttpServer(app, bound, config.http.connections)
+            self._feed = Feed(self._edge, config.feed)
+            self._websocket = WebSocketApi(
+                self._edge,
+                self._feed,
+                time.time_ns,
+                config.websocket,
+                omit_nulls=config.http.rest.omit_nulls,
+            )
+            app = self._gateway(self._edge, self._websocket, bound.getsockname()[:2])
+            self._server = HttpServer(app, bound, config.http.connections, config.websocket)
             await self._server.start()
         except BaseException:
             await self.stop()
@@ -115,6 +129,10 @@ class App:
             (self._config.data / ENDPOINT_FILE).unlink(missing_ok=True)
         if self._server is not None:
             await self._server.stop()
+        if self._websocket is not None:
+            await self._websocket.stop()
+        if self._feed is not None:
+            self._feed.close()
         if self._edge is not None:
             self._edge.close()  # and with it the journal
         elif self._journal is not None:
@@ -179,13 +197,15 @@ class App:
         assert self._exchange is not None
         return Pipe(self._loop, self._exchange.connection)
 
-    def _gateway(self, edge: Edge, listen: tuple[str, int]) -> ASGIApp:
+    def _gateway(self, edge: Edge, websocket: WebSocketApi, listen: tuple[str, int]) -> ASGIApp:
         registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
         registry.register(EdgeCollector(edge.metrics, edge.gauges, edge.reconciliation_metrics))
         assert self._journal is not None
         registry.register(StorageCollector(self._journal))
+        assert self._feed is not None
+        registry.register(WebSocketCollector(self._feed, websocket.hub))
         mounts: dict[bytes, ASGIApp] = {}
         if self._exchange is not None:
             mounts[b"/operator"] = operator_app(self._exchange)
@@ -197,6 +217,7 @@ class App:
             rest=self._config.http.rest,
             border=self._config.http.border,
             mounts=mounts,
+            websocket=websocket,
         )
 
     def pulse(self) -> Pulse:
@@ -223,7 +244,7 @@ class App:
     def on_loop_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Take what the loop caught: an error of ours stops the process, one of a client does not."""
         cause = context.get("exception")
-        is_of_client = isinstance(context.get("protocol"), BoundedProtocol)
+        is_of_client = isinstance(context.get("protocol"), BoundedProtocol | WebSocketProtocol)
         if is_of_client or cause is None or isinstance(cause, OSError):
             log.warning("loop", text=context.get("message"), cause=repr(cause))
         else:

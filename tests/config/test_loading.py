@@ -47,6 +47,8 @@ OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "http.origins": ("https://desk.example:8443", '["https://desk.example:8443"]'),
     "http.request_timeout_s": ("2.5", "2.5"),
     "http.write_timeout_s": ("3", "3"),
+    "websocket.ping_interval_s": ("7.5", "7.5"),
+    "websocket.close_timeout_s": ("0.5", "0.5"),
     "log.level": ("debug", '"debug"'),
     "log.format": ("text", '"text"'),
     "log.file": ("fairlead.log", '"fairlead.log"'),
@@ -104,6 +106,8 @@ def test_every_field_of_every_struct_has_a_row() -> None:
         "limits.": (config.limits,),
         "rate.": (config.rate,),
         "http.": (config.http.rest, config.http.border, config.http.connections),
+        "websocket.": (config.websocket,),
+        "feed.": (config.feed,),
         "log.": (config.log,),
         "process.": (config.process,),
     }

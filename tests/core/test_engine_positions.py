@@ -201,7 +201,7 @@ def test_an_order_that_may_only_reduce_locks_nothing_and_says_so_to_the_exchange
 
 def test_on_spot_it_is_refused_naming_what_is_supported() -> None:
     refused = trading().place(exec_inst=REDUCE_ONLY)
-    assert refused.refusal == "INVALID"
+    assert refused.refusal == "NOT_SUPPORTED"
     assert refused.reply.findings == (
         (
             "exec_inst",

@@ -257,7 +257,7 @@ def test_a_cancel_that_was_given_up_is_taken_up_by_the_next_process() -> None:
 def test_without_a_session_it_needs_the_exchange(instruction: ExecInst) -> None:
     talk = started()
     call = talk.place(exec_inst=(instruction,))
-    assert call.refusal == "INVALID"
+    assert call.refusal == "NOT_SUPPORTED"
     assert call.reply.message == (
         f"exec_inst: {instruction} is not supported by SIM in SPOT markets, only by WebSocket or FIX;"
         " supported: MAKER_OR_CANCEL"

@@ -26,6 +26,7 @@ from fairlead.core.requests import PlaceOrder
 from fairlead.core.risk import (
     Exposure,
     check_abilities,
+    check_combinations,
     check_expire_time,
     check_instrument,
     check_risk,
@@ -190,7 +191,8 @@ def abilities_findings(request: PlaceOrder, *supported: ExecInst) -> list[tuple[
         exec_inst=frozenset(supported),
         exec_inst_perpetual=frozenset(),
     )
-    return check_abilities(request, abilities, InstrumentKind.SPOT)
+    unsupported = check_abilities(request, abilities, InstrumentKind.SPOT)
+    return unsupported + check_combinations(request)
 
 
 def test_an_unsupported_time_in_force_is_named_as_sent_with_what_is_supported() -> None:

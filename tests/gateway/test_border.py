@@ -133,7 +133,7 @@ async def test_a_preflight_gets_no_permission(gateway: Gateway) -> None:
     [
         (["Origin: http://evil.example"], "localhost", 403),
         ([], "evil.example", 421),
-        ([], "localhost", 403),  # there is no WebSocket API yet
+        ([], "localhost", 404),  # but this gateway has no WebSocket API
     ],
 )
 async def test_upgrades_are_held_to_the_same(

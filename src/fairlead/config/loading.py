@@ -24,8 +24,10 @@ from fairlead.edge.sequencer import Limits as SequencerLimits
 from fairlead.exchange.settings import LISTED, Fees, PerpetualSettings
 from fairlead.exchange.settings import Settings as ExchangeSettings
 from fairlead.gateway.border import BorderSettings
+from fairlead.gateway.feed import FeedSettings
 from fairlead.gateway.protocol import Limits as ConnectionLimits
 from fairlead.gateway.rest import RestSettings
+from fairlead.gateway.websocket.hub import WebSocketSettings
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 _SECTIONS = {setting.name.partition(".")[0] for setting in SETTINGS if "." in setting.name}
@@ -274,6 +276,8 @@ def _config(values: Mapping[str, object]) -> model.Config:
         limits=_changed(SequencerLimits(), values, "limits."),
         rate=_changed(model.RateConfig(), values, "rate."),
         http=_http(values),
+        websocket=_changed(WebSocketSettings(), values, "websocket."),
+        feed=_changed(FeedSettings(), values, "feed."),
         log=_changed(model.LogConfig(), values, "log."),
         process=_changed(model.ProcessConfig(), values, "process."),
     )

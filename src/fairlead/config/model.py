@@ -15,8 +15,10 @@ from fairlead.edge.sequencer import Limits as SequencerLimits
 from fairlead.exchange.settings import LISTED
 from fairlead.exchange.settings import Settings as ExchangeSettings
 from fairlead.gateway.border import BorderSettings
+from fairlead.gateway.feed import FeedSettings
 from fairlead.gateway.protocol import Limits as ConnectionLimits
 from fairlead.gateway.rest import RestSettings
+from fairlead.gateway.websocket.hub import WebSocketSettings
 
 
 class Listen(msgspec.Struct, frozen=True):
@@ -114,6 +116,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     limits: SequencerLimits = SequencerLimits()
     rate: RateConfig = RateConfig()
     http: HttpConfig = HttpConfig()
+    websocket: WebSocketSettings = WebSocketSettings()
+    feed: FeedSettings = FeedSettings()
     log: LogConfig = LogConfig()
     process: ProcessConfig = ProcessConfig()
 

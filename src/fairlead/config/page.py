@@ -18,6 +18,8 @@ _SECTIONS = {
     "limits": "[limits]: what may wait, what is decided together",
     "rate": "[rate]: what an account may ask of its exchange",
     "http": "[http]: the HTTP server",
+    "websocket": "[websocket]: clients of the WebSocket API",
+    "feed": "[feed]: what is kept in memory for those who follow reports",
     "log": "[log]: the log",
     "process": "[process]: the interpreter",
 }

@@ -126,6 +126,19 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("http.stop_timeout_s", whole(1, 3_600), "for running requests when the process stops"),
     Setting("http.backlog", whole(1, 65_535), "connections waiting to be accepted"),
 
+    Setting("websocket.clients_max", whole(1, 65_536), "a further upgrade gets 503"),
+    Setting("websocket.message_bytes_max", _BYTES, "a longer message of a client closes its connection (1009)"),
+    Setting("websocket.requests_max", whole(1, 1_000_000), "requests of one client that are not answered; over it, its socket is not read"),
+    Setting("websocket.slow_client_ms", _MS, "a client whose socket accepts nothing for so long is dropped (4008)"),
+    Setting("websocket.resume_reports_max", _COUNT, "a client that missed more reports of an account gets snapshots instead"),
+    Setting("websocket.server_info_ms", _MS, "between two SERVER_INFO of an account when nothing changes"),
+    Setting("websocket.ping_interval_s", seconds("0.1", "3600"), "between two pings; a client that has not answered when the next is due is dropped"),
+    Setting("websocket.close_timeout_s", seconds("0.1", "60"), "for a client to take leave; then the connection is cut"),
+
+    Setting("feed.ring_reports", _COUNT, "reports per account that are kept in memory for those who follow them; older ones are read from the journal"),
+    Setting("feed.ring_bytes", _BYTES, "bytes of their encodings that are kept per account"),
+    Setting("feed.wake_most", whole(1, 100_000), "clients that are woken in one turn of the event loop"),
+
     Setting("log.level", choice("debug", "info", "warning", "error"), "the least level that is logged", "--log-level"),
     Setting("log.format", choice("json", "text"), "json: one object per line; text: for people", "--log-format"),
     Setting("log.file", PATH, "where the log goes; not set: to stderr. SIGHUP has it opened anew", "--log-file"),

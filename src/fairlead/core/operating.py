@@ -112,10 +112,7 @@ def query(deciding: Deciding, request: AccountQuery, token: int) -> None:
                 token, InstrumentsReply(tuple((a.name, a.instruments) for a in accounts))
             )
         case QuerySnapshot():
-            (account,) = accounts
-            orders = tuple(_alive(deciding, accounts))
-            balances, positions = account.ledger.balances(), account.positions.open()
-            deciding.answer(token, SnapshotReply(account.sequence, orders, balances, positions))
+            deciding.answer(token, _snapshot(deciding, accounts[0]))
 
 
 def set_mode(deciding: Deciding, request: SetMode, token: int) -> None:
@@ -206,6 +203,20 @@ def _resolve_doubt(deciding: Deciding, order: Order, resolution: Resolution) -> 
 
 def _needs_load(request: AccountQuery) -> bool:
     return not isinstance(request, QueryAccounts | QueryAttention | QueryReconciliation)
+
+
+def _snapshot(deciding: Deciding, account: Account) -> SnapshotReply:
+    stated = _balances(deciding, [account])
+    ((_, balances),) = stated.accounts
+    return SnapshotReply(
+        sequence=account.sequence,
+        orders=tuple(_alive(deciding, [account])),
+        balances=balances,
+        positions=account.positions.open(),
+        instruments=account.instruments,
+        rates=stated.rates[account.name],
+        time_ns=stated.time_ns,
+    )
 
 
 def _balances(deciding: Deciding, accounts: list[Account]) -> BalancesReply:

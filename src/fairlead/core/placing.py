@@ -24,6 +24,7 @@ from fairlead.core.requests import PlaceOrder
 from fairlead.core.risk import (
     Exposure,
     check_abilities,
+    check_combinations,
     check_expire_time,
     check_instrument,
     check_risk,
@@ -233,9 +234,14 @@ def findings_of(
         return _invalid([_no_instrument(account, request)])
     findings = check_instrument(request, rules)
     assert account.abilities is not None, "instruments are listed after a connection"
-    findings += check_abilities(request, account.abilities, rules.kind)
+    unsupported = check_abilities(request, account.abilities, rules.kind)
+    findings += unsupported
+    findings += check_combinations(request)
     findings += check_expire_time(request, deciding.now.utc_ns)
-    return _invalid(findings) if findings else None
+    if not findings:
+        return None
+    is_all = len(findings) == len(unsupported)
+    return _invalid(findings, Refusal.NOT_SUPPORTED if is_all else Refusal.INVALID)
 
 
 def _no_instrument(account: Account, request: PlaceOrder) -> tuple[str, str]:
@@ -253,9 +259,9 @@ def _no_instrument(account: Account, request: PlaceOrder) -> tuple[str, str]:
     )
 
 
-def _invalid(findings: list[tuple[str, str]]) -> Refused:
+def _invalid(findings: list[tuple[str, str]], refusal: Refusal = Refusal.INVALID) -> Refused:
     return Refused(
-        Refusal.INVALID,
+        refusal,
         "; ".join(f"{field}: {text}" for field, text in findings),
         field=findings[0][0],
         findings=tuple(findings),

@@ -78,10 +78,18 @@ class InstrumentsReply(msgspec.Struct, frozen=True, tag="instruments"):
 
 
 class SnapshotReply(msgspec.Struct, frozen=True, tag="snapshot"):
+    """One account as of `sequence` and `time_ns` (UTC), all of one moment.
+
+    `rates` has, by asset, what is known of worths in USD.
+    """
+
     sequence: int
     orders: tuple[Order, ...]
     balances: tuple[Balance, ...]
     positions: tuple[Position, ...] = ()
+    instruments: tuple[Instrument, ...] = ()
+    rates: dict[str, Rate] = {}
+    time_ns: int = 0
 
 
 class CancelAllReply(msgspec.Struct, frozen=True, tag="cancel_all"):
@@ -103,7 +111,7 @@ class Refusal(StrEnum):
     CONFLICT = "CONFLICT"  # the client id is used by a different order
     IN_DOUBT = "IN_DOUBT"
     ORDER_UNKNOWN = "ORDER_UNKNOWN"
-    NOT_SUPPORTED = "NOT_SUPPORTED"
+    NOT_SUPPORTED = "NOT_SUPPORTED"  # nothing is wrong with it, but the exchange cannot do that
     OVERLOADED = "OVERLOADED"  # the inbox is full
 
 

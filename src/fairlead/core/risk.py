@@ -103,6 +103,12 @@ def check_abilities(
                 f"{instruction} is not supported by {abilities.exchange}{where};"
                 f" supported: {_names(supported)}",
             ))  # fmt: skip
+    return findings
+
+
+def check_combinations(place: PlaceOrder) -> list[tuple[str, str]]:
+    """Return (field, message) for instructions that contradict one another, whatever the exchange."""
+    findings = []
     if _ON_DISCONNECT.issubset(place.exec_inst):
         findings.append((
             "exec_inst",

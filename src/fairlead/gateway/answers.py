@@ -82,6 +82,20 @@ async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+async def refuse_upgrade(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer an upgrade that is refused."""
+    await receive()
+    assert "websocket.http.response" in scope["extensions"]
+    headers = [
+        (b"content-type", answer.media_type),
+        (b"content-length", b"%d" % len(answer.body)),
+        *answer.headers,
+    ]
+    start = {"type": "websocket.http.response.start", "status": answer.status, "headers": headers}
+    await send(start)
+    await send({"type": "websocket.http.response.body", "body": answer.body})
+
+
 async def read_body(receive: Receive) -> bytes:
     """Return the whole body; its size is bounded by the border in front."""
     message = await receive()

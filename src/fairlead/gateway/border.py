@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterable
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fairlead.gateway.answers import JSON, Answer, json_answer, message_answer, send_answer
+from fairlead.gateway.answers import (
+    JSON,
+    Answer,
+    json_answer,
+    message_answer,
+    refuse_upgrade,
+    send_answer,
+)
 from fairlead.gateway.rendering import invalid
 from fairlead.gateway.wrong import BODY, cut
 
@@ -68,7 +75,7 @@ class Border:
             if refusal is None:
                 await self._app(scope, receive, send)
             else:
-                await _refuse_upgrade(refusal, scope, receive, send)
+                await refuse_upgrade(refusal, scope, receive, send)
             return
         if refusal is not None:
             await send_answer(_closing(refusal) if b"expect" in headers else refusal, scope, send)
@@ -210,17 +217,3 @@ def _is_loopback(name: str) -> bool:
 def _closing(answer: Answer) -> Answer:
     """A body that the client holds back will not come: the connection cannot be used again."""
     return msgspec.structs.replace(answer, headers=(*answer.headers, CLOSE))
-
-
-async def _refuse_upgrade(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
-    await receive()
-    if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close", "code": 1008})  # the server answers 403
-        return
-    headers = [
-        (b"content-type", answer.media_type),
-        (b"content-length", b"%d" % len(answer.body)),
-    ]
-    start = {"type": "websocket.http.response.start", "status": answer.status, "headers": headers}
-    await send(start)
-    await send({"type": "websocket.http.response.body", "body": answer.body})

@@ -31,6 +31,7 @@ class Query:
             raise FormError(
                 [("query", f"is not percent-encoded UTF-8 of at most {_PARAMETERS_MAX} parameters")]
             ) from None
+        self._pairs = pairs
         self._twice: set[str] = set()
         for name, value in pairs:
             if name in self._values:
@@ -52,6 +53,11 @@ class Query:
             self.findings.append((name, "is given more than once, give it once"))
             return None
         return self.read(name, self._values[name], read)
+
+    def repeated(self, name: str, read: Callable[[object], Value]) -> list[Value]:
+        """Return the parameter each time it is given, as `read` reads it."""
+        values = [self.read(name, text, read) for each, text in self._pairs if each == name]
+        return [value for value in values if value is not None]
 
     def read(self, name: str, text: str | None, read: Callable[[object], Value]) -> Value | None:
         """Return `text` (None: not UTF-8) as `read` reads it, for a parameter from elsewhere."""

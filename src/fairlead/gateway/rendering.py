@@ -103,14 +103,14 @@ class Renderer:
         self, account: str, balances: tuple[Balance, ...], rates: Mapping[str, Rate], now_ns: int
     ) -> shapes.Balance:
         """Return the snapshot of one account; `rates` by asset, as far as they are known."""
-        rows = [self._balance(each, rates.get(each.asset), now_ns) for each in balances]
+        rows = [self.balance_row(each, rates.get(each.asset), now_ns) for each in balances]
         return shapes.Balance("BALANCE_SNAPSHOT", account, rows)
 
     def positions(
         self, account: str, positions: tuple[Position, ...], now_ns: int
     ) -> shapes.Position:
         """Return the snapshot of one account."""
-        rows = [self._position(position, now_ns) for position in positions]
+        rows = [self.position_row(position, now_ns) for position in positions]
         return shapes.Position("POSITION_SNAPSHOT", account, rows)
 
     def account(self, state: AccountState) -> shapes.OperatorAccount:
@@ -175,7 +175,8 @@ class Renderer:
             ),
         )
 
-    def _position(self, position: Position, now_ns: int) -> shapes.PositionRow:
+    def position_row(self, position: Position, now_ns: int) -> shapes.PositionRow:
+        """Return one position of an account."""
         price = position.liquidation_price
         return shapes.PositionRow(
             id=f"{position.symbol_exchange}{position.side}",
@@ -193,7 +194,8 @@ class Renderer:
             source=position.updated_by,
         )
 
-    def _balance(self, balance: Balance, rate: Rate | None, now_ns: int) -> shapes.BalanceRow:
+    def balance_row(self, balance: Balance, rate: Rate | None, now_ns: int) -> shapes.BalanceRow:
+        """Return one asset of an account; `rate` None: its worth is not known."""
         return shapes.BalanceRow(
             id=balance.asset_exchange,
             asset_id_exchange=balance.asset_exchange,

@@ -18,6 +18,7 @@ from fairlead.gateway.answers import (
     call_of,
     message_answer,
     read_body,
+    refuse_upgrade,
     send_answer,
 )
 from fairlead.gateway.wrong import cut
@@ -95,8 +96,8 @@ class Router:
         if self._websocket is not None:
             await self._websocket(scope, receive, send)
             return
-        await receive()
-        await send({"type": "websocket.close", "code": 1000})
+        answer = message_answer(404, "there is no WebSocket here")
+        await refuse_upgrade(answer, scope, receive, send)
 
 
 def _not_allowed(method: str, raw_path: bytes, methods: Methods) -> Answer:

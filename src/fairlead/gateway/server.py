@@ -17,6 +17,8 @@ from fairlead.gateway.openapi import document_routes
 from fairlead.gateway.protocol import Limits, bounded
 from fairlead.gateway.rest import RestApi, RestSettings
 from fairlead.gateway.routing import Router, joined
+from fairlead.gateway.websocket.hub import WebSocketSettings
+from fairlead.gateway.websocket.wire import websocket_protocol
 
 _POLL_S = 0.005
 
@@ -77,7 +79,13 @@ def new_trace_id() -> str:
 class HttpServer:
     """Serves one ASGI application on one bound socket, from `start` to `stop`."""
 
-    def __init__(self, app: ASGIApp, bound: socket.socket, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        bound: socket.socket,
+        limits: Limits | None = None,
+        websocket: WebSocketSettings | None = None,
+    ) -> None:
         limits = limits or Limits()
         self.address = address_of(bound)
         self._bound = bound
@@ -85,7 +93,7 @@ class HttpServer:
             uvicorn.Config(
                 app,  # type: ignore[arg-type, unused-ignore]
                 http=bounded(limits),
-                ws="websockets-sansio",
+                ws=websocket_protocol(websocket or WebSocketSettings()),
                 lifespan="off",
                 log_config=None,
                 access_log=False,

@@ -1,0 +1,230 @@
+"""One client: its requests go in, refusals and its accounts' streams come out. Knows no socket.
+
+Requests are submitted in the order in which they arrived and do not wait for one another's answers. What
+is sent is made only while the connection takes it: what waits here is bounded by one opening, and by
+the refusals of the requests that were taken.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from typing import Protocol
+
+from fairlead.core.replies import AccountState, Refused
+from fairlead.core.requests import PlaceOrder
+from fairlead.gateway.sessions import Session
+from fairlead.gateway.websocket import requests
+from fairlead.gateway.websocket.hub import Hub
+from fairlead.gateway.websocket.messages import reject
+from fairlead.gateway.websocket.stream import Stream
+
+_PAUSE_S = 0.05  # some clients install their callbacks late (contract 4)
+_WRITE_BYTES = 1 << 16  # about so much is written at once
+_WAITING_BYTES_MAX = 1 << 20  # of refusals; over it no further request is taken
+GOING_AWAY = 1001
+
+
+class Connection(Protocol):
+    """What a client needs of its connection."""
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether more may be written now; if not, `Client.writable` is called when it may."""
+        ...
+
+    def write(self, frames: list[bytes]) -> None:
+        """Send whole frames."""
+        ...
+
+    def read_on(self, *, is_wanted: bool) -> None:
+        """Read from the client, or do not."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Take leave of the client."""
+        ...
+
+
+class Client:
+    """A client from its upgrade to its end. `resume` has, by account, the sequence it has seen."""
+
+    def __init__(self, hub: Hub, connection: Connection, resume: Mapping[str, int]) -> None:
+        self._orders = Session(hub.port, f"ws:{hub.new_token()}")
+        self._hub = hub
+        self._connection = connection
+        self._resume = resume
+        self._streams: dict[str, Stream] = {}
+        self._outbox: deque[bytes] = deque()
+        self._outbox_bytes = 0
+        self._sent = asyncio.Event()  # the outbox is empty
+        self._inbox: deque[bytes] = deque()
+        self._asking: set[asyncio.Task[None]] = set()
+        self._opening: asyncio.Task[None] | None = None
+        self._is_waiting = False  # some account is not loaded yet
+        self._is_ended = False
+
+    # ── what the connection tells ────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Begin, once the client is connected."""
+        self._hub.join(self)
+        self._opening = asyncio.create_task(self._open_first())
+
+    def received(self, messages: list[bytes]) -> None:
+        """Take text messages (valid UTF-8) of the client."""
+        self._inbox.extend(messages)
+        self._work()
+
+    def writable(self) -> None:
+        """Go on sending."""
+        self._pump()
+        if self._inbox:
+            self._work()
+
+    def ended(self, why: str) -> None:
+        """The client is gone, or will be: send nothing more. What it asked for is still submitted."""
+        if self._is_ended:
+            return
+        self._is_ended = True
+        self._hub.leave(self, why)
+        if self._opening is not None:
+            self._opening.cancel()
+        for stream in self._streams.values():
+            stream.close()
+        self._outbox.clear()
+        self._outbox_bytes = 0
+        self._work()
+
+    def stop(self) -> None:
+        """Tell the client that the server stops, and close."""
+        if not self._is_ended:
+            if self._connection.is_writable:
+                infos = self._hub.infos(is_running=False)
+                self._write([infos[each] for each in self._streams if each in infos])
+            self._connection.close(GOING_AWAY, "the server is stopping")
+
+    # ── what the hub tells ───────────────────────────────────────────────────────────────────────
+
+    def tell(self, infos: Mapping[str, bytes]) -> None:
+        """See `Told.tell`: after the opening, and only if the socket takes it now."""
+        is_opened = self._opening is not None and self._opening.done()
+        if is_opened and self._streams and self._connection.is_writable:
+            self._write([infos[each] for each in self._streams if each in infos])
+
+    def see(self, accounts: Mapping[str, AccountState]) -> None:
+        """See `Told.see`."""
+        is_opened = self._opening is not None and self._opening.done()
+        if is_opened and (self._is_waiting or not accounts.keys() <= self._streams.keys()):
+            self._opening = asyncio.create_task(self._open_all())
+
+    @property
+    def lag(self) -> int:
+        """Return how many reports the client is behind."""
+        return sum(stream.lag for stream in self._streams.values())
+
+    # ── out ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def _open_first(self) -> None:
+        await asyncio.sleep(_PAUSE_S)
+        try:
+            await self._hub.know_accounts()
+        except ConnectionError:
+            return  # the edge has stopped, and so will we
+        await self._open_all()
+
+    async def _open_all(self) -> None:
+        """Open one account after the other, each once the client has what came before."""
+        self._is_waiting = False
+        for name, state in sorted(self._hub.accounts.items()):
+            stream = self._streams.get(name)
+            if stream is None:
+                stream = Stream(self._hub, name, self._resume.get(name), self._pump)
+                self._streams[name] = stream
+            if stream.is_open:
+                continue
+            try:
+                first = await stream.open(state)
+            except ConnectionError:
+                return
+            if first is None:
+                self._is_waiting = True
+                continue
+            self._sent.clear()
+            self._send(*first)
+            self._pump()
+            await self._sent.wait()
+
+    def _send(self, *frames: bytes) -> None:
+        self._outbox.extend(frames)
+        self._outbox_bytes += sum(map(len, frames))
+
+    def _pump(self) -> None:
+        """Send what there is while the connection takes it, as much as possible in one write."""
+        while not self._is_ended and self._connection.is_writable:
+            frames: list[bytes] = []
+            size = 0
+            while self._outbox and size < _WRITE_BYTES:
+                frames.append(self._outbox.popleft())
+                size += len(frames[-1])
+            self._outbox_bytes -= size
+            if not self._outbox:
+                self._sent.set()
+                for stream in self._streams.values():
+                    if size < _WRITE_BYTES:
+                        size += stream.pull(frames, _WRITE_BYTES - size)
+            if not frames:
+                return
+            self._write(frames)
+
+    def _write(self, frames: list[bytes]) -> None:
+        self._hub.messages_sent += len(frames)
+        self._connection.write(frames)
+
+    # ── in ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _work(self) -> None:
+        """Submit what has arrived, within the limits; beyond them the socket is not read."""
+        most = self._hub.settings.requests_max
+        inbox = self._inbox
+        while inbox and len(self._asking) < most and self._outbox_bytes < _WAITING_BYTES_MAX:
+            self._take(inbox.popleft())
+        if not self._is_ended:
+            self._connection.read_on(is_wanted=not inbox)
+            self._pump()
+        elif not inbox:
+            self._hub.await_farewell(asyncio.create_task(self._orders.end()))
+
+    def _take(self, message: bytes) -> None:
+        self._hub.requests += 1
+        asked = requests.read(message)
+        if isinstance(asked, requests.Reject):
+            self._refuse(asked, message)
+            return
+        task = asyncio.create_task(self._ask(asked, message))
+        self._asking.add(task)
+
+    async def _ask(self, asked: requests.Asked, message: bytes) -> None:
+        refused = None
+        try:
+            if isinstance(asked, PlaceOrder):
+                reply = await self._orders.place(asked)
+            else:
+                reply = await self._hub.port.submit(asked)
+        except ConnectionError:
+            refused = requests.stopping(asked)
+        else:
+            if isinstance(reply, Refused):
+                refused = requests.refusal(reply, asked)
+        task = asyncio.current_task()
+        assert task is not None
+        self._asking.discard(task)
+        if refused is not None:
+            self._refuse(refused, message)
+            self._pump()
+        if self._inbox:
+            self._work()
+
+    def _refuse(self, refused: requests.Reject, message: bytes) -> None:
+        self._hub.rejects += 1
+        if not self._is_ended:
+            self._send(reject(refused, message))

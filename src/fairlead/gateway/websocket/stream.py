@@ -1,0 +1,147 @@
+"""One account as one client follows it: opening, what the client missed, then live.
+
+    waiting ──loaded──▶ opening ──▶ replaying ──▶ live
+                              └──── nothing missed ──▶
+
+It is pulled: only what the socket takes is fetched, from the feed. Must never keep more than one page.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from fairlead.core.replies import AccountState, SnapshotReply
+from fairlead.core.reports import OrderReport
+from fairlead.core.requests import QuerySnapshot
+from fairlead.gateway.feed import Item, Subscription
+from fairlead.gateway.websocket.hub import Hub
+
+_TAKEN_MOST = 32  # from the ring at once
+_PAGE = 256  # from the journal at once
+
+
+class Stream:
+    """One account's way to one client. `ready` is called when `pull` has something again.
+
+    `after` is the sequence that the client has, None when it has none.
+    """
+
+    def __init__(
+        self, hub: Hub, account: str, after: int | None, ready: Callable[[], None]
+    ) -> None:
+        self.account = account
+        self.is_open = False
+        self._hub = hub
+        self._after = after
+        self._ready = ready
+        self._items: deque[Item] = deque()
+        self._subscription: Subscription | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._replay_until = 0  # up to here only order reports are sent
+        self._after_replay: list[bytes] = []
+
+    # ── opening ──────────────────────────────────────────────────────────────────────────────────
+
+    async def open(self, state: AccountState) -> list[bytes] | None:
+        """Return what comes first; None: the account has no state to show yet, try again later.
+
+        Raises ConnectionError when the edge has stopped.
+        """
+        snapshot = await self._hub.port.submit(QuerySnapshot(account=self.account))
+        if not isinstance(snapshot, SnapshotReply):
+            return None
+        after, sequence = self._after, snapshot.sequence
+        most = self._hub.settings.resume_reports_max
+        is_resumed = after is not None and sequence - most <= after <= sequence
+        start = after if after is not None and is_resumed else sequence
+        self._subscription = self._hub.feed.subscribe(self.account, start, self._ready)
+        messages = self._hub.messages
+        first = [
+            messages.server_info(
+                replace(state, sequence=sequence), is_running=True, resumed=is_resumed
+            ),
+            messages.symbols(self.account, snapshot, resumed=is_resumed),
+        ]
+        if not is_resumed:
+            first.append(await messages.orders(self.account, snapshot))
+        books = [
+            messages.balances(self.account, snapshot, resumed=is_resumed),
+            messages.positions(self.account, snapshot, resumed=is_resumed),
+        ]
+        if start == sequence:
+            first += books
+        else:
+            self._replay_until, self._after_replay = sequence, books
+        self.is_open = True
+        return first
+
+    # ── reports ──────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def lag(self) -> int:
+        """Return how many reports the client is behind, as far as the last look at the account knows."""
+        state = self._hub.accounts.get(self.account)
+        if self._subscription is None or state is None:
+            return 0
+        return max(0, state.sequence - self._subscription.sequence + len(self._items))
+
+    def pull(self, frames: list[bytes], room: int) -> int:
+        """Append the next messages' frames, about `room` bytes; return how many bytes there were.
+
+        Fewer: `ready` will be called when there is more.
+        """
+        if not self.is_open or self._reading is not None:
+            return 0
+        size = 0
+        while size < room:
+            if not self._items and not self._take():
+                break
+            while self._items and size < room:
+                size += self._send(self._items.popleft(), frames)
+        return size
+
+    def close(self) -> None:
+        """Follow the account no longer."""
+        self.is_open = False
+        self._items.clear()
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+        if self._subscription is not None:
+            self._subscription.close()
+            self._subscription = None
+
+    def _take(self) -> bool:
+        """Have the next items at hand; False: there are none now."""
+        assert self._subscription is not None
+        items = self._subscription.take(_TAKEN_MOST)
+        if items is None:
+            self._reading = asyncio.create_task(self._read(self._subscription))
+            return False
+        self._items.extend(items)
+        return bool(items)
+
+    async def _read(self, subscription: Subscription) -> None:
+        try:
+            items = await subscription.read(_PAGE)
+        except ConnectionError:
+            return  # the edge has stopped, and so will we
+        self._items.extend(items)
+        self._reading = None
+        self._ready()
+
+    def _send(self, item: Item, frames: list[bytes]) -> int:
+        is_missed = item.sequence <= self._replay_until
+        size = 0
+        if not is_missed or type(item.released.report) is OrderReport:
+            frame = item.encoded("json", self._hub.messages.update)
+            if frame:
+                frames.append(frame)
+                size = len(frame)
+        if is_missed and item.sequence == self._replay_until:
+            frames += self._after_replay
+            size += sum(map(len, self._after_replay))
+            self._after_replay = []
+        return size
