@@ -257,7 +257,7 @@ def test_times_of_orders_long_gone_are_forgotten(floor: Floor) -> None:
     for _ in range(5_000):
         order = floor.accept(floor.alice, BUY, "100", "1", GTT, expire_time_ns=10**9)
         floor.matching.cancel(order, floor.now_ns)
-    assert len(floor.matching._expiries) <= 1_001
+    assert len(floor.matching._open._expiries) <= 1_001
     assert floor.matching.open_orders == {}
 
 

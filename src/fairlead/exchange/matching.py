@@ -15,28 +15,20 @@ Rules, each with a test in tests/exchange/test_matching.py:
 - A client id is refused while an order of that id is open, as Binance does.
 """
 
-import heapq
 from decimal import Decimal
 
-from fairlead.core.model import ZERO, Instrument, Liquidity, Side, TimeInForce
+from fairlead.core.model import ZERO, Instrument, Side, TimeInForce
 from fairlead.exchange.book import Market, Top
 from fairlead.exchange.ledger import Ledger
+from fairlead.exchange.open_orders import OpenOrders
 from fairlead.exchange.orders import Account, Order
 from fairlead.exchange.perpetual import PerpetualBooking
+from fairlead.exchange.reach import can_fill_whole, fillable
 from fairlead.exchange.rules import OWN_CLIENT_IDS, Refusal, refusal_of_form
 from fairlead.exchange.settings import Settings
 from fairlead.exchange.spot import SpotBooking
-from fairlead.venues.sim_messages import (
-    Execution,
-    OrderState,
-    Place,
-    RefusalCode,
-    WireBalance,
-    WireFill,
-    WireOrder,
-    WireOrigin,
-    WirePosition,
-)
+from fairlead.exchange.trading import Trading
+from fairlead.venues.sim_messages import OrderState, Place, RefusalCode, WireOrder, WireOrigin
 
 TAPE_ACCOUNT = "house:tape"  # what a recorded market displays and prints
 
@@ -67,10 +59,14 @@ class Matching:
             else:
                 market.booking = SpotBooking(market, self.ledger)
             self.markets[instrument.symbol_exchange] = market
-        self.open_orders: dict[int, Order] = {}  # clients' only, by number, oldest first
-        self.orders = 0  # the newest order number given out
-        self._house_orders = 0
-        self._expiries: list[tuple[int, int]] = []  # heap of (time, number); stale ones are skipped
+        self._open = OpenOrders()
+        self.open_orders = self._open.by_number
+        self._trading = Trading(self.ledger, self._open)
+
+    @property
+    def orders(self) -> int:
+        """The newest order number given out to a client."""
+        return self._open.newest
 
     # ── orders ───────────────────────────────────────────────────────────────────────────────────
 
@@ -93,8 +89,7 @@ class Matching:
         quantity = ticket.quantity.quantize(instrument.quantity_step)
         side = ticket.side
         if account.is_house:
-            self._house_orders += 1
-            number = -self._house_orders
+            number = self._open.next_house_number()
         else:
             refusal = self._refusal_of_account(market, account, ticket, price, quantity)
             if refusal is not None:
@@ -121,7 +116,7 @@ class Matching:
                     RefusalCode.POST_ONLY,
                     f"post-only at {price} would trade with the order at {reached.price}",
                 )
-        self._open(market, order)
+        self._accept(market, order)
         self._match(market, order, now_ns)
         return order
 
@@ -148,23 +143,19 @@ class Matching:
         assert order.state is OrderState.OPEN
         market = self.markets[order.symbol]
         market.book.side(order.side).remove(order)
-        self._close(market, order, OrderState.CANCELED, text, now_ns)
+        self._trading.close(market, order, OrderState.CANCELED, text, now_ns)
 
     def expire(self, now_ns: int) -> None:
         """End every good-till-time order whose time has come."""
-        expiries = self._expiries
-        while expiries and expiries[0][0] <= now_ns:
-            _, number = heapq.heappop(expiries)
-            order = self.open_orders.get(number)
-            if order is not None:
-                market = self.markets[order.symbol]
-                market.book.side(order.side).remove(order)
-                self._close(market, order, OrderState.EXPIRED, None, now_ns)
+        for order in self._open.take_expired(now_ns):
+            market = self.markets[order.symbol]
+            market.book.side(order.side).remove(order)
+            self._trading.close(market, order, OrderState.EXPIRED, None, now_ns)
 
     @property
     def next_expiry_ns(self) -> int | None:
         """When `expire` has something to do; perhaps earlier, never later."""
-        return self._expiries[0][0] if self._expiries else None
+        return self._open.next_expiry_ns
 
     # ── markets ──────────────────────────────────────────────────────────────────────────────────
 
@@ -202,20 +193,10 @@ class Matching:
             level.quantity = level.filled + quantity
             return level
         market = self.markets[symbol]
-        self._house_orders += 1
-        placed = Order(
-            -self._house_orders,
-            self.ledger.house(TAPE_ACCOUNT),
-            "house",
-            symbol,
-            side,
-            price,
-            quantity,
+        placed = self._house_order(
+            market, self.ledger.house(TAPE_ACCOUNT), side, price, quantity, now_ns,
             TimeInForce.GOOD_TILL_CANCEL,
-            False,
-            None,
-            now_ns,
-        )
+        )  # fmt: skip
         self._match(market, placed, now_ns)
         return placed
 
@@ -224,12 +205,12 @@ class Matching:
         assert order.state is OrderState.OPEN
         assert ZERO < quantity <= order.leaves_quantity
         market = self.markets[order.symbol]
-        quantity = min(quantity, _fillable(market, order))
+        quantity = min(quantity, fillable(market, order))
         if quantity:
-            aggressor = self._aggressor(
+            aggressor = self._house_order(
                 market, house, order.side.opposite, order.price, quantity, now_ns
             )
-            self._trade(market, order, aggressor, quantity, now_ns)
+            self._trading.trade(market, order, aggressor, quantity, now_ns)
         self._end_if_reduced(market, order, now_ns)
 
     # ── orders of the exchange's own ─────────────────────────────────────────────────────────────
@@ -258,13 +239,11 @@ class Matching:
         """Trade `quantity` of a forced order with a forced one of `account`, at the former's price."""
         side, price = order.side.opposite, order.price
         if account.is_house:
-            other = self._aggressor(market, account, side, price, quantity, now_ns)
+            other = self._house_order(market, account, side, price, quantity, now_ns)
         else:
             origin = WireOrigin.DELEVERAGING
             other = self._forced(account, market, side, price, quantity, origin, now_ns)
-        market.trades += 1
-        self._fill(market, other, price, quantity, Liquidity.MAKER, now_ns)
-        self._fill(market, order, price, quantity, Liquidity.TAKER, now_ns)
+        self._trading.trade_outside(market, other, order, quantity, now_ns)
 
     # ── restart ──────────────────────────────────────────────────────────────────────────────────
 
@@ -287,12 +266,15 @@ class Matching:
         )
         order.filled = stated.filled
         order.event = stated.event
-        self._index(order)
+        self._open.add(order)
         market = self.markets[order.symbol]
         market.booking.lock(order)
         market.book.side(order.side).add(order)
-        if order.expire_time_ns is not None:
-            heapq.heappush(self._expiries, (order.expire_time_ns, order.number))
+        self._open.remember_expiry(order)
+
+    def restore_orders(self, newest: int) -> None:
+        """Go on counting orders after the newest that was stored."""
+        self._open.newest = newest
 
     # ── what a change consists of ────────────────────────────────────────────────────────────────
 
@@ -311,35 +293,28 @@ class Matching:
             )
         return market.booking.refusal(account, ticket, price, quantity)
 
-    def _open(self, market: Market, order: Order) -> None:
+    def _accept(self, market: Market, order: Order) -> None:
         if order.account.is_house:
             return
-        self.orders = order.number
-        self._index(order)
+        self._open.add(order)
         market.booking.lock(order)
-
-    def _index(self, order: Order) -> None:
-        self.open_orders[order.number] = order
-        order.account.open_orders[order.number] = order
-        order.account.open_by_client_id[order.client_id] = order
 
     def _match(self, market: Market, taker: Order, now_ns: int) -> None:
         """Trade an accepted order against the book; rest or cancel what is left of it."""
         time_in_force = taker.time_in_force
-        if time_in_force is TimeInForce.FILL_OR_KILL and not _can_fill_whole(market, taker):
-            self._close(market, taker, OrderState.CANCELED, KILLED_TEXT, now_ns)
+        if time_in_force is TimeInForce.FILL_OR_KILL and not can_fill_whole(market, taker):
+            self._trading.close(market, taker, OrderState.CANCELED, KILLED_TEXT, now_ns)
             return
         self._take(market, taker, now_ns)
         if taker.state is not OrderState.OPEN:
             return
         if time_in_force is TimeInForce.IMMEDIATE_OR_CANCEL:
-            self._close(market, taker, OrderState.CANCELED, REMAINDER_TEXT, now_ns)
+            self._trading.close(market, taker, OrderState.CANCELED, REMAINDER_TEXT, now_ns)
             return
         market.book.side(taker.side).add(taker)
-        if taker.expire_time_ns is not None:
-            self._remember_expiry(taker.expire_time_ns, taker.number)
+        self._open.remember_expiry(taker)
         if not taker.filled:
-            self._tell(taker, None, market.booking.locked(taker), now_ns)
+            self._trading.tell(taker, None, market.booking.locked(taker), now_ns)
 
     def _take(self, market: Market, taker: Order, now_ns: int) -> None:
         """Trade an order against the book as far as it goes; it stays open with what is left."""
@@ -352,125 +327,29 @@ class Matching:
             if maker is None:
                 return
             if maker.account is account and not account.is_house:
-                self._close(market, taker, OrderState.CANCELED, SELF_TRADE_TEXT, now_ns)
+                self._trading.close(market, taker, OrderState.CANCELED, SELF_TRADE_TEXT, now_ns)
                 return
             traded = min(leaves, maker.leaves_quantity)
             if is_perpetual:
                 if self._end_if_reduced(market, maker, now_ns):
                     continue
-                traded = min(traded, _fillable(market, maker), _fillable(market, taker))
-            self._trade(market, maker, taker, traded, now_ns)
+                traded = min(traded, fillable(market, maker), fillable(market, taker))
+            self._trading.trade(market, maker, taker, traded, now_ns)
             leaves -= traded
             if is_perpetual:
                 self._end_if_reduced(market, maker, now_ns)
-                if leaves and not _fillable(market, taker):
-                    self._close(market, taker, OrderState.CANCELED, REDUCED_TEXT, now_ns)
+                if leaves and not fillable(market, taker):
+                    self._trading.close(market, taker, OrderState.CANCELED, REDUCED_TEXT, now_ns)
                     return
 
     def _end_if_reduced(self, market: Market, order: Order, now_ns: int) -> bool:
         """Cancel a resting reduce-only order that has nothing to reduce any more."""
-        if order.state is not OrderState.OPEN or _fillable(market, order):
+        if order.state is not OrderState.OPEN or fillable(market, order):
             return False
         self.cancel(order, now_ns, REDUCED_TEXT)
         return True
 
-    def _trade(
-        self, market: Market, maker: Order, taker: Order, quantity: Decimal, now_ns: int
-    ) -> None:
-        """Move `quantity` between the two at the maker's price. `taker` is not in the book."""
-        market.trades += 1
-        self._fill(market, maker, maker.price, quantity, Liquidity.MAKER, now_ns)
-        if maker.state is OrderState.FILLED:
-            market.book.side(maker.side).remove(maker)
-        self._fill(market, taker, maker.price, quantity, Liquidity.TAKER, now_ns)
-
-    def _fill(
-        self,
-        market: Market,
-        order: Order,
-        price: Decimal,
-        quantity: Decimal,
-        liquidity: Liquidity,
-        now_ns: int,
-    ) -> None:
-        """Book one account's side of the market's newest trade."""
-        account = order.account
-        order.filled += quantity
-        is_filled = order.filled == order.quantity
-        if is_filled:
-            order.state = OrderState.FILLED
-        if account.is_house:
-            market.booking.fill_house(order, price, quantity)
-            self.changes.accounts[account.number] = account
-            return
-        booked = market.booking.fill(order, price, quantity, liquidity)
-        if is_filled:
-            self._forget(order)
-        account.fills += 1
-        fill = WireFill(
-            account.fills,
-            str(market.trades),
-            str(order.number),
-            order.client_id,
-            order.symbol,
-            order.side,
-            price,
-            quantity,
-            booked.fee,
-            booked.fee_asset,
-            liquidity,
-            now_ns,
-            account.events + 1,
-            booked.realized,
-        )
-        self.changes.fills.append((account.number, fill))
-        self._tell(order, fill, booked.balances, now_ns, booked.positions)
-
-    def _close(
-        self, market: Market, order: Order, state: OrderState, text: str | None, now_ns: int
-    ) -> None:
-        """End an order that is no longer in the book and has something left."""
-        order.state = state
-        order.text = text
-        if order.account.is_house:
-            return
-        market.booking.release(order)
-        self._forget(order)
-        self._tell(order, None, market.booking.locked(order), now_ns)
-
-    def _forget(self, order: Order) -> None:
-        del self.open_orders[order.number]
-        del order.account.open_orders[order.number]
-        del order.account.open_by_client_id[order.client_id]
-
-    def _tell(
-        self,
-        order: Order,
-        fill: WireFill | None,
-        balances: tuple[WireBalance, ...],
-        now_ns: int,
-        positions: tuple[WirePosition, ...] = (),
-    ) -> None:
-        """Make an account event of the order as it is now."""
-        account = order.account
-        if account.is_house:
-            return
-        account.events += 1
-        order.event = account.events
-        order.time_ns = now_ns
-        stated = order.wire()
-        execution = Execution(order.event, now_ns, stated, fill, balances, positions)
-        self.events.append((account, execution))
-        self.changes.orders[order.number] = (account.number, stated)
-        self.changes.accounts[account.number] = account
-
-    def _remember_expiry(self, expire_time_ns: int, number: int) -> None:
-        heapq.heappush(self._expiries, (expire_time_ns, number))
-        if len(self._expiries) > 2 * len(self.open_orders) + 1_000:
-            self._expiries = [each for each in self._expiries if each[1] in self.open_orders]
-            heapq.heapify(self._expiries)
-
-    def _aggressor(
+    def _house_order(
         self,
         market: Market,
         house: Account,
@@ -478,18 +357,18 @@ class Matching:
         price: Decimal,
         quantity: Decimal,
         now_ns: int,
+        time_in_force: TimeInForce = TimeInForce.IMMEDIATE_OR_CANCEL,
     ) -> Order:
-        """Make a house order that never enters the book."""
-        self._house_orders += 1
+        """Make an order of the house that has passed no check."""
         return Order(
-            -self._house_orders,
+            self._open.next_house_number(),
             house,
             "house",
             market.instrument.symbol_exchange,
             side,
             price,
             quantity,
-            TimeInForce.IMMEDIATE_OR_CANCEL,
+            time_in_force,
             False,
             None,
             now_ns,
@@ -522,33 +401,5 @@ class Matching:
             True,
             origin,
         )
-        self._open(market, order)
+        self._accept(market, order)
         return order
-
-
-def _fillable(market: Market, order: Order) -> Decimal:
-    """Return how much of an open order may trade now."""
-    if not order.reduce_only:
-        return order.leaves_quantity
-    return min(order.leaves_quantity, market.booking.reducible(order))
-
-
-def _can_fill_whole(market: Market, order: Order) -> bool:
-    """Whether the book holds the whole quantity within the price and before an own order."""
-    missing = order.quantity
-    if _fillable(market, order) < missing:
-        return False
-    reducible: dict[Account, Decimal] = {}  # as the makers before would leave it
-    for maker in market.book.side(order.side.opposite).reached(order.price_units):
-        if maker.account is order.account and not order.account.is_house:
-            return False
-        offered = maker.leaves_quantity
-        if market.is_perpetual:
-            left = reducible.get(maker.account, market.booking.reducible(maker))
-            if maker.reduce_only:
-                offered = min(offered, left)
-            reducible[maker.account] = max(left - offered, ZERO)
-        missing -= offered
-        if missing <= ZERO:
-            return True
-    return False

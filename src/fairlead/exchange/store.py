@@ -224,7 +224,7 @@ class Store:
     def _restore(self, matching: Matching) -> None:
         execute = self._connection.execute
         by_number = {}
-        matching.orders = self._newest
+        matching.restore_orders(self._newest)
         for number, body in execute("SELECT number, body FROM states").fetchall():
             if number == INSTRUMENTS:
                 for instrument in _decode_instruments(body):
