@@ -33,7 +33,7 @@ _SOURCES = (
     "core/model.py",
     "core/reports.py",
     "core/unit.py",
-    "exchange/store.py",
+    "exchange/store*.py",
 )
 
 

@@ -11,7 +11,13 @@ import pytest
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import Side
 from fairlead.exchange.copying import FOLDER_PREFIX, copied
-from fairlead.exchange.store import FILE_NAME, SCHEMA_VERSION, StoreError, StoreSummary, examine
+from fairlead.exchange.store_file import (
+    FILE_NAME,
+    SCHEMA_VERSION,
+    StoreError,
+    StoreSummary,
+    examine,
+)
 from tests.exchange.test_operator import Served, served
 from tests.exchange.test_store import Shop
 

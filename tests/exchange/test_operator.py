@@ -16,7 +16,7 @@ from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import Side, TimeInForce
 from fairlead.exchange.build import Setup
 from fairlead.exchange.serve import ENDPOINT_FILE, Endpoint, serve
-from fairlead.exchange.store import FILE_NAME, StoreError
+from fairlead.exchange.store_file import FILE_NAME, StoreError
 from fairlead.venues.sim_messages import (
     BalancesChanged,
     Execution,

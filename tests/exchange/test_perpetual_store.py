@@ -9,13 +9,8 @@ import pytest
 from fairlead.exchange.clearing import Clearing
 from fairlead.exchange.matching import Matching
 from fairlead.exchange.settings import Settings
-from fairlead.exchange.store import (
-    FILE_NAME,
-    SCHEMA_VERSION,
-    Store,
-    StoreError,
-    open_store,
-)
+from fairlead.exchange.store import Store, open_store
+from fairlead.exchange.store_file import FILE_NAME, SCHEMA_VERSION, StoreError
 from tests.exchange.pit import BUY, FREE, PERP, SELL, D, Pit, check_always
 from tests.exchange.test_store import Shop
 

@@ -10,7 +10,8 @@ from fairlead.core.model import Side, TimeInForce
 from fairlead.exchange.matching import Matching
 from fairlead.exchange.server import Exchange
 from fairlead.exchange.settings import Settings
-from fairlead.exchange.store import FILE_NAME, open_store
+from fairlead.exchange.store import open_store
+from fairlead.exchange.store_file import FILE_NAME
 from fairlead.venues.sim_messages import (
     FILLS_PAGE,
     AskInstruments,

@@ -19,14 +19,8 @@ from fairlead.exchange.ledger import total_holdings
 from fairlead.exchange.matching import Matching
 from fairlead.exchange.orders import Account, Order
 from fairlead.exchange.settings import Settings
-from fairlead.exchange.store import (
-    APPLICATION_ID,
-    FILE_NAME,
-    SCHEMA_VERSION,
-    Store,
-    StoreError,
-    open_store,
-)
+from fairlead.exchange.store import Store, open_store
+from fairlead.exchange.store_file import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION, StoreError
 from fairlead.venues.sim_messages import OrderState, Place
 
 BTC = "BTC/USDT"

@@ -19,7 +19,7 @@ from fairlead.commands.limits import open_files_needed, raise_open_files
 from fairlead.config import Config, ConfigError, ExchangeConfig, LogConfig, load, load_exchange
 from fairlead.exchange.build import Setup
 from fairlead.exchange.serve import serve
-from fairlead.exchange.store import StoreError
+from fairlead.exchange.store_file import StoreError
 from fairlead.exchange.tape_line import TapeError
 from fairlead.gateway.border import Border
 from fairlead.gateway.server import new_trace_id

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 
-from fairlead.exchange.store import FILE_NAME, Store
+from fairlead.exchange.store import Store
+from fairlead.exchange.store_file import FILE_NAME
 
 FOLDER_PREFIX = ".copy-"  # what is left of a copy that a kill cut short begins so
 _CHUNK_BYTES = 1 << 18  # read and sent at once

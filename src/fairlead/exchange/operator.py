@@ -35,7 +35,7 @@ from fairlead.exchange.orders import Account
 from fairlead.exchange.rules import tick_is_valid
 from fairlead.exchange.server import Exchange
 from fairlead.exchange.session import instruments_of
-from fairlead.exchange.store import StoreError
+from fairlead.exchange.store_file import StoreError
 from fairlead.exchange.tape import ByEvents, Tape, Target, ToEvent, ToTime
 from fairlead.exchange.tape_line import TapeError
 from fairlead.venues.sim_messages import OrderState

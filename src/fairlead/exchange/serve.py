@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from fairlead.core.exact import use_exact_decimals
 from fairlead.exchange.build import Setup, build_exchange
 from fairlead.exchange.operator import operator_app
-from fairlead.exchange.store import StoreError
+from fairlead.exchange.store_file import StoreError
 
 ENDPOINT_FILE = "endpoint.json"
 _POLL_S = 0.005

@@ -26,7 +26,8 @@ from fairlead.exchange.orders import Account
 from fairlead.exchange.participants import Participants
 from fairlead.exchange.session import Desk, Session, instruments_of
 from fairlead.exchange.settings import Settings
-from fairlead.exchange.store import FILE_NAME, StoreError, open_store
+from fairlead.exchange.store import open_store
+from fairlead.exchange.store_file import FILE_NAME, StoreError
 from fairlead.exchange.tape import Tape, Target
 from fairlead.venues.sim_messages import (
     ClientMessage,

@@ -1,63 +1,25 @@
 """The exchange's own store: one SQLite file, so that killing any process does not reset it.
 
-WAL with `synchronous=NORMAL`: what was committed survives `kill -9`, not a power loss. Every batch of
-handled requests is one transaction, committed before its answers go out. Open orders live in memory
-and are loaded at start; closed ones only here, found by number or by client id. A file that is
-foreign, newer or torn is refused with `StoreError` and never written.
+Every batch of handled requests is one transaction, committed before its answers go out. Open orders
+live in memory and are loaded at start; closed ones only here, found by number or by client id.
 """
 
 import sqlite3
 import threading
-from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
-from fairlead.core.model import Instrument
 from fairlead.exchange import client_ids
-from fairlead.exchange.book import Market
+from fairlead.exchange import store_rows as rows
 from fairlead.exchange.ledger import Changes
 from fairlead.exchange.matching import Matching
-from fairlead.exchange.orders import Account, Holding
-from fairlead.exchange.perpetual import PerpetualBooking
+from fairlead.exchange.store_file import StoreError, open_file
 from fairlead.venues.sim_messages import OrderState, WireFill, WireOrder
 
-FILE_NAME = "exchange.sqlite"
-APPLICATION_ID = 0x46_4C_53_58  # "FLSX"
-SCHEMA_VERSION = 2  # 2: positions, perpetuals; what 1 wrote is read as it is
-CACHE_KIB = 4_096
-CHECKPOINT_PAGES = 4_000
-CHECKED_BYTES = 16 * 1024 * 1024  # a file up to this size is checked whole at start
-TRADES = 0  # the newest trade id of each market
-INSTRUMENTS = -(2**62)
-PERPETUALS = INSTRUMENTS + 1  # marks and times of funding
 PAGE_ROWS = 500  # rows read at once by whoever reads everything
 COPY_PAGES = 64  # copied at once: for so long the exchange may have to wait
 _COPY_WAIT_S = 0.001  # while a transaction is open
-
-_SCHEMA = (
-    """
-CREATE TABLE orders (
-    number INTEGER PRIMARY KEY,
-    account INTEGER NOT NULL,
-    open INTEGER NOT NULL,
-    body BLOB NOT NULL
-)
-""",
-    "CREATE INDEX open_orders ON orders (number) WHERE open = 1",
-    """
-CREATE TABLE fills (
-    account INTEGER NOT NULL,
-    ordinal INTEGER NOT NULL,
-    body BLOB NOT NULL,
-    PRIMARY KEY (account, ordinal)
-) WITHOUT ROWID
-""",
-    # By account number; TRADES, INSTRUMENTS and PERPETUALS are no account's.
-    "CREATE TABLE states (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
-    "CREATE TABLE client_id_runs (last_number INTEGER PRIMARY KEY)",
-    client_ids.SCHEMA,
-)
 
 _SELECT_ORDERS = (
     "SELECT number, account, body FROM orders WHERE number > ?1"
@@ -67,43 +29,6 @@ _SELECT_OPEN = (
     "SELECT number, account, body FROM orders WHERE open = 1 AND number > ?1"
     " AND (?2 IS NULL OR account = ?2) ORDER BY number LIMIT ?3"
 )
-
-
-class StoreError(Exception):
-    """The file cannot be this exchange's store; the message says why and what would be right."""
-
-
-class _StoredPosition(msgspec.Struct, frozen=True, array_like=True):
-    symbol: str
-    quantity: Decimal
-    cost: Decimal
-    leverage: Decimal
-
-
-class _StoredPerpetual(msgspec.Struct, frozen=True, array_like=True):
-    mark: Decimal | None
-    mark_set: Decimal | None
-    price_last: Decimal | None
-    funding_time_ns: int | None
-
-
-class _StoredAccount(msgspec.Struct, frozen=True, array_like=True):
-    public_key: str
-    private_key_hash: bytes
-    is_house: bool
-    events: int
-    fills: int
-    holdings: tuple[tuple[str, Decimal], ...]
-    positions: tuple[_StoredPosition, ...] = ()
-
-
-_encode = msgspec.msgpack.Encoder(decimal_format="string").encode
-_decode_order = msgspec.msgpack.Decoder(WireOrder).decode
-_decode_fill = msgspec.msgpack.Decoder(WireFill).decode
-_decode_account = msgspec.msgpack.Decoder(_StoredAccount).decode
-_decode_trades = msgspec.msgpack.Decoder(dict[str, int]).decode
-_decode_perpetuals = msgspec.msgpack.Decoder(dict[str, _StoredPerpetual]).decode
-_decode_instruments = msgspec.msgpack.Decoder(tuple[Instrument, ...]).decode
 
 
 class Store:
@@ -118,12 +43,12 @@ class Store:
             connection.execute("SELECT max(number) FROM orders").fetchone()[0] or 0
         )  # number of the newest stored order
         self.commits = 0
-        rows = connection.execute(
+        found_rows = connection.execute(
             "SELECT number, body FROM orders WHERE number >= ? ORDER BY number",
             (self._ids.first_number,),
         )
-        for number, body in rows:
-            self._ids.add(_decode_order(body).client_id, number)
+        for number, body in found_rows:
+            self._ids.add(rows.decode_order(body).client_id, number)
 
     def close(self) -> None:
         """Close the file; everything committed is in it. A copy under way is given up."""
@@ -184,7 +109,7 @@ class Store:
             executemany(
                 "INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?)",
                 [
-                    (number, account, stated.state is OrderState.OPEN, _encode(stated))
+                    (number, account, stated.state is OrderState.OPEN, rows.encode(stated))
                     for number, (account, stated) in changes.orders.items()
                 ],
             )
@@ -197,17 +122,19 @@ class Store:
         if changes.fills:
             executemany(
                 "INSERT INTO fills VALUES (?, ?, ?)",
-                [(account, fill.ordinal, _encode(fill)) for account, fill in changes.fills],
+                [(account, fill.ordinal, rows.encode(fill)) for account, fill in changes.fills],
             )
-        states = [(number, _account_body(account)) for number, account in changes.accounts.items()]
+        states = [
+            (number, rows.account_body(account)) for number, account in changes.accounts.items()
+        ]
         if changes.fills:
             trades = {symbol: market.trades for symbol, market in matching.markets.items()}
-            states.append((TRADES, _encode(trades)))
+            states.append((rows.TRADES, rows.encode(trades)))
         if changes.instruments:
             instruments = tuple(market.instrument for market in matching.markets.values())
-            states.append((INSTRUMENTS, _encode(instruments)))
+            states.append((rows.INSTRUMENTS, rows.encode(instruments)))
         if changes.perpetuals:
-            states.append((PERPETUALS, _perpetuals_body(matching)))
+            states.append((rows.PERPETUALS, rows.perpetuals_body(matching.markets.values())))
         executemany("INSERT OR REPLACE INTO states VALUES (?, ?)", states)
         execute("COMMIT")
 
@@ -226,28 +153,30 @@ class Store:
         by_number = {}
         matching.restore_orders(self._newest)
         for number, body in execute("SELECT number, body FROM states").fetchall():
-            if number == INSTRUMENTS:
-                for instrument in _decode_instruments(body):
+            if number == rows.INSTRUMENTS:
+                for instrument in rows.decode_instruments(body):
                     if instrument.symbol_exchange in matching.markets:
                         matching.markets[instrument.symbol_exchange].instrument = instrument
-            elif number == PERPETUALS:
-                for symbol, stored in _decode_perpetuals(body).items():
+            elif number == rows.PERPETUALS:
+                for symbol, stored in rows.decode_perpetuals(body).items():
                     if symbol in matching.markets:
-                        _restore_perpetual(matching.markets[symbol], stored)
-            elif number == TRADES:
-                for symbol, trades in _decode_trades(body).items():
+                        rows.restore_perpetual(matching.markets[symbol], stored)
+            elif number == rows.TRADES:
+                for symbol, trades in rows.decode_trades(body).items():
                     if symbol in matching.markets:
                         matching.markets[symbol].trades = trades
             else:
-                stored_account = _decode_account(body)
-                account = _account(number, stored_account)
+                stored_account = rows.decode_account(body)
+                account = rows.restored_account(number, stored_account)
                 by_number[number] = account
                 matching.ledger.restore_account(account)
                 for position in stored_account.positions:
-                    _restore_position(matching, account, position)
-        rows = execute("SELECT account, body FROM orders WHERE open = 1 ORDER BY number").fetchall()
-        for number, body in rows:
-            stated = _decode_order(body)
+                    rows.restore_position(matching.markets, account, position)
+        found_rows = execute(
+            "SELECT account, body FROM orders WHERE open = 1 ORDER BY number"
+        ).fetchall()
+        for number, body in found_rows:
+            stated = rows.decode_order(body)
             if stated.symbol not in matching.markets:
                 raise StoreError(
                     f"order {stated.exchange_order_id} is open in {stated.symbol}, which is not"
@@ -267,7 +196,7 @@ class Store:
         ).fetchone()
         if row is None:
             return None
-        stated = _decode_order(row[0])
+        stated = rows.decode_order(row[0])
         return stated if stated.exchange_order_id == exchange_order_id else None
 
     def order_of_client(self, account: int, client_id: str) -> WireOrder | None:
@@ -280,11 +209,11 @@ class Store:
 
     def fills_after(self, account: int, ordinal: int, limit: int) -> list[WireFill]:
         """Return at most `limit` fills of the account with a greater ordinal, oldest first."""
-        rows = self._connection.execute(
+        found_rows = self._connection.execute(
             "SELECT body FROM fills WHERE account = ? AND ordinal > ? ORDER BY ordinal LIMIT ?",
             (account, ordinal, limit),
         )
-        return [_decode_fill(body) for (body,) in rows]
+        return [rows.decode_fill(body) for (body,) in found_rows]
 
     def orders_after(
         self,
@@ -301,11 +230,11 @@ class Store:
         select = _SELECT_OPEN if state is OrderState.OPEN else _SELECT_ORDERS
         found: list[tuple[int, WireOrder]] = []
         while len(found) < limit:
-            rows = self._connection.execute(select, (number, account, PAGE_ROWS)).fetchall()
-            if not rows:
+            found_rows = self._connection.execute(select, (number, account, PAGE_ROWS)).fetchall()
+            if not found_rows:
                 break
-            number = rows[-1][0]
-            stated = [(owner, _decode_order(body)) for _, owner, body in rows]
+            number = found_rows[-1][0]
+            stated = [(owner, rows.decode_order(body)) for _, owner, body in found_rows]
             found.extend(each for each in stated if state in (None, each[1].state))
         return found[:limit]
 
@@ -320,12 +249,12 @@ class Store:
                 if owner > account
                 else [(account, fill) for fill in self.fills_after(account, after, limit)]
             )
-        rows = self._connection.execute(
+        found_rows = self._connection.execute(
             "SELECT account, body FROM fills WHERE (account, ordinal) > (?, ?)"
             " ORDER BY account, ordinal LIMIT ?",
             (owner, ordinal, limit),
         )
-        return [(number, _decode_fill(body)) for number, body in rows]
+        return [(number, rows.decode_fill(body)) for number, body in found_rows]
 
     def _orders_of_client(
         self,
@@ -342,7 +271,7 @@ class Store:
             owner, body = self._connection.execute(
                 "SELECT account, body FROM orders WHERE number = ?", (number,)
             ).fetchone()
-            stated = _decode_order(body)
+            stated = rows.decode_order(body)
             if (
                 stated.client_id == client_id
                 and account in (None, owner)
@@ -357,143 +286,13 @@ def open_store(path: Path | None) -> Store:
 
     Raises StoreError if the file is not a store of this version.
     """
-    connection = sqlite3.connect(
-        ":memory:" if path is None else path,
-        isolation_level=None,
-        check_same_thread=False,
-        timeout=0,
-    )
+    connection = open_file(path)
     try:
-        _check(connection, path)
-        for pragma in (
-            "locking_mode = EXCLUSIVE",
-            "journal_mode = WAL",
-            "synchronous = NORMAL",
-            f"cache_size = -{CACHE_KIB}",
-            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            _create(connection)
-        elif version < SCHEMA_VERSION:
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         return Store(connection)
-    except sqlite3.OperationalError as error:
-        connection.close()
-        raise StoreError(
-            f"{path} cannot be used: {error}; is another exchange running on it?"
-        ) from error
-    except (StoreError, sqlite3.DatabaseError, msgspec.DecodeError) as error:
+    except (sqlite3.Error, msgspec.DecodeError) as error:
         connection.close()
         raise StoreError(f"{path} cannot be used: {error}") from error
-
-
-class StoreSummary(msgspec.Struct, frozen=True):
-    """What a store that nobody has open holds: its schema, and the number of its newest order."""
-
-    schema: int
-    orders: int
-
-
-def examine(path: Path) -> StoreSummary:
-    """Look at the store in `path` without writing. Raises StoreError, also when an exchange has it open."""
-    try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
-        try:
-            _check(connection, path)
-            (schema,) = connection.execute("PRAGMA user_version").fetchone()
-            (orders,) = connection.execute("SELECT max(number) FROM orders").fetchone()
-        finally:
-            connection.close()
-    except (StoreError, sqlite3.Error) as error:
-        raise StoreError(f"{path} cannot be used: {error}") from error
-    return StoreSummary(schema, orders or 0)
-
-
-def _check(connection: sqlite3.Connection, path: Path | None) -> None:
-    """Refuse what is not ours, before anything is written."""
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if tables == 0 and application == 0 and version == 0:
-        return
-    if application != APPLICATION_ID:
-        raise StoreError("it is a database of another program")
-    if version > SCHEMA_VERSION:
-        raise StoreError(
-            f"its schema version {version} is newer than {SCHEMA_VERSION}, the newest known here"
-        )
-
-    if path is not None and path.stat().st_size <= CHECKED_BYTES:
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise StoreError(f"it is damaged: {found}")
-
-
-def _create(connection: sqlite3.Connection) -> None:
-    connection.execute("BEGIN")
-    for statement in _SCHEMA:
-        connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    connection.execute("COMMIT")
 
 
 def _has_client(changes: Changes) -> bool:
     return any(not account.is_house for account in changes.accounts.values())
-
-
-def _account_body(account: Account) -> bytes:
-    holdings = tuple((asset, holding.total) for asset, holding in account.holdings.items())
-    return _encode(
-        _StoredAccount(
-            account.public_key,
-            account.private_key_hash,
-            account.is_house,
-            account.events,
-            account.fills,
-            holdings,
-            tuple(
-                _StoredPosition(symbol, each.quantity, each.cost, each.leverage)
-                for symbol, each in account.positions.items()
-            ),
-        )
-    )
-
-
-def _perpetuals_body(matching: Matching) -> bytes:
-    return _encode(
-        {
-            symbol: _StoredPerpetual(
-                market.mark, market.mark_set, market.price_last, market.funding_time_ns
-            )
-            for symbol, market in matching.markets.items()
-            if market.is_perpetual
-        }
-    )
-
-
-def _restore_perpetual(market: Market, stored: _StoredPerpetual) -> None:
-    market.mark, market.mark_set = stored.mark, stored.mark_set
-    market.price_last, market.funding_time_ns = stored.price_last, stored.funding_time_ns
-
-
-def _restore_position(matching: Matching, account: Account, stored: _StoredPosition) -> None:
-    market = matching.markets.get(stored.symbol)
-    if market is not None and isinstance(market.booking, PerpetualBooking):
-        market.booking.restore(account, stored.quantity, stored.cost, stored.leverage)
-    elif stored.quantity:
-        raise StoreError(
-            f"account {account.public_key} has a position in {stored.symbol}, which is not among the"
-            f" perpetuals of {', '.join(matching.markets)}"
-        )
-
-
-def _account(number: int, stored: _StoredAccount) -> Account:
-    account = Account(number, stored.public_key, stored.private_key_hash, stored.is_house)
-    account.events = stored.events
-    account.fills = stored.fills
-    for asset, total in stored.holdings:
-        account.holdings[asset] = Holding(asset, total)
-    return account

@@ -8,7 +8,7 @@ from fairlead.exchange.book import Top
 from fairlead.exchange.orders import Account
 from fairlead.exchange.participants import Participants
 from fairlead.exchange.server import Exchange
-from fairlead.exchange.store import FILE_NAME
+from fairlead.exchange.store_file import FILE_NAME
 from fairlead.simulation.clock import TrueClock
 from fairlead.simulation.conversation import Conversation
 from fairlead.simulation.disk import Disk

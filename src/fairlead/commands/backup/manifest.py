@@ -10,8 +10,8 @@ from typing import IO, BinaryIO
 
 import msgspec
 
-from fairlead.exchange.store import FILE_NAME as STORE_NAME
-from fairlead.exchange.store import StoreSummary
+from fairlead.exchange.store_file import FILE_NAME as STORE_NAME
+from fairlead.exchange.store_file import StoreSummary
 from fairlead.journal.copying import Promise
 from fairlead.journal.opening import FILE_NAME as JOURNAL_NAME
 

@@ -17,7 +17,7 @@ from fairlead.commands.backup import manifest as form
 from fairlead.commands.backup.taking import PARTIAL, described
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.core.exact import use_exact_decimals
-from fairlead.exchange.store import StoreError, examine
+from fairlead.exchange.store_file import StoreError, examine
 from fairlead.journal.copying import promise_of
 from fairlead.journal.errors import JournalError
 from fairlead.journal.opening import fsync_folder

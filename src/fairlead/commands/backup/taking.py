@@ -26,7 +26,7 @@ from fairlead.commands.backup import manifest as form
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.core.exact import use_exact_decimals
 from fairlead.exchange.serve import Endpoint as ExchangeEndpoint
-from fairlead.exchange.store import StoreError, StoreSummary, examine
+from fairlead.exchange.store_file import StoreError, StoreSummary, examine
 from fairlead.journal.copying import Promise, copy_journal
 from fairlead.journal.errors import JournalError, JournalInUse, JournalMissing
 from fairlead.journal.opening import FolderLock, fsync_folder

@@ -16,7 +16,7 @@ from fairlead.config.accounts import FILE_NAME as ACCOUNTS_NAME
 from fairlead.config.accounts import kept_accounts
 from fairlead.config.kinds import Wrong
 from fairlead.exchange.copying import FOLDER_PREFIX
-from fairlead.exchange.store import FILE_NAME as STORE_NAME
+from fairlead.exchange.store_file import FILE_NAME as STORE_NAME
 from fairlead.journal.opening import FILE_NAME as JOURNAL_NAME
 from fairlead.journal.opening import LOCK_NAME
 

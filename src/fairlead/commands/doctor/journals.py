@@ -7,8 +7,8 @@ from pathlib import Path
 from fairlead.app import EXCHANGE_FOLDER
 from fairlead.commands.doctor.patient import Patient
 from fairlead.commands.doctor.problems import Fine, Result, finding
-from fairlead.exchange.store import FILE_NAME as STORE_NAME
-from fairlead.exchange.store import StoreError, examine
+from fairlead.exchange.store_file import FILE_NAME as STORE_NAME
+from fairlead.exchange.store_file import StoreError, examine
 from fairlead.journal.errors import JournalError, JournalNewer, JournalTorn, NotAJournal
 from fairlead.journal.glance import glance
 from fairlead.journal.opening import FILE_NAME

@@ -1,0 +1,135 @@
+"""The file of the exchange's store: its schema, and whether a file is one.
+
+WAL with `synchronous=NORMAL`: what was committed survives `kill -9`, not a power loss. A file that is
+foreign, newer or torn is refused with `StoreError` and never written.
+"""
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+from fairlead.exchange import client_ids
+
+FILE_NAME = "exchange.sqlite"
+APPLICATION_ID = 0x46_4C_53_58  # "FLSX"
+SCHEMA_VERSION = 2  # 2: positions, perpetuals; what 1 wrote is read as it is
+CACHE_KIB = 4_096
+CHECKPOINT_PAGES = 4_000
+CHECKED_BYTES = 16 * 1024 * 1024  # a file up to this size is checked whole at start
+
+_SCHEMA = (
+    """
+CREATE TABLE orders (
+    number INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    open INTEGER NOT NULL,
+    body BLOB NOT NULL
+)
+""",
+    "CREATE INDEX open_orders ON orders (number) WHERE open = 1",
+    """
+CREATE TABLE fills (
+    account INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (account, ordinal)
+) WITHOUT ROWID
+""",
+    # By account number; the numbers of `store_rows` that are no account's.
+    "CREATE TABLE states (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+    "CREATE TABLE client_id_runs (last_number INTEGER PRIMARY KEY)",
+    client_ids.SCHEMA,
+)
+
+
+class StoreError(Exception):
+    """The file cannot be this exchange's store; the message says why and what would be right."""
+
+
+def open_file(path: Path | None) -> sqlite3.Connection:
+    """Open the file `path`, made if it is not there; None keeps it in memory.
+
+    Raises StoreError if the file is not a store of this version.
+    """
+    connection = sqlite3.connect(
+        ":memory:" if path is None else path,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=0,
+    )
+    try:
+        _check(connection, path)
+        for pragma in (
+            "locking_mode = EXCLUSIVE",
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            f"cache_size = -{CACHE_KIB}",
+            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            _create(connection)
+        elif version < SCHEMA_VERSION:
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        return connection
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise StoreError(
+            f"{path} cannot be used: {error}; is another exchange running on it?"
+        ) from error
+    except (StoreError, sqlite3.DatabaseError, msgspec.DecodeError) as error:
+        connection.close()
+        raise StoreError(f"{path} cannot be used: {error}") from error
+
+
+class StoreSummary(msgspec.Struct, frozen=True):
+    """What a store that nobody has open holds: its schema, and the number of its newest order."""
+
+    schema: int
+    orders: int
+
+
+def examine(path: Path) -> StoreSummary:
+    """Look at the store in `path` without writing. Raises StoreError, also when an exchange has it open."""
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
+        try:
+            _check(connection, path)
+            (schema,) = connection.execute("PRAGMA user_version").fetchone()
+            (orders,) = connection.execute("SELECT max(number) FROM orders").fetchone()
+        finally:
+            connection.close()
+    except (StoreError, sqlite3.Error) as error:
+        raise StoreError(f"{path} cannot be used: {error}") from error
+    return StoreSummary(schema, orders or 0)
+
+
+def _check(connection: sqlite3.Connection, path: Path | None) -> None:
+    """Refuse what is not ours, before anything is written."""
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if tables == 0 and application == 0 and version == 0:
+        return
+    if application != APPLICATION_ID:
+        raise StoreError("it is a database of another program")
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"its schema version {version} is newer than {SCHEMA_VERSION}, the newest known here"
+        )
+
+    if path is not None and path.stat().st_size <= CHECKED_BYTES:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise StoreError(f"it is damaged: {found}")
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN")
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
