@@ -9,7 +9,16 @@ import sys
 
 import typer
 
-from fairlead.cli import checking, faulting, looking, maintaining, operating, serving, trading
+from fairlead.cli import (
+    certifying,
+    checking,
+    faulting,
+    looking,
+    maintaining,
+    operating,
+    serving,
+    trading,
+)
 from fairlead.commands.ending import Ended
 
 EXIT_CODES = (
@@ -33,6 +42,7 @@ _AREAS = {
     "Simulated exchange": faulting,
     "Checking": checking,
     "Keeping": maintaining,
+    "Certificates": certifying,
 }
 for title, area in _AREAS.items():
     for spelled in (*area.commands.registered_commands, *area.commands.registered_groups):

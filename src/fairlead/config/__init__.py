@@ -12,7 +12,7 @@ The parts never import this package: each has its own settings struct, which the
 hands to it.
 """
 
-from fairlead.config.loading import ConfigError, load, load_exchange
+from fairlead.config.loading import ConfigError, load, load_exchange, read
 from fairlead.config.model import (
     AccountConfig,
     Config,
@@ -36,4 +36,5 @@ __all__ = [
     "RateConfig",
     "load",
     "load_exchange",
+    "read",
 ]

@@ -1,0 +1,52 @@
+"""tls init, client, revoke: as a person runs them."""
+
+import subprocess
+from pathlib import Path
+
+from tests.commands.terminal import fairlead
+
+
+def test_an_authority_a_client_and_its_end(tmp_path: Path) -> None:
+    run = fairlead("tls", "init", "--data", "data", "--name", "desk.example", folder=tmp_path)
+    assert (run.code, run.err) == (0, "")
+    assert "data/tls/server.pem: the server's key and certificate: desk.example, " in run.out
+    again = fairlead("tls", "init", "--data", "data", folder=tmp_path)
+    assert (again.code, again.out) == (0, "data/tls: all is in date\n")
+
+    issue = ("tls", "client", "bot1", "--output", "bot1.pem", "--data", "data")
+    run = fairlead(*issue, folder=tmp_path)
+    assert (run.code, run.err) == (0, "")
+    assert run.out.startswith("bot1.pem: key and certificate of bot1; SHA-256 ")
+    assert (tmp_path / "bot1.pem").stat().st_mode & 0o777 == 0o600
+    run = fairlead(*issue, folder=tmp_path)
+    assert (run.code, run.err) == (1, "fairlead: bot1.pem is there already; give another file\n")
+
+    ca = tmp_path / "data" / "tls" / "ca"
+    verified = subprocess.run(
+        [
+            *("openssl", "verify", "-purpose", "sslclient", "-CAfile", ca / "root.pem"),
+            *("-untrusted", ca / "issuing.pem", tmp_path / "bot1.pem"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert verified.stdout.endswith("bot1.pem: OK\n"), verified
+
+    revoke = ("tls", "revoke", "bot1.pem", "--data", "data")
+    assert fairlead(*revoke, folder=tmp_path).out == "bot1.pem: revoked\n"
+    assert fairlead(*revoke, folder=tmp_path).out == "bot1.pem: is revoked already\n"
+
+
+def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
+    run = fairlead("tls", "client", "bot1", "--output", "bot1.pem", folder=tmp_path)
+    assert run.code == 1
+    assert run.err.startswith("fairlead: data/tls/ca/issuing.pem is missing")
+    assert not (tmp_path / "bot1.pem").exists()
+    run = fairlead("tls", "init", "--name", "a b", folder=tmp_path)
+    assert (run.code, run.out) == (1, "")
+    assert run.err == (
+        "fairlead: name 'a b': expected a host name or an address such as 127.0.0.1\n"
+    )
+    run = fairlead("tls", "revoke", "nothing.pem", folder=tmp_path)
+    assert run.code == 1

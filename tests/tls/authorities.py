@@ -1,0 +1,93 @@
+"""Certificates for tests: good ones, and those that must not be taken."""
+
+import datetime as dt
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from fairlead.tls import authority, folder
+from fairlead.tls.authority import Issuer
+
+DAY_NS = 86_400 * 1_000_000_000
+
+
+class Certificate(NamedTuple):
+    """A certificate with its key in one file, as `load_cert_chain` and curl take it."""
+
+    path: Path
+    certificate: x509.Certificate
+
+    @property
+    def fingerprint(self) -> str:
+        return self.certificate.fingerprint(hashes.SHA256()).hex()
+
+
+class Desk:
+    """A folder of certificates, and clients' ones beside it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.folder = path / "tls"
+        folder.init(self.folder, (), time.time_ns())
+
+    @property
+    def issuer(self) -> Issuer:
+        return folder.load_issuer(self.folder, time.time_ns())
+
+    @property
+    def authorities(self) -> Path:
+        return self.folder / folder.AUTHORITIES
+
+    def client(self, name: str, issuer: Issuer | None = None, now_ns: int = 0) -> Certificate:
+        """A certificate for clients; `now_ns`: when it was issued, now unless said."""
+        key = authority.new_key()
+        certificate = authority.issue_client(
+            issuer or self.issuer, name, key.public_key(), now_ns or time.time_ns()
+        )
+        return self._kept(name, key, certificate)
+
+    def expired(self, name: str = "expired") -> Certificate:
+        long_ago_ns = time.time_ns() - (authority.CLIENT_DAYS + 1) * DAY_NS
+        return self.client(name, now_ns=long_ago_ns)
+
+    def of_another_authority(self, name: str = "stranger") -> Certificate:
+        now_ns = time.time_ns()
+        return self.client(name, authority.make_intermediate(authority.make_root(now_ns), now_ns))
+
+    def for_servers(self, name: str = "server") -> Certificate:
+        """Ours, and in date, but for another use."""
+        key = authority.new_key()
+        certificate = authority.issue_server(
+            self.issuer, ("localhost",), key.public_key(), time.time_ns()
+        )
+        return self._kept(name, key, certificate)
+
+    def for_any_use(self, name: str = "unlimited") -> Certificate:
+        """Signed by our authority's key without saying for what: nothing of ours issues such."""
+        key, issuer = authority.new_key(), self.issuer
+        now = dt.datetime.now(dt.UTC)
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        certificate = (
+            x509.CertificateBuilder()
+            .issuer_name(issuer.certificate.subject)
+            .subject_name(subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=1))
+            .sign(issuer.key, hashes.SHA256())
+        )
+        return self._kept(name, key, certificate)
+
+    def revoke(self, certificate: Certificate) -> None:
+        folder.revoke(self.folder, certificate.certificate.serial_number, time.time_ns())
+
+    def _kept(
+        self, name: str, key: authority.PrivateKey, certificate: x509.Certificate
+    ) -> Certificate:
+        path = self.path / f"{name}.pem"
+        path.write_bytes(authority.key_pem(key) + authority.pem(certificate))
+        return Certificate(path, certificate)
