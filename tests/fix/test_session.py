@@ -237,6 +237,19 @@ def test_early_messages_beyond_the_bound_are_let_go_and_asked_for() -> None:
     assert session.state is State.ACTIVE
 
 
+def test_early_messages_are_bounded_in_bytes_too() -> None:
+    settings = msgspec.structs.replace(SETTINGS, bounds=Bounds(queued_bytes_most=5_000))
+    session = logged_on(settings=settings)
+    long = "x" * 1_000
+    session.receive(b"".join(_order(number, long) for number in range(3, 11)), NOW)
+    assert len(session._it.incoming._queue) == 4
+    assert len(_names(session.receive(_order(2), NOW))) == 5
+    assert types(said(session)) == "22"
+    happened = session.receive(b"".join(_order(number, long) for number in range(7, 11)), NOW)
+    assert len(_names(happened)) == 4
+    assert session._it.incoming._queued_bytes == 0
+
+
 def test_a_gap_that_is_not_filled_ends_the_session() -> None:
     session = logged_on()
     session.receive(_order(3), NOW)
@@ -336,6 +349,15 @@ def test_a_resend_request_that_makes_no_sense_is_rejected(
     (reject,) = said(session)
     assert (reject[35], reject[373], reject[371]) == ("3", reason, tag)
     assert session.next_in == 3
+
+
+def test_nothing_from_before_a_reset_is_sent_again() -> None:
+    session = logged_on(Record(9, 1))
+    data = say("2", 2, (7, 1), (16, 0)) + say_logon(1, (141, "Y"))
+    asked, _ = session.receive(data, NOW)
+    assert asked == ResendAsked(1, 9)
+    session.resend(3, 9, [Sent(4, "8", b"then", b"11=x\x01")], NOW)
+    assert types(said(session)) == "A"
 
 
 def test_nothing_is_sent_again_after_the_end() -> None:

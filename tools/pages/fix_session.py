@@ -134,6 +134,7 @@ def fix_session() -> str:
         body_bytes=f"{bounds.body_bytes_most:,}",
         fields=f"{bounds.fields_most:,}",
         queued=f"{bounds.queued_most:,}",
+        queued_bytes=f"{bounds.queued_bytes_most:,}",
         held_bytes=f"{bounds.held_bytes_most:,}",
         sent=f"{SENT_MOST:,}",
         leap=f"{LEAP:,}",
@@ -170,8 +171,8 @@ logging out. FIX.4.4, and FIXT.1.1 with DefaultApplVerID (1137) `7` (FIX.5.0) or
 - Sequence numbers persist from connection to connection. ResetSeqNumFlag (141) Y in a Logon begins
   anew with 1, at any time.
 - A gap in what a client sends is asked for once, with one ResendRequest for exactly what is missing. Up
-  to {queued} messages that came too early are kept meanwhile. A gap in which nothing comes for {gap_s} s ends
-  the session.
+  to {queued} messages that came too early are kept meanwhile, in up to {queued_bytes} bytes. A gap in
+  which nothing comes for {gap_s} s ends the session.
 - A client's message is remembered as received when what it led to is durable. After a crash it may be
   asked for again, and then comes with PossDupFlag (43) Y.
 - What a client missed is sent again on a ResendRequest, or on NextExpectedMsgSeqNum (789) in its Logon:

@@ -28,6 +28,7 @@ _TRAILERS = [b"\x0110=%03d\x01" % each for each in range(256)]  # with the end o
 _TAG_NUMBERS = {b"%d" % number: number for number in range(1, 10_000)}
 _TAG = re.compile(rb"[1-9]\d{0,8}")
 _NEEDS_A_LOOK = LENGTH_TAGS | frozenset(tags.GROUPS) | {tags.SIGNATURE}
+_SHOWN_BYTES_MOST = 40  # of a wrong field, in the words that say what is wrong
 _ADLER_BYTES = 256  # so many bytes add up to less than Adler-32's modulus
 
 
@@ -37,6 +38,7 @@ class Bounds(msgspec.Struct, frozen=True):
     body_bytes_most: int = 65_536  # BodyLength (9)
     fields_most: int = _FIELDS_MOST  # in one message
     queued_most: int = 1_000  # messages that came before their turn, while a gap is being filled
+    queued_bytes_most: int = 4_194_304  # of those messages
     held_bytes_most: int = 262_144  # that arrive while the application thinks about a logon
 
 
@@ -217,7 +219,7 @@ def _decode_carefully(frame: bytes, fields_most: int) -> Message:
         equals = frame.find(b"=", at)
         stop = frame.find(SOH, at)
         if not at < equals < stop or _TAG.fullmatch(frame, at, equals) is None:
-            found = frame[at:stop].decode("latin-1")
+            found = frame[at : min(stop, at + _SHOWN_BYTES_MOST)].decode("latin-1")
             fault = fault or Fault(
                 RejectReason.INVALID_TAG_NUMBER,
                 None,

@@ -57,7 +57,6 @@ TAGS: dict[int, str] = {
     1180: "ApplID", 1369: "MassActionReportID", 1409: "SessionStatus",
 }  # fmt: skip
 
-_YES_NO = {"Y": "yes", "N": "no"}
 _STATUS = {
     "0": "New", "1": "PartiallyFilled", "2": "Filled", "3": "DoneForDay", "4": "Canceled",
     "5": "Replaced", "6": "PendingCancel", "7": "Stopped", "8": "Rejected", "9": "Suspended",
@@ -71,17 +70,13 @@ VALUES: dict[int, dict[str, str]] = {
     22: {"1": "CUSIP", "4": "ISIN", "8": "ExchangeSymbol", "101": "ContractSymbol"},
     39: _STATUS,
     40: {"1": "Market", "2": "Limit", "3": "Stop", "4": "StopLimit"},
-    43: _YES_NO,
     54: {"1": "Buy", "2": "Sell"},
     59: {"0": "Day", "1": "GoodTillCancel", "3": "ImmediateOrCancel", "4": "FillOrKill", "6": "GoodTillDate"},
-    97: _YES_NO,
     98: {"0": "None"},
     102: {"0": "TooLateToCancel", "1": "UnknownOrder", "2": "BrokerOption", "3": "AlreadyPending",
           "6": "DuplicateClOrdID", "99": "Other"},
     103: {"0": "BrokerOption", "1": "UnknownSymbol", "3": "OrderExceedsLimit", "5": "UnknownOrder",
           "6": "DuplicateOrder", "11": "UnsupportedOrderCharacteristic", "99": "Other"},
-    123: _YES_NO,
-    141: _YES_NO,
     150: {**_STATUS, "F": "Trade", "G": "TradeCorrect", "H": "TradeCancel", "I": "OrderStatus"},
     373: {"0": "InvalidTagNumber", "1": "RequiredTagMissing", "2": "TagNotDefinedForMessage",
           "3": "UndefinedTag", "4": "TagWithoutValue", "5": "ValueIncorrect", "6": "IncorrectDataFormat",
@@ -95,7 +90,6 @@ VALUES: dict[int, dict[str, str]] = {
     530: {"1": "OneSecurity", "7": "All"},
     531: {"0": "Rejected", "1": "OneSecurity", "7": "All"},
     585: {"7": "All"},
-    912: _YES_NO,
     1128: {"6": "FIX.4.4", "7": "FIX.5.0", "9": "FIX.5.0SP2"},
     1137: {"6": "FIX.4.4", "7": "FIX.5.0", "9": "FIX.5.0SP2"},
 }  # fmt: skip

@@ -6,7 +6,7 @@ No decisions about the session here: those are in `session` by the table in `sta
 from collections.abc import Callable, Iterable
 
 from fairlead.fix import tags
-from fairlead.fix.codec import encode
+from fairlead.fix.codec import Bounds, encode
 from fairlead.fix.message import Message
 from fairlead.fix.settings import Batch, Changes, Record, Sent, SessionKey
 from fairlead.fix.tags import MsgType
@@ -18,15 +18,25 @@ Trace = Callable[[bool, bytes], None]  # whether a message goes out, and its fra
 class Incoming:
     """The numbers of the counterpart's messages."""
 
-    __slots__ = ("_queue", "_queued_most", "_undealt", "asked_to", "epoch", "expected", "highest")
+    __slots__ = (
+        "_bounds",
+        "_queue",
+        "_queued_bytes",
+        "_undealt",
+        "asked_to",
+        "epoch",
+        "expected",
+        "highest",
+    )
 
-    def __init__(self, next_in: int, queued_most: int) -> None:
+    def __init__(self, next_in: int, bounds: Bounds) -> None:
         self.expected = next_in  # the number whose turn it is
         self.asked_to = 0  # the last number that a ResendRequest of ours asked for
         self.highest = 0  # the highest number that came before its turn
         self.epoch = 0
-        self._queued_most = queued_most
+        self._bounds = bounds
         self._queue: dict[int, Message | None] = {}  # None: came before its turn and is done
+        self._queued_bytes = 0
         self._undealt: dict[int, None] = {}  # delivered, in order
 
     @property
@@ -58,18 +68,25 @@ class Incoming:
     def queue(self, number: int, message: Message | None) -> None:
         """Keep a message that came before its turn; one too many is let go and asked for again."""
         self.highest = max(self.highest, number)
-        if len(self._queue) < self._queued_most:
-            self._queue.setdefault(number, message)
+        size = self._queued_bytes + _size(message)
+        is_room = (
+            len(self._queue) < self._bounds.queued_most and size <= self._bounds.queued_bytes_most
+        )
+        if is_room and number not in self._queue:
+            self._queue[number] = message
+            self._queued_bytes = size
 
     def jump(self, number: int) -> None:
         """Expect `number` next; what came of the numbers before it is void."""
         self.expected = number
-        self._queue = {each: kept for each, kept in self._queue.items() if each >= number}
+        for each in [each for each in self._queue if each < number]:
+            self._queued_bytes -= _size(self._queue.pop(each))
 
     def turn(self) -> Message | None:
         """Return the queued message whose turn it is; None when it is not here."""
         while self._queue and self.expected in self._queue:
             message = self._queue.pop(self.expected)
+            self._queued_bytes -= _size(message)
             if message is not None:
                 return message
             self.expected += 1
@@ -85,7 +102,12 @@ class Incoming:
         self.asked_to = self.highest = 0
         self.epoch += 1
         self._queue.clear()
+        self._queued_bytes = 0
         self._undealt.clear()
+
+
+def _size(message: Message | None) -> int:
+    return 0 if message is None else sum(map(len, message.parts))
 
 
 class Outgoing:

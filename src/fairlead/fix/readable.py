@@ -25,7 +25,9 @@ def readable(frame: bytes) -> str:
         for tag, value in message.fields
         if tag not in _IN_THE_HEAD
     )
-    fault = "" if message.fault is None else f" | wrong: {message.fault.text}"
+    fault = (
+        "" if message.fault is None else f" | wrong: {shown(message.fault.text.encode('latin-1'))}"
+    )
     return f"{_head(message)}{' | ' if fields else ''}{fields}{fault}"
 
 

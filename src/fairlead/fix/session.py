@@ -210,10 +210,11 @@ class Session:
     def resend(self, first: int, last: int, sent: Iterable[Sent], now_ns: int) -> None:
         """Answer `ResendAsked`, whole or one part after the other: with `sent`, and gap fills for the rest.
 
-        Does nothing when the session has ended meanwhile.
+        Does nothing when the session has ended meanwhile, or was reset.
         """
         it = self._it
-        if it.state not in _RESENDING:
+        last = min(last, it.outgoing.next_out - 1)
+        if it.state not in _RESENDING or first > last:
             return
         it.said_ns = now_ns
         for each in resendings(first, last, sent):

@@ -30,7 +30,7 @@ class Standing:
         self.was_up = False
         self.is_over = False  # the last batch was taken
         self.frames = Frames(settings.bounds.body_bytes_most)
-        self.incoming = Incoming(1, settings.bounds.queued_most)
+        self.incoming = Incoming(1, settings.bounds)
         self.outgoing = Outgoing(NOBODY, Record(), settings.comp_id, "")
         self.happened: list[Happened] = []
         self.logon: Message | None = None  # the Logon that the application thinks about
@@ -51,7 +51,7 @@ class Standing:
         """Become the session of `key` as the store remembers it."""
         self.key = key
         self.theirs = key.comp_id.encode("latin-1")
-        self.incoming = Incoming(record.next_in, self.settings.bounds.queued_most)
+        self.incoming = Incoming(record.next_in, self.settings.bounds)
         self.outgoing = Outgoing(key, record, self.settings.comp_id, comp_sub_id, self.trace)
 
     def become(self, state: State, deadline_ns: int | None = None) -> None:
