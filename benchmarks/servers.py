@@ -51,6 +51,8 @@ def system(core: int, data: Path) -> contextlib.AbstractContextManager[Running]:
         str(data),
         "--listen",
         f"{HOST}:0",
+        "--fix",
+        f"{HOST}:0",
         "--no-participants",
     ]
     command += ["--account", "SIM", "--account", "SIM/ALICE"]

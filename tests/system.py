@@ -399,7 +399,7 @@ class Ems(Program):
             folder,
             [
                 *(*command, "up", "--data", str(folder), "--config", str(config)),
-                *("--listen", ANY_PORT, *flags),
+                *("--listen", ANY_PORT, "--fix", ANY_PORT, *flags),
             ],
             prefix,
             log_path,

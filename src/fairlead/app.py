@@ -12,6 +12,7 @@ import gc
 import os
 import random
 import signal
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -24,7 +25,7 @@ import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from starlette.types import ASGIApp
 
-from fairlead.config import AccountConfig, Config
+from fairlead.config import AccountConfig, Config, Listen
 from fairlead.core.exact import use_exact_decimals
 from fairlead.edge.clock import SystemClock
 from fairlead.edge.edge import Edge, EdgeSettings, Inbox, OwnedLink
@@ -34,7 +35,10 @@ from fairlead.edge.storage_metrics import StorageCollector
 from fairlead.exchange.build import Setup, build_exchange
 from fairlead.exchange.operator import operator_app
 from fairlead.exchange.server import Exchange
+from fairlead.fix.store import Store
 from fairlead.gateway.feed import Feed
+from fairlead.gateway.fixapi.acceptor import FixConnection, FixServer
+from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.health import AccountHealth, Readiness
 from fairlead.gateway.protocol import BoundedProtocol
 from fairlead.gateway.server import HttpServer, bind, gateway_app
@@ -60,6 +64,8 @@ _Result = TypeVar("_Result")
 class Endpoint(msgspec.Struct, frozen=True):
     """Where a running system is reached; also the content of DIR/endpoint.json.
 
+    `fix` is HOST:PORT of the FIX API, None when it is off.
+
     `operator_url` is the simulated exchange's operator API, None when the exchange runs elsewhere.
     """
 
@@ -67,6 +73,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     operator_url: str | None
     pid: int
     data: str
+    fix: str | None = None
 
 
 OnReady = Callable[[Endpoint], Awaitable[None] | None]
@@ -84,6 +91,8 @@ class App:
         self._edge: Edge | None = None
         self._feed: Feed | None = None
         self._websocket: WebSocketApi | None = None
+        self._fix_store: Store | None = None
+        self._fix: FixServer | None = None
         self._server: HttpServer | None = None
         self._is_announced = False
         self._collections: asyncio.TimerHandle | None = None
@@ -93,12 +102,16 @@ class App:
     async def start(self) -> Endpoint:
         """Build and start the parts; when this returns, the API answers.
 
-        Raises JournalError, StoreError, TapeError and OSError; then nothing is left running.
+        Raises JournalError, StoreError (of either store), TapeError and OSError; then nothing is left
+        running.
         """
         config = self._config
         config.data.mkdir(parents=True, exist_ok=True)
-        bound = bind(config.host, config.port)
+        bound = _bind(config.listen)
+        bound_fix = None
         try:
+            if config.fix.listen is not None:
+                bound_fix = _bind(config.fix.listen)
             self._journal = Journal.open(config.data)
             if config.exchange_url is None:
                 self._exchange = self._start_exchange()
@@ -111,12 +124,18 @@ class App:
                 config.websocket,
                 omit_nulls=config.http.rest.omit_nulls,
             )
+            if bound_fix is not None:
+                self._fix = self._make_fix(self._edge, self._feed, bound_fix)
             app = self._gateway(self._edge, self._websocket, bound.getsockname()[:2])
             self._server = HttpServer(app, bound, config.http.connections, config.websocket)
             await self._server.start()
+            if self._fix is not None:
+                await self._fix.start()
         except BaseException:
             await self.stop()
             bound.close()
+            if bound_fix is not None:
+                bound_fix.close()
             raise
         self._tune_collector()
         return self._write_endpoint(self._server)
@@ -131,6 +150,10 @@ class App:
             await self._server.stop()
         if self._websocket is not None:
             await self._websocket.stop()
+        if self._fix is not None:
+            await self._fix.stop()
+        if self._fix_store is not None:
+            self._fix_store.close()
         if self._feed is not None:
             self._feed.close()
         if self._edge is not None:
@@ -197,6 +220,11 @@ class App:
         assert self._exchange is not None
         return Pipe(self._loop, self._exchange.connection)
 
+    def _make_fix(self, edge: Edge, feed: Feed, bound: socket.socket) -> FixServer:
+        settings = self._config.fix.settings
+        self._fix_store = Store.open(self._config.data, settings.sent_messages_min)
+        return FixServer(Desk(edge, feed, self._fix_store, settings, time.time_ns), bound)
+
     def _gateway(self, edge: Edge, websocket: WebSocketApi, listen: tuple[str, int]) -> ASGIApp:
         registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -206,6 +234,8 @@ class App:
         registry.register(StorageCollector(self._journal))
         assert self._feed is not None
         registry.register(WebSocketCollector(self._feed, websocket.hub))
+        if self._fix is not None:
+            registry.register(self._fix.collector())
         mounts: dict[bytes, ASGIApp] = {}
         if self._exchange is not None:
             mounts[b"/operator"] = operator_app(self._exchange)
@@ -244,7 +274,8 @@ class App:
     def on_loop_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Take what the loop caught: an error of ours stops the process, one of a client does not."""
         cause = context.get("exception")
-        is_of_client = isinstance(context.get("protocol"), BoundedProtocol | WebSocketProtocol)
+        of_clients = BoundedProtocol | WebSocketProtocol | FixConnection
+        is_of_client = isinstance(context.get("protocol"), of_clients)
         if is_of_client or cause is None or isinstance(cause, OSError):
             log.warning("loop", text=context.get("message"), cause=repr(cause))
         else:
@@ -254,7 +285,8 @@ class App:
         host, port = server.address
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         operator_url = url if self._exchange is not None else None
-        endpoint = Endpoint(url, operator_url, os.getpid(), str(self._config.data.resolve()))
+        fix = None if self._fix is None else str(Listen(*self._fix.address))
+        endpoint = Endpoint(url, operator_url, os.getpid(), str(self._config.data.resolve()), fix)
         half_written = self._config.data / f".{ENDPOINT_FILE}.{endpoint.pid}"
         half_written.write_bytes(msgspec.json.encode(endpoint) + b"\n")
         half_written.replace(self._config.data / ENDPOINT_FILE)
@@ -297,7 +329,7 @@ async def run(
     app = App(config)
     loop.set_exception_handler(app.on_loop_error)
     endpoint = await app.start()
-    log.info("serving", url=endpoint.url, data=endpoint.data, pid=endpoint.pid)
+    log.info("serving", url=endpoint.url, fix=endpoint.fix, data=endpoint.data, pid=endpoint.pid)
     beside: list[asyncio.Task[None]] = []
     if on_ready is not None:
         beside.append(asyncio.create_task(_call(on_ready, endpoint)))
@@ -325,6 +357,15 @@ async def _call(on_ready: OnReady, endpoint: Endpoint) -> None:
     result = on_ready(endpoint)
     if result is not None:
         await result
+
+
+def _bind(listen: Listen) -> socket.socket:
+    """Return a socket bound there. Raises OSError, its `filename` being the address."""
+    try:
+        return bind(listen.host, listen.port)
+    except OSError as error:
+        error.filename = str(listen)
+        raise
 
 
 def _login(account: AccountConfig) -> tuple[str, str]:

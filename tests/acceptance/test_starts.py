@@ -52,7 +52,7 @@ def fairlead(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def up(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     """Start a system that must not come up."""
-    return fairlead("up", "--data", str(folder), "--listen", "127.0.0.1:0", *flags)
+    return fairlead("up", "--data", str(folder), "--listen", "127.0.0.1:0", "--fix", "off", *flags)
 
 
 def seen(api: Api, names: list[str]) -> dict[str, object]:

@@ -24,7 +24,7 @@ from tests.commands.doctoring import doctor
 from tests.commands.terminal import fairlead
 from tests.system import ANY_PORT, FAIRLEAD, QUICK, Ems, running, write_config
 
-SETTINGS = {**QUICK, "exchange.participants": False, "listen": ANY_PORT}
+SETTINGS = {**QUICK, "exchange.participants": False, "listen": ANY_PORT, "fix.listen": ANY_PORT}
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 NOBODY = 65_534
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,8 +153,8 @@ def test_an_address_of_another_machine(stopped: Path) -> None:
 def test_limits_that_are_too_low(stopped: Path) -> None:
     limited = ("sh", "-c", 'ulimit -n 256; ulimit -f 1000; exec "$0" "$@"', FAIRLEAD)
     told = doctor(stopped, command=limited)
-    assert "is 256, the settings need 1089" in told.found("open_files_low")
-    assert "LimitNOFILE=1089" in told.found("open_files_low")
+    assert "is 256, the settings need 1153" in told.found("open_files_low")
+    assert "LimitNOFILE=1153" in told.found("open_files_low")
     assert "LimitFSIZE=infinity" in told.found("file_size_limited")
 
 

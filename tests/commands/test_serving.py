@@ -31,7 +31,18 @@ class Demo(Program):
     def __init__(self, folder: Path, *flags: str) -> None:
         super().__init__(
             folder,
-            [FAIRLEAD, "up", "--demo", "--data", str(folder), "--listen", ANY_PORT, *flags],
+            [
+                FAIRLEAD,
+                "up",
+                "--demo",
+                "--data",
+                str(folder),
+                "--listen",
+                ANY_PORT,
+                "--fix",
+                ANY_PORT,
+                *flags,
+            ],
         )
 
     def page(self) -> str:
@@ -51,7 +62,7 @@ def orders_at(exchange: Exchange) -> list[Json]:
 
 def up(folder: Path, *flags: str) -> Run:
     """Run an `up` that must end by itself."""
-    arguments = ("up", "--data", "data", "--listen", ANY_PORT, *flags)
+    arguments = ("up", "--data", "data", "--listen", ANY_PORT, "--fix", ANY_PORT, *flags)
     return fairlead(*arguments, folder=folder)
 
 
@@ -62,7 +73,7 @@ def up(folder: Path, *flags: str) -> Run:
 def test_up_prints_where_it_serves_and_stops_cleanly(number: int, tmp_path: Path) -> None:
     program = Program(
         tmp_path / "data",
-        [FAIRLEAD, "up", "--data", str(tmp_path / "data"), "--listen", ANY_PORT],
+        [FAIRLEAD, "up", "--data", str(tmp_path / "data"), "--listen", ANY_PORT, "--fix", ANY_PORT],
     )
     with running(program):
         url = program.ready().endpoint["url"]
@@ -74,7 +85,7 @@ def test_up_prints_where_it_serves_and_stops_cleanly(number: int, tmp_path: Path
 def test_a_second_system_on_the_folder_is_refused(tmp_path: Path) -> None:
     first = Program(
         tmp_path / "data",
-        [FAIRLEAD, "up", "--data", str(tmp_path / "data"), "--listen", ANY_PORT],
+        [FAIRLEAD, "up", "--data", str(tmp_path / "data"), "--listen", ANY_PORT, "--fix", ANY_PORT],
     )
     with running(first):
         endpoint = first.ready().endpoint
@@ -247,7 +258,14 @@ def test_an_exchange_beyond_loopback_is_refused(tmp_path: Path) -> None:
 
 def test_an_exchange_whose_store_is_foreign_is_refused(tmp_path: Path) -> None:
     (tmp_path / "exchange.sqlite").write_bytes(b"something else")
-    arguments = ("--data", ".", "--listen", ANY_PORT, "--operator-listen", ANY_PORT)
+    arguments = (
+        "--data",
+        ".",
+        "--listen",
+        ANY_PORT,
+        "--operator-listen",
+        ANY_PORT,
+    )
     run = fairlead("exchange", *arguments, folder=tmp_path)
     assert run.code == 70
     assert "exchange.sqlite" in run.err

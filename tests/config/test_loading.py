@@ -49,6 +49,12 @@ OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "http.write_timeout_s": ("3", "3"),
     "websocket.ping_interval_s": ("7.5", "7.5"),
     "websocket.close_timeout_s": ("0.5", "0.5"),
+    "fix.listen": ("off", '"off"'),
+    "fix.comp_id": ("FAIRLEAD", '"FAIRLEAD"'),
+    "fix.cancel_on_disconnect": ("yes", "true"),
+    "fix.logon_timeout_s": ("2.5", "2.5"),
+    "fix.slow_client_s": ("2.5", "2.5"),
+    "fix.stop_timeout_s": ("2.5", "2.5"),
     "log.level": ("debug", '"debug"'),
     "log.format": ("text", '"text"'),
     "log.file": ("fairlead.log", '"fairlead.log"'),
@@ -56,11 +62,11 @@ OTHER = {  # a right value besides the default, as text and as it stands in TOML
 }
 NOT_SET_BY_SETTINGS = {
     "instruments",
+    "settings",
     "fees",
     "perpetuals",
     "reject_media_type",
     "exchange_address",
-    "settings",
 }
 
 
@@ -108,6 +114,7 @@ def test_every_field_of_every_struct_has_a_row() -> None:
         "http.": (config.http.rest, config.http.border, config.http.connections),
         "websocket.": (config.websocket,),
         "feed.": (config.feed,),
+        "fix.": (config.fix, config.fix.settings),
         "log.": (config.log,),
         "process.": (config.process,),
     }

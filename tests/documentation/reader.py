@@ -62,6 +62,7 @@ class Reader:
             name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)
         } | {
             "FAIRLEAD_LISTEN": f"{self.address}:3080",
+            "FAIRLEAD_FIX_LISTEN": f"{self.address}:3401",
             "FAIRLEAD_EXCHANGE_LISTEN": f"{self.address}:3090",
             "FAIRLEAD_EXCHANGE_OPERATOR_LISTEN": f"{self.address}:3091",
             "NO_COLOR": "1",

@@ -254,7 +254,10 @@ def _system(folder: Path) -> Iterator[_Desk]:
     log = folder / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*command, "--listen", "127.0.0.1:0"], stdout=out, stderr=out, env={}
+            [*command, "--listen", "127.0.0.1:0", "--fix", "127.0.0.1:0"],
+            stdout=out,
+            stderr=out,
+            env={},
         )
     try:
         deadline = time.monotonic() + _WAIT_S

@@ -31,6 +31,7 @@ Open = Annotated[
 def up(
     data: Annotated[str | None, typer.Option(help="Where everything durable is kept.")] = None,
     listen: Annotated[str | None, typer.Option(help="HOST:PORT, port 0: any free one.")] = None,
+    fix: Annotated[str | None, typer.Option(help="HOST:PORT of the FIX API, or: off.")] = None,
     config: ConfigFile = None,
     account: Annotated[
         list[str] | None, typer.Option(help="Host this account (repeat it); default: SIM.")
@@ -54,6 +55,7 @@ def up(
     flags = {
         "data": data,
         "listen": listen,
+        "fix.listen": fix,
         "accounts": account,
         "exchange_url": exchange_url,
         "log.level": log_level,

@@ -12,7 +12,8 @@ _OTHER_FILES = 64  # journal, WAL, readers, log, event loop, listeners, with roo
 def open_files_needed(config: Config) -> int:
     """Return how many files the process may have open at once."""
     links = len(config.accounts) or 1
-    return config.http.connections.connections_max + links + _OTHER_FILES
+    fix = 0 if config.fix.listen is None else config.fix.settings.connections_max
+    return config.http.connections.connections_max + fix + links + _OTHER_FILES
 
 
 def raise_open_files(needed: int) -> None:

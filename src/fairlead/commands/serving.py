@@ -21,13 +21,14 @@ from fairlead.exchange.build import Setup
 from fairlead.exchange.serve import serve
 from fairlead.exchange.store_file import StoreError
 from fairlead.exchange.tape_line import TapeError
+from fairlead.fix.store import StoreError as FixStoreError
 from fairlead.gateway.border import Border
 from fairlead.gateway.server import new_trace_id
 from fairlead.journal.errors import JournalError
 from fairlead.supervisor import supervisor_of
 
 _Loaded = TypeVar("_Loaded", Config, ExchangeConfig)
-_CANNOT_START = (JournalError, StoreError, TapeError, OSError, sqlite3.Error)
+_CANNOT_START = (JournalError, StoreError, FixStoreError, TapeError, OSError, sqlite3.Error)
 
 
 def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) -> None:
@@ -48,7 +49,8 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
         if is_demo:
             await demo.show_one_order(endpoint, config, began_ns)
         else:
-            show.out(f"fairlead serves {endpoint.url}, data in {config.data}; Ctrl-C stops it")
+            fix = "" if endpoint.fix is None else f", FIX at {endpoint.fix}"
+            show.out(f"fairlead serves {endpoint.url}{fix}, data in {config.data}; Ctrl-C stops it")
             show.flush()
 
     supervisor = supervisor_of(os.environ)
@@ -107,8 +109,11 @@ def _loaded(read: Callable[[], _Loaded]) -> _Loaded:
 
 def _why_not(error: Exception, config: Config) -> str:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        listen, flag = (config.listen, "--listen")
+        if config.fix.listen is not None and error.filename == str(config.fix.listen):
+            listen, flag = config.fix.listen, "--fix"
         return (
-            f"cannot listen on {config.listen}: something else does; stop that, or give"
-            f" --listen {config.host}:0 for any free port"
+            f"cannot listen on {listen}: something else does; stop that, or give"
+            f" {flag} {listen.host}:0 for any free port"
         )
     return str(error)

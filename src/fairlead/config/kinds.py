@@ -196,6 +196,16 @@ def _decimal(value: object) -> Decimal | None:
     return number if number.is_finite() else None
 
 
+def _read_comp_id(value: object, _: Path) -> str:
+    if isinstance(value, str) and re.fullmatch("[!-~]{1,64}", value):
+        return value
+    raise Wrong(COMP_ID.expects)
+
+
+def _read_listen_or_off(value: object, _: Path) -> Listen | None:
+    return None if value == "off" else _listen(value, 0, LISTEN_OR_OFF.expects)
+
+
 def _listen(value: object, port_least: int, expects: str) -> Listen:
     if not isinstance(value, str):
         raise Wrong(expects)
@@ -224,6 +234,10 @@ def _is_ip6(host: str) -> bool:
 YES_NO = Kind("true or false", _read_yes_no)
 PATH = Kind("a path", _read_path)
 TAPES = Kind("a list of files, folders or SYMBOL=FILE", _read_tapes)
+COMP_ID = Kind("1 to 64 printable ASCII characters without spaces", _read_comp_id)
+LISTEN_OR_OFF = Kind(
+    "HOST:PORT such as 127.0.0.1:3401 (port 0: any free one), or off", _read_listen_or_off
+)
 LISTEN = Kind("HOST:PORT such as 127.0.0.1:3080 (port 0: any free one)", _read_listen)
 REMOTE = Kind("a URL tcp://HOST:PORT such as tcp://127.0.0.1:3090", _read_remote)
 HOST_NAMES = Kind('a list of host names such as ["desk.example"]', _read_names)

@@ -25,6 +25,7 @@ from fairlead.exchange.settings import LISTED, Fees, PerpetualSettings
 from fairlead.exchange.settings import Settings as ExchangeSettings
 from fairlead.gateway.border import BorderSettings
 from fairlead.gateway.feed import FeedSettings
+from fairlead.gateway.fixapi.settings import FixSettings
 from fairlead.gateway.protocol import Limits as ConnectionLimits
 from fairlead.gateway.rest import RestSettings
 from fairlead.gateway.websocket.hub import WebSocketSettings
@@ -88,6 +89,8 @@ def salvage(
     config, findings = _read(path, environment, flags)
     if not findings:
         findings += _unguarded("listen", config.listen, config)
+        if config.fix.listen is not None:
+            findings += _unguarded("fix.listen", config.fix.listen, config)
     return config, findings
 
 
@@ -278,6 +281,7 @@ def _config(values: Mapping[str, object]) -> model.Config:
         http=_http(values),
         websocket=_changed(WebSocketSettings(), values, "websocket."),
         feed=_changed(FeedSettings(), values, "feed."),
+        fix=_fix(values),
         log=_changed(model.LogConfig(), values, "log."),
         process=_changed(model.ProcessConfig(), values, "process."),
     )
@@ -316,6 +320,11 @@ def _http(values: Mapping[str, object]) -> model.HttpConfig:
         border=_changed(BorderSettings(), values, "http."),
         connections=_changed(ConnectionLimits(), values, "http."),
     )
+
+
+def _fix(values: Mapping[str, object]) -> model.FixConfig:
+    settings = _changed(FixSettings(), values, "fix.")
+    return _changed(model.FixConfig(settings=settings), values, "fix.")
 
 
 def _changed(struct: _Struct, values: Mapping[str, object], prefix: str) -> _Struct:

@@ -16,6 +16,7 @@ from fairlead.exchange.settings import LISTED
 from fairlead.exchange.settings import Settings as ExchangeSettings
 from fairlead.gateway.border import BorderSettings
 from fairlead.gateway.feed import FeedSettings
+from fairlead.gateway.fixapi.settings import FixSettings
 from fairlead.gateway.protocol import Limits as ConnectionLimits
 from fairlead.gateway.rest import RestSettings
 from fairlead.gateway.websocket.hub import WebSocketSettings
@@ -75,6 +76,13 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     connections: ConnectionLimits = ConnectionLimits()
 
 
+class FixConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The FIX acceptor; `listen` None: there is none."""
+
+    listen: Listen | None = Listen("127.0.0.1", 3401)
+    settings: FixSettings = FixSettings()
+
+
 class LogConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`level`: debug, info, warning or error. `format`: json, or text for people.
 
@@ -118,6 +126,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     http: HttpConfig = HttpConfig()
     websocket: WebSocketSettings = WebSocketSettings()
     feed: FeedSettings = FeedSettings()
+    fix: FixConfig = FixConfig()
     log: LogConfig = LogConfig()
     process: ProcessConfig = ProcessConfig()
 

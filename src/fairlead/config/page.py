@@ -20,6 +20,7 @@ _SECTIONS = {
     "http": "[http]: the HTTP server",
     "websocket": "[websocket]: clients of the WebSocket API",
     "feed": "[feed]: what is kept in memory for those who follow reports",
+    "fix": "[fix]: the FIX API",
     "log": "[log]: the log",
     "process": "[process]: the interpreter",
 }
@@ -58,6 +59,7 @@ def default_of(name: str) -> str:
     homes: dict[str, tuple[msgspec.Struct, ...]] = {
         "": (config,),
         "exchange": (exchange, exchange.settings, exchange.settings.perpetuals, PERPETUAL_BTC_USDT),
+        "fix": (config.fix, config.fix.settings),
         "http": (http.rest, http.border, http.connections),
     }
     for home in homes.get(section) or (getattr(config, section),):

@@ -10,8 +10,10 @@ import msgspec
 
 from fairlead.config.kinds import (
     ASSETS,
+    COMP_ID,
     HOST_NAMES,
     LISTEN,
+    LISTEN_OR_OFF,
     ORIGINS,
     PATH,
     POWER_OF_TEN,
@@ -138,6 +140,20 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("feed.ring_reports", _COUNT, "reports per account that are kept in memory for those who follow them; older ones are read from the journal"),
     Setting("feed.ring_bytes", _BYTES, "bytes of their encodings that are kept per account"),
     Setting("feed.wake_most", whole(1, 100_000), "clients that are woken in one turn of the event loop"),
+
+    Setting("fix.listen", LISTEN_OR_OFF, "where the FIX API is served", "--fix"),
+    Setting("fix.comp_id", COMP_ID, "our SenderCompID, which clients give as TargetCompID (56)"),
+    Setting("fix.cancel_on_disconnect", YES_NO, "whether orders end with their session, unless their Logon (8013) or their ExecInst (18) says otherwise"),
+    Setting("fix.connections_max", whole(1, 65_536), "a further connection is closed at once"),
+    Setting("fix.logon_timeout_s", seconds("0.1", "3600"), "for a Logon to arrive and be answered; then the connection is closed"),
+    Setting("fix.slow_client_s", seconds("0.1", "3600"), "how long a client may read nothing while fix.output_bytes_max wait for it; then it is cut off"),
+    Setting("fix.stop_timeout_s", seconds("0.1", "3600"), "for clients to answer our Logout when the process stops"),
+    Setting("fix.output_bytes_max", _BYTES, "with more waiting for a client, it is told nothing new until it has read"),
+    Setting("fix.message_bytes_max", _BYTES, "a longer message ends the connection"),
+    Setting("fix.in_flight_max", whole(1, 1_000_000), "requests of one session that are being answered; until there are fewer nothing more is read from it"),
+    Setting("fix.sent_messages_min", whole(1, 10_000_000), "messages kept of each session to be sent again; in place of older ones a gap fill is sent"),
+    Setting("fix.mass_status_orders_max", _COUNT, "orders in the answer to a mass status request; of more, the newest"),
+    Setting("fix.mass_status_reports_max", _COUNT, "reports of an account that are searched for orders that ended since the last mass status request"),
 
     Setting("log.level", choice("debug", "info", "warning", "error"), "the least level that is logged", "--log-level"),
     Setting("log.format", choice("json", "text"), "json: one object per line; text: for people", "--log-format"),

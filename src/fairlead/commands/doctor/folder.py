@@ -17,6 +17,8 @@ from fairlead.config.accounts import kept_accounts
 from fairlead.config.kinds import Wrong
 from fairlead.exchange.copying import FOLDER_PREFIX
 from fairlead.exchange.store_file import FILE_NAME as STORE_NAME
+from fairlead.fix.opening import FILE_NAME as FIX_NAME
+from fairlead.fix.opening import LOCK_NAME as FIX_LOCK_NAME
 from fairlead.journal.opening import FILE_NAME as JOURNAL_NAME
 from fairlead.journal.opening import LOCK_NAME
 
@@ -24,7 +26,16 @@ _DATABASE_FILES = ("", "-wal", "-shm", "-journal")
 _DRAFT = ".new"  # of a journal that was being made
 _KNOWN = {
     *(f"{JOURNAL_NAME}{suffix}" for suffix in _DATABASE_FILES),
-    *(LOCK_NAME, ENDPOINT_FILE, ACCOUNTS_NAME, EXCHANGE_FOLDER, CONFIG, "lost+found"),
+    *(f"{FIX_NAME}{suffix}" for suffix in _DATABASE_FILES),
+    *(
+        FIX_LOCK_NAME,
+        LOCK_NAME,
+        ENDPOINT_FILE,
+        ACCOUNTS_NAME,
+        EXCHANGE_FOLDER,
+        CONFIG,
+        "lost+found",
+    ),
 }
 _KNOWN_OF_EXCHANGE = {*(f"{STORE_NAME}{suffix}" for suffix in _DATABASE_FILES), ENDPOINT_FILE}
 

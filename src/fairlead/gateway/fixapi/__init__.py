@@ -1,6 +1,16 @@
-"""The FIX API (wire contract section 5): Request, Reply and Report ⇄ FIX messages.
+"""The FIX API (wire contract section 5): Request, Reply and Report ⇄ FIX messages, and who speaks them.
 
-words      FIX's tags and letters for our words; where an order stands (39), why a report exists (150)
-asking     a message in → what it asks for, or why it cannot be taken
-telling    orders, reports and refusals → the bodies of messages out
+    words        FIX's tags and letters for our words; where an order stands (39), why a report exists (150)
+    asking       a message in → what it asks for, or why it cannot be taken
+    telling      orders, reports and refusals → the bodies of messages out
+    requests     what a client's messages ask for, and what answers them
+    following    a session's place in the reports of all accounts
+    mass_status  which orders answer a mass status request
+    cursor       how far a session has come, as it is stored with its messages
+    client       one connection from the logon to the end
+    desk         what all connections share: the store, who is logged on, one commit per turn
+    acceptor     the listener of asyncio
+
+A message comes in by `acceptor` → `client` → `fix.session` → `requests` → `asking` → the port. A report
+goes out by the feed → `following` → `client` → `telling` → `fix.session` → `desk` → `acceptor`.
 """

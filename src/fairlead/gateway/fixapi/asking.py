@@ -68,7 +68,9 @@ _DATA = RejectReason.INCORRECT_DATA_FORMAT
 Check = Callable[[int, bytes], Fault | None]
 
 
-class _Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True):
+    """One field of a message that comes in, and how FIX wants it written."""
+
     tag: int
     is_required: bool
     check: Check
@@ -126,47 +128,47 @@ def _wrong(reason: RejectReason, tag: int, value: bytes, text: str) -> Fault:
 
 # fmt: off
 PLACE = (
-    _Part(words.CL_ORD_ID,          True,  _client_id),
-    _Part(words.CL_ORD_LINK_ID,     False, _string),
-    _Part(words.EX_DESTINATION,     False, _string),
-    _Part(words.SECURITY_EXCHANGE,  False, _string),
-    _Part(words.SECURITY_ID,        True,  _string),
-    _Part(words.SECURITY_ID_SOURCE, True,  _closed),
-    _Part(words.SYMBOL,             False, _string),
-    _Part(words.TRANSACT_TIME,      True,  _timestamp),
-    _Part(words.ORD_TYPE,           True,  _closed),
-    _Part(words.SIDE,               True,  _closed),
-    _Part(words.PRICE,              True,  _float),
-    _Part(words.ORDER_QTY,          True,  _float),
-    _Part(words.TIME_IN_FORCE,      True,  _closed),
-    _Part(words.EXPIRE_TIME,        False, _timestamp),
-    _Part(words.EXEC_INST,          False, _letters),
-    _Part(words.ACCOUNT,            False, _string),
+    Part(words.CL_ORD_ID,          True,  _client_id),
+    Part(words.CL_ORD_LINK_ID,     False, _string),
+    Part(words.EX_DESTINATION,     False, _string),
+    Part(words.SECURITY_EXCHANGE,  False, _string),
+    Part(words.SECURITY_ID,        True,  _string),
+    Part(words.SECURITY_ID_SOURCE, True,  _closed),
+    Part(words.SYMBOL,             False, _string),
+    Part(words.TRANSACT_TIME,      True,  _timestamp),
+    Part(words.ORD_TYPE,           True,  _closed),
+    Part(words.SIDE,               True,  _closed),
+    Part(words.PRICE,              True,  _float),
+    Part(words.ORDER_QTY,          True,  _float),
+    Part(words.TIME_IN_FORCE,      True,  _closed),
+    Part(words.EXPIRE_TIME,        False, _timestamp),
+    Part(words.EXEC_INST,          False, _letters),
+    Part(words.ACCOUNT,            False, _string),
 )
 CANCEL = (
-    _Part(words.CL_ORD_ID,          True,  _client_id),
-    _Part(words.ORIG_CL_ORD_ID,     False, _string),
-    _Part(words.ORDER_ID,           False, _string),
-    _Part(words.SECURITY_EXCHANGE,  True,  _string),
-    _Part(words.TRANSACT_TIME,      True,  _timestamp),
+    Part(words.CL_ORD_ID,          True,  _client_id),
+    Part(words.ORIG_CL_ORD_ID,     False, _string),
+    Part(words.ORDER_ID,           False, _string),
+    Part(words.SECURITY_EXCHANGE,  True,  _string),
+    Part(words.TRANSACT_TIME,      True,  _timestamp),
 )
 MASS_CANCEL = (
-    _Part(words.CL_ORD_ID,                True,  _client_id),
-    _Part(words.MASS_CANCEL_REQUEST_TYPE, True,  _closed),
-    _Part(words.SECURITY_EXCHANGE,        True,  _string),
-    _Part(words.TRANSACT_TIME,            True,  _timestamp),
+    Part(words.CL_ORD_ID,                True,  _client_id),
+    Part(words.MASS_CANCEL_REQUEST_TYPE, True,  _closed),
+    Part(words.SECURITY_EXCHANGE,        True,  _string),
+    Part(words.TRANSACT_TIME,            True,  _timestamp),
 )
 STATUS = (
-    _Part(words.CL_ORD_ID,          False, _client_id),
-    _Part(words.ORDER_ID,           False, _client_id),
-    _Part(words.SECURITY_EXCHANGE,  False, _string),
-    _Part(words.SIDE,               False, _closed),
-    _Part(words.ORD_STATUS_REQ_ID,  False, _string),
+    Part(words.CL_ORD_ID,          False, _client_id),
+    Part(words.ORDER_ID,           False, _client_id),
+    Part(words.SECURITY_EXCHANGE,  False, _string),
+    Part(words.SIDE,               False, _closed),
+    Part(words.ORD_STATUS_REQ_ID,  False, _string),
 )
 MASS_STATUS = (
-    _Part(words.MASS_STATUS_REQ_ID,   True,  _string),
-    _Part(words.MASS_STATUS_REQ_TYPE, True,  _closed),
-    _Part(words.SECURITY_EXCHANGE,    False, _string),
+    Part(words.MASS_STATUS_REQ_ID,   True,  _string),
+    Part(words.MASS_STATUS_REQ_TYPE, True,  _closed),
+    Part(words.SECURITY_EXCHANGE,    False, _string),
 )
 # fmt: on
 
@@ -177,7 +179,7 @@ _MASS_CANCEL_TAGS = frozenset(part.tag for part in MASS_CANCEL) | _WITHOUT_EFFEC
 _ENVELOPE = HEADER_TAGS | TRAILER_TAGS
 
 
-def _fault(message: Message, table: tuple[_Part, ...]) -> Fault | None:
+def _fault(message: Message, table: tuple[Part, ...]) -> Fault | None:
     """Return the first thing in which the message breaks its table."""
     values = message.values
     for part in table:

@@ -1,0 +1,480 @@
+"""One FIX connection from the logon to the end: what a session tells, and what is done about it.
+
+Knows a transport only as something that takes bytes; everything it waits for is the port's answers.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol, assert_never
+from urllib.parse import quote
+
+import structlog
+
+from fairlead.core.port import Released
+from fairlead.core.replies import AccountsReply
+from fairlead.core.reports import OrderReport
+from fairlead.core.requests import QueryAccounts
+from fairlead.fix.happened import (
+    Ended,
+    Garbled,
+    Happened,
+    LoggedOn,
+    LogonAsked,
+    Received,
+    Refused,
+    ResendAsked,
+    WasReset,
+)
+from fairlead.fix.message import Fault, Message
+from fairlead.fix.settings import FIX50SP2, SessionKey
+from fairlead.fix.states import State
+from fairlead.gateway.feed import Item
+from fairlead.gateway.fixapi import asking, telling, words
+from fairlead.gateway.fixapi.asking import Declined, MassStatus
+from fairlead.gateway.fixapi.cursor import Cursor, begun, decode_cursor, encode_cursor
+from fairlead.gateway.fixapi.desk import Desk
+from fairlead.gateway.fixapi.following import Following
+from fairlead.gateway.fixapi.mass_status import find_orders
+from fairlead.gateway.fixapi.requests import Mouth, Requests
+from fairlead.gateway.fixapi.telling import Part, Terms
+
+log = structlog.get_logger()
+_RESENT_AT_ONCE = 500
+_TOLD_AT_ONCE = 200
+_HELD_S = 1.0
+_STOPPING = "the server is stopping"
+
+
+class Wire(Protocol):
+    """What is needed of a transport."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, now or when the other side takes them."""
+        ...
+
+    def close(self) -> None:
+        """Close once everything written is sent."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once."""
+        ...
+
+    def is_closing(self) -> bool:
+        """Whether it is closed or about to be."""
+        ...
+
+    def pause_reading(self) -> None:
+        """Receive nothing for now."""
+        ...
+
+    def resume_reading(self) -> None:
+        """Receive again."""
+        ...
+
+
+class Client:
+    """The other side of one connection."""
+
+    def __init__(self, desk: Desk, wire: Wire, peer: str) -> None:
+        self.session = desk.new_session()
+        self._desk = desk
+        self._wire = wire
+        self._peer = peer
+        self._loop = asyncio.get_running_loop()
+        self._key: SessionKey | None = None  # once it is among the live ones
+        self._begin = Cursor()
+        self._asked: dict[str, int] = {}
+        self._terms = Terms()
+        self._requests: Requests | None = None
+        self._following: Following | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ns = 0
+        self._slow: asyncio.TimerHandle | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._reading_holds: set[str] = set()
+        self._resends: deque[ResendAsked] = deque()
+        self._arm()
+
+    # ── the connection ───────────────────────────────────────────────────────────────────────────
+
+    def received(self, data: bytes) -> None:
+        """Take bytes that came in."""
+        self._work(self.session.receive(data, self._desk.now_ns()))
+
+    def lost(self) -> None:
+        """Take note that the connection is gone."""
+        self._stop_slow_timer()
+        self._writable.set()
+        self._work(self.session.lost(self._desk.now_ns()))
+
+    def log_out(self, text: str) -> None:
+        """End the session in an orderly way."""
+        self._work(self.session.log_out(text, self._desk.now_ns()))
+
+    def abort(self) -> None:
+        """Cut the connection off."""
+        self._wire.abort()
+
+    def write(self, data: bytes, is_last: bool) -> None:
+        """Send bytes whose numbers are durable; close after the last ones."""
+        if not self._wire.is_closing():
+            self._wire.write(data)
+        if is_last:
+            self._close()
+
+    def pause_writing(self) -> None:
+        """The client does not read what we send: tell nothing more, and soon cut it off."""
+        self._writable.clear()
+        self._hold_reading("writing")
+        if self._following is not None:
+            self._following.hold("writing")
+        if self._slow is None:
+            self._slow = self._loop.call_later(self._desk.settings.slow_client_s, self._too_slow)
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._stop_slow_timer()
+        self._writable.set()
+        self._let_reading("writing")
+        if self._following is not None:
+            self._following.let_go("writing")
+
+    def _too_slow(self) -> None:
+        self._desk.metrics.slow_clients += 1
+        log.warning("fix_client_too_slow", peer=self._peer, session=self._name())
+        self._wire.abort()
+
+    def _stop_slow_timer(self) -> None:
+        if self._slow is not None:
+            self._slow.cancel()
+            self._slow = None
+
+    def _close(self) -> None:
+        """Everything is said: close, whether or not it is read."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._wire.is_closing():
+            self._wire.close()
+            if self._slow is None:
+                self._slow = self._loop.call_later(self._desk.settings.slow_client_s, self.abort)
+        if self._key is not None:
+            self._desk.left(self._key)
+            self._key = None
+
+    def _hold_reading(self, why: str) -> None:
+        if not self._reading_holds and not self._wire.is_closing():
+            self._wire.pause_reading()
+        self._reading_holds.add(why)
+
+    def _let_reading(self, why: str) -> None:
+        if why in self._reading_holds:
+            self._reading_holds.remove(why)
+            if not self._reading_holds and not self._wire.is_closing():
+                self._wire.resume_reading()
+
+    # ── time ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _arm(self) -> None:
+        """Have the session told the time when it is due; a timer that is too early does no harm."""
+        due_ns = self.session.due_ns
+        if due_ns is None or (self._timer is not None and self._timer_ns <= due_ns):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_ns = due_ns
+        wait_s = max(0, due_ns - self._desk.now_ns()) / 1e9
+        self._timer = self._loop.call_later(wait_s, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self._reading_holds:
+            # We do not listen, so that nothing is heard says nothing about the client.
+            self._timer = self._loop.call_later(_HELD_S, self._tick)
+            return
+        self._work(self.session.tick(self._desk.now_ns()))
+
+    # ── what happened ────────────────────────────────────────────────────────────────────────────
+
+    def _work(self, happened: Sequence[Happened]) -> None:
+        for what in happened:
+            match what:
+                case Received():
+                    self._take(what)
+                case LogonAsked():
+                    self._desk.start(self._decide(what))
+                case LoggedOn():
+                    self._logged_on(what)
+                case WasReset():
+                    self._keep()
+                case ResendAsked():
+                    self._resend_later(what)
+                case Refused():
+                    text = what.message.text(58)
+                    log.warning(
+                        "fix_message_rejected", session=self._name(), number=what.number, text=text
+                    )
+                case Garbled():
+                    self._desk.metrics.garbled += 1
+                case Ended():
+                    self._ended(what)
+                case _:
+                    assert_never(what)
+        self._desk.changed(self)
+        self._arm()
+
+    async def _decide(self, asked: LogonAsked) -> None:
+        """Let a client on, from where its session stands in the reports of each account."""
+        desk = self._desk
+        try:
+            reply = await desk.port.submit(QueryAccounts(account=""))
+        except ConnectionError:
+            self._work(self.session.refuse(_STOPPING, desk.now_ns()))
+            return
+        assert isinstance(reply, AccountsReply), reply
+        if self.session.state is State.CLOSED:
+            return
+        key = asked.key
+        if key in desk.live:
+            if not asked.is_reset:
+                text = (
+                    "this session is logged on already; a second one needs ResetSeqNumFlag (141) Y"
+                )
+                self._refuse(key, text)
+                return
+            key = desk.transient(key)
+        record = desk.store.record(key)
+        present = {state.account: state.sequence for state in reply.accounts}
+        self._begin = begun(decode_cursor(record.cursor), asked.is_reset, present)
+        desk.live[key] = self
+        self._key = key
+        self._work(self.session.accept(key, record, desk.now_ns()))
+
+    def _refuse(self, key: SessionKey, text: str) -> None:
+        self._desk.metrics.logons["refused"] += 1
+        log.warning("fix_logon_refused", peer=self._peer, session=_name_of(key), text=text)
+        self._work(self.session.refuse(text, self._desk.now_ns()))
+
+    def _logged_on(self, logon: LoggedOn) -> None:
+        desk, message = self._desk, logon.message
+        self._terms = Terms(message.is_yes(words.TRUE_EXEC_TYPE))
+        following = Following(desk.feed, self._begin.told, self._tell)
+        self._asked = dict(self._begin.asked)
+        ends_with_session = desk.settings.cancel_on_disconnect
+        if message.get(words.CANCEL_ON_DISCONNECT) is not None:
+            ends_with_session = message.is_yes(words.CANCEL_ON_DISCONNECT)
+        mouth = Mouth(
+            name=self._name(),
+            terms=self._terms,
+            ends_with_session=ends_with_session,
+            has_report_id=logon.appl_ver_id == FIX50SP2,
+            told=following.told,
+            say=self._say,
+            reject=self._reject,
+            dealt=self._dealt,
+        )
+        self._requests = Requests(desk, mouth, self._on_load)
+        self._following = following
+        if not self._writable.is_set():
+            following.hold("writing")
+        desk.metrics.logons["accepted"] += 1
+        log.info(
+            "fix_logged_on", peer=self._peer, session=self._name(), is_reset=logon.is_reset,
+            appl_ver_id=logon.appl_ver_id, is_true_exec_type=self._terms.is_true_exec_type,
+            ends_with_session=ends_with_session,
+        )  # fmt: skip
+        self._keep()
+        following.start()
+
+    def _ended(self, ended: Ended) -> None:
+        if self._following is not None:
+            self._following.close()
+        if self._requests is not None:
+            self._requests.end()
+        if not ended.was_up and self._key is not None:
+            self._desk.metrics.logons["refused"] += 1
+        log.info(
+            "fix_ended", peer=self._peer, session=self._name(), text=ended.text, was_up=ended.was_up
+        )
+
+    def _name(self) -> str:
+        """Return the session's name, by which its orders know it."""
+        return _name_of(self.session.key)
+
+    # ── requests ─────────────────────────────────────────────────────────────────────────────────
+
+    def _take(self, received: Received) -> None:
+        requests = self._requests
+        assert requests is not None, "nothing is delivered before the logon"
+        msg_type = received.message.msg_type
+        if requests.take(received):
+            self._desk.metrics.received[msg_type] += 1
+        elif msg_type == words.ORDER_MASS_STATUS_REQUEST:
+            self._desk.metrics.received[msg_type] += 1
+            self._take_mass_status(received, requests)
+        else:
+            self._desk.metrics.received["other"] += 1
+            requests.refuse_type(received)
+
+    def _on_load(self, unanswered: int) -> None:
+        most = self._desk.settings.in_flight_max
+        if unanswered >= most:
+            self._hold_reading("load")
+        elif unanswered <= most // 2:
+            self._let_reading("load")
+
+    def _say(self, msg_type: str, body: bytes) -> bool:
+        if not self.session.is_up:
+            return False
+        self.session.send(msg_type, body, self._desk.now_ns())
+        self._desk.changed(self)
+        return True
+
+    def _reject(self, message: Message, fault: Fault) -> bool:
+        if not self.session.is_up:
+            return False
+        self.session.reject(message, fault, self._desk.now_ns())
+        self._desk.changed(self)
+        return True
+
+    def _dealt(self, received: Received) -> None:
+        self.session.dealt(received)
+        self._desk.changed(self)
+
+    # ── reports ──────────────────────────────────────────────────────────────────────────────────
+
+    def _tell(self, items: Sequence[Item]) -> None:
+        """Make reports into messages, and keep how far we have come with them."""
+        session, requests = self.session, self._requests
+        if not session.is_up or requests is None:
+            return
+        now_ns = self._desk.now_ns()
+        encoder = _encode_true if self._terms.is_true_exec_type else _encode
+        has_told = False
+        for item in items:
+            report, order = item.released.report, item.released.order
+            if isinstance(report, OrderReport) and order is not None:
+                session.send(words.EXECUTION_REPORT, item.encoded(encoder, encoder), now_ns)
+                requests.heard(report, order)
+                has_told = True
+        if has_told:
+            self._keep()
+            self._desk.changed(self)
+
+    def _keep(self) -> None:
+        """Have the place in the reports stored with what was said."""
+        assert self._following is not None
+        self.session.keep(encode_cursor(Cursor(self._following.told, self._asked)))
+
+    # ── mass status ──────────────────────────────────────────────────────────────────────────────
+
+    def _take_mass_status(self, received: Received, requests: Requests) -> None:
+        asked = asking.read_mass_status(received.message)
+        if isinstance(asked, Fault):
+            if self._reject(received.message, asked):
+                self._dealt(received)
+        elif isinstance(asked, Declined):
+            self._say_no_orders(received, asked.text)
+        else:
+            requests.start(self._mass_status(received, asked))
+
+    async def _mass_status(self, received: Received, asked: MassStatus) -> None:
+        desk = self._desk
+        accounts = [asked.account] if asked.account else list(self._asked)
+        if asked.account and asked.account not in self._asked:
+            self._say_no_orders(received, f"{asked.account} is not an account of this server")
+            return
+        orders = []
+        ends: dict[str, int] = {}
+        for account in accounts:
+            try:
+                found = await find_orders(desk.port, account, self._asked[account], desk.settings)
+            except ConnectionError:
+                return  # stopping; it will be asked for again
+            if found is not None:
+                orders += found.orders
+                ends[account] = found.sequence
+        for at, order in enumerate(orders):
+            if at % _TOLD_AT_ONCE == 0:
+                await self._turn()
+            part = Part(asked.request_id, len(orders), at == len(orders) - 1)
+            body = telling.status(
+                order, desk.new_id("S"), self._terms, desk.now_ns(), telling.of_mass_status(part)
+            )
+            self._say(words.EXECUTION_REPORT, body)
+        if not self.session.is_up:
+            return
+        self._asked |= ends
+        self._keep()
+        if orders:
+            self._dealt(received)
+        else:
+            self._say_no_orders(received, "there are no orders")
+
+    def _say_no_orders(self, received: Received, text: str) -> None:
+        message, desk = received.message, self._desk
+        part = Part(message.text(words.MASS_STATUS_REQ_ID), 0, True)
+        account = message.text(words.SECURITY_EXCHANGE)
+        exec_id, more = desk.new_id("S"), telling.of_mass_status(part)
+        body = telling.unknown_status("", account, "", exec_id, text, desk.now_ns(), more)
+        if self._say(words.EXECUTION_REPORT, body):
+            self._dealt(received)
+
+    # ── resends ──────────────────────────────────────────────────────────────────────────────────
+
+    def _resend_later(self, asked: ResendAsked) -> None:
+        """Answer one resend request after the other, and tell nothing new before."""
+        self._resends.append(asked)
+        if len(self._resends) == 1:
+            assert self._following is not None
+            self._following.hold("resend")
+            self._desk.start(self._resend())
+
+    async def _resend(self) -> None:
+        desk, session = self._desk, self.session
+        while self._resends:
+            asked = self._resends[0]
+            desk.flush()  # what is asked for may have been said in this very turn
+            sent = desk.store.sent(session.key, asked.first, asked.last)
+            desk.metrics.resent += len(sent)
+            first = asked.first
+            for at in range(0, len(sent), _RESENT_AT_ONCE):
+                await self._turn()
+                part = sent[at : at + _RESENT_AT_ONCE]
+                session.resend(first, part[-1].number, part, desk.now_ns())
+                first = part[-1].number + 1
+                desk.changed(self)
+            if first <= asked.last:
+                session.resend(first, asked.last, (), desk.now_ns())
+                desk.changed(self)
+            self._resends.popleft()
+        assert self._following is not None
+        self._following.let_go("resend")
+
+    # ── what takes longer ────────────────────────────────────────────────────────────────────────
+
+    async def _turn(self) -> None:
+        """Let the others have theirs, and wait until the client takes more."""
+        await asyncio.sleep(0)
+        await self._writable.wait()
+
+
+def _encode(released: Released) -> bytes:
+    return _encoded(released, Terms(is_true_exec_type=False))
+
+
+def _encode_true(released: Released) -> bytes:
+    return _encoded(released, Terms(is_true_exec_type=True))
+
+
+def _encoded(released: Released, terms: Terms) -> bytes:
+    assert isinstance(released.report, OrderReport)
+    assert released.order is not None
+    return telling.report(released.report, released.order, terms)
+
+
+def _name_of(key: SessionKey) -> str:
+    parts = (key.begin_string, key.comp_id, key.sub_id, key.identity)
+    return "fix:" + ":".join(quote(part, safe="") for part in parts)

@@ -1,0 +1,136 @@
+"""What all FIX connections share: the store, who is logged on, and the one commit per turn of the loop.
+
+Whatever sessions say during a turn is committed in one transaction and only then written. Must never
+look into a message.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+import structlog
+
+from fairlead.core.port import EdgePort
+from fairlead.fix.session import Session
+from fairlead.fix.settings import SessionKey
+from fairlead.fix.store import Store, StoreError
+from fairlead.gateway.feed import Feed
+from fairlead.gateway.fixapi.metrics import FixMetrics
+from fairlead.gateway.fixapi.settings import FixSettings
+
+log = structlog.get_logger()
+_TRANSIENT = "transient:"
+
+Work = Coroutine[Any, Any, None]
+
+
+class Line(Protocol):
+    """What a desk needs of a connection."""
+
+    session: Session
+
+    def write(self, data: bytes, is_last: bool) -> None:
+        """Send bytes whose numbers are durable; close after the last ones."""
+        ...
+
+    def abort(self) -> None:
+        """Cut the connection off."""
+        ...
+
+
+class Desk:
+    """For one event loop. `now_ns` is the wall clock."""
+
+    def __init__(
+        self,
+        port: EdgePort,
+        feed: Feed,
+        store: Store,
+        settings: FixSettings,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self.port = port
+        self.feed = feed
+        self.store = store
+        self.settings = settings
+        self.metrics = FixMetrics()
+        self.now_ns = now_ns
+        self.live: dict[SessionKey, Line] = {}
+        self._session_settings = settings.session()
+        self._changed: dict[Line, None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._transients = 0
+        self._ids = 0
+        self._born_ns = now_ns()
+        for key in list(store.keys()):
+            if key.identity.startswith(_TRANSIENT):
+                store.forget(key)  # its process was killed
+
+    def new_session(self) -> Session:
+        """Return the session of a new connection."""
+        return Session(self._session_settings, self.now_ns())
+
+    def new_id(self, prefix: str) -> str:
+        """Return an id that no message has had, in this process or an earlier one."""
+        self._ids += 1
+        return f"{prefix}{self._born_ns:x}.{self._ids}"
+
+    def transient(self, key: SessionKey) -> SessionKey:
+        """Return the key of a second session beside the live one of `key`; it lives as long as its line."""
+        self._transients += 1
+        return SessionKey(
+            key.begin_string, key.comp_id, key.sub_id, f"{_TRANSIENT}{self._transients}"
+        )
+
+    def left(self, key: SessionKey) -> None:
+        """Take note that a session has ended and said its last word."""
+        self.live.pop(key, None)
+        if key.identity.startswith(_TRANSIENT):
+            self.store.forget(key)
+
+    # ── what takes longer ────────────────────────────────────────────────────────────────────────
+
+    def start(self, work: Work, done: Callable[[], None] | None = None) -> None:
+        """Have `work` done beside everything else; `done` is called when it is."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            task.result()  # raises what went wrong
+            if done is not None:
+                done()
+
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(ended)
+
+    async def finish(self) -> None:
+        """Wait until all work is done, within the time that there is for stopping."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self.settings.stop_timeout_s)
+
+    # ── what is said ─────────────────────────────────────────────────────────────────────────────
+
+    def changed(self, line: Line) -> None:
+        """Have what a session said committed and written before the turn of the loop is over."""
+        if not self._changed:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._changed[line] = None
+
+    def flush(self) -> None:
+        """Commit what was said since the last time, then write it."""
+        lines, self._changed = list(self._changed), {}
+        batches = [line.session.flush() for line in lines]
+        try:
+            self.store.commit(batches)
+        except StoreError:
+            # The sessions are ahead of the store: what they said must not leave.
+            log.exception("fix_store_failed", connections=len(lines))
+            for line in lines:
+                line.abort()
+            return
+        for line, batch in zip(lines, batches, strict=True):
+            if batch.changes is not None:
+                for sent in batch.changes.sent:
+                    self.metrics.sent[sent.msg_type] += 1
+            if batch.data or batch.is_last:
+                line.write(batch.data, batch.is_last)
