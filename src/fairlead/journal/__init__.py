@@ -6,6 +6,7 @@ Imports `core` only. Must never decide anything: it keeps what was decided and g
 from fairlead.journal.errors import CommitFailed, JournalError
 from fairlead.journal.journal import Journal
 from fairlead.journal.reader import JournalReader
-from fairlead.journal.verify import Verification, verify
+from fairlead.journal.verification import Verification
+from fairlead.journal.verify import verify
 
 __all__ = ["CommitFailed", "Journal", "JournalError", "JournalReader", "Verification", "verify"]

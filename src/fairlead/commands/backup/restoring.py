@@ -21,7 +21,8 @@ from fairlead.exchange.store_file import StoreError, examine
 from fairlead.journal.copying import promise_of
 from fairlead.journal.errors import JournalError
 from fairlead.journal.opening import fsync_folder
-from fairlead.journal.verify import Verification, verify
+from fairlead.journal.verification import Verification
+from fairlead.journal.verify import verify
 
 RESTORING = ".restoring"  # ends the name of a folder that is not complete
 _Open = Callable[[str], IO[bytes]]
