@@ -155,11 +155,9 @@ def checksum(data: bytes, end: int) -> int:
 def decode(frame: bytes, fields_most: int = _FIELDS_MOST) -> Message:
     """Return the message in a frame of `Frames`; what is wrong with its fields is its `fault`."""
     parts = frame[:-1].split(SOH)
-    values: dict[int, bytes] = {}
+    pairs = [part.partition(b"=") for part in parts]
     try:
-        for part in parts:
-            tag, _, value = part.partition(b"=")
-            values[_TAG_NUMBERS[tag]] = value
+        values = {_TAG_NUMBERS[tag]: value for tag, _, value in pairs}
     except KeyError:
         return _decode_carefully(frame, fields_most)
     layout = tuple(values)

@@ -7,11 +7,12 @@ from fairlead.fix.states import Happening, State
 from fairlead.fix.tags import RejectReason
 
 Heard = tuple[Happening, Fault | None]
+_AWAITING = State.AWAITING
 
 
 def hear(it: Standing, message: Message, now_ns: int) -> Heard:
     """Judge a message that has just come in; notes that the counterpart is alive."""
-    if it.state is State.AWAITING:
+    if it.state is _AWAITING:
         return _hear_first(it, message)
     wrong = _envelope(it, message, now_ns)
     if wrong is not None:

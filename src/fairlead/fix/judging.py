@@ -14,12 +14,15 @@ TIME_MISSING = Fault(
 )
 
 _KINDS: dict[str, Happening] = {
+    MsgType.LOGON: Happening.LOGON,
+    MsgType.SEQUENCE_RESET: Happening.SEQUENCE_RESET,
     MsgType.HEARTBEAT: Happening.HEARTBEAT,
     MsgType.TEST_REQUEST: Happening.TEST_REQUEST,
     MsgType.RESEND_REQUEST: Happening.RESEND_REQUEST,
     MsgType.REJECT: Happening.REJECT,
     MsgType.LOGOUT: Happening.LOGOUT,
 }
+_APPLICATION = Happening.APPLICATION
 _HIGH: dict[str, Happening] = {
     MsgType.LOGON: Happening.HIGH_LOGON,
     MsgType.RESEND_REQUEST: Happening.HIGH_RESEND_REQUEST,
@@ -49,12 +52,13 @@ def high(message: Message) -> Happening:
 
 
 def kind(message: Message) -> Happening:
-    """Return what a message is by its type alone."""
-    if message.msg_type == MsgType.SEQUENCE_RESET:
-        return Happening.SEQUENCE_RESET if is_reset_mode(message) else Happening.GAP_FILL
-    if message.msg_type == MsgType.LOGON:
-        return Happening.RESET_LOGON if is_reset_logon(message) else Happening.LOGON
-    return _KINDS.get(message.msg_type, Happening.APPLICATION)
+    """Return what a message is by its type alone, and by the one flag that makes it another."""
+    found = _KINDS.get(message.msg_type, _APPLICATION)
+    if found is Happening.SEQUENCE_RESET and not is_reset_mode(message):
+        return Happening.GAP_FILL
+    if found is Happening.LOGON and is_reset_logon(message):
+        return Happening.RESET_LOGON
+    return found
 
 
 def due(message: Message, expected: int) -> tuple[Happening, Fault | None]:
@@ -62,6 +66,8 @@ def due(message: Message, expected: int) -> tuple[Happening, Fault | None]:
     fault = message.fault or content_fault(message)
     if fault is not None:
         return Happening.MALFORMED, fault
+    if message.msg_type not in _KINDS:
+        return _APPLICATION, None
     found = kind(message)
     if found is Happening.SEQUENCE_RESET:
         new = message.number(tags.NEW_SEQ_NO) or 0
@@ -77,12 +83,12 @@ def due(message: Message, expected: int) -> tuple[Happening, Fault | None]:
 def content_fault(message: Message) -> Fault | None:
     """Return what is wrong with the content of the header's flags and of a session message."""
     values = message.values
+    if tags.SENDING_TIME not in values:
+        return TIME_MISSING
     for tag in _FLAGS:
         if tag in values and values[tag] not in (b"Y", b"N"):
             return _format(tag, "Y or N")
-    if tags.SENDING_TIME not in values:
-        return TIME_MISSING
-    is_duplicate = message.is_yes(tags.POSS_DUP_FLAG) and not is_reset_mode(message)
+    is_duplicate = values.get(tags.POSS_DUP_FLAG) == b"Y" and not is_reset_mode(message)
     if is_duplicate and tags.ORIG_SENDING_TIME not in values:
         return _missing(tags.ORIG_SENDING_TIME, "OrigSendingTime")
     if message.msg_type not in _MSG_TYPES and not message.msg_type.startswith("U"):

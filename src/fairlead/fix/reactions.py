@@ -216,11 +216,12 @@ _ALREADY_UP = Fault(RejectReason.OTHER, tags.MSG_TYPE, "the session is logged on
 
 
 def _deliver(it: Standing, what: What) -> None:
-    message, number = what.the, it.incoming.expected
-    it.incoming.deliver(number)
+    message, incoming = what.the, it.incoming
+    number = incoming.expected
+    incoming.deliver(number)
     _done(it, what)
     is_duplicate = message.is_yes(tags.POSS_DUP_FLAG)
-    it.happened.append(Received(message, number, is_duplicate, it.incoming.epoch))
+    it.happened.append(Received(message, number, is_duplicate, incoming.epoch))
 
 
 def _queue(it: Standing, what: What) -> None:
@@ -298,9 +299,10 @@ def _end(it: Standing, what: What) -> None:
 
 def _done(it: Standing, what: What) -> None:
     """Count a message: its turn is now, or it needs nothing more when it comes."""
-    before = it.incoming.expected
-    it.incoming.done(what.number)
-    if it.incoming.expected != before:
+    incoming = it.incoming
+    before = incoming.expected
+    incoming.done(what.number)
+    if incoming.expected != before:
         _progress(it, what)
 
 

@@ -21,6 +21,8 @@ from fairlead.fix.states import REACTIONS, Happening, State
 __all__ = ["Forbidden", "Session"]
 
 _RESENDING = frozenset({State.ACTIVE, State.GAP, State.LOGGING_OUT})
+_DEAF = frozenset({State.DECIDING, State.CLOSED})  # no message is taken
+_GAP = State.GAP
 _TOO_LATE = {
     State.AWAITING: "no Logon came in time",
     State.DECIDING: "the Logon was not decided on in time",
@@ -245,18 +247,18 @@ class Session:
     def _take(self, now_ns: int) -> list[Happened]:
         """Go through the frames that are here, as long as the state lets messages in."""
         it = self._it
-        fields_most = it.settings.bounds.fields_most
-        while it.state is not State.DECIDING and it.state is not State.CLOSED:
-            frame = it.frames.next()
+        frames, trace, fields_most = it.frames, it.trace, it.settings.bounds.fields_most
+        while it.state not in _DEAF:
+            frame = frames.next()
             if frame is None:
                 break
             if isinstance(frame, bytes):
-                if it.trace is not None:
-                    it.trace(False, frame)
+                if trace is not None:
+                    trace(False, frame)
                 message = decode(frame, fields_most)
                 happening, fault = hear(it, message, now_ns)
                 self._react(happening, message, now_ns, fault)
-                if it.state is State.GAP:
+                if it.state is _GAP:
                     self._catch_up(now_ns)
             elif isinstance(frame, Skipped):
                 it.happened.append(Garbled(frame.reason))
