@@ -21,7 +21,10 @@ from fairlead.fix.settings import Batch, Changes, Record, Sent, SessionKey
 
 __all__ = ["LEAP", "Store", "StoreError"]
 
-SENT_MOST = 10_000  # messages kept of a session at least; at most as many more as one flush sends
+SENT_MOST = (
+    10_000  # messages kept of a session, and up to a part of it more before they are removed
+)
+_TRIMS = 8  # that part: each removal writes pages, so it is not done with every commit
 LEAP = (
     1_000_000  # more messages than can be sent while a machine has not written its memory to disk
 )
@@ -44,6 +47,7 @@ class Store:
         self._sent_most = sent_most
         self._sessions: dict[SessionKey, int] = {}
         self._leapt_from: dict[int, int] = {}
+        self._trim_at: dict[int, int] = {}  # the number at which old messages are removed again
         for session, leapt_from, *key in connection.execute(
             "SELECT session, leapt_from, begin_string, comp_id, sub_id, identity FROM sessions"
         ):
@@ -154,8 +158,10 @@ class Store:
                 "INSERT INTO sent VALUES (?, ?, ?)",
                 (place + change.sent[-1].number, change.sent[0].number, _encode(change.sent)),
             )
-            oldest = place + self._oldest_kept(session, change.next_out)
-            execute("DELETE FROM sent WHERE place > ? AND place < ?", (place, oldest))
+            if change.next_out >= self._trim_at.get(session, 0):
+                self._trim_at[session] = change.next_out + self._sent_most // _TRIMS
+                oldest = place + self._oldest_kept(session, change.next_out)
+                execute("DELETE FROM sent WHERE place > ? AND place < ?", (place, oldest))
 
     def _oldest_kept(self, session: int, next_out: int) -> int:
         """Return the first number that is kept; numbers that were leapt over were never sent."""
@@ -176,6 +182,7 @@ class Store:
     def _clear(self, session: int) -> None:
         """Remove all that was sent; the numbers begin again, so that no leap lies in them."""
         self._leapt_from.pop(session, None)
+        self._trim_at.pop(session, None)
         self._connection.execute("UPDATE sessions SET leapt_from = 0 WHERE session = ?", (session,))
         self._connection.execute(
             "DELETE FROM sent WHERE place >= ? AND place < ?",
