@@ -177,3 +177,20 @@ def test_a_position_in_a_market_that_is_not_there_is_refused(tmp_path: Path) -> 
     with pytest.raises(StoreError, match="has a position in BTC-PERP, which is not among"):
         store.restore(Matching(Settings(instruments=Settings().instruments[:3])))
     store.close()
+
+
+def test_what_the_settings_say_of_a_market_holds_after_its_tick_was_changed(tmp_path: Path) -> None:
+    store, pit = lived(tmp_path)
+    changed = msgspec.structs.replace(pit.market.instrument, price_tick=D("0.5"))
+    pit.matching.set_instrument(changed)
+    store.commit(pit.matching)
+    store.close()
+    store = open_store(tmp_path / FILE_NAME)
+    listed = Matching(FREE).markets[PERP].instrument
+    lower = msgspec.structs.replace(listed, leverage_max=D(20))
+    others = tuple(each for each in FREE.instruments if each.symbol_exchange != PERP)
+    again = Matching(msgspec.structs.replace(FREE, instruments=(*others, lower)))
+    store.restore(again)
+    found = again.markets[PERP].instrument
+    assert (found.price_tick, found.leverage_max) == (D("0.5"), D(20))
+    store.close()

@@ -156,7 +156,7 @@ class Store:
             if number == rows.INSTRUMENTS:
                 for instrument in rows.decode_instruments(body):
                     if instrument.symbol_exchange in matching.markets:
-                        matching.markets[instrument.symbol_exchange].instrument = instrument
+                        rows.restore_tick(matching.markets[instrument.symbol_exchange], instrument)
             elif number == rows.PERPETUALS:
                 for symbol, stored in rows.decode_perpetuals(body).items():
                     if symbol in matching.markets:

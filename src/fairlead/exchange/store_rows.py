@@ -102,6 +102,11 @@ def restored_account(number: int, stored: StoredAccount) -> Account:
     return account
 
 
+def restore_tick(market: Market, stored: Instrument) -> None:
+    """Put back what an operator can change of an instrument; the rest is as it is set now."""
+    market.instrument = msgspec.structs.replace(market.instrument, price_tick=stored.price_tick)
+
+
 def restore_perpetual(market: Market, stored: StoredPerpetual) -> None:
     """Put a perpetual back as it was."""
     market.mark, market.mark_set = stored.mark, stored.mark_set
