@@ -208,5 +208,5 @@ def test_both_clients_have_the_same_calls_with_the_same_words() -> None:
         }
 
     sync, asynchronous = calls_of(Client), calls_of(AsyncClient)
-    assert sync.keys() == asynchronous.keys()
+    assert sync.keys() == asynchronous.keys() - {"stream"}  # which has no end to wait for
     assert {name for name in sync if sync[name] != asynchronous[name]} <= {"close"}

@@ -118,6 +118,16 @@ def positions(
 
 
 @commands.command()
+def watch(
+    account: AnyAccount = None, as_json: AsJson = False, url: Url = None, data: DataOf = None
+) -> None:
+    """Watch orders, fills, balances and positions as they change, until Ctrl-C."""
+    from fairlead.commands import watch
+
+    watch.watch(system_of(url, data, as_json), account)
+
+
+@commands.command()
 def instruments(
     account: AnyAccount = None, as_json: AsJson = False, url: Url = None, data: DataOf = None
 ) -> None:

@@ -6,6 +6,8 @@
     waiting     what takes several calls: place and wait, wait until final
     paging      a history page after page
     sync, aio   the two transports: `Client`, `AsyncClient`
+    events      what a stream tells
+    following   where a stream goes on after a connection; `streaming` carries it
 
 No call that may change anything is ever sent twice by itself. Must never import what only a system
 needs; of the core it knows the closed sets of `core.model`.

@@ -5,7 +5,7 @@ be changed. aiohttp and asyncio are imported when the first call is made, so tha
 """
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,8 +14,11 @@ from fairlead.client import calls, shapes
 from fairlead.client.address import Address, words
 from fairlead.client.answer import Answer, OnAnswer, answer_of
 from fairlead.client.errors import ClientError, Unreachable
+from fairlead.client.events import Event
+from fairlead.client.following import Following
 from fairlead.client.paging import PAGE_ORDERS, TIME_FIRST, TIME_LAST, HistoryPages
 from fairlead.client.settings import Settings
+from fairlead.client.streaming import OnMessage, streamed
 from fairlead.client.waiting import (
     Ask,
     Conversation,
@@ -270,6 +273,32 @@ class AsyncClient:
     async def metrics(self) -> str:
         """Return the metrics in Prometheus' text format."""
         return await self.run(calls.metrics())
+
+    # ── streaming ────────────────────────────────────────────────────────────────────────────────
+
+    async def stream(
+        self,
+        exchange_id: str | None = None,
+        after: Mapping[str, int] | None = None,
+        on_message: OnMessage | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """Yield how every account (or one) stands, then what happens, for ever; each report once.
+
+        When the connection ends another one is made and goes on after what was yielded: order reports
+        are neither missed nor told twice; balances and positions come as they are by then. `after` has, by
+        account, the sequence up to which the caller knows all. `on_message` hears the API's own JSON of an
+        event before it is yielded. Leave it by `contextlib.aclosing`. Raises Refused when the system
+        refuses to stream; Unreachable only when a message cannot be read.
+        """
+        if self._session is None:
+            self._session = _session(self.settings)
+        following = Following(exchange_id, after)
+        events = streamed(self._session, self.address, self.settings, following, on_message)
+        try:
+            async for event in events:
+                yield event
+        finally:
+            await events.aclose()
 
     # ── several calls ────────────────────────────────────────────────────────────────────────────
 

@@ -100,6 +100,11 @@ def _refusal(call: Call[Any], answer: Answer) -> Refused | OutcomeUnknown:
     return kind(answer, body.reject_reason, message, fields)
 
 
+def refused(status: int, text: str) -> Refused:
+    """Return what is true when the system answered no JSON of its own but this status."""
+    return _REFUSALS.get(status, Refused)(Answer(status, b""), "", text, {})
+
+
 # ── orders ───────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -167,4 +167,5 @@ class Account:
             sweeps_failed=sweeps.failed,
             last_sweep=sweeps.last,
             drifts=tuple(drift for drift in self.drifts.all() if drift.drift),
+            sequence=self.sequence,
         )

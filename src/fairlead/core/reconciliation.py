@@ -138,7 +138,7 @@ class Reconciliation(msgspec.Struct, frozen=True):
     """How an account stands with its exchange; times are UTC ns, None when it never happened.
 
     Every fill up to `reconciled_trade_id` was booked at `reconciled_time_ns`. `step` says what the sweep
-    under way is asking for. `drifts` are those that are not zero.
+    under way is asking for. `drifts` are those that are not zero. `sequence` is that of its last report.
     """
 
     account: str
@@ -152,3 +152,4 @@ class Reconciliation(msgspec.Struct, frozen=True):
     sweeps_failed: int
     last_sweep: Sweep | None
     drifts: tuple[Drift, ...]
+    sequence: int = 0

@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Protocol
 
-from fairlead.core.replies import AccountState, Refused
+from fairlead.core.reconciliation import Reconciliation
+from fairlead.core.replies import Refused
 from fairlead.core.requests import PlaceOrder
 from fairlead.gateway.sessions import Session
 from fairlead.gateway.websocket import requests
@@ -111,7 +112,7 @@ class Client:
         if is_opened and self._streams and self._connection.is_writable:
             self._write([infos[each] for each in self._streams if each in infos])
 
-    def see(self, accounts: Mapping[str, AccountState]) -> None:
+    def see(self, accounts: Mapping[str, Reconciliation]) -> None:
         """See `Told.see`."""
         is_opened = self._opening is not None and self._opening.done()
         if is_opened and (self._is_waiting or not accounts.keys() <= self._streams.keys()):
@@ -184,15 +185,21 @@ class Client:
 
     def _work(self) -> None:
         """Submit what has arrived, within the limits; beyond them the socket is not read."""
-        most = self._hub.settings.requests_max
-        inbox = self._inbox
-        while inbox and len(self._asking) < most and self._outbox_bytes < _WAITING_BYTES_MAX:
-            self._take(inbox.popleft())
-        if not self._is_ended:
-            self._connection.read_on(is_wanted=not inbox)
+        while self._may_take():
+            while self._may_take():
+                self._take(self._inbox.popleft())
             self._pump()
-        elif not inbox:
+        if not self._is_ended:
+            self._connection.read_on(is_wanted=not self._inbox)
+        elif not self._inbox:
             self._hub.await_farewell(asyncio.create_task(self._orders.end()))
+
+    def _may_take(self) -> bool:
+        return (
+            bool(self._inbox)
+            and len(self._asking) < self._hub.settings.requests_max
+            and self._outbox_bytes < _WAITING_BYTES_MAX
+        )
 
     def _take(self, message: bytes) -> None:
         self._hub.requests += 1

@@ -14,12 +14,14 @@ import msgspec
 
 from fairlead.core.port import EdgePort
 from fairlead.core.rates import Rate
-from fairlead.core.replies import AccountsReply, AccountState, BalancesReply, ReconciliationReply
-from fairlead.core.requests import QueryAccounts, QueryBalances, QueryReconciliation
+from fairlead.core.reconciliation import Reconciliation
+from fairlead.core.replies import BalancesReply, ReconciliationReply, SnapshotReply
+from fairlead.core.requests import QueryBalances, QueryReconciliation
 from fairlead.gateway.feed import Feed
 from fairlead.gateway.websocket.messages import Messages, Server
 
 _TOLD_MOST = 64  # clients in one turn of the event loop
+_LOOKS = 4  # in the time between two SERVER_INFO
 _MS = 1_000_000  # ns
 _NO_RATES: Mapping[str, Rate] = {}
 
@@ -56,7 +58,7 @@ class Told(Protocol):
         """Send SERVER_INFO, by account, if the socket takes it."""
         ...
 
-    def see(self, accounts: Mapping[str, AccountState]) -> None:
+    def see(self, accounts: Mapping[str, Reconciliation]) -> None:
         """Take note of how the accounts are; some may be new, or ready now."""
         ...
 
@@ -81,8 +83,7 @@ class Hub:
         self.new_token = new_token
         self.messages = Messages(server, now_ns, self.rate, omit_nulls=omit_nulls)
         self.clients: dict[Told, None] = {}
-        self.accounts: dict[str, AccountState] = {}
-        self.is_stopping = False
+        self.accounts: dict[str, Reconciliation] = {}
         self.ended: Counter[str] = Counter()  # clients, by why
         self.requests = 0
         self.rejects = 0
@@ -90,10 +91,11 @@ class Hub:
         self._now_ns = now_ns
         self._rates: dict[str, dict[str, Rate]] = {}
         self._rates_ns = 0
-        self._stands: object = None
         self._looking: asyncio.Task[None] | None = None
-        self._first_look: asyncio.Task[None] | None = None
+        self._first_look: asyncio.Task[bool] | None = None
         self._farewells: set[asyncio.Task[None]] = set()
+        self._rendering = asyncio.Lock()
+        self._orders: dict[str, tuple[int, bytes]] = {}
 
     # ── clients ──────────────────────────────────────────────────────────────────────────────────
 
@@ -111,7 +113,7 @@ class Hub:
         if not self.clients and self._looking is not None:
             self._looking.cancel()
             self._looking = self._first_look = None
-            self._stands = None
+            self._orders.clear()
 
     def await_farewell(self, farewell: "asyncio.Task[None]") -> None:
         """Let `stop` wait for what a client's end still causes."""
@@ -137,6 +139,18 @@ class Hub:
             for name, state in self.accounts.items()
         }
 
+    async def orders(self, account: str, snapshot: SnapshotReply) -> bytes:
+        """Return ORDER_EXEC_REPORT_SNAPSHOT: one at a time, and once for all who come meanwhile.
+
+        Many clients that come back at once then take no more of the process than one does.
+        """
+        async with self._rendering:
+            known = self._orders.get(account)
+            if known is None or known[0] != snapshot.sequence:
+                frame = await self.messages.orders(account, snapshot)
+                known = self._orders[account] = (snapshot.sequence, frame)
+            return known[1]
+
     # ── how the accounts are ─────────────────────────────────────────────────────────────────────
 
     async def know_accounts(self) -> None:
@@ -148,37 +162,32 @@ class Hub:
             self._first_look = asyncio.create_task(self.look())
         await asyncio.shield(self._first_look)
 
-    async def look(self) -> None:
-        """Ask how the accounts are. Raises ConnectionError when the edge has stopped."""
-        states = await self.port.submit(QueryAccounts(account=""))
+    async def look(self) -> bool:
+        """Ask how the accounts are; whether something but their sequence is different now.
+
+        Raises ConnectionError when the edge has stopped.
+        """
+        reply = await self.port.submit(QueryReconciliation(account=""))
         balances = await self.port.submit(QueryBalances(account=""))
-        if isinstance(states, AccountsReply):  # else it is overloaded: what was known stands
-            self.accounts = {state.account: state for state in states.accounts}
-        if isinstance(balances, BalancesReply):
+        if isinstance(balances, BalancesReply):  # else it is overloaded: what was known stands
             self._rates, self._rates_ns = balances.rates, balances.time_ns
+        if not isinstance(reply, ReconciliationReply):
+            return False
+        before, self.accounts = self.accounts, {each.account: each for each in reply.accounts}
+        return [_shown(each) for each in before.values()] != [
+            _shown(each) for each in self.accounts.values()
+        ]
 
     async def _look_on(self) -> None:
-        looks = 4  # in the time between two SERVER_INFO
-        pause_s = self.settings.server_info_ms / looks / 1_000
+        """Look several times a second; tell the clients each second, and of a change at once."""
+        pause_s = self.settings.server_info_ms / _LOOKS / 1_000
         count = 0
         with contextlib.suppress(ConnectionError):  # the edge has stopped, and so will we
             while True:
                 await asyncio.sleep(pause_s)
                 count += 1
-                if await self._is_changed() or count % looks == 0:
-                    await self.look()
+                if await self.look() or count % _LOOKS == 0:
                     await self._tell()
-
-    async def _is_changed(self) -> bool:
-        reply = await self.port.submit(QueryReconciliation(account=""))
-        if not isinstance(reply, ReconciliationReply):
-            return False
-        stands = [
-            (each.account, each.connected, each.reconciled, each.trouble) for each in reply.accounts
-        ]
-        is_changed = self._stands is not None and stands != self._stands
-        self._stands = stands
-        return is_changed
 
     async def _tell(self) -> None:
         infos = self.infos(is_running=True)
@@ -190,3 +199,7 @@ class Hub:
                     client.tell(infos)
                     client.see(self.accounts)
             await asyncio.sleep(0)
+
+
+def _shown(stands: Reconciliation) -> tuple[object, ...]:
+    return (stands.account, stands.connected, stands.reconciled, stands.trouble)

@@ -13,7 +13,8 @@ from msgspec.structs import astuple
 from fairlead.core.model import Instrument
 from fairlead.core.port import Released
 from fairlead.core.rates import Rate
-from fairlead.core.replies import AccountState, SnapshotReply
+from fairlead.core.reconciliation import Reconciliation
+from fairlead.core.replies import SnapshotReply
 from fairlead.core.reports import BalanceReport, OrderReport, PositionReport
 from fairlead.gateway.rendering import Renderer, encode, number
 from fairlead.gateway.shapes import BalanceRow, MessageReject, PositionRow
@@ -22,7 +23,7 @@ from fairlead.gateway.websocket import shapes
 from fairlead.gateway.websocket.requests import Reject
 
 _TEXT = 0x81  # the last frame of a text message
-_ORDERS_AT_ONCE = 32  # rendered before the event loop gets its turn
+_ORDERS_AT_ONCE = 8  # rendered before the event loop gets its turn
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +69,7 @@ class Messages:
         return b""
 
     def server_info(
-        self, state: AccountState, *, is_running: bool, resumed: shapes.Resumed = UNSET
+        self, state: Reconciliation, *, is_running: bool, resumed: shapes.Resumed = UNSET
     ) -> bytes:
         """Return SERVER_INFO of one account."""
         server = self._server

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from fairlead.core.replies import AccountState, SnapshotReply
+from fairlead.core.reconciliation import Reconciliation
+from fairlead.core.replies import SnapshotReply
 from fairlead.core.reports import OrderReport
 from fairlead.core.requests import QuerySnapshot
 from fairlead.gateway.feed import Item, Subscription
@@ -44,7 +45,7 @@ class Stream:
 
     # ── opening ──────────────────────────────────────────────────────────────────────────────────
 
-    async def open(self, state: AccountState) -> list[bytes] | None:
+    async def open(self, state: Reconciliation) -> list[bytes] | None:
         """Return what comes first; None: the account has no state to show yet, try again later.
 
         Raises ConnectionError when the edge has stopped.
@@ -65,7 +66,7 @@ class Stream:
             messages.symbols(self.account, snapshot, resumed=is_resumed),
         ]
         if not is_resumed:
-            first.append(await messages.orders(self.account, snapshot))
+            first.append(await self._hub.orders(self.account, snapshot))
         books = [
             messages.balances(self.account, snapshot, resumed=is_resumed),
             messages.positions(self.account, snapshot, resumed=is_resumed),
