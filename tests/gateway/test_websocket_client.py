@@ -131,6 +131,7 @@ class Socket:
 
     def __init__(self) -> None:
         self.is_writable = True
+        self.is_narrow = False  # each write fills it
         self.is_read = True
         self.writes: list[list[dict[str, Any]]] = []
         self.frames: list[bytes] = []
@@ -142,6 +143,7 @@ class Socket:
         assert frames
         self.frames += frames
         self.writes.append([json.loads(text) for text in texts(b"".join(frames))])
+        self.is_writable = not self.is_narrow
         self._wrote.set()
 
     def read_on(self, *, is_wanted: bool) -> None:
@@ -234,6 +236,23 @@ async def test_nothing_is_fetched_while_the_socket_takes_nothing() -> None:
     await socket.until(lambda: len(socket.sequences) == 5_500)
     assert socket.sequences == list(range(1, 5_501))
     assert world.feed.reports_from_journal >= 500
+    client.ended("left")
+
+
+async def test_a_busy_account_does_not_keep_the_others_waiting() -> None:
+    """The socket takes one write at a time, and one account has more than enough for all of them."""
+    world = World()
+    world.accounts = {"SIM": 0, "SIM/ALICE": 0, "SIM/BOB": 0}
+    client, socket = await opened(world)
+    socket.is_narrow = True
+    for name in world.accounts:
+        world.release(name, count=1_000)
+    await socket.until(lambda: not socket.is_writable)
+    for _ in range(3):
+        socket.is_writable = True
+        client.writable()
+    heard = {m["exchange_id"] for m in socket.messages if m["type"].endswith("_UPDATE")}
+    assert heard == set(world.accounts)
     client.ended("left")
 
 

@@ -128,7 +128,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("http.stop_timeout_s", whole(1, 3_600), "for running requests when the process stops"),
     Setting("http.backlog", whole(1, 65_535), "connections waiting to be accepted"),
 
-    Setting("websocket.clients_max", whole(1, 65_536), "a further upgrade gets 503"),
+    Setting("websocket.clients_max", whole(1, 65_536), "a further upgrade gets 503; they count among http.connections_max too"),
     Setting("websocket.message_bytes_max", _BYTES, "a longer message of a client closes its connection (1009)"),
     Setting("websocket.requests_max", whole(1, 1_000_000), "requests of one client that are not answered; over it, its socket is not read"),
     Setting("websocket.slow_client_ms", _MS, "a client whose socket accepts nothing for so long is dropped (4008)"),

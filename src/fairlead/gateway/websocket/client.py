@@ -55,6 +55,7 @@ class Client:
         self._connection = connection
         self._resume = resume
         self._streams: dict[str, Stream] = {}
+        self._turns: deque[Stream] = deque()
         self._outbox: deque[bytes] = deque()
         self._outbox_bytes = 0
         self._sent = asyncio.Event()  # the outbox is empty
@@ -141,6 +142,7 @@ class Client:
             if stream is None:
                 stream = Stream(self._hub, name, self._resume.get(name), self._pump)
                 self._streams[name] = stream
+                self._turns.append(stream)
             if stream.is_open:
                 continue
             try:
@@ -170,12 +172,14 @@ class Client:
             self._outbox_bytes -= size
             if not self._outbox:
                 self._sent.set()
-                for stream in self._streams.values():
+                for stream in self._turns:
                     if size < _WRITE_BYTES:
                         size += stream.pull(frames, _WRITE_BYTES - size)
-            if not frames:
-                return
-            self._write(frames)
+                self._turns.rotate(-1)  # a busy account leaves room for the others
+            if frames:
+                self._write(frames)
+            if size < _WRITE_BYTES and not self._outbox:
+                return  # that was all; streams call again
 
     def _write(self, frames: list[bytes]) -> None:
         self._hub.messages_sent += len(frames)

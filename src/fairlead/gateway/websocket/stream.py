@@ -96,9 +96,12 @@ class Stream:
         if not self.is_open or self._reading is not None:
             return 0
         size = 0
+        is_more = True
         while size < room:
-            if not self._items and not self._take():
-                break
+            if not self._items:
+                is_more = is_more and self._take()
+                if not self._items:
+                    break
             while self._items and size < room:
                 size += self._send(self._items.popleft(), frames)
         return size
@@ -115,14 +118,14 @@ class Stream:
             self._subscription = None
 
     def _take(self) -> bool:
-        """Have the next items at hand; False: there are none now."""
+        """Have the next items at hand; whether there may be more after them without waiting."""
         assert self._subscription is not None
         items = self._subscription.take(_TAKEN_MOST)
         if items is None:
             self._reading = asyncio.create_task(self._read(self._subscription))
             return False
         self._items.extend(items)
-        return bool(items)
+        return len(items) == _TAKEN_MOST
 
     async def _read(self, subscription: Subscription) -> None:
         try:

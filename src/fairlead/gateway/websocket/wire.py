@@ -17,11 +17,13 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 import msgspec
+import structlog
 from starlette.types import Message, Scope
 from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidMessage
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
@@ -33,7 +35,14 @@ from fairlead.gateway.websocket.hub import WebSocketSettings
 WIRE = "fairlead.wire"  # extension of the scope: the connection, to be given its client
 SLOW_CLIENT = 4008
 _LOOKS = 4  # at a socket that takes nothing, within the time after which it is given up
-_NO_EOF = b""  # how websockets marks the end of what it has to send
+_END = b""  # how websockets marks the end of what it has to send
+
+log = structlog.get_logger()
+
+_NO_UPGRADE = (
+    b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/json\r\n"
+    b'content-length: 56\r\n\r\n{"message":"this is not a valid request for an upgrade"}'
+)
 
 # Nothing of a client belongs into the log, and websockets asks at each frame whether it is to log.
 _quiet = logging.getLogger("fairlead.gateway.websocket")
@@ -118,6 +127,8 @@ class WebSocketProtocol(asyncio.Protocol):
             elif isinstance(event, Request):
                 self._shake_hands(event)
         self._deliver()
+        if isinstance(protocol.handshake_exc, InvalidMessage):
+            self._transport.write(_NO_UPGRADE)  # websockets says nothing then
         self._flush()
         if protocol.parser_exc is not None or protocol.handshake_exc is not None:
             self._end("broken")
@@ -224,8 +235,11 @@ class WebSocketProtocol(asyncio.Protocol):
         }
 
     async def _ask_application(self, scope: Scope) -> None:
-        await self._app(scope, self._receive, self._send)
-        assert self._client is not None or self._is_gone or self._transport.is_closing()
+        try:
+            await self._app(scope, self._receive, self._send)
+        except Exception:  # what one client sent must not stop the process
+            log.exception("upgrade failed")
+            self._transport.close()
 
     async def _receive(self) -> Message:
         return {"type": "websocket.connect"}
@@ -283,7 +297,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():
-            if data == _NO_EOF:
+            if data == _END:
                 self._transport.close()
             elif not self._transport.is_closing():
                 self._written += len(data)
