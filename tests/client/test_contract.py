@@ -222,7 +222,7 @@ def test_a_story_tells_every_report(desk: Desk, caller: Caller) -> None:
     story = caller.story(order.client_order_id, "SIM")
     assert story.order == final
     causes = [each.cause for each in story.reports]
-    assert causes[:2] == ["RECEIVED", "ROUTING"]
+    assert causes[:2] == ["ROUTING", "ROUTED"]
     assert {"TRADE", "CANCEL_REQUESTED", "CANCELED"} <= set(causes)
     sequences = [each.sequence for each in story.reports]
     assert sequences == sorted(sequences)

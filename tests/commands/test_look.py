@@ -25,7 +25,7 @@ def test_a_status_tells_every_report_with_its_hop(terminal: Terminal) -> None:
     assert now == "  PARTIALLY_FILLED, 0.01 filled at 31000, 0.01 open"
     assert re.fullmatch(r"  the exchange's id \d+, our id there \S+", ids)
     assert columns.split() == ["sequence", "after", "ms", "hop", "ms", "why", "status", "filled"]
-    assert [line.split()[3] for line in reports][:2] == ["RECEIVED", "ROUTING"]
+    assert [line.split()[3] for line in reports][:2] == ["ROUTING", "ROUTED"]
     (trade,) = [line for line in reports if " TRADE " in line]
     assert re.search(r"fill 0\.01 at 31000  TAKER, fee 0\.00001 BTC, trade \S+$", trade)
     assert all(re.match(r" *\d+ +\d+\.\d\d +\d+\.\d\d  [A-Z]", line) for line in reports)

@@ -322,6 +322,6 @@ def test_a_world_without_trouble_needs_no_questions() -> None:
     world = World()
     for step in ("place", "arrive", "hear", "hear", "fill", "hear", "hear"):
         world.step(step, 0)
-    assert [type(report) for report, _ in world.talk.reports].count(OrderReport) == 5
+    assert [type(report) for report, _ in world.talk.reports].count(OrderReport) == 4
     assert world.talk.order("o1").side is Side.BUY
     assert isinstance(world.talk, Conversation)

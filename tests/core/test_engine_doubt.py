@@ -41,7 +41,7 @@ def test_an_unknown_outcome_puts_the_order_in_doubt_and_asks_at_once_by_client_i
     talk = started()
     query = doubted(talk)
     assert talk.order().in_doubt_ns == talk.now.utc_ns
-    assert (talk.status(), talk.causes()) == ("ROUTING", "RECEIVED ROUTING IN_DOUBT")
+    assert (talk.status(), talk.causes()) == ("ROUTING", "ROUTING IN_DOUBT")
     assert query.venue_client_id == talk.venue_id("a")
     assert query.exchange_order_id is None
     assert attention(talk) == [("a", "in doubt: the exchange has not said what became of it")]

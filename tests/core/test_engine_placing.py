@@ -5,6 +5,9 @@ import pytest
 
 from fairlead.core.deciding import EngineSettings
 from fairlead.core.model import AccountMode, ExecInst, Reason, Side, Stage, TimeInForce
+from fairlead.core.order import apply
+from fairlead.core.reports import OrderReport
+from fairlead.core.requests import QueryOrder, QueryOrders, QuerySnapshot
 from fairlead.core.venue_messages import (
     VenueDisconnected,
     VenueInstrumentsListed,
@@ -41,6 +44,49 @@ def test_an_order_is_durable_before_it_is_sent_and_answered_when_the_exchange_ha
     assert call.order.exchange_order_id == "X1"
     talk.states("X1", OPEN)
     assert talk.history() == "RECEIVED ROUTING ROUTED NEW"
+
+
+def test_an_order_that_goes_out_in_the_batch_that_received_it_opens_with_one_report() -> None:
+    talk = started()
+    before = talk.engine.account("SIM").sequence
+    talk.place()
+    assert (talk.causes(), talk.history()) == ("ROUTING", "RECEIVED ROUTING")
+    opening, balance = (report for report, _ in talk.reports[-2:])
+    assert isinstance(opening, OrderReport)
+    assert (opening.sequence, balance.sequence) == (before + 1, before + 2)
+    assert opening.opened is not None
+    assert (opening.opened.stage, opening.stage) == (Stage.RECEIVED, Stage.ROUTING)
+    assert talk.order().sequence == opening.sequence
+    assert talk.restart().order().status_history == apply(None, opening).status_history
+
+
+def test_what_a_batch_has_shown_of_an_order_stays_a_report_of_its_own() -> None:
+    for look in (QueryOrder(account="SIM", client_order_id="a"), QueryOrders(account="SIM"),
+                 QuerySnapshot(account="SIM")):  # fmt: skip
+        talk = started()
+        with talk.together():
+            talk.place()
+            seen = talk.say(look)
+        assert talk.causes() == "RECEIVED ROUTING", look
+        assert seen.reply is not None
+
+
+def test_of_two_orders_only_the_one_that_was_shown_opens_with_two_reports() -> None:
+    talk = started()
+    with talk.together():
+        talk.place("a")
+        talk.place("b")
+        talk.look_up("b")
+    assert (talk.causes("a"), talk.causes("b")) == ("ROUTING", "RECEIVED ROUTING")
+
+
+def test_an_order_cancelled_in_its_batch_is_never_routing() -> None:
+    talk = started()
+    with talk.together():
+        talk.place()
+        talk.cancel()
+    assert talk.causes() == "RECEIVED CANCELED"
+    assert talk.history() == "RECEIVED CANCELED"
 
 
 def test_what_the_exchange_is_sent_is_what_was_ordered() -> None:

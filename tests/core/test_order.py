@@ -133,6 +133,17 @@ def test_an_order_is_opened_once() -> None:
         apply(order, report)
 
 
+def test_an_order_may_move_on_with_the_report_that_opens_it_as_the_table_allows() -> None:
+    order = make_order()
+    report = OrderReport("SIM", 2, 1, START_NS, Cause.ROUTING, opened=order, stage=Stage.ROUTING)
+    moved = apply(None, report)
+    assert (moved.stage, moved.sequence) == (Stage.ROUTING, 2)
+    assert moved.status_history == ((Status.RECEIVED, START_NS), (Status.ROUTING, START_NS))
+    illegal = OrderReport("SIM", 2, 1, START_NS, Cause.WORKING, opened=order, stage=Stage.WORKING)
+    with pytest.raises(IllegalChange, match="order 1 is RECEIVED and cannot become WORKING"):
+        apply(None, illegal)
+
+
 def test_a_report_about_an_order_never_opened_is_refused() -> None:
     report = OrderReport("SIM", 1, 7, START_NS, Cause.ROUTED, stage=Stage.ROUTED)
     with pytest.raises(IllegalChange, match=r"report ROUTED about order 7, which was never opened"):

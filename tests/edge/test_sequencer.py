@@ -55,9 +55,8 @@ async def test_an_order_costs_two_commits_each_before_what_it_lets_out(open_desk
         desk.answers(request, Outcome.DONE, exchange_order_id="X1")
         assert (await reply).order.stage is Stage.ROUTED
         assert desk.events == [
-            ("committed", "RECEIVED", "ROUTING", "BalanceReport"),
+            ("committed", "ROUTING", "BalanceReport"),
             ("sent", "VenuePlace"),
-            ("released", "RECEIVED"),
             ("released", "ROUTING"),
             ("committed", "ROUTED"),
             ("released", "ROUTED"),

@@ -13,7 +13,7 @@ from fairlead.core.identity import ClientIds
 from fairlead.core.model import AccountMode, Fill, InstrumentKind, Order, Reason, Stage
 from fairlead.core.order import apply
 from fairlead.core.orders import Orders
-from fairlead.core.replies import OrderReply, Reply
+from fairlead.core.replies import AttentionReply, OrderReply, OrdersReply, Reply, SnapshotReply
 from fairlead.core.reports import (
     AccountReport,
     AlarmReport,
@@ -142,6 +142,7 @@ class Deciding:
         self.timers: list[tuple[int, TimerDue]] = []
         self.wall_timers: list[tuple[int, TimerDue]] = []
         self.sweeps: set[str] = set()
+        self._openings: dict[int, int] = {}  # order opened in this batch → place of that report
 
     # ── reports ──────────────────────────────────────────────────────────────────────────────────
 
@@ -155,7 +156,32 @@ class Deciding:
         key = self.client_ids.key(order.account, order.client_order_id)
         self.unit.opened.append((key, order.number))
         self.unit.unsettled.add(order.number)
+        self._openings[order.number] = len(self.unit.reports)
         return self._keep(account, None, apply(None, report), report)
+
+    def route(self, order: Order) -> Order:
+        """Report that the order is handed to its exchange; return it as it is now.
+
+        Where nothing but its opening was reported, in this very batch, and it was shown to nobody, the
+        opening says that too: one report instead of two.
+        """
+        place = self._openings.get(order.number)
+        opening = None if place is None else self.unit.reports[place]
+        if place is None or opening is None or opening.sequence != order.sequence:
+            return self.report(order, Cause.ROUTING, stage=Stage.ROUTING)
+        assert isinstance(opening, OrderReport)
+        report = OrderReport(
+            opening.account, opening.sequence, opening.number, opening.time_ns,
+            Cause.ROUTING, opening.opened, Stage.ROUTING,
+        )  # fmt: skip
+        after = apply(
+            None, report
+        )  # it holds of the account what it held: see `ledger.reservation`
+        self.unit.reports[place] = report
+        self.released[place] = (report, after)
+        self.unit.orders[order.number] = after
+        self.orders.put(after)
+        return after
 
     def report(
         self,
@@ -229,8 +255,12 @@ class Deciding:
     # ── effects ──────────────────────────────────────────────────────────────────────────────────
 
     def answer(self, token: int, reply: Reply) -> None:
-        """Have the caller of `token` answered once the batch is durable."""
+        """Have the caller of `token` answered once the batch is durable; what it shows stands."""
         self.answers.append((token, reply))
+        if isinstance(reply, OrderReply):
+            self._openings.pop(reply.order.number, None)
+        elif isinstance(reply, OrdersReply | AttentionReply | SnapshotReply):
+            self._openings.clear()
 
     def ask_venue(self, request: VenueRequest) -> None:
         """Have the exchange asked once the batch is durable and the budget allows."""

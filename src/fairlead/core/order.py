@@ -119,12 +119,7 @@ def apply(order: Order | None, report: OrderReport) -> Order:
     if report.opened is not None:
         if order is not None:
             raise IllegalChange(f"order {report.number} is opened twice")
-        opened = report.opened
-        return msgspec.structs.replace(
-            opened,
-            sequence=report.sequence,
-            status_history=((status(opened), report.time_ns),),
-        )
+        return _opened(report.opened, report)
     if order is None:
         raise IllegalChange(
             f"report {report.cause} about order {report.number}, which was never opened"
@@ -181,6 +176,22 @@ def apply(order: Order | None, report: OrderReport) -> Order:
         order.echo,
         order.session,
     )  # fmt: skip
+
+
+def _opened(opened: Order, report: OrderReport) -> Order:
+    """Return the order that `report` opens; with a stage, it has moved there in the same moment."""
+    history: tuple[tuple[Status, int], ...] = ((status(opened), report.time_ns),)
+    stage = opened.stage
+    if report.stage is not None:
+        if judge(opened, report.stage) is not Verdict.MOVE:
+            raise IllegalChange(
+                f"order {report.number} is {stage} and cannot become {report.stage}"
+            )
+        stage = report.stage
+        history = (*history, (status_of(stage, False, False), report.time_ns))
+    return msgspec.structs.replace(
+        opened, sequence=report.sequence, stage=stage, status_history=history
+    )
 
 
 def missing_quantity(order: Order) -> bool:

@@ -121,7 +121,7 @@ def hand_over(deciding: Deciding, request: VenuePlace) -> bool:
     order = deciding.orders.get(request.number)
     if order is None or order.stage is not Stage.RECEIVED:
         return False
-    deciding.report(order, Cause.ROUTING, stage=Stage.ROUTING)
+    deciding.route(order)
     deciding.flight(order.number).handed_ns = deciding.now.steady_ns
     return True
 

@@ -36,10 +36,12 @@ class Cause(StrEnum):
 
 
 class OrderReport(msgspec.Struct, frozen=True, array_like=True, tag="o"):
-    """One change of one order. `opened` is the whole order on RECEIVED and ADOPTED, else None.
+    """One change of one order. `opened` is the whole order where a report is its first, else None.
 
-    Fields that are None did not change; an empty `attention` ends the one there was. Applying the
-    reports of an order in sequence with `core.order.apply` gives the order.
+    An order that was handed to its exchange in the batch that received it opens with ROUTING: `opened`
+    is then the order as received, and `stage` where it went. Fields that are None did not change; an
+    empty `attention` ends the one there was. Applying the reports of an order in sequence with
+    `core.order.apply` gives the order.
     """
 
     account: str

@@ -54,6 +54,8 @@ class Observer:
         elif cause is Cause.ROUTED:
             routing_ns = order.status_history[-2][1] if len(order.status_history) > 1 else 0
             self._metrics.hops["exchange"].add(max(0, report.time_ns - routing_ns))
+        if report.opened is not None and report.stage is not None:
+            self._metrics.orders_ended[order.status_history[0][0], ""] += 1
         if report.stage is not None or report.fill is not None or report.opened is not None:
             key = (order.status_history[-1][0], order.reason or "")
             self._metrics.orders_ended[key] += 1

@@ -140,9 +140,14 @@ def test_every_cause_is_in_the_test_above() -> None:
 
 
 def test_exec_type_of_what_an_operator_resolved() -> None:
-    assert exec_type(Cause.RESOLVED, Stage.CANCELED) == "4"
-    assert exec_type(Cause.RESOLVED, Stage.REJECTED) == "8"
-    assert exec_type(Cause.RESOLVED, Stage.WORKING) == "0"
+    for stage, true in ((Stage.CANCELED, "4"), (Stage.REJECTED, "8"), (Stage.WORKING, "0")):
+        assert exec_type(OrderReport("SIM", 7, 1, START_NS, Cause.RESOLVED, stage=stage)) == true
+
+
+def test_exec_type_of_the_report_that_opens_an_order_and_sends_it_out() -> None:
+    opened = make_order(Stage.RECEIVED)
+    report = OrderReport("SIM", 7, 1, START_NS, Cause.ROUTING, opened, Stage.ROUTING)
+    assert exec_type(report) == "A"
 
 
 def test_what_is_left_of_a_final_order() -> None:

@@ -47,7 +47,7 @@ def report(report: OrderReport, order: Order, terms: Terms) -> bytes:
     """
     exec_type = words.ORDER_STATUS
     if terms.is_true_exec_type:
-        exec_type = words.exec_type(report.cause, report.stage)
+        exec_type = words.exec_type(report)
     fill = report.fill
     traded = "" if fill is None else f"31={number(fill.price)}\x0132={number(fill.quantity)}\x01"
     text = report.attention or _text(order)

@@ -7,7 +7,7 @@ contract section 5. Must never decide what happens to an order.
 from decimal import Decimal
 
 from fairlead.core.model import ExecInst, Order, Side, Stage, TimeInForce
-from fairlead.core.reports import Cause
+from fairlead.core.reports import Cause, OrderReport
 from fairlead.fix.times import TimeText
 from fairlead.gateway.numbers import plain
 
@@ -137,10 +137,13 @@ _EXEC_TYPES = {
 _RESOLVED = {Stage.WORKING: "0", Stage.CANCELED: "4", Stage.REJECTED: "8"}
 
 
-def exec_type(cause: Cause, stage: Stage | None) -> str:
-    """Return the true ExecType (150) of a report; `stage` is what it changed the order to, if it did."""
-    if cause is Cause.RESOLVED and stage is not None:
-        return _RESOLVED.get(stage, ORDER_STATUS)
+def exec_type(report: OrderReport) -> str:
+    """Return the true ExecType (150) of a report."""
+    cause = report.cause
+    if cause is Cause.RESOLVED and report.stage is not None:
+        return _RESOLVED.get(report.stage, ORDER_STATUS)
+    if cause is Cause.ROUTING and report.opened is not None:
+        cause = Cause.RECEIVED  # it tells both
     return _EXEC_TYPES.get(cause, ORDER_STATUS)
 
 
