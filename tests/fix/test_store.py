@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -41,14 +40,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store = Store.open(tmp_path, sent_most=10)
     yield store
     store.close()
-
-
-def _as_after_a_crash(folder: Path, to: Path) -> Path:
-    """Copy the files as they are while the store is open: what a crash would leave."""
-    to.mkdir()
-    for file in folder.glob(f"{FILE_NAME}*"):
-        shutil.copy(file, to)
-    return to
 
 
 # ── what it keeps ──────────────────────────────────────────────────────────────────────────────
@@ -149,11 +140,10 @@ def test_a_failed_commit_stores_nothing_and_says_so(tmp_path: Path, store: Store
 def test_numbers_leap_when_the_machine_may_have_lost_some(
     tmp_path: Path, boot_id: str, next_out: int
 ) -> None:
-    store = Store.open(tmp_path / "a", boot_id="this")
+    store = Store.open(tmp_path, boot_id="this")
     store.commit([_changes(4, 2, 3, next_in=6)])
-    crashed = _as_after_a_crash(tmp_path / "a", tmp_path / "b")
-    store.close()
-    store = Store.open(crashed, boot_id=boot_id)
+    store.abandon()
+    store = Store.open(tmp_path, boot_id=boot_id)
     assert store.record(KEY) == Record(next_out, 6, b"")
     assert _numbers(store.sent(KEY, 1, next_out)) == [2, 3]
     store.close()
@@ -169,12 +159,11 @@ def test_numbers_do_not_leap_after_an_orderly_end(tmp_path: Path) -> None:
 
 
 def test_messages_from_before_a_leap_count_as_the_newest(tmp_path: Path) -> None:
-    store = Store.open(tmp_path / "a", sent_most=10, boot_id="this")
+    store = Store.open(tmp_path, sent_most=10, boot_id="this")
     for number in range(2, 10):
         store.commit([_changes(number + 1, number)])
-    crashed = _as_after_a_crash(tmp_path / "a", tmp_path / "b")
-    store.close()
-    store = Store.open(crashed, sent_most=10, boot_id="next")
+    store.abandon()
+    store = Store.open(tmp_path, sent_most=10, boot_id="next")
     leapt = 10 + LEAP
     for number in range(leapt, leapt + 4):
         store.commit([_changes(number + 1, number)])
@@ -187,11 +176,10 @@ def test_messages_from_before_a_leap_count_as_the_newest(tmp_path: Path) -> None
 
 def test_a_leap_is_a_gap_that_the_counterpart_gets_filled(tmp_path: Path) -> None:
     """Numbers 4 and 5 were told and lost again; the counterpart expects 6."""
-    store = Store.open(tmp_path / "a", boot_id="this")
+    store = Store.open(tmp_path, boot_id="this")
     store.commit([_changes(4, 2, 3)])
-    crashed = _as_after_a_crash(tmp_path / "a", tmp_path / "b")
-    store.close()
-    store = Store.open(crashed, boot_id="next")
+    store.abandon()
+    store = Store.open(tmp_path, boot_id="next")
     session = logged_on(store.record(KEY))
     assert session.next_out == 4 + LEAP + 1
     session.resend(6, 4 + LEAP, store.sent(KEY, 6, 4 + LEAP), NOW)

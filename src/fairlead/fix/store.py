@@ -80,6 +80,11 @@ class Store:
         self._connection.close()
         os.close(self._lock_descriptor)
 
+    def abandon(self) -> None:
+        """Let go of the file as a process does that dies: what was committed is there, it is not closed."""
+        self._connection.close()
+        os.close(self._lock_descriptor)
+
     def keys(self) -> list[SessionKey]:
         """Return every session that is known."""
         return list(self._sessions)
