@@ -154,9 +154,3 @@ class Stream:
             for each in self.messages
             if each["type"].endswith("_UPDATE") and each["exchange_id"] == account
         ]
-
-
-def ageless_update(message: Json) -> Json:
-    """An update without what time alone changes."""
-    ageing = {"age_ms", "rate_usd_age_ms", "rate_usd"}
-    return {name: value for name, value in message.items() if name not in ageing}

@@ -228,16 +228,19 @@ def test_orders_of_rest_and_of_other_clients_are_seen(desk: Desk, stream: Stream
 
 
 def test_requests_do_not_wait_for_one_anothers_answers(desk: Desk, stream: Stream) -> None:
-    """The exchange withholds its answers: all orders are taken nevertheless, in order."""
-    desk.operator.fault("answer_late", requests=["place"], delay_ms=250, count=None)
+    """The exchange withholds its answers: the next order is taken before the first is answered."""
+    desk.operator.fault("answer_late", requests=["place"], delay_ms=300, count=None)
     desk.operator.fault("stream_silent", account="desk")
     names = [f"ws-many-{number}" for number in range(20)]
     for name in names:
         stream.place(name)
-    stream.report(names[-1], "ROUTING")
+    stream.report(names[0], "ROUTED", "NEW")
+    stream.report(names[-1], "RECEIVED", "ROUTING")
     reports = [each for each in stream.updates() if each["type"] == "ORDER_EXEC_REPORT_UPDATE"]
     assert list(dict.fromkeys(each["id"] for each in reports)) == names
-    assert "ROUTED" not in {each["status"] for each in reports}
+    statuses = [each["status"] for each in reports]
+    answered = next(place for place, each in enumerate(statuses) if each in ("ROUTED", "NEW"))
+    assert names[1] in [each["id"] for each in reports[:answered]]
 
 
 # ── refusals ─────────────────────────────────────────────────────────────────────────────────────

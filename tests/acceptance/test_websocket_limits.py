@@ -32,17 +32,27 @@ CLIENTS_MAX = 8
 
 
 @pytest.fixture(scope="module")
-def strict(make_desk: MakeDesk) -> Iterator[Desk]:
+def strict_of_module(make_desk: MakeDesk) -> Iterator[Desk]:
     with make_desk(
         websocket__clients_max=CLIENTS_MAX,
         websocket__message_bytes_max=2_000,
         websocket__slow_client_ms=600,
-        websocket__ping_interval_s=0.5,
+        websocket__ping_interval_s=2,
         websocket__close_timeout_s=0.5,
         http__origins=["https://console.example:8443"],
         http__host_names=["desk.example"],
     ) as desk:
         yield desk
+
+
+@pytest.fixture
+def strict(strict_of_module: Desk) -> Desk:
+    """The module's system once the clients of the test before are gone."""
+    none_left = "\nfairlead_websocket_clients 0.0\n"
+    until(
+        lambda: none_left in strict_of_module.api.get("/metrics").body.decode(), "no client is left"
+    )
+    return strict_of_module
 
 
 def refused(url: str, **headers: str) -> tuple[int, Json]:
@@ -259,9 +269,8 @@ def test_a_client_that_reads_nothing_is_dropped_and_others_are_served(make_desk:
 
 
 def dropped(desk: Desk, why: str) -> bool:
-    return (
-        f'fairlead_websocket_ended_total{{why="{why}"}}' in desk.api.get("/metrics").body.decode()
-    )
+    series = f'fairlead_websocket_ended_total{{why="{why}"}} 0.0'
+    return series not in desk.api.get("/metrics").body.decode()
 
 
 # ── the end ──────────────────────────────────────────────────────────────────────────────────────

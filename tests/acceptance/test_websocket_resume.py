@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import Desk, MakeDesk
-from tests.streaming import OPENING, RESUMED, Stream, ageless_update
+from tests.streaming import OPENING, RESUMED, Stream
 from tests.system import ACCOUNTS, QUICK, Ems, Json, running, write_config
 
 PARTS = 8
@@ -190,12 +190,28 @@ def test_clients_resume_after_kill_9_with_nothing_in_memory(tmp_path: Path) -> N
             whole.closed()
     second = Ems(data, config, "--no-participants")
     with running(second):
-        second.reconciled()
-        with Stream(second.endpoint["url"], resume=start) as again:
+        url = second.reconciled().endpoint["url"]
+        with Stream(url, resume=start) as again:
             again.opening()
-    for name in start:
-        heard = orders_of(whole.updates(name))
-        repeated = orders_of([m for m in again.messages if m["exchange_id"] == name])
-        assert [ageless_update(m) for m in repeated[: len(heard)]] == heard
-        sequences = [m["sequence"] for m in repeated]
-        assert sequences == sorted(set(sequences))
+        every = {
+            name: orders_of([m for m in again.messages if m["exchange_id"] == name])
+            for name in start
+        }
+        for name, reports in every.items():
+            heard = orders_of(whole.updates(name))
+            assert reports[: len(heard)] == heard
+            sequences = [m["sequence"] for m in reports]
+            assert sequences == sorted(set(sequences))
+        longest = max(len(reports) for reports in every.values())
+        for place in range(0, longest, 3):
+            seen = {
+                name: reports[min(place, len(reports) - 1)]["sequence"]
+                for name, reports in every.items()
+            }
+            with Stream(url, resume=seen) as resumed:
+                resumed.opening()
+            for name, reports in every.items():
+                missed = [m for m in reports if m["sequence"] > seen[name]]
+                of_account = [m for m in resumed.messages if m["exchange_id"] == name]
+                assert orders_of(of_account) == missed
+                assert "ORDER_EXEC_REPORT_SNAPSHOT" not in [m["type"] for m in of_account]

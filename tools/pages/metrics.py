@@ -17,6 +17,18 @@ _VALUES = {
         "exchange": "from the decision to send it until the exchange's answer has been decided on",
         "answer": "from a request's entry into the inbox until its reply is durable and released",
     },
+    "source": {
+        "ring": "from memory",
+        "journal": "from the journal: after a reconnect, or by one who is behind",
+    },
+    "why": {
+        "left": "the client closed",
+        "lost": "the connection ended without a goodbye",
+        "broken": "the client sent what no client may send",
+        "silent": "the client did not answer a ping",
+        "slow": "the client's socket accepted nothing",
+        "stopping": "the server stopped",
+    },
 }
 
 _TOP = f"""\
@@ -57,7 +69,7 @@ def metrics() -> str:
             "",
             f"Values of `{label}`:",
             "",
-            row([f"`{label}`", "measures"]),
+            row([f"`{label}`", "measures" if label == "hop" else "means"]),
             row(["---"] * 2),
         ]
         lines += [row([code(value), text]) for value, text in values.items()]

@@ -15,7 +15,7 @@ from fairlead.core.replies import Refused
 from fairlead.core.requests import PlaceOrder
 from fairlead.gateway.sessions import Session
 from fairlead.gateway.websocket import requests
-from fairlead.gateway.websocket.hub import Hub
+from fairlead.gateway.websocket.hub import Hub, Why
 from fairlead.gateway.websocket.messages import reject
 from fairlead.gateway.websocket.stream import Stream
 
@@ -83,7 +83,7 @@ class Client:
         if self._inbox:
             self._work()
 
-    def ended(self, why: str) -> None:
+    def ended(self, why: Why) -> None:
         """The client is gone, or will be: send nothing more. What it asked for is still submitted."""
         if self._is_ended:
             return

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import msgspec
 
@@ -44,6 +44,10 @@ class WebSocketSettings(msgspec.Struct, frozen=True, kw_only=True):
     server_info_ms: int = 1_000
     ping_interval_s: float = 60.0
     close_timeout_s: float = 2.0
+
+
+Why = Literal["left", "lost", "broken", "silent", "slow", "stopping"]
+WHYS: tuple[Why, ...] = get_args(Why)  # a client is gone
 
 
 class Told(Protocol):
@@ -84,7 +88,7 @@ class Hub:
         self.messages = Messages(server, now_ns, self.rate, omit_nulls=omit_nulls)
         self.clients: dict[Told, None] = {}
         self.accounts: dict[str, Reconciliation] = {}
-        self.ended: Counter[str] = Counter()  # clients, by why
+        self.ended: Counter[Why] = Counter()
         self.requests = 0
         self.rejects = 0
         self.messages_sent = 0
@@ -105,7 +109,7 @@ class Hub:
         if self._looking is None:
             self._looking = asyncio.create_task(self._look_on())
 
-    def leave(self, client: Told, why: str) -> None:
+    def leave(self, client: Told, why: Why) -> None:
         """Tell a client nothing more."""
         if client in self.clients:
             del self.clients[client]

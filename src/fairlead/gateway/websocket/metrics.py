@@ -6,7 +6,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from fairlead.gateway.feed import Feed
-from fairlead.gateway.websocket.hub import Hub
+from fairlead.gateway.websocket.hub import WHYS, Hub
 
 
 class WebSocketCollector(Collector):
@@ -34,8 +34,8 @@ class WebSocketCollector(Collector):
         ended = CounterMetricFamily(
             "fairlead_websocket_ended", "WebSocket clients that are gone, by why.", labels=["why"]
         )
-        for why, count in sorted(hub.ended.items()):
-            ended.add_metric([why], count)
+        for why in WHYS:
+            ended.add_metric([why], hub.ended[why])
         yield ended
         yield GaugeMetricFamily(
             "fairlead_websocket_lag_reports",

@@ -30,7 +30,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from fairlead.gateway.websocket.client import GOING_AWAY, Client, Connection
-from fairlead.gateway.websocket.hub import WebSocketSettings
+from fairlead.gateway.websocket.hub import WebSocketSettings, Why
 
 WIRE = "fairlead.wire"  # extension of the scope: the connection, to be given its client
 SLOW_CLIENT = 4008
@@ -309,7 +309,7 @@ class WebSocketProtocol(asyncio.Protocol):
             if self._client is not None:
                 self._client.received(arrived)
 
-    def _end(self, why: str) -> None:
+    def _end(self, why: Why) -> None:
         self._deliver()  # what was sent before the end is still taken
         if self._client is not None:
             client, self._client = self._client, None
