@@ -60,6 +60,10 @@ _STATUSES = (
 _EXAMPLES = (
     ("400: the form is wrong", "400"),
     ("400: the order breaks the instrument's rules", "400 by the instrument"),
+    (
+        "400: the exchange cannot end it with a connection, and REST has no session",
+        "400 by the exchange",
+    ),
     ("404: no such order", "404"),
     ("409: the id is used by another order", "409"),
     ("490: no such account", "490"),

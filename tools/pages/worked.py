@@ -139,6 +139,8 @@ def _refusals(desk: "_Desk") -> Iterator[tuple[str, Exchanged]]:
     yield "400", desk.call("POST", "/v1/orders", wrong)
     rules = _order("desk-3", "BUY", "0.00001", "39500.001")
     yield "400 by the instrument", desk.call("POST", "/v1/orders", rules)
+    alone = _order("desk-3", "BUY", "0.1", "39500.00") | {"exec_inst": ["CANCEL_ON_DISCONNECT"]}
+    yield "400 by the exchange", desk.call("POST", "/v1/orders", alone)
     yield "404", desk.call("GET", "/v1/orders/status/nobodys")
     other = _order("desk-2", "SELL", "0.1", "40000.00")
     yield "409", desk.call("POST", "/v1/orders", other)

@@ -16,7 +16,7 @@ from fairlead.core.requests import EndSession, PlaceOrder
 
 
 class Session:
-    """Begins when made. `name` may be used again once `end` was called, by a client that comes back."""
+    """Begins when made. `name` may be used again, by a client that comes back, once `end` has returned."""
 
     def __init__(self, port: EdgePort, name: str) -> None:
         assert name, "an empty name means no session"
