@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from fairlead.fix.happened import Ended, Happened, LoggedOn, LogonAsked
+from fairlead.fix.happened import Ended, Happened, LoggedOn, LogonAsked, Received
 from fairlead.fix.session import Session
 from fairlead.fix.settings import Record, SessionKey, SessionSettings
 
@@ -98,3 +98,13 @@ def end(happened: list[Happened]) -> str:
     last = happened[-1]
     assert isinstance(last, Ended), happened
     return last.text
+
+
+def order(number: int, name: str = "", **more: object) -> bytes:
+    """Return an order of the counterpart, by default named after its number."""
+    return say("D", number, (11, name or f"order {number}"), **more)  # type: ignore[arg-type]
+
+
+def names(happened: list[Happened]) -> list[str]:
+    """Return the names of the orders that were delivered."""
+    return [what.message.text(11) for what in happened if isinstance(what, Received)]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.fix.codec import Frames, Oversize, Skipped, body, checksum, decode, encode
+from fairlead.fix.codec import body, checksum, decode, encode
+from fairlead.fix.frames import Frames, Oversize, Skipped
 from fairlead.fix.message import Message
 from fairlead.fix.tags import DATA_TAGS, GROUPS, HEADER_TAGS, TRAILER_TAGS, RejectReason
 from tests.fix.spoken import Field, raw, say

@@ -7,7 +7,8 @@ thread or store: how it is driven is in the package's docstring.
 from collections.abc import Iterable
 
 from fairlead.fix import tags
-from fairlead.fix.codec import Skipped, decode
+from fairlead.fix.codec import decode
+from fairlead.fix.frames import Skipped
 from fairlead.fix.happened import Garbled, Happened, Received
 from fairlead.fix.hearing import hear, logon_fault, said
 from fairlead.fix.judging import due, is_reset_logon

@@ -5,7 +5,8 @@ with what is here.
 """
 
 from fairlead.fix import tags
-from fairlead.fix.codec import Frames, body
+from fairlead.fix.codec import body
+from fairlead.fix.frames import Frames
 from fairlead.fix.happened import Ended, Happened
 from fairlead.fix.message import Fault, Message
 from fairlead.fix.numbers import Incoming, Outgoing, Trace
