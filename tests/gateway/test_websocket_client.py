@@ -2,52 +2,35 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from websockets.client import ClientProtocol
-from websockets.frames import Frame
-from websockets.protocol import State
-from websockets.uri import parse_uri
 
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import AccountMode, Balance, ExecInst, Updater
-from fairlead.core.port import Released
-from fairlead.core.reconciliation import Reconciliation
 from fairlead.core.replies import (
-    BalancesReply,
-    ReconciliationReply,
     Refusal,
     Refused,
     Reply,
-    SnapshotReply,
 )
-from fairlead.core.reports import AccountReport, BalanceReport, Cause, OrderReport
+from fairlead.core.reports import AccountReport, BalanceReport
 from fairlead.core.requests import (
     CancelAll,
     EndSession,
     PlaceOrder,
-    QueryBalances,
-    QueryReconciliation,
     QuerySnapshot,
     Request,
 )
 from fairlead.gateway.answers import Call
-from fairlead.gateway.feed import Feed
 from fairlead.gateway.rest import RestApi
 from fairlead.gateway.websocket.client import Client
-from fairlead.gateway.websocket.hub import Hub, WebSocketSettings
-from fairlead.gateway.websocket.messages import Server, frame
+from fairlead.gateway.websocket.messages import frame
 from fairlead.gateway.websocket.requests import REASONS
 from tests.gateway.orders import ORDER, body
-from tests.gateway.scripted_edge import ScriptedEdge, usual
+from tests.gateway.websocket_world import NOW_NS, Socket, World, texts
 
 pytestmark = pytest.mark.asyncio
-NOW_NS = ORDER.time_order_ns
-SERVER = Server(instance_guid="g", version="1", name="fairlead", dns_name="here", start_ns=NOW_NS)
 CANCEL_ALL = b'{"type":"ORDER_CANCEL_ALL_REQUEST","exchange_id":"SIM"}'
 OPENING = [
     *("SERVER_INFO", "SYMBOLS_SNAPSHOT", "ORDER_EXEC_REPORT_SNAPSHOT"),
@@ -58,128 +41,6 @@ OPENING = [
 @pytest.fixture(autouse=True)
 def exact() -> None:
     use_exact_decimals()
-
-
-def stands(account: str, sequence: int = 0, trouble: str | None = None) -> Reconciliation:
-    is_well = trouble is None
-    return Reconciliation(
-        account, is_well, is_well, trouble, None, None, None, 0, 0, None, (), sequence
-    )
-
-
-class World:
-    """An edge with accounts, each with its last sequence or (None) not loaded yet."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.edge = ScriptedEdge()
-        self.edge.script = self._answer
-        self.accounts: dict[str, int | None] = {"SIM": 0}
-        self.orders: tuple[Any, ...] = ()
-        self.answer: Callable[[Request], Reply] = usual
-        self.feed = Feed(self.edge)
-        settings = {"server_info_ms": 40} | settings
-        self.hub = Hub(
-            self.edge,
-            self.feed,
-            SERVER,
-            lambda: NOW_NS,
-            lambda: "token",
-            WebSocketSettings(**settings),
-        )
-
-    def _answer(self, request: Request) -> Reply:
-        match request:
-            case QueryReconciliation():
-                found = tuple(
-                    stands(name, sequence or 0, None if sequence is not None else "not loaded")
-                    for name, sequence in self.accounts.items()
-                )
-                return ReconciliationReply(found, NOW_NS)
-            case QueryBalances():
-                return BalancesReply((), NOW_NS)
-            case QuerySnapshot(account=account):
-                sequence = self.accounts[account]
-                if sequence is None:
-                    return Refused(Refusal.ACCOUNT_UNAVAILABLE, "not loaded")
-                return SnapshotReply(sequence, self.orders, (), time_ns=NOW_NS)
-            case _:
-                return self.answer(request)
-
-    @property
-    def asked(self) -> list[Request]:
-        """What clients asked for."""
-        queries = (QueryReconciliation, QueryBalances, QuerySnapshot)
-        return [each for each in self.edge.asked if not isinstance(each, queries)]
-
-    def release(self, account: str = "SIM", count: int = 1) -> None:
-        """Have reports about an order become durable."""
-        batch = []
-        for _ in range(count):
-            sequence = (self.accounts[account] or 0) + 1
-            self.accounts[account] = sequence
-            report = OrderReport(account, sequence, 1, NOW_NS, Cause.ROUTED)
-            batch.append(Released(report, replace(ORDER, account=account, sequence=sequence)))
-        self.edge.release(*batch)
-
-    def release_other(self, report: BalanceReport | AccountReport) -> None:
-        self.accounts[report.account] = report.sequence
-        self.edge.release(Released(report, None))
-
-
-class Socket:
-    """Stands for the connection; `writes` are the messages of each write, decoded."""
-
-    def __init__(self) -> None:
-        self.is_writable = True
-        self.is_narrow = False  # each write fills it
-        self.is_read = True
-        self.writes: list[list[dict[str, Any]]] = []
-        self.frames: list[bytes] = []
-        self.code = 0
-        self._wrote = asyncio.Event()
-
-    def write(self, frames: list[bytes]) -> None:
-        assert self.is_writable
-        assert frames
-        self.frames += frames
-        self.writes.append([json.loads(text) for text in texts(b"".join(frames))])
-        self.is_writable = not self.is_narrow
-        self._wrote.set()
-
-    def read_on(self, *, is_wanted: bool) -> None:
-        self.is_read = is_wanted
-
-    def close(self, code: int, reason: str) -> None:
-        assert reason
-        self.code = code
-
-    @property
-    def messages(self) -> list[dict[str, Any]]:
-        return [message for write in self.writes for message in write]
-
-    @property
-    def types(self) -> list[str]:
-        return [message["type"] for message in self.messages]
-
-    @property
-    def sequences(self) -> list[int]:
-        return [each["sequence"] for each in self.messages if each["type"].endswith("_UPDATE")]
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        """Wait until what was written fulfils it."""
-        async with asyncio.timeout(10):
-            while not condition():
-                self._wrote.clear()
-                await self._wrote.wait()
-
-
-def texts(data: bytes) -> list[bytes]:
-    """What a client library makes of these frames."""
-    client = ClientProtocol(parse_uri("ws://localhost/"), state=State.OPEN)
-    client.receive_data(data)
-    assert client.parser_exc is None
-    frames = [event for event in client.events_received() if isinstance(event, Frame)]
-    return [bytes(each.data) for each in frames]
 
 
 async def opened(world: World, resume: dict[str, int] | None = None) -> tuple[Client, Socket]:
