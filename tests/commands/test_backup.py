@@ -195,6 +195,27 @@ def test_a_stopped_folder_comes_back_from_one_file_with_its_keys(
         assert [order["client_order_id"] for order in api.wanted("/v1/orders")] == ["rests"]
 
 
+def test_the_control_plane_comes_back_and_its_key_is_in_no_backup(
+    stopped: Path, tmp_path: Path
+) -> None:
+    assert fairlead("vault", "rotate", "--data", "data", folder=tmp_path).code == 0
+    key = (tmp_path / "data.key").read_bytes()
+    manifest = taken(fairlead("backup", "copy", "--data", "data", "--json", folder=tmp_path))
+    assert {"control.sqlite", "audit-head.json"} <= {each["name"] for each in manifest["files"]}
+    assert not [
+        each
+        for each in (tmp_path / "copy").rglob("*")
+        if each.is_file() and key.strip() in each.read_bytes()
+    ]
+    restored = fairlead("restore", "copy", "--data", "new", folder=tmp_path)
+    assert f"put it at {tmp_path}/new.key" in restored.out
+    assert "is missing" in fairlead("audit", "verify", "--data", "new", folder=tmp_path).err
+    (tmp_path / "data.key").rename(tmp_path / "new.key")
+    assert fairlead("audit", "verify", "--data", "new", folder=tmp_path).out.startswith(
+        "1 rows: all"
+    )
+
+
 def test_an_exchange_elsewhere_is_not_in_it(tmp_path: Path, config: Path) -> None:
     exchange = Exchange(tmp_path / "exchange", config)
     with running(exchange):

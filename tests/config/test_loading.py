@@ -18,6 +18,8 @@ OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "data": ("elsewhere", '"elsewhere"'),
     "listen": ("[::1]:0", '"[::1]:0"'),
     "allow_open_network": ("yes", "true"),
+    "control.url": ("postgresql://host/database", '"postgresql://host/database"'),
+    "control.key_file": ("key", '"key"'),
     "exchange_url": ("tcp://127.0.0.1:3090", '"tcp://127.0.0.1:3090"'),
     "exchange.seed": ("7", "7"),
     "exchange.participants": ("off", "false"),
@@ -115,6 +117,7 @@ def test_every_field_of_every_struct_has_a_row() -> None:
         "websocket.": (config.websocket,),
         "feed.": (config.feed,),
         "fix.": (config.fix, config.fix.settings),
+        "control.": (config.control,),
         "log.": (config.log,),
         "process.": (config.process,),
     }
@@ -153,7 +156,8 @@ def test_a_wrong_setting_is_named_with_what_would_be_right(
     file = toml(tmp_path, line(setting.name, wrong))
     number = 2 if "." in setting.name else 1
     (finding,) = findings(file, {}, {})
-    assert finding.startswith(f"{file}:{number}: {setting.name}: is ")
+    repeated = "" if setting.kind.is_secret else "is "
+    assert finding.startswith(f"{file}:{number}: {setting.name}: {repeated}")
     assert finding.endswith(f"expected {setting.kind.expects}")
 
 
@@ -357,3 +361,30 @@ def test_an_address_reads_as_it_is_written() -> None:
 def test_a_long_value_is_shortened_in_its_message() -> None:
     (finding,) = findings(None, {"FAIRLEAD_LOG_LEVEL": "x" * 500}, {})
     assert len(finding) < 200
+
+
+# ── the control plane's database ─────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://desk:hush@host:5432/fairlead", "postgresql://desk:***@host:5432/fairlead"),
+        ("postgresql://desk@host/fairlead", "postgresql://desk@host/fairlead"),
+        ("postgresql://host/fairlead", "postgresql://host/fairlead"),
+    ],
+)
+def test_a_database_shows_itself_without_its_password(url: str, shown: str) -> None:
+    found = read(None, {}, {"control.url": url}).control.url
+    assert found is not None
+    assert found.text == url
+    assert f"{found} {found!r}" == f"{shown} {shown}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://desk:hush@host/x", "postgresql://desk:hush@host", "postgresql://h/x?password=hush"],
+)
+def test_a_wrong_database_is_not_repeated(url: str) -> None:
+    (finding,) = findings(None, {}, {"control.url": url})
+    assert "hush" not in finding

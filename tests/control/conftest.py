@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from fairlead.control.audit import Actor
+from fairlead.control.control import Control
 from fairlead.control.store import Store
 from tests.postgresql import Server, running_server
 
 DATABASES = ("sqlite", "postgresql")
 OpenStore = Callable[[], Store]
+OpenControl = Callable[[], Control]
+OWNER = Actor("owner", "local", "machine")
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +48,22 @@ def open_store(tmp_path: Path, database_url: str | None) -> Iterator[OpenStore]:
 @pytest.fixture
 def store(open_store: OpenStore) -> Store:
     return open_store()
+
+
+@pytest.fixture
+def open_control(tmp_path: Path, database_url: str | None) -> Iterator[OpenControl]:
+    """Open the test's control plane; a second time as another process would."""
+    opened: list[Control] = []
+
+    def open_it() -> Control:
+        opened.append(Control.open(tmp_path / "data", database_url, None, "local", 1))
+        return opened[-1]
+
+    yield open_it
+    for control in opened:
+        control.close()
+
+
+@pytest.fixture
+def control(open_control: OpenControl) -> Control:
+    return open_control()

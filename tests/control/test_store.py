@@ -16,7 +16,8 @@ from sqlalchemy import Connection, func, select, text
 import fairlead.control
 from fairlead.control.errors import ControlError, StoreNewer, StoreUnusable
 from fairlead.control.migrations import HEAD
-from fairlead.control.store import FILE_NAME, Store
+from fairlead.control.names import DATABASE
+from fairlead.control.store import Store
 from fairlead.control.tables import METADATA, SUBSCRIPTIONS
 from tests.control.conftest import OpenStore
 
@@ -24,7 +25,8 @@ RACERS = 8
 
 
 def add(connection: Connection, name: str) -> None:
-    connection.execute(SUBSCRIPTIONS.insert().values(subscription=name, created_ns=1))
+    row = {"subscription": name, "created_ns": 1, "data_key": b"", "key_name": ""}
+    connection.execute(SUBSCRIPTIONS.insert().values(row))
 
 
 def names(store: Store) -> list[str]:
@@ -78,7 +80,7 @@ def test_opened_by_eight_at_once_it_is_made_once(tmp_path: Path, database_url: s
 def test_the_file_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store, store.change() as connection:
         add(connection, "desk")
-        files = [each for each in tmp_path.iterdir() if each.name.startswith(FILE_NAME)]
+        files = [each for each in tmp_path.iterdir() if each.name.startswith(DATABASE)]
         assert len(files) == 3  # with its WAL
         assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
 
@@ -145,7 +147,7 @@ def test_a_process_killed_in_a_change_leaves_nothing_of_it_and_holds_up_nobody(
         "from fairlead.control.store import Store;"
         f"store = Store.open(Path({str(tmp_path / 'data')!r}), {database_url!r});"
         "change = store.change(); connection = change.__enter__();"
-        "connection.execute(text(\"INSERT INTO subscriptions VALUES ('half', 1)\"));"
+        "connection.execute(text(\"INSERT INTO subscriptions VALUES ('half', 1, '', '')\"));"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     ended = subprocess.run([sys.executable, "-c", program], check=False)
@@ -168,7 +170,7 @@ def test_a_database_of_a_later_version_is_refused_and_left_alone(open_store: Ope
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
-    file = tmp_path / FILE_NAME
+    file = tmp_path / DATABASE
     file.write_bytes(b"not a database" * 100)
     with pytest.raises(StoreUnusable, match="file is not a database"):
         Store.open(tmp_path)

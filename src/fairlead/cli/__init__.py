@@ -13,6 +13,7 @@ from fairlead.cli import (
     certifying,
     checking,
     faulting,
+    keeping,
     looking,
     maintaining,
     operating,
@@ -43,6 +44,7 @@ _AREAS = {
     "Checking": checking,
     "Keeping": maintaining,
     "Certificates": certifying,
+    "Control plane": keeping,
 }
 for title, area in _AREAS.items():
     for spelled in (*area.commands.registered_commands, *area.commands.registered_groups):

@@ -16,6 +16,7 @@ from fairlead.config.loading import ConfigError, load, load_exchange, read
 from fairlead.config.model import (
     AccountConfig,
     Config,
+    ControlConfig,
     ExchangeConfig,
     FixConfig,
     HttpConfig,
@@ -29,6 +30,7 @@ __all__ = [
     "AccountConfig",
     "Config",
     "ConfigError",
+    "ControlConfig",
     "ExchangeConfig",
     "FixConfig",
     "HttpConfig",

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import msgspec
 
-from fairlead.config.model import Listen
+from fairlead.config.model import DatabaseUrl, Listen
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII).fullmatch
 _DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII).fullmatch
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?", re.ASCII).fullmatch
+_DATABASE = re.compile(
+    r"postgresql://([^:/@?\s]+(:[^/@?\s]+)?@)?[^:/@?\s]+(:[0-9]{1,5})?/[^:/@?\s]+", re.ASCII
+).fullmatch
 _SHOWN_MAX = 80
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
@@ -26,10 +29,14 @@ class Wrong(ValueError):
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """`expects` completes "expected …"; `read(value, folder)` takes paths relative to `folder`."""
+    """`expects` completes "expected …"; `read(value, folder)` takes paths relative to `folder`.
+
+    A value that `is_secret` is never repeated, not even when it is wrong.
+    """
 
     expects: str
     read: Callable[[object, Path], object]
+    is_secret: bool = False
 
 
 def whole(least: int, most: int) -> Kind:
@@ -112,6 +119,12 @@ def _read_remote(value: object, _: Path) -> Listen:
     if scheme != "tcp":
         raise Wrong(REMOTE.expects)
     return _listen(address, 1, REMOTE.expects)
+
+
+def _read_database(value: object, _: Path) -> DatabaseUrl:
+    if not isinstance(value, str) or not _DATABASE(value):
+        raise Wrong(DATABASE.expects)
+    return DatabaseUrl(value)
 
 
 def _read_names(value: object, _: Path) -> frozenset[str]:
@@ -240,6 +253,9 @@ LISTEN_OR_OFF = Kind(
 )
 LISTEN = Kind("HOST:PORT such as 127.0.0.1:3080 (port 0: any free one)", _read_listen)
 REMOTE = Kind("a URL tcp://HOST:PORT such as tcp://127.0.0.1:3090", _read_remote)
+DATABASE = Kind(
+    "a URL postgresql://USER:PASSWORD@HOST:PORT/DATABASE", _read_database, is_secret=True
+)
 HOST_NAMES = Kind('a list of host names such as ["desk.example"]', _read_names)
 ORIGINS = Kind('a list of origins such as ["https://desk.example:8443"]', _read_origins)
 ASSETS = Kind('quantities by asset such as {BTC = 100, USDT = "2500.50"}', _read_assets)

@@ -254,11 +254,16 @@ def _values(given: list[Given], findings: list[str]) -> dict[str, object]:
         try:
             values[one.name] = value_of(one)
         except Wrong as wrong:
-            text = (
-                str(wrong) if one.name == ACCOUNTS else f"is {shown(one.value)}, expected {wrong}"
-            )
-            findings.append(f"{one.where}: {text}")
+            findings.append(f"{one.where}: {_worded(one, wrong)}")
     return values
+
+
+def _worded(one: Given, wrong: Wrong) -> str:
+    if one.name == ACCOUNTS:
+        return str(wrong)
+    if BY_NAME[one.name].kind.is_secret:
+        return f"expected {wrong}"
+    return f"is {shown(one.value)}, expected {wrong}"
 
 
 def value_of(one: Given) -> object:
@@ -282,6 +287,7 @@ def _config(values: Mapping[str, object]) -> model.Config:
         websocket=_changed(WebSocketSettings(), values, "websocket."),
         feed=_changed(FeedSettings(), values, "feed."),
         fix=_fix(values),
+        control=_changed(model.ControlConfig(), values, "control."),
         log=_changed(model.LogConfig(), values, "log."),
         process=_changed(model.ProcessConfig(), values, "process."),
     )

@@ -4,6 +4,7 @@ Everything here is frozen and already checked. The parts' own settings structs a
 so a limit and its default are written in one place. Must never read a file or the environment.
 """
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -97,6 +98,25 @@ class LogConfig(msgspec.Struct, frozen=True, kw_only=True):
     file_count: int = 5
 
 
+class DatabaseUrl(msgspec.Struct, frozen=True):
+    """Where a PostgreSQL database is; shows itself without its password."""
+
+    text: str
+
+    def __str__(self) -> str:
+        """Return it with *** for the password."""
+        return re.sub(r"(://[^:/@?]*):[^/?]*@", r"\1:***@", self.text)
+
+    __repr__ = __str__
+
+
+class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The control plane. `url` None: SQLite in the data folder. `key_file` None: DATA.key beside it."""
+
+    url: DatabaseUrl | None = None
+    key_file: Path | None = None
+
+
 class ProcessConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The interpreter: after start the heap is frozen, then collected as these thresholds say.
 
@@ -127,6 +147,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     websocket: WebSocketSettings = WebSocketSettings()
     feed: FeedSettings = FeedSettings()
     fix: FixConfig = FixConfig()
+    control: ControlConfig = ControlConfig()
     log: LogConfig = LogConfig()
     process: ProcessConfig = ProcessConfig()
 

@@ -21,6 +21,7 @@ _SECTIONS = {
     "websocket": "[websocket]: clients of the WebSocket API",
     "feed": "[feed]: what is kept in memory for those who follow reports",
     "fix": "[fix]: the FIX API",
+    "control": "[control]: the control plane",
     "log": "[log]: the log",
     "process": "[process]: the interpreter",
 }

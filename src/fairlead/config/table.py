@@ -11,6 +11,7 @@ import msgspec
 from fairlead.config.kinds import (
     ASSETS,
     COMP_ID,
+    DATABASE,
     HOST_NAMES,
     LISTEN,
     LISTEN_OR_OFF,
@@ -154,6 +155,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("fix.sent_messages_min", whole(1, 10_000_000), "messages kept of each session to be sent again; in place of older ones a gap fill is sent"),
     Setting("fix.mass_status_orders_max", _COUNT, "orders in the answer to a mass status request; of more, the newest"),
     Setting("fix.mass_status_reports_max", _COUNT, "reports of an account that are searched for orders that ended since the last mass status request"),
+
+    Setting("control.url", DATABASE, "the control plane's database; not set: SQLite in the data folder. The password may stand in the environment instead, as PGPASSWORD"),
+    Setting("control.key_file", PATH, "the key that locks what the control plane keeps secret, outside the data folder; not set: `data` with .key, beside it"),
 
     Setting("log.level", choice("debug", "info", "warning", "error"), "the least level that is logged", "--log-level"),
     Setting("log.format", choice("json", "text"), "json: one object per line; text: for people", "--log-format"),

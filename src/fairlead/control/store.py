@@ -18,9 +18,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from fairlead.control.errors import ControlError, StoreNewer, StoreUnusable
 from fairlead.control.migrations import HEAD
+from fairlead.control.names import DATABASE
 from fairlead.control.tables import CONTROL
 
-FILE_NAME = "control.sqlite"
 POSTGRESQL = "postgresql"
 _LOCK_WAIT_S = 30.0  # for another process's change
 _CONNECTIONS_MAX = 16
@@ -43,10 +43,10 @@ class Store:
         `url` None: the file in the data folder `data`, readable by its owner alone.
         """
         parsed = _sqlite_url(data) if url is None else _server_url(url)
-        place = str(data / FILE_NAME) if url is None else parsed.render_as_string()
+        place = str(data / DATABASE) if url is None else parsed.render_as_string()
         try:
             if url is None:
-                _make_private(data / FILE_NAME)
+                _make_private(data / DATABASE)
             store = cls(_engine(parsed), place)
             try:
                 store._bring_up_to_date()
@@ -130,7 +130,7 @@ class Store:
 
 
 def _sqlite_url(data: Path) -> URL:
-    return URL.create("sqlite", database=str((data / FILE_NAME).absolute()))
+    return URL.create("sqlite", database=str((data / DATABASE).absolute()))
 
 
 def _server_url(url: str) -> URL:

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -30,10 +31,26 @@ SUBSCRIPTIONS = Table(
     METADATA,
     Column("subscription", Text, primary_key=True),
     Column("created_ns", BigInteger, nullable=False),
+    Column(
+        "data_key", LargeBinary, nullable=False
+    ),  # wrapped by the key-encryption key of this name
+    Column("key_name", Text, nullable=False),
 )
 
-
-def of_subscription(*, is_key: bool = False) -> Column[str]:
-    """Return the column that says whose a row is."""
-    name = SUBSCRIPTIONS.c.subscription
-    return Column("subscription", Text, ForeignKey(name), primary_key=is_key, nullable=False)
+# Who did what, or was refused; numbers are dense from 1 in each subscription. Only ever appended to.
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("subscription", Text, ForeignKey("subscriptions.subscription"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("time_ns", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("factor", Text, nullable=False),
+    Column("before", Text, nullable=False),  # JSON, empty where there is none
+    Column("after", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("seal", LargeBinary, nullable=False),  # HMAC over the row and the seal before it
+)

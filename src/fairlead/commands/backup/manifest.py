@@ -10,6 +10,8 @@ from typing import IO, BinaryIO
 
 import msgspec
 
+from fairlead.control.names import DATABASE as CONTROL_NAME
+from fairlead.control.names import HEAD_FILE as HEAD_FILE_NAME
 from fairlead.exchange.store_file import FILE_NAME as STORE_NAME
 from fairlead.exchange.store_file import StoreSummary
 from fairlead.journal.copying import Promise
@@ -21,7 +23,9 @@ JOURNAL = JOURNAL_NAME
 EXCHANGE = f"exchange/{STORE_NAME}"
 ACCOUNTS = "accounts.toml"
 CONFIG = "fairlead.toml"
-FILES = (JOURNAL, EXCHANGE, ACCOUNTS, CONFIG)  # all that a backup may hold
+CONTROL = CONTROL_NAME
+AUDIT_HEAD = HEAD_FILE_NAME
+FILES = (JOURNAL, EXCHANGE, ACCOUNTS, CONFIG, AUDIT_HEAD, CONTROL)  # all that a backup may hold
 MANIFEST_BYTES_MAX = 1 << 20
 CHUNK_BYTES = 1 << 20
 

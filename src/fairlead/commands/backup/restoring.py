@@ -54,6 +54,11 @@ def restore(backup: Path, data: Path, *, as_json: bool) -> None:
     for line in described(manifest):
         show.out(line)
     show.out(f"restored to {data} and verified: {found.reports} reports, all agree")
+    if any(file.name == form.CONTROL for file in manifest.files):
+        show.out(
+            f"the key that locks its secrets is in no backup: put it at {data}.key, mode 0400,"
+            " or name its place by control.key_file"
+        )
     has_config = any(file.name == form.CONFIG for file in manifest.files)
     config = f" --config {data / form.CONFIG}" if has_config else ""
     show.out(f"make sure that the original does not run, then: fairlead up --data {data}{config}")

@@ -120,6 +120,9 @@ def _take(
     promise = copy_journal(data, draft / form.JOURNAL, start("journal"))
     has_exchange = _take_exchange(data / EXCHANGE_FOLDER, draft, endpoint, start("exchange"))
     _copy_if_there(data / form.ACCOUNTS, draft / form.ACCOUNTS)
+    _copy_if_there(data / form.AUDIT_HEAD, draft / form.AUDIT_HEAD)  # before its rows: never ahead
+    if (data / form.CONTROL).exists():
+        _copy_store(data / form.CONTROL, draft / form.CONTROL, start("control"))
     if config_file is not None:
         _copy(config_file, draft / form.CONFIG)
     exchange = examine(draft / form.EXCHANGE) if has_exchange else None

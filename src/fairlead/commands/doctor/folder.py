@@ -15,6 +15,8 @@ from fairlead.commands.doctor.problems import Fine, Result, finding
 from fairlead.config.accounts import FILE_NAME as ACCOUNTS_NAME
 from fairlead.config.accounts import kept_accounts
 from fairlead.config.kinds import Wrong
+from fairlead.control.names import DATABASE as CONTROL_NAME
+from fairlead.control.names import HEAD_FILE
 from fairlead.exchange.copying import FOLDER_PREFIX
 from fairlead.exchange.store_file import FILE_NAME as STORE_NAME
 from fairlead.fix.opening import FILE_NAME as FIX_NAME
@@ -29,6 +31,7 @@ _KNOWN = {
     *(f"{FIX_NAME}{suffix}" for suffix in _DATABASE_FILES),
     *(
         FIX_LOCK_NAME,
+        HEAD_FILE,
         LOCK_NAME,
         ENDPOINT_FILE,
         ACCOUNTS_NAME,
@@ -36,6 +39,7 @@ _KNOWN = {
         CONFIG,
         "lost+found",
     ),
+    *(f"{CONTROL_NAME}{suffix}" for suffix in _DATABASE_FILES),
 }
 _KNOWN_OF_EXCHANGE = {*(f"{STORE_NAME}{suffix}" for suffix in _DATABASE_FILES), ENDPOINT_FILE}
 

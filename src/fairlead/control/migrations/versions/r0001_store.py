@@ -1,4 +1,4 @@
-"""The count of changes, and subscriptions."""
+"""The count of changes, subscriptions, and the audit."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,4 +21,28 @@ def upgrade() -> None:
         "subscriptions",
         sa.Column("subscription", sa.Text, primary_key=True),
         sa.Column("created_ns", sa.BigInteger, nullable=False),
+        sa.Column("data_key", sa.LargeBinary, nullable=False),
+        sa.Column("key_name", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "audit",
+        sa.Column(
+            "subscription", sa.Text, sa.ForeignKey("subscriptions.subscription"), primary_key=True
+        ),
+        sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("time_ns", sa.BigInteger, nullable=False),
+        *(
+            sa.Column(name, sa.Text, nullable=False)
+            for name in (
+                "actor",
+                "action",
+                "target",
+                "address",
+                "factor",
+                "before",
+                "after",
+                "outcome",
+            )
+        ),
+        sa.Column("seal", sa.LargeBinary, nullable=False),
     )

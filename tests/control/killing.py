@@ -1,0 +1,49 @@
+"""Ends a process by SIGKILL at a chosen line of the control plane's code, as a power switch might.
+
+The child is forked from a server process that has imported everything, so that every line can be tried.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(
+    ["fairlead.control.control", "fairlead.control.rotation", "alembic"]
+)
+_OURS = os.path.join("fairlead", "control", "")
+_TIMEOUT_S = 60
+
+
+def killed_at(line: int, action: Callable[..., None], *arguments: object) -> bool:
+    """Run `action` in another process that dies before the `line`-th line of ours; whether it did.
+
+    False: it came to its end before. `action` is a function of a module, its arguments can be pickled.
+    """
+    process = _CONTEXT.Process(target=_run, args=(line, action, arguments))
+    process.start()
+    process.join(_TIMEOUT_S)
+    assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+    return process.exitcode != 0
+
+
+def _run(line: int, action: Callable[..., None], arguments: tuple[object, ...]) -> None:
+    left = line
+
+    def count(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal left
+        if _OURS not in frame.f_code.co_filename:
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return count
+
+    sys.settrace(count)
+    action(*arguments)
+    sys.settrace(None)
