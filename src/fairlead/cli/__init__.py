@@ -14,6 +14,7 @@ from fairlead.cli import (
     checking,
     faulting,
     keeping,
+    keys,
     looking,
     maintaining,
     operating,
@@ -44,6 +45,7 @@ _AREAS = {
     "Checking": checking,
     "Keeping": maintaining,
     "Certificates": certifying,
+    "API keys": keys,
     "Control plane": keeping,
 }
 for title, area in _AREAS.items():

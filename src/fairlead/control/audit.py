@@ -85,7 +85,7 @@ class Audit:
     def __init__(self, store: Store, vault: Vault, subscription: str, data: Path) -> None:
         self._store = store
         self._vault = vault
-        self._subscription = subscription
+        self.subscription = subscription
         self._heads = HeadFile(data / HEAD_FILE)
 
     @contextlib.contextmanager
@@ -99,7 +99,7 @@ class Audit:
             row = self._last(change)
         if row is not None:
             try:
-                self._heads.advance(self._subscription, Head(row.number, row.seal.hex()))
+                self._heads.advance(self.subscription, Head(row.number, row.seal.hex()))
             except OSError as error:
                 raise ControlError(
                     f"{error.filename}: {error.strerror}; what was asked for is done, and stands in the"
@@ -110,7 +110,7 @@ class Audit:
         """Append a row to the audit, part of the change that it tells of (`change`)."""
         last = self._last(change)
         row = {
-            "subscription": self._subscription,
+            "subscription": self.subscription,
             "number": 1 if last is None else last.number + 1,
             "time_ns": now_ns,
             "actor": actor.name,
@@ -122,7 +122,7 @@ class Audit:
             "after": _json(entry.after),
             "outcome": str(entry.outcome),
         }
-        key = self._vault.derived(change, self._subscription, _PURPOSE)
+        key = self._vault.derived(change, self.subscription, _PURPOSE)
         seal = _seal(key, _FIRST if last is None else last.seal, row)
         change.execute(AUDIT.insert().values(**row, seal=seal))
 
@@ -137,7 +137,7 @@ class Audit:
         while True:
             page = connection.execute(
                 select(AUDIT)
-                .where(AUDIT.c.subscription == self._subscription, AUDIT.c.number > after)
+                .where(AUDIT.c.subscription == self.subscription, AUDIT.c.number > after)
                 .order_by(AUDIT.c.number)
                 .limit(_PAGE)
             ).all()
@@ -151,16 +151,16 @@ class Audit:
 
         Raises ControlError.
         """
-        head = self._heads.read().get(self._subscription)
+        head = self._heads.read().get(self.subscription)
         finder = _Finder(head)
         with self._store.read() as connection:
-            key = self._vault.derived(connection, self._subscription, _PURPOSE)
+            key = self._vault.derived(connection, self.subscription, _PURPOSE)
             for row in self._rows(connection, 0):
                 finder.take(key, row)
         return finder.found()
 
     def _last(self, connection: Connection) -> Row[Any] | None:
-        of_us = select(AUDIT).where(AUDIT.c.subscription == self._subscription)
+        of_us = select(AUDIT).where(AUDIT.c.subscription == self.subscription)
         return connection.execute(of_us.order_by(AUDIT.c.number.desc()).limit(1)).first()
 
 

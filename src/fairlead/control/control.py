@@ -1,4 +1,4 @@
-"""An open control plane: database, vault, audit; of one subscription until there are several."""
+"""An open control plane: database, vault, audit, keys; of one subscription until there are several."""
 
 from pathlib import Path
 from types import TracebackType
@@ -6,6 +6,7 @@ from typing import Self
 
 from fairlead.control.audit import Audit
 from fairlead.control.key_file import KeyFile
+from fairlead.control.keyring import Keyring
 from fairlead.control.store import Store
 from fairlead.control.vault import Vault, open_vault
 
@@ -13,11 +14,12 @@ from fairlead.control.vault import Vault, open_vault
 class Control:
     """What everything here works on. For any thread; its calls block."""
 
-    def __init__(self, store: Store, vault: Vault, audit: Audit, key_file: KeyFile) -> None:
+    def __init__(self, store: Store, vault: Vault, key_file: KeyFile, audit: Audit) -> None:
         self.store = store
         self.vault = vault
-        self.audit = audit
         self.key_file = key_file
+        self.audit = audit
+        self.keyring = Keyring(store, audit, audit.subscription)
 
     @classmethod
     def open(
@@ -34,7 +36,7 @@ class Control:
         except BaseException:
             store.close()
             raise
-        return cls(store, vault, Audit(store, vault, subscription, data), key_file)
+        return cls(store, vault, key_file, Audit(store, vault, subscription, data))
 
     def close(self) -> None:
         """Give the database back."""

@@ -8,11 +8,13 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     Table,
     Text,
+    text,
 )
 
 METADATA = MetaData()
@@ -53,4 +55,29 @@ AUDIT = Table(
     Column("after", Text, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("seal", LargeBinary, nullable=False),  # HMAC over the row and the seal before it
+)
+
+# API keys. A revoked one stays, for the audit; its label is free again.
+KEYS = Table(
+    "keys",
+    METADATA,
+    Column("kid", Text, primary_key=True),
+    Column("subscription", Text, ForeignKey("subscriptions.subscription"), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("label_folded", Text, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("rights", Text, nullable=False),  # JSON
+    Column("created_ns", BigInteger, nullable=False),
+    Column("expires_ns", BigInteger, nullable=True),
+    Column("version", BigInteger, nullable=False),
+)
+_LIVING = text("state <> 'revoked'")
+Index(
+    "keys_label",
+    KEYS.c.subscription,
+    KEYS.c.label_folded,
+    unique=True,
+    sqlite_where=_LIVING,
+    postgresql_where=_LIVING,
 )

@@ -1,0 +1,160 @@
+"""keys create, list, show, edit, disable, enable, revoke: API keys, granted by the machine's owner."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from fairlead.commands import show
+from fairlead.commands.ending import Ended, ExitCode
+from fairlead.commands.keeping import opened, owner
+from fairlead.control.control import Control
+from fairlead.control.keyring import Edit, Made, Wanted
+from fairlead.control.keys import Act, ApiKey, Denied
+
+_COLUMNS = show.columns("label", "key", "state", "scopes", "accounts", "addresses", "expires")
+_ANY = "all"
+_Result = TypeVar("_Result", ApiKey, Made)
+
+
+def create(
+    config_file: Path | None,
+    flags: Mapping[str, object],
+    wanted: Wanted,
+    *,
+    is_test: bool,
+    as_json: bool,
+) -> None:
+    """Make a key and show its secret, once. Raises Ended."""
+    with opened(config_file, flags) as control:
+        made = _granted(control.keyring.create(owner(), wanted, time.time_ns(), is_test=is_test))
+    if as_json:
+        show.out(json.dumps({**_shown(made.key), "secret": made.secret}))
+        return
+    show.out(f"key     {made.key.kid}")
+    show.out(f"secret  {made.secret}")
+    show.out("the secret is shown this once and kept nowhere: save it now")
+    show.out(f"{made.key.label} may {_scopes(made.key)}; expires {_expires(made.key)}")
+
+
+def listed(config_file: Path | None, flags: Mapping[str, object], *, as_json: bool) -> None:
+    """Print every key, revoked ones too. Raises Ended."""
+    with opened(config_file, flags) as control:
+        keys = control.keyring.listed()
+    if as_json:
+        show.out(json.dumps([_shown(key) for key in keys]))
+        return
+    rows = [
+        [key.label, key.kid, str(_shown(key)["state"]), *_rights(key), _expires(key)]
+        for key in keys
+    ]
+    show.table(_COLUMNS, rows, "there are no keys; `fairlead keys create LABEL` makes one")
+
+
+def shown(
+    config_file: Path | None, flags: Mapping[str, object], name: str, *, as_json: bool
+) -> None:
+    """Print one key. Raises Ended."""
+    with opened(config_file, flags) as control:
+        key = _granted(control.keyring.find(name))
+    _print(key, as_json=as_json)
+
+
+def edit(
+    config_file: Path | None,
+    flags: Mapping[str, object],
+    name: str,
+    change: Edit,
+    *,
+    as_json: bool,
+) -> None:
+    """Change what a key may do, and print it. Raises Ended."""
+    _change(
+        config_file,
+        flags,
+        lambda control: control.keyring.edit(owner(), name, change, time.time_ns()),
+        as_json=as_json,
+    )
+
+
+def move(
+    config_file: Path | None, flags: Mapping[str, object], name: str, act: Act, *, as_json: bool
+) -> None:
+    """Disable, enable or revoke a key, and print it. Raises Ended."""
+    _change(
+        config_file,
+        flags,
+        lambda control: control.keyring.move(owner(), name, act, time.time_ns()),
+        as_json=as_json,
+    )
+
+
+def _change(
+    config_file: Path | None,
+    flags: Mapping[str, object],
+    work: Callable[[Control], ApiKey | Denied],
+    *,
+    as_json: bool,
+) -> None:
+    with opened(config_file, flags) as control:
+        key = _granted(work(control))
+    _print(key, as_json=as_json)
+
+
+def _granted(result: _Result | Denied) -> _Result:
+    if isinstance(result, Denied):
+        raise Ended(ExitCode.REFUSED, f"{result.code}: {result.message}")
+    return result
+
+
+def _print(key: ApiKey, *, as_json: bool) -> None:
+    if as_json:
+        show.out(json.dumps(_shown(key)))
+        return
+    for name, value in (_shown(key) | {"expires": _expires(key)}).items():
+        show.out(f"{name:<10}  {_word(value)}")
+
+
+def _shown(key: ApiKey) -> dict[str, object]:
+    """Return what of a key is for everybody; never its secret, which nobody has."""
+    return {
+        "kid": key.kid,
+        "label": key.label,
+        "state": str(key.state(time.time_ns())),
+        "scopes": [str(each) for each in key.rights.scopes],
+        "accounts": msgspec.to_builtins(key.rights.accounts),
+        "addresses": msgspec.to_builtins(key.rights.addresses),
+        "created": _time(key.created_ns),
+        "expires": None if key.expires_ns is None else _time(key.expires_ns),
+        "version": key.version,
+    }
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return _ANY
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _scopes(key: ApiKey) -> str:
+    return ", ".join(key.rights.scopes)
+
+
+def _rights(key: ApiKey) -> tuple[str, str, str]:
+    return _scopes(key), _many(key.rights.accounts), _many(key.rights.addresses)
+
+
+def _many(limits: tuple[str, ...] | None) -> str:
+    return _ANY if limits is None else " ".join(limits)
+
+
+def _expires(key: ApiKey) -> str:
+    return "never" if key.expires_ns is None else show.short_time(_time(key.expires_ns))
+
+
+def _time(time_ns: int) -> str:
+    return f"{datetime.fromtimestamp(time_ns // 1_000_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"

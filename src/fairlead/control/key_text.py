@@ -1,0 +1,60 @@
+"""How an API key is written: the public id `flk_…`, and the secret `fl_live_…` that proves it.
+
+A secret ends in a checksum, so that a scanner recognises one offline and a mistyped one is refused
+without a search. Only its SHA-256 is kept: it has 256 bits of chance, which nobody guesses from a hash.
+"""
+
+import hashlib
+import re
+import secrets
+import string
+import zlib
+
+_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_KID_CHARACTERS = 22
+_SECRET_CHARACTERS = 43
+_CHECK_CHARACTERS = 6
+LIVE, TEST = "fl_live_", "fl_test_"
+_KID = re.compile("flk_[0-9A-Za-z]{22}", re.ASCII).fullmatch
+_SECRET = re.compile("(fl_(?:live|test)_[0-9A-Za-z]{43})([0-9A-Za-z]{6})", re.ASCII).fullmatch
+
+
+def new_kid() -> str:
+    """Return a new public id."""
+    return f"flk_{_random(_KID_CHARACTERS)}"
+
+
+def new_secret(*, is_test: bool = False) -> str:
+    """Return a new secret with its checksum."""
+    text = (TEST if is_test else LIVE) + _random(_SECRET_CHARACTERS)
+    return text + _checksum(text)
+
+
+def is_kid(text: str) -> bool:
+    """Whether `text` is written as a public id."""
+    return _KID(text) is not None
+
+
+def is_secret(text: str) -> bool:
+    """Whether `text` is written as a secret, its checksum right."""
+    match = _SECRET(text)
+    return match is not None and _checksum(match[1]) == match[2]
+
+
+def hash_of(secret: str) -> bytes:
+    """Return what is kept of a secret."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _random(count: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(count))
+
+
+def _checksum(text: str) -> str:
+    """Return the CRC-32 of `text`, six digits to the base 62."""
+    rest = zlib.crc32(text.encode())
+    digits = ""
+    for _ in range(_CHECK_CHARACTERS):
+        rest, digit = divmod(rest, len(_ALPHABET))
+        digits = _ALPHABET[digit] + digits
+    return digits

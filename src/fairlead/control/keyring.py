@@ -1,0 +1,315 @@
+"""The keys of a subscription: made, changed, taken back, listed. Each change, done or refused, is audited.
+
+A secret is returned once, by `create`, and is nowhere afterwards.
+"""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, or_, select
+
+from fairlead.control.audit import Actor, Audit, Entry, Outcome
+from fairlead.control.key_text import hash_of, is_kid, new_kid, new_secret
+from fairlead.control.keys import (
+    DAY_NS,
+    DAYS_MAX,
+    LABEL_FORM,
+    NEXT,
+    Act,
+    ApiKey,
+    Denied,
+    Rights,
+    State,
+    label_wrong,
+    read_rights,
+)
+from fairlead.control.store import Store
+from fairlead.control.tables import KEYS
+
+KEYS_MAX = 1_000  # of a subscription, revoked ones left out
+LISTED_MAX = 10_000
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A key to be made. None: all accounts, all addresses, no end."""
+
+    label: str
+    scopes: Sequence[str] = ()
+    accounts: Sequence[str] | None = None
+    addresses: Sequence[str] | None = None
+    days: int | None
+
+
+class Edit(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a key; UNSET leaves as it is, None is as in `Wanted`.
+
+    `version`: the one that was looked at, so that no change in between is lost; None: whatever it is.
+    """
+
+    scopes: Sequence[str] | msgspec.UnsetType = msgspec.UNSET
+    accounts: Sequence[str] | msgspec.UnsetType | None = msgspec.UNSET
+    addresses: Sequence[str] | msgspec.UnsetType | None = msgspec.UNSET
+    days: int | msgspec.UnsetType | None = msgspec.UNSET
+    version: int | None = None
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A new key, with the one copy of its secret that there is."""
+
+    key: ApiKey
+    secret: str
+
+
+class Keyring:
+    """The keys of one subscription."""
+
+    def __init__(self, store: Store, audit: Audit, subscription: str) -> None:
+        self._store = store
+        self._audit = audit
+        self._subscription = subscription
+
+    # ── looking ──────────────────────────────────────────────────────────────────────────────────
+
+    def listed(self) -> list[ApiKey]:
+        """Return the keys, the oldest first, revoked ones too. Raises ControlError."""
+        with self._store.read() as connection:
+            return [_key(row) for row in connection.execute(self._all().limit(LISTED_MAX))]
+
+    def usable(self) -> dict[bytes, ApiKey]:
+        """Return by hash of the secret the keys that are neither disabled nor revoked.
+
+        Raises ControlError.
+        """
+        with self._store.read() as connection:
+            rows = connection.execute(self._all().where(KEYS.c.state == State.ACTIVE))
+            return {row.secret_hash: _key(row) for row in rows}
+
+    def find(self, name: str) -> ApiKey | Denied:
+        """Return the key of that public id, or label. Raises ControlError."""
+        with self._store.read() as connection:
+            return self._find(connection, name)
+
+    # ── changing ─────────────────────────────────────────────────────────────────────────────────
+
+    def create(
+        self, actor: Actor, wanted: Wanted, now_ns: int, *, is_test: bool = False
+    ) -> Made | Denied:
+        """Make a key. Raises ControlError."""
+        with self._audit.change() as change:
+            rights = self._rights_of_new(change, wanted)
+            if isinstance(rights, Denied):
+                return self._refused(
+                    change, actor, "key.create", plain(wanted.label), rights, now_ns
+                )
+            key = ApiKey(
+                kid=new_kid(),
+                subscription=self._subscription,
+                label=wanted.label,
+                stored_state=State.ACTIVE,
+                rights=rights,
+                created_ns=now_ns,
+                expires_ns=_end(wanted.days, now_ns),
+                version=1,
+            )
+            secret = new_secret(is_test=is_test)
+            folded = {"label_folded": key.label.lower(), "secret_hash": hash_of(secret)}
+            change.execute(KEYS.insert().values(_row(key) | folded))
+            self._done(change, actor, "key.create", None, key, now_ns)
+            return Made(key, secret)
+
+    def edit(self, actor: Actor, name: str, edit: Edit, now_ns: int) -> ApiKey | Denied:
+        """Change the rights or the end of a key. Raises ControlError."""
+        with self._audit.change() as change:
+            before = self._find(change, name)
+            after = before if isinstance(before, Denied) else _edited(before, edit, now_ns)
+            return self._put(change, actor, Act.EDIT, name, before, after, now_ns)
+
+    def move(self, actor: Actor, name: str, act: Act, now_ns: int) -> ApiKey | Denied:
+        """Disable, enable or revoke a key. Raises ControlError."""
+        with self._audit.change() as change:
+            before = self._find(change, name)
+            after = before if isinstance(before, Denied) else _moved(before, act, now_ns)
+            return self._put(change, actor, act, name, before, after, now_ns)
+
+    def _put(
+        self,
+        change: Connection,
+        actor: Actor,
+        act: Act,
+        name: str,
+        before: ApiKey | Denied,
+        after: ApiKey | Denied,
+        now_ns: int,
+    ) -> ApiKey | Denied:
+        """Store what has become of a key, or audit that it was refused."""
+        if isinstance(before, Denied) or isinstance(after, Denied):
+            target = plain(name) if isinstance(before, Denied) else before.kid
+            denied = after if isinstance(after, Denied) else before
+            assert isinstance(denied, Denied)
+            return self._refused(change, actor, f"key.{act}", target, denied, now_ns)
+        change.execute(KEYS.update().filter_by(kid=after.kid).values(_row(after)))
+        self._done(change, actor, f"key.{act}", before, after, now_ns)
+        return after
+
+    def _rights_of_new(self, change: Connection, wanted: Wanted) -> Rights | Denied:
+        denied = label_wrong(wanted.label) or _days_wrong(wanted.days)
+        if denied is not None:
+            return denied
+        living = [row for row in change.execute(self._all()) if row.state != State.REVOKED]
+        if any(row.label_folded == wanted.label.lower() for row in living):
+            text = f"there is a key {wanted.label} (in capitals or not); choose another label"
+            return Denied("label_taken", text)
+        if len(living) >= KEYS_MAX:
+            return Denied("keys_too_many", f"there are {KEYS_MAX} keys; revoke one first")
+        return read_rights(wanted.scopes, wanted.accounts, wanted.addresses)
+
+    def _all(self) -> Any:
+        of_us = select(KEYS).where(KEYS.c.subscription == self._subscription)
+        return of_us.order_by(KEYS.c.created_ns, KEYS.c.kid)
+
+    def _find(self, connection: Connection, name: str) -> ApiKey | Denied:
+        """Find by public id; by label only what is not revoked: a label may have had several keys."""
+        by_label = (KEYS.c.label_folded == name.lower()) & (KEYS.c.state != State.REVOKED)
+        is_named = is_kid(name) or LABEL_FORM(name) is not None
+        by_either = self._all().where(or_(KEYS.c.kid == name, by_label))
+        row = connection.execute(by_either).first() if is_named else None
+        if row is None:
+            text = f"there is no key {plain(name)}; give a public id flk_… or a label (`keys list`)"
+            return Denied("key_unknown", text)
+        return _key(row)
+
+    # ── the audit ────────────────────────────────────────────────────────────────────────────────
+
+    def _done(
+        self,
+        change: Connection,
+        actor: Actor,
+        action: str,
+        before: ApiKey | None,
+        after: ApiKey,
+        now_ns: int,
+    ) -> None:
+        old = None if before is None else _row(before)
+        entry = Entry(action=action, target=after.kid, before=old, after=_row(after))
+        self._audit.append(change, actor, entry, now_ns)
+
+    def _refused(
+        self,
+        change: Connection,
+        actor: Actor,
+        action: str,
+        target: str,
+        denied: Denied,
+        now_ns: int,
+    ) -> Denied:
+        cause: Mapping[str, object] = {"code": denied.code}
+        entry = Entry(action=action, target=target, after=cause, outcome=Outcome.REFUSED)
+        self._audit.append(change, actor, entry, now_ns)
+        return denied
+
+
+def plain(text: str) -> str:
+    """Return the beginning of a text from outside, as it can be stored and shown anywhere."""
+    return "".join(each if each.isprintable() else "?" for each in text[:40])
+
+
+def is_proven(secret: str, stored_hash: bytes) -> bool:
+    """Whether this secret is the one that was hashed, in time that does not tell."""
+    return hmac.compare_digest(hash_of(secret), stored_hash)
+
+
+def _edited(key: ApiKey, edit: Edit, now_ns: int) -> ApiKey | Denied:
+    denied = _stale(key, edit.version)
+    old = key.rights
+    scopes = old.scopes if edit.scopes is msgspec.UNSET else edit.scopes
+    accounts = old.accounts if edit.accounts is msgspec.UNSET else edit.accounts
+    addresses = old.addresses if edit.addresses is msgspec.UNSET else edit.addresses
+    rights = read_rights(scopes, accounts, addresses)
+    expires_ns = key.expires_ns
+    if edit.days is not msgspec.UNSET:
+        denied = denied or _days_wrong(edit.days)
+        expires_ns = _end(edit.days, now_ns)
+    state = NEXT.get((key.state(now_ns), Act.EDIT))
+    if state is None:
+        denied = denied or _cannot(key, Act.EDIT, now_ns)
+    elif key.state(now_ns) is State.EXPIRED and edit.days is msgspec.UNSET:
+        denied = denied or Denied("key_expired", f"key {key.kid} is expired; give it a later end")
+    if denied is not None:
+        return denied
+    if isinstance(rights, Denied):
+        return rights
+    assert state is not None
+    after = _changed(key, stored_state=state, rights=rights, expires_ns=expires_ns)
+    if msgspec.structs.replace(after, version=key.version) == key:
+        return Denied("nothing_changed", f"key {key.kid} is so already")
+    return after
+
+
+def _moved(key: ApiKey, act: Act, now_ns: int) -> ApiKey | Denied:
+    state = NEXT.get((key.state(now_ns), act))
+    if state is None:
+        return _cannot(key, act, now_ns)
+    after = _changed(key, stored_state=state)
+    if after.state(now_ns) is State.EXPIRED:
+        return Denied(
+            "key_expired", f"key {key.kid} is past its end; give it a later one by an edit"
+        )
+    return after
+
+
+def _cannot(key: ApiKey, act: Act, now_ns: int) -> Denied:
+    return Denied("state_wrong", f"key {key.kid} is {key.state(now_ns)}: it cannot {act} now")
+
+
+def _stale(key: ApiKey, version: int | None) -> Denied | None:
+    if version in (None, key.version):
+        return None
+    text = (
+        f"key {key.kid} is at version {key.version}, the edit is of version {version}; look again"
+    )
+    return Denied("version_stale", text)
+
+
+def _changed(key: ApiKey, **changes: object) -> ApiKey:
+    return msgspec.structs.replace(key, version=key.version + 1, **changes)
+
+
+def _days_wrong(days: int | None) -> Denied | None:
+    if days is None or 0 < days <= DAYS_MAX:
+        return None
+    return Denied("end_invalid", f"{days} days; give 1 to {DAYS_MAX}, or no end")
+
+
+def _end(days: int | None, now_ns: int) -> int | None:
+    return None if days is None else now_ns + days * DAY_NS
+
+
+# ── rows ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _row(key: ApiKey) -> dict[str, object]:
+    return {
+        "kid": key.kid,
+        "subscription": key.subscription,
+        "label": key.label,
+        "state": str(key.stored_state),
+        "rights": msgspec.json.encode(key.rights).decode(),
+        "created_ns": key.created_ns,
+        "expires_ns": key.expires_ns,
+        "version": key.version,
+    }
+
+
+def _key(row: Row[Any]) -> ApiKey:
+    return ApiKey(
+        kid=row.kid,
+        subscription=row.subscription,
+        label=row.label,
+        stored_state=State(row.state),
+        rights=msgspec.json.decode(row.rights, type=Rights),
+        created_ns=row.created_ns,
+        expires_ns=row.expires_ns,
+        version=row.version,
+    )
