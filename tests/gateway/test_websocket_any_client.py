@@ -122,7 +122,7 @@ async def _live(steps: list[tuple[str, int]], ring: int) -> None:
     trader.socket.is_narrow = False
     _free(trader)
     await asyncio.sleep(3)
-    for name in ACCOUNTS:  # and it goes on by itself
+    for name in ACCOUNTS * 2:  # and it goes on by itself
         world.release(name)
         ordered[name].append(world.accounts[name] or 0)
         await asyncio.sleep(1)
