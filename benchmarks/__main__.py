@@ -3,6 +3,9 @@
     orders    durable orders by REST and the echo they are compared with
     million   a million orders: steadiness, memory, bytes; then a restart on them
     restart   a restart on a million closed orders that were made quickly
+    streams   orders with all their reports over WebSocket and FIX, and by REST
+    fanout    an order's reports to 1,000 subscribers; subscribers that do not read
+    fix       the FIX codec and session alone, and QuickFIX (needs quickfix: make env-fix)
     profile   where the time of an order goes (needs py-spy)
 
 Without names: all of them. `--quick` makes everything small: it shows that it works and measures nothing.
@@ -17,17 +20,20 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import machine, million, orders, profile, restart
+from benchmarks import fanout, fix_alone, machine, million, orders, profile, restart, streams
 from benchmarks.tables import Section, as_text
 
 RESULTS = Path(__file__).parent / "results"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "explanation" / "performance.md"
 TABLE_BEGINS, TABLE_ENDS = "<!-- table -->\n", "<!-- end of table -->\n"
-NAMES = ("orders", "million", "restart", "profile")
+NAMES = ("orders", "million", "restart", "streams", "fanout", "fix", "profile")
 
 
 class Sizes(msgspec.Struct, frozen=True):
-    """How much is done. `counts` and `profiled`: connections → requests, in one of the rounds."""
+    """How much is done. `counts` and `profiled`: connections → requests, in one of the rounds.
+
+    `streamed`: orders in flight → orders, likewise. `told`: subscribers, orders. `alone`: FIX orders.
+    """
 
     rounds: int
     counts: dict[int, int]
@@ -36,10 +42,38 @@ class Sizes(msgspec.Struct, frozen=True):
     restarts: int
     profiled: dict[int, int]
     syncs: int
+    streamed: dict[int, int]
+    told: tuple[int, int]
+    stuck: int
+    alone: int
 
 
-FULL = Sizes(3, {1: 5_000, 32: 40_000}, 1_000_000, 1_000, 3, {1: 5_000, 32: 40_000}, 2_000)
-QUICK = Sizes(1, {1: 40, 32: 256}, 2_000, 20, 1, {32: 256}, 20)
+FULL = Sizes(
+    rounds=3,
+    counts={1: 5_000, 32: 40_000},
+    million=1_000_000,
+    still_open=1_000,
+    restarts=3,
+    profiled={1: 5_000, 32: 40_000},
+    syncs=2_000,
+    streamed={1: 3_000, 32: 20_000},
+    told=(1_000, 50),
+    stuck=20_000,
+    alone=40_000,
+)
+QUICK = Sizes(
+    rounds=1,
+    counts={1: 40, 32: 256},
+    million=2_000,
+    still_open=20,
+    restarts=1,
+    profiled={32: 256},
+    syncs=20,
+    streamed={1: 12, 32: 256},
+    told=(10, 3),
+    stuck=256,
+    alone=256,
+)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -122,6 +156,21 @@ def _run(
         restarts["made"] = restart.measure_restart(data, cores, sizes.million, sizes.restarts)
     if restarts:
         sections.append(restart.section(restarts))
+    if "streams" in names:
+        _say("streams")
+        streamed = streams.measure_streams(folder / "streams", cores, sizes.streamed, sizes.rounds)
+        sections.append(streams.section(streamed))
+    if "fanout" in names:
+        _say("fanout")
+        sections.append(
+            fanout.fan_out_section(fanout.measure_fan_out(folder / "told", cores, *sizes.told))
+        )
+        stuck = fanout.measure_stuck(folder / "stuck", cores, 32, sizes.stuck, sizes.rounds)
+        sections.append(fanout.stuck_section(stuck))
+    if "fix" in names:
+        _say("fix")
+        alone = fix_alone.measure_alone(folder, cores, sizes.alone, sizes.rounds)
+        sections.append(fix_alone.section(alone))
     if "profile" in names:
         _say("profile")
         sampler = profile.find_sampler()

@@ -11,28 +11,46 @@ Two accounts, because an order does not trade with its own account's.
 """
 
 from collections.abc import Iterator
-from itertools import count, islice
+
+import msgspec
 
 from benchmarks.load import NextRequest, random_ids, request_bytes
 
-_ID = b"@" * 36
+SYMBOL = "SIM_SPOT_BTC_USDT"
+QUANTITY = "0.0002"
+ID = b"@" * 36
+"""Stands where the client order id of an order will stand."""
 _LEVELS = 32
 
 
-def _body(account: str, side: str, price: str, time_in_force: str) -> bytes:
-    return (
-        f'{{"exchange_id":"{account}","client_order_id":"{_ID.decode()}",'
-        f'"symbol_id_coinapi":"SIM_SPOT_BTC_USDT","amount_order":0.0002,"price":{price},'
-        f'"side":"{side}","order_type":"LIMIT","time_in_force":"{time_in_force}"}}'
-    ).encode()
+class Planned(msgspec.Struct, frozen=True):
+    """What an order of the cycle is, but for its id."""
+
+    account: str
+    side: str
+    price: str
+    time_in_force: str
+
+    def body(self) -> bytes:
+        """Return it as the body of a POST, with `ID` where the id belongs."""
+        return (
+            f'{{"exchange_id":"{self.account}","client_order_id":"{ID.decode()}",'
+            f'"symbol_id_coinapi":"{SYMBOL}","amount_order":{QUANTITY},"price":{self.price},'
+            f'"side":"{self.side}","order_type":"LIMIT","time_in_force":"{self.time_in_force}"}}'
+        ).encode()
 
 
-def _cycles() -> Iterator[bytes]:
-    for number in count():
-        yield _body("SIM", "BUY", f"50000.{number % _LEVELS:02}", "GOOD_TILL_CANCEL")
-        yield _body("SIM/ALICE", "SELL", "49999.50", "GOOD_TILL_CANCEL")
-        yield _body("SIM", "BUY", "49000.50", "IMMEDIATE_OR_CANCEL")
-        yield _body("SIM/ALICE", "SELL", "51000.50", "IMMEDIATE_OR_CANCEL")
+def cycle() -> list[Planned]:
+    """Return the orders of a connection, from the first until they repeat."""
+    planned: list[Planned] = []
+    for level in range(_LEVELS):
+        planned += [
+            Planned("SIM", "BUY", f"50000.{level:02}", "GOOD_TILL_CANCEL"),
+            Planned("SIM/ALICE", "SELL", "49999.50", "GOOD_TILL_CANCEL"),
+            Planned("SIM", "BUY", "49000.50", "IMMEDIATE_OR_CANCEL"),
+            Planned("SIM/ALICE", "SELL", "51000.50", "IMMEDIATE_OR_CANCEL"),
+        ]
+    return planned
 
 
 def connections(address: tuple[str, int], number: int, total: int) -> list[NextRequest]:
@@ -40,30 +58,34 @@ def connections(address: tuple[str, int], number: int, total: int) -> list[NextR
 
     Every connection sends whole cycles.
     """
-    cycle = list(islice(_cycles(), 4 * _LEVELS))
     halves: list[tuple[bytes, bytes]] = []
-    for body in cycle:
-        before, _, after = request_bytes(address, body).partition(_ID)
+    for planned in cycle():
+        before, _, after = request_bytes(address, planned.body()).partition(ID)
         halves.append((before, after))
     ids = random_ids()
-    each = max(4, total // number // 4 * 4)
+    each = share(number, total)
     return [_connection(halves, ids, each, 4 * start) for start in range(number)]
+
+
+def share(number: int, total: int) -> int:
+    """Return how many orders each of `number` connections sends of `total`: whole cycles of four."""
+    return max(4, total // number // 4 * 4)
 
 
 def resting(address: tuple[str, int], total: int) -> list[NextRequest]:
     """Return the requests of one connection that places `total` orders which stay in the book."""
     halves: list[tuple[bytes, bytes]] = []
     for number in range(100):
-        body = _body("SIM", "BUY", f"40000.{number:02}", "GOOD_TILL_CANCEL")
-        before, _, after = request_bytes(address, body).partition(_ID)
+        planned = Planned("SIM", "BUY", f"40000.{number:02}", "GOOD_TILL_CANCEL")
+        before, _, after = request_bytes(address, planned.body()).partition(ID)
         halves.append((before, after))
     return [_connection(halves, random_ids(), total, 0)]
 
 
 def harmless_order() -> bytes:
     """Return the body of an order that ends at once and unfilled."""
-    body = _body("SIM/ALICE", "SELL", "51000.50", "IMMEDIATE_OR_CANCEL")
-    return body.replace(_ID, next(random_ids()))
+    planned = Planned("SIM/ALICE", "SELL", "51000.50", "IMMEDIATE_OR_CANCEL")
+    return planned.body().replace(ID, next(random_ids()))
 
 
 def _connection(

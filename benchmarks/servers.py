@@ -33,12 +33,16 @@ _POLL_S = 0.002
 
 
 class Running(msgspec.Struct, frozen=True):
-    """A server that serves. Times are of the monotonic clock, in ns: process started, serving."""
+    """A server that serves. Times are of the monotonic clock, in ns: process started, serving.
+
+    `fix`: where it takes FIX, None where it does not.
+    """
 
     process_id: int
     address: tuple[str, int]
     started_ns: int
     serving_ns: int
+    fix: tuple[str, int] | None = None
 
 
 def system(core: int, data: Path) -> contextlib.AbstractContextManager[Running]:
@@ -58,31 +62,44 @@ def system(core: int, data: Path) -> contextlib.AbstractContextManager[Running]:
     command += ["--account", "SIM", "--account", "SIM/ALICE"]
     endpoint = data / "endpoint.json"
 
-    def port(process_id: int) -> int | None:
+    def ports(process_id: int) -> tuple[int, int | None] | None:
         try:
             said = msgspec.json.decode(endpoint.read_bytes())
         except FileNotFoundError:
             return None
-        return int(said["url"].rpartition(":")[2]) if said["pid"] == process_id else None
+        if said["pid"] != process_id:
+            return None
+        return int(said["url"].rpartition(":")[2]), int(said["fix"].rpartition(":")[2])
 
-    return _running(core, command, data.with_name(f"{data.name}.log"), port)
+    return _running(core, command, data.with_name(f"{data.name}.log"), ports)
 
 
 def echo(core: int, body_bytes: int, folder: Path) -> contextlib.AbstractContextManager[Running]:
     """Run the baseline on `core` for the length of the block."""
-    port_file = folder / "echo.port"
-    command = [sys.executable, "-m", "benchmarks.servers", str(body_bytes), str(port_file)]
+    return bare(core, folder, "benchmarks.servers", str(body_bytes))
 
-    def port(_: int) -> int | None:
+
+def bare(
+    core: int, folder: Path, module: str, *arguments: str, python: str = sys.executable
+) -> contextlib.AbstractContextManager[Running]:
+    """Run `python -m MODULE ARGUMENTS… PORT_FILE` on `core` for the length of the block.
+
+    The module writes its port into the file, with a newline, once it serves.
+    """
+    port_file = folder / f"{module}.port"
+    port_file.unlink(missing_ok=True)
+    command = [python, "-m", module, *arguments, str(port_file)]
+
+    def ports(_: int) -> tuple[int, int | None] | None:
         text = port_file.read_text() if port_file.exists() else ""
-        return int(text) if text.endswith("\n") else None
+        return (int(text), None) if text.endswith("\n") else None
 
-    return _running(core, command, folder / "echo.log", port)
+    return _running(core, command, folder / f"{module}.log", ports)
 
 
 @contextlib.contextmanager
 def _running(
-    core: int, command: list[str], log: Path, port: Callable[[int], int | None]
+    core: int, command: list[str], log: Path, ports: Callable[[int], tuple[int, int | None] | None]
 ) -> Iterator[Running]:
     own_cores = os.sched_getaffinity(0)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +111,7 @@ def _running(
         finally:
             os.sched_setaffinity(0, own_cores)
     try:
-        found = port(process.pid)
+        found = ports(process.pid)
         while found is None:
             if process.poll() is not None:
                 text = log.read_text(errors="replace")
@@ -102,14 +119,25 @@ def _running(
             if time.monotonic_ns() - started_ns > START_TIMEOUT_S * 1e9:
                 raise TimeoutError(f"{' '.join(command)} does not serve")
             time.sleep(_POLL_S)
-            found = port(process.pid)
-        yield Running(process.pid, (HOST, found), started_ns, time.monotonic_ns())
+            found = ports(process.pid)
+        port, fix_port = found
+        fix = None if fix_port is None else (HOST, fix_port)
+        yield Running(process.pid, (HOST, port), started_ns, time.monotonic_ns(), fix)
     except (OSError, LoadFailed):
         sys.stderr.write(log.read_text(errors="replace"))  # it may say why
         raise
     finally:
         process.terminate()
         process.wait()
+
+
+async def serve(server: asyncio.Server, port_file: Path) -> None:
+    """Be a bare server: say where, and serve until SIGTERM."""
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    port_file.write_text(f"{server.sockets[0].getsockname()[1]}\n")  # noqa: ASYNC240 - at the start
+    await stopping.wait()
+    server.close()
 
 
 # ── the baseline ─────────────────────────────────────────────────────────────────────────────────

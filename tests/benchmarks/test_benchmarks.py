@@ -27,7 +27,26 @@ def test_quick_orders_print_one_table_and_leave_the_same_as_json(
 def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         benchmarks.main(["ordres"])
-    assert "orders, million, restart, profile" in capsys.readouterr().err
+    assert ", ".join(benchmarks.NAMES) in capsys.readouterr().err
+
+
+def test_orders_over_streams_and_their_reports_to_many_are_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert benchmarks.main(["streams", "fanout", "fix", "--quick", "--results", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    for title in ("by REST, WebSocket and FIX", "to 10 subscribers", "that do not read", "alone"):
+        assert title in printed
+    (file,) = tmp_path.iterdir()
+    finding = msgspec.json.decode(file.read_bytes(), type=benchmarks.Finding)
+    figures = {name: value for each in finding.sections for name, value in each.figures.items()}
+    for name in (
+        "stream_websocket_32_ratio",
+        "stream_fix_32_ratio",
+        "fan_out_ratio",
+        "stuck_ratio",
+    ):
+        assert figures[name] > 0
 
 
 def test_a_made_past_is_a_journal_that_verifies(tmp_path: Path) -> None:
