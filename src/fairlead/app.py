@@ -40,8 +40,10 @@ from fairlead.gateway.feed import Feed
 from fairlead.gateway.fixapi.acceptor import FixConnection, FixServer
 from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.health import AccountHealth, Readiness
+from fairlead.gateway.http2 import Http2Protocol
+from fairlead.gateway.listeners import ListenerSettings, SecureListeners
 from fairlead.gateway.protocol import BoundedProtocol
-from fairlead.gateway.server import HttpServer, bind, gateway_app
+from fairlead.gateway.server import HttpServer, address_of, bind, gateway_app
 from fairlead.gateway.websocket.api import WebSocketApi
 from fairlead.gateway.websocket.metrics import WebSocketCollector
 from fairlead.gateway.websocket.wire import WebSocketProtocol
@@ -64,9 +66,9 @@ _Result = TypeVar("_Result")
 class Endpoint(msgspec.Struct, frozen=True):
     """Where a running system is reached; also the content of DIR/endpoint.json.
 
-    `fix` is HOST:PORT of the FIX API, None when it is off.
-
-    `operator_url` is the simulated exchange's operator API, None when the exchange runs elsewhere.
+    `https` and `https_clients` are the TLS listeners, the second for clients with a certificate, `fix` is
+    HOST:PORT of the FIX API; None where there is none. `operator_url` is the simulated exchange's operator
+    API, None when the exchange runs elsewhere.
     """
 
     url: str
@@ -74,6 +76,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     pid: int
     data: str
     fix: str | None = None
+    https: str | None = None
+    https_clients: str | None = None
 
 
 OnReady = Callable[[Endpoint], Awaitable[None] | None]
@@ -94,6 +98,7 @@ class App:
         self._fix_store: Store | None = None
         self._fix: FixServer | None = None
         self._server: HttpServer | None = None
+        self._secure: SecureListeners | None = None
         self._is_announced = False
         self._collections: asyncio.TimerHandle | None = None
         # One thread reads the journal for history, in short transactions, beside the order path.
@@ -102,14 +107,15 @@ class App:
     async def start(self) -> Endpoint:
         """Build and start the parts; when this returns, the API answers.
 
-        Raises JournalError, StoreError (of either store), TapeError and OSError; then nothing is left
-        running.
+        Raises JournalError, StoreError (of either store), TapeError, FolderError, ListenError and OSError;
+        then nothing is left running.
         """
         config = self._config
         config.data.mkdir(parents=True, exist_ok=True)
         bound = _bind(config.listen)
         bound_fix = None
         try:
+            self._secure = self._bind_secure()
             if config.fix.listen is not None:
                 bound_fix = _bind(config.fix.listen)
             self._journal = Journal.open(config.data)
@@ -126,9 +132,11 @@ class App:
             )
             if bound_fix is not None:
                 self._fix = self._make_fix(self._edge, self._feed, bound_fix)
-            app = self._gateway(self._edge, self._websocket, bound.getsockname()[:2])
+            listen = (address_of(bound), *self._secure.addresses)
+            app = self._gateway(self._edge, self._websocket, listen)
             self._server = HttpServer(app, bound, config.http.connections, config.websocket)
             await self._server.start()
+            await self._secure.start(app)
             if self._fix is not None:
                 await self._fix.start()
         except BaseException:
@@ -148,6 +156,8 @@ class App:
             (self._config.data / ENDPOINT_FILE).unlink(missing_ok=True)
         if self._server is not None:
             await self._server.stop()
+        if self._secure is not None:
+            await self._secure.stop()
         if self._websocket is not None:
             await self._websocket.stop()
         if self._fix is not None:
@@ -163,6 +173,23 @@ class App:
         if self._exchange is not None:
             self._exchange.close()
         self._readers.shutdown()
+
+    def _bind_secure(self) -> SecureListeners:
+        config = self._config
+        settings = ListenerSettings(
+            folder=config.tls_folder,
+            files=config.tls.files,
+            version_min=config.tls.version_min,
+            connections=config.http.connections,
+            tls=config.tls.limits,
+            http2=config.http2,
+            websocket=config.websocket,
+        )
+        listen, clients_listen = (
+            None if each is None else (each.host, each.port)
+            for each in (config.tls.listen, config.tls.clients_listen)
+        )
+        return SecureListeners(listen, clients_listen, settings)
 
     def _start_exchange(self) -> Exchange:
         settings = self._config.exchange
@@ -225,7 +252,9 @@ class App:
         self._fix_store = Store.open(self._config.data, settings.sent_messages_min)
         return FixServer(Desk(edge, feed, self._fix_store, settings, time.time_ns), bound)
 
-    def _gateway(self, edge: Edge, websocket: WebSocketApi, listen: tuple[str, int]) -> ASGIApp:
+    def _gateway(
+        self, edge: Edge, websocket: WebSocketApi, listen: tuple[tuple[str, int], ...]
+    ) -> ASGIApp:
         registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
@@ -241,7 +270,7 @@ class App:
             mounts[b"/operator"] = operator_app(self._exchange)
         return gateway_app(
             edge,
-            (listen,),
+            listen,
             self._readiness,
             registry,
             rest=self._config.http.rest,
@@ -274,7 +303,7 @@ class App:
     def on_loop_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Take what the loop caught: an error of ours stops the process, one of a client does not."""
         cause = context.get("exception")
-        of_clients = BoundedProtocol | WebSocketProtocol | FixConnection
+        of_clients = BoundedProtocol | Http2Protocol | WebSocketProtocol | FixConnection
         is_of_client = isinstance(context.get("protocol"), of_clients)
         if is_of_client or cause is None or isinstance(cause, OSError):
             log.warning("loop", text=context.get("message"), cause=repr(cause))
@@ -285,8 +314,16 @@ class App:
         host, port = server.address
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         operator_url = url if self._exchange is not None else None
-        fix = None if self._fix is None else str(Listen(*self._fix.address))
-        endpoint = Endpoint(url, operator_url, os.getpid(), str(self._config.data.resolve()), fix)
+        assert self._secure is not None
+        endpoint = Endpoint(
+            url,
+            operator_url,
+            os.getpid(),
+            str(self._config.data.resolve()),
+            None if self._fix is None else str(Listen(*self._fix.address)),
+            self._secure.https,
+            self._secure.https_clients,
+        )
         half_written = self._config.data / f".{ENDPOINT_FILE}.{endpoint.pid}"
         half_written.write_bytes(msgspec.json.encode(endpoint) + b"\n")
         half_written.replace(self._config.data / ENDPOINT_FILE)

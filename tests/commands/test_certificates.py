@@ -22,16 +22,20 @@ def test_an_authority_a_client_and_its_end(tmp_path: Path) -> None:
     assert (run.code, run.err) == (1, "fairlead: bot1.pem is there already; give another file\n")
 
     ca = tmp_path / "data" / "tls" / "ca"
-    verified = subprocess.run(
-        [
-            *("openssl", "verify", "-purpose", "sslclient", "-CAfile", ca / "root.pem"),
-            *("-untrusted", ca / "issuing.pem", tmp_path / "bot1.pem"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert verified.stdout.endswith("bot1.pem: OK\n"), verified
+    for purpose, name in (
+        ("sslclient", tmp_path / "bot1.pem"),
+        ("sslserver", ca.parent / "server.pem"),
+    ):
+        verified = subprocess.run(
+            [
+                *("openssl", "verify", "-x509_strict", "-purpose", purpose),
+                *("-CAfile", ca / "root.pem", "-untrusted", ca / "issuing.pem", name),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert verified.stdout == f"{name}: OK\n", verified
 
     revoke = ("tls", "revoke", "bot1.pem", "--data", "data")
     assert fairlead(*revoke, folder=tmp_path).out == "bot1.pem: revoked\n"

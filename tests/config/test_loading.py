@@ -49,6 +49,14 @@ OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "http.origins": ("https://desk.example:8443", '["https://desk.example:8443"]'),
     "http.request_timeout_s": ("2.5", "2.5"),
     "http.write_timeout_s": ("3", "3"),
+    "tls.listen": ("[::1]:3443", '"[::1]:3443"'),
+    "tls.clients_listen": ("127.0.0.1:3444", '"127.0.0.1:3444"'),
+    "tls.certificate": ("desk.pem", '"desk.pem"'),
+    "tls.key": ("desk.key", '"desk.key"'),
+    "tls.version_min": ("TLSv1.3", '"TLSv1.3"'),
+    "tls.authorities": ("ours.pem", '"ours.pem"'),
+    "tls.revoked": ("revoked.pem", '"revoked.pem"'),
+    "tls.handshake_timeout_s": ("2.5", "2.5"),
     "websocket.ping_interval_s": ("7.5", "7.5"),
     "websocket.close_timeout_s": ("0.5", "0.5"),
     "fix.listen": ("off", '"off"'),
@@ -69,6 +77,7 @@ NOT_SET_BY_SETTINGS = {
     "perpetuals",
     "reject_media_type",
     "exchange_address",
+    "files",
 }
 
 
@@ -114,6 +123,8 @@ def test_every_field_of_every_struct_has_a_row() -> None:
         "limits.": (config.limits,),
         "rate.": (config.rate,),
         "http.": (config.http.rest, config.http.border, config.http.connections),
+        "tls.": (config.tls, config.tls.files, config.tls.limits),
+        "http2.": (config.http2,),
         "websocket.": (config.websocket,),
         "feed.": (config.feed,),
         "fix.": (config.fix, config.fix.settings),

@@ -28,6 +28,7 @@ _VALUES = {
         "silent": "the client did not answer a ping",
         "slow": "the client's socket accepted nothing",
         "stopping": "the server stopped",
+        "unauthorized": "the client's certificate stopped to count",
     },
 }
 

@@ -70,9 +70,11 @@ _CLOSES = [
     ("1009", "your message is longer than `websocket.message_bytes_max`"),
     ("1011", "you did not answer a ping until the next was due"),
     ("4008", "your socket accepted nothing for `websocket.slow_client_ms`"),
+    ("4401", "your client certificate has been revoked, or has ended"),
 ]
 _REFUSED_UPGRADES = [
     ("400", "`from` or the upgrade makes no sense"),
+    ("401", "your client certificate has been revoked since the handshake"),
     ("403", "`Origin` is a page's that is neither ours nor in `http.origins`"),
     ("404", "there is no WebSocket at this path"),
     ("421", "`Host` is not one of ours"),

@@ -32,6 +32,12 @@ def up(
     data: Annotated[str | None, typer.Option(help="Where everything durable is kept.")] = None,
     listen: Annotated[str | None, typer.Option(help="HOST:PORT, port 0: any free one.")] = None,
     fix: Annotated[str | None, typer.Option(help="HOST:PORT of the FIX API, or: off.")] = None,
+    tls: Annotated[
+        str | None, typer.Option(help="HOST:PORT for TLS; see `fairlead tls init`.")
+    ] = None,
+    tls_clients: Annotated[
+        str | None, typer.Option(help="HOST:PORT for TLS with client certificates.")
+    ] = None,
     config: ConfigFile = None,
     account: Annotated[
         list[str] | None, typer.Option(help="Host this account (repeat it); default: SIM.")
@@ -56,6 +62,8 @@ def up(
         "data": data,
         "listen": listen,
         "fix.listen": fix,
+        "tls.listen": tls,
+        "tls.clients_listen": tls_clients,
         "accounts": account,
         "exchange_url": exchange_url,
         "log.level": log_level,

@@ -13,7 +13,6 @@ from fairlead.config import ConfigError, read
 from fairlead.tls import folder as files
 from fairlead.tls.client import client_text
 
-TLS_FOLDER = "tls"
 _Result = TypeVar("_Result")
 
 
@@ -74,7 +73,7 @@ def _folder(
     config_file: Path | None, environment: Mapping[str, str], flags: Mapping[str, object]
 ) -> Path:
     try:
-        return read(config_file, environment, flags).data / TLS_FOLDER
+        return read(config_file, environment, flags).tls_folder
     except ConfigError as error:
         raise Ended(ExitCode.USAGE, "\n".join(error.findings)) from None
 

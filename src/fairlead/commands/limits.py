@@ -13,7 +13,9 @@ def open_files_needed(config: Config) -> int:
     """Return how many files the process may have open at once."""
     links = len(config.accounts) or 1
     fix = 0 if config.fix.listen is None else config.fix.settings.connections_max
-    return config.http.connections.connections_max + fix + links + _OTHER_FILES
+    listens = (config.listen, config.tls.listen, config.tls.clients_listen)
+    listeners = sum(each is not None for each in listens)
+    return listeners * config.http.connections.connections_max + fix + links + _OTHER_FILES
 
 
 def raise_open_files(needed: int) -> None:

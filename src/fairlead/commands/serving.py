@@ -23,12 +23,17 @@ from fairlead.exchange.store_file import StoreError
 from fairlead.exchange.tape_line import TapeError
 from fairlead.fix.store import StoreError as FixStoreError
 from fairlead.gateway.border import Border
+from fairlead.gateway.listeners import ListenError
 from fairlead.gateway.server import new_trace_id
 from fairlead.journal.errors import JournalError
 from fairlead.supervisor import supervisor_of
+from fairlead.tls.folder import FolderError
 
 _Loaded = TypeVar("_Loaded", Config, ExchangeConfig)
-_CANNOT_START = (JournalError, StoreError, FixStoreError, TapeError, OSError, sqlite3.Error)
+_CANNOT_START = (
+    *(JournalError, StoreError, FixStoreError, TapeError, FolderError, ListenError),
+    *(OSError, sqlite3.Error),
+)
 
 
 def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) -> None:
@@ -49,8 +54,10 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
         if is_demo:
             await demo.show_one_order(endpoint, config, began_ns)
         else:
+            urls = [each for each in (endpoint.url, endpoint.https, endpoint.https_clients) if each]
             fix = "" if endpoint.fix is None else f", FIX at {endpoint.fix}"
-            show.out(f"fairlead serves {endpoint.url}{fix}, data in {config.data}; Ctrl-C stops it")
+            served = f"{' and '.join(urls)}{fix}"
+            show.out(f"fairlead serves {served}, data in {config.data}; Ctrl-C stops it")
             show.flush()
 
     supervisor = supervisor_of(os.environ)

@@ -26,8 +26,11 @@ from fairlead.exchange.settings import Settings as ExchangeSettings
 from fairlead.gateway.border import BorderSettings
 from fairlead.gateway.feed import FeedSettings
 from fairlead.gateway.fixapi.settings import FixSettings
+from fairlead.gateway.http2 import Http2Limits
+from fairlead.gateway.listeners import TlsFiles
 from fairlead.gateway.protocol import Limits as ConnectionLimits
 from fairlead.gateway.rest import RestSettings
+from fairlead.gateway.secure import TlsLimits
 from fairlead.gateway.websocket.hub import WebSocketSettings
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
@@ -91,6 +94,8 @@ def salvage(
         findings += _unguarded("listen", config.listen, config)
         if config.fix.listen is not None:
             findings += _unguarded("fix.listen", config.fix.listen, config)
+        if config.tls.listen is not None:
+            findings += _unguarded("tls.listen", config.tls.listen, config)
     return config, findings
 
 
@@ -284,6 +289,8 @@ def _config(values: Mapping[str, object]) -> model.Config:
         limits=_changed(SequencerLimits(), values, "limits."),
         rate=_changed(model.RateConfig(), values, "rate."),
         http=_http(values),
+        tls=_tls(values),
+        http2=_changed(Http2Limits(), values, "http2."),
         websocket=_changed(WebSocketSettings(), values, "websocket."),
         feed=_changed(FeedSettings(), values, "feed."),
         fix=_fix(values),
@@ -331,6 +338,13 @@ def _http(values: Mapping[str, object]) -> model.HttpConfig:
 def _fix(values: Mapping[str, object]) -> model.FixConfig:
     settings = _changed(FixSettings(), values, "fix.")
     return _changed(model.FixConfig(settings=settings), values, "fix.")
+
+
+def _tls(values: Mapping[str, object]) -> model.TlsConfig:
+    tls = _changed(model.TlsConfig(), values, "tls.")
+    files = _changed(TlsFiles(), values, "tls.")
+    limits = _changed(TlsLimits(), values, "tls.")
+    return msgspec.structs.replace(tls, files=files, limits=limits)
 
 
 def _changed(struct: _Struct, values: Mapping[str, object], prefix: str) -> _Struct:

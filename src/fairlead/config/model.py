@@ -18,8 +18,11 @@ from fairlead.exchange.settings import Settings as ExchangeSettings
 from fairlead.gateway.border import BorderSettings
 from fairlead.gateway.feed import FeedSettings
 from fairlead.gateway.fixapi.settings import FixSettings
+from fairlead.gateway.http2 import Http2Limits
+from fairlead.gateway.listeners import TlsFiles
 from fairlead.gateway.protocol import Limits as ConnectionLimits
 from fairlead.gateway.rest import RestSettings
+from fairlead.gateway.secure import TlsLimits
 from fairlead.gateway.websocket.hub import WebSocketSettings
 
 
@@ -84,6 +87,20 @@ class FixConfig(msgspec.Struct, frozen=True, kw_only=True):
     settings: FixSettings = FixSettings()
 
 
+class TlsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The TLS listeners; one that is None does not exist.
+
+    `clients_listen`: the one that takes nobody without a client certificate. Files that are None are in
+    `data`/tls, where `fairlead tls init` puts them.
+    """
+
+    listen: Listen | None = None
+    clients_listen: Listen | None = None
+    version_min: str = "TLSv1.2"
+    files: TlsFiles = TlsFiles()
+    limits: TlsLimits = TlsLimits()
+
+
 class LogConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`level`: debug, info, warning or error. `format`: json, or text for people.
 
@@ -144,12 +161,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     limits: SequencerLimits = SequencerLimits()
     rate: RateConfig = RateConfig()
     http: HttpConfig = HttpConfig()
+    tls: TlsConfig = TlsConfig()
+    http2: Http2Limits = Http2Limits()
     websocket: WebSocketSettings = WebSocketSettings()
     feed: FeedSettings = FeedSettings()
     fix: FixConfig = FixConfig()
     control: ControlConfig = ControlConfig()
     log: LogConfig = LogConfig()
     process: ProcessConfig = ProcessConfig()
+
+    @property
+    def tls_folder(self) -> Path:
+        """Return the folder of `fairlead tls init`."""
+        return self.data / "tls"
 
     @property
     def host(self) -> str:

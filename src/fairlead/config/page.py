@@ -18,6 +18,8 @@ _SECTIONS = {
     "limits": "[limits]: what may wait, what is decided together",
     "rate": "[rate]: what an account may ask of its exchange",
     "http": "[http]: the HTTP server",
+    "tls": "[tls]: TLS listeners, with and without client certificates",
+    "http2": "[http2]: what one HTTP/2 connection may ask",
     "websocket": "[websocket]: clients of the WebSocket API",
     "feed": "[feed]: what is kept in memory for those who follow reports",
     "fix": "[fix]: the FIX API",
@@ -62,6 +64,7 @@ def default_of(name: str) -> str:
         "exchange": (exchange, exchange.settings, exchange.settings.perpetuals, PERPETUAL_BTC_USDT),
         "fix": (config.fix, config.fix.settings),
         "http": (http.rest, http.border, http.connections),
+        "tls": (config.tls, config.tls.files, config.tls.limits),
     }
     for home in homes.get(section) or (getattr(config, section),):
         if field in home.__struct_fields__:

@@ -129,6 +129,20 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("http.stop_timeout_s", whole(1, 3_600), "for running requests when the process stops"),
     Setting("http.backlog", whole(1, 65_535), "connections waiting to be accepted"),
 
+    Setting("tls.listen", LISTEN, "where the API is served over TLS, to clients without a certificate; not set: nowhere", "--tls"),
+    Setting("tls.clients_listen", LISTEN, "where it is served over TLS 1.3 to clients with a certificate of the authority, and to nobody else; not set: nowhere", "--tls-clients"),
+    Setting("tls.certificate", PATH, "the server's certificate with its chain, in PEM; not set: `tls/server.pem` in `data`, which `fairlead tls init` makes"),
+    Setting("tls.key", PATH, "its private key, readable by the owner alone; not set: in the same file"),
+    Setting("tls.version_min", choice("TLSv1.2", "TLSv1.3"), "the oldest version of TLS on `tls.listen`"),
+    Setting("tls.authorities", PATH, "whose client certificates are taken; not set: `tls/ca.pem` in `data`"),
+    Setting("tls.revoked", PATH, "the authority's list of revoked certificates; not set: `tls/revoked.pem` in `data`"),
+    Setting("tls.handshake_timeout_s", seconds("0.1", "3600"), "for a handshake; then the connection is closed"),
+    Setting("tls.handshakes_max", whole(1, 65_536), "handshakes at a time, per listener; a further connection is closed"),
+
+    Setting("http2.streams_max", whole(1, 10_000), "requests at a time; a further one is refused, to be sent again"),
+    Setting("http2.control_frames_most", whole(10, 1_000_000), "resets, pings, settings, priorities and empty frames in a row; one more ends the connection"),
+    Setting("http2.control_frames_per_s", whole(1, 1_000_000), "of these are forgiven each second, and one for every answer"),
+
     Setting("websocket.clients_max", whole(1, 65_536), "a further upgrade gets 503; they count among http.connections_max too"),
     Setting("websocket.message_bytes_max", _BYTES, "a longer message of a client closes its connection (1009)"),
     Setting("websocket.requests_max", whole(1, 1_000_000), "requests of one client that are not answered; over it, its socket is not read"),

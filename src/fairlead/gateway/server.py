@@ -5,6 +5,7 @@ import contextlib
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from typing import cast
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -17,6 +18,7 @@ from fairlead.gateway.openapi import document_routes
 from fairlead.gateway.protocol import Limits, bounded
 from fairlead.gateway.rest import RestApi, RestSettings
 from fairlead.gateway.routing import Router, joined
+from fairlead.gateway.secure import SecureAcceptor, Security
 from fairlead.gateway.websocket.hub import WebSocketSettings
 from fairlead.gateway.websocket.wire import websocket_protocol
 
@@ -85,7 +87,9 @@ class HttpServer:
         bound: socket.socket,
         limits: Limits | None = None,
         websocket: WebSocketSettings | None = None,
+        security: Security | None = None,
     ) -> None:
+        """`security`: what makes it a TLS listener."""
         limits = limits or Limits()
         self.address = address_of(bound)
         self._bound = bound
@@ -102,7 +106,9 @@ class HttpServer:
                 backlog=limits.backlog,
                 timeout_keep_alive=limits.keep_alive_s,
                 timeout_graceful_shutdown=limits.stop_timeout_s,
-            )
+            ),
+            limits,
+            security,
         )
         self._serving: asyncio.Task[None] | None = None
 
@@ -125,7 +131,25 @@ class HttpServer:
 
 
 class _Server(uvicorn.Server):
-    """Signals are the composition root's."""
+    """Signals are the composition root's; a TLS listener accepts by itself."""
+
+    def __init__(self, config: uvicorn.Config, limits: Limits, security: Security | None) -> None:
+        super().__init__(config)
+        self._limits = limits
+        self._security = security
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        if self._security is None:
+            await super().startup(sockets)
+            return
+        assert sockets is not None
+        acceptors = [
+            SecureAcceptor(bound, self._security, self.config, self.server_state, self._limits)
+            for bound in sockets
+        ]
+        self.servers = cast(list[asyncio.base_events.Server], acceptors)
+        self.started = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -46,7 +46,7 @@ class WebSocketSettings(msgspec.Struct, frozen=True, kw_only=True):
     close_timeout_s: float = 2.0
 
 
-Why = Literal["left", "lost", "broken", "silent", "slow", "stopping"]
+Why = Literal["left", "lost", "broken", "silent", "slow", "stopping", "unauthorized"]
 WHYS: tuple[Why, ...] = get_args(Why)  # a client is gone
 
 

@@ -29,11 +29,13 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from fairlead.gateway.peers import NO_LONGER, UNAUTHORIZED, counts_still
 from fairlead.gateway.websocket.client import GOING_AWAY, Client, Connection
 from fairlead.gateway.websocket.hub import WebSocketSettings, Why
 
 WIRE = "fairlead.wire"  # extension of the scope: the connection, to be given its client
 SLOW_CLIENT = 4008
+_WHY: dict[int, Why] = {GOING_AWAY: "stopping", UNAUTHORIZED: "unauthorized"}
 _LOOKS = 4  # at a socket that takes nothing, within the time after which it is given up
 _END = b""  # how websockets marks the end of what it has to send
 
@@ -83,7 +85,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self.is_writable = True
         self._settings = self.settings_of_server
         self._app = config.loaded_app
-        self._app_state = app_state
+        self.app_state = app_state
         self._server_state = server_state
         self._loop = _loop or asyncio.get_event_loop()
         self._protocol = ServerProtocol(max_size=self._settings.message_bytes_max, logger=_quiet)
@@ -180,7 +182,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._protocol.send_close(code, reason)
             self._flush()
             self.read_on(is_wanted=True)
-            self._end("stopping" if code == GOING_AWAY else "slow")
+            self._end(_WHY.get(code, "slow"))
         self._close_in_time()
 
     # ── handshake ────────────────────────────────────────────────────────────────────────────────
@@ -230,7 +232,7 @@ class WebSocketProtocol(asyncio.Protocol):
                 for name, value in request.headers.raw_items()
             ],
             "subprotocols": [],
-            "state": self._app_state.copy(),
+            "state": self.app_state.copy(),
             "extensions": {"websocket.http.response": {}, WIRE: self},
         }
 
@@ -306,8 +308,12 @@ class WebSocketProtocol(asyncio.Protocol):
     def _deliver(self) -> None:
         if self._arrived:
             arrived, self._arrived = self._arrived, []
-            if self._client is not None:
+            if self._client is None:
+                return
+            if counts_still(self.app_state):
                 self._client.received(arrived)
+            else:
+                self.close(UNAUTHORIZED, NO_LONGER)
 
     def _end(self, why: Why) -> None:
         self._deliver()  # what was sent before the end is still taken

@@ -1,0 +1,163 @@
+"""The TLS listeners: one that asks no client for a certificate, one that takes nobody without.
+
+Both serve the application of the plain listener. Browsers would ask their users for a certificate on
+the second, so it is never the console's.
+"""
+
+import asyncio
+import socket
+import time
+from pathlib import Path
+
+import msgspec
+import structlog
+from starlette.types import ASGIApp
+
+from fairlead.gateway.http2 import Http2Limits
+from fairlead.gateway.peers import IsActive, Peer, PeerGate
+from fairlead.gateway.protocol import Limits
+from fairlead.gateway.secure import Security, TlsLimits
+from fairlead.gateway.server import HttpServer, address_of, bind
+from fairlead.gateway.websocket.hub import WebSocketSettings
+from fairlead.tls.contexts import ContextFiles, Contexts
+from fairlead.tls.folder import AUTHORITIES, REVOKED, SERVER, FolderError, renew
+
+Address = tuple[str, int]
+
+
+log = structlog.get_logger()
+
+_RENEW_S = 6 * 3_600.0
+
+
+class ListenError(Exception):
+    """An address cannot be listened on; the text says which, and why."""
+
+
+class TlsFiles(msgspec.Struct, frozen=True):
+    """Where certificates are; what is None is in the folder that `fairlead tls init` makes."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+    authorities: Path | None = None
+    revoked: Path | None = None
+
+
+class ListenerSettings(msgspec.Struct, frozen=True):
+    """What the listeners show and bear. `folder`: that of `fairlead tls init`."""
+
+    folder: Path
+    files: TlsFiles = TlsFiles()
+    version_min: str = "TLSv1.2"
+    connections: Limits = Limits()
+    tls: TlsLimits = TlsLimits()
+    http2: Http2Limits = Http2Limits()
+    websocket: WebSocketSettings = WebSocketSettings()
+
+
+class SecureListeners:
+    """The TLS listeners of a system, from binding to stop; either may be missing.
+
+    While one serves, what `fairlead tls init` made is renewed when it is due.
+    """
+
+    def __init__(
+        self,
+        listen: Address | None,
+        clients_listen: Address | None,
+        settings: ListenerSettings,
+        is_active: IsActive | None = None,
+    ) -> None:
+        """Read the certificates and bind. Raises FolderError and ListenError; then nothing is bound.
+
+        `is_active` is asked of a client's certificate at every request and message; unless given, one
+        counts while it is in date and not on the list of revoked ones.
+        """
+        self._settings = settings
+        self._is_active = is_active
+        self._renewing: asyncio.TimerHandle | None = None
+        self._servers: list[HttpServer] = []
+        self._plan: list[tuple[socket.socket, Contexts, bool]] = []
+        self.https: str | None = None
+        self.https_clients: str | None = None
+        if listen is None and clients_listen is None:
+            return
+        self._renew()
+        try:
+            if listen is not None:
+                contexts = Contexts(self._shown(), time.monotonic_ns, settings.version_min)
+                self.https = self._bind(listen, contexts, asks_clients=False)
+            if clients_listen is not None:
+                contexts = Contexts(self._asked(), time.monotonic_ns)
+                self.https_clients = self._bind(clients_listen, contexts, asks_clients=True)
+        except BaseException:
+            self._close()
+            raise
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Return where they listen."""
+        return tuple(address_of(bound) for bound, _, _ in self._plan)
+
+    async def start(self, app: ASGIApp) -> None:
+        """Serve this application."""
+        for bound, contexts, asks_clients in self._plan:
+            server = self._server(app, bound, contexts, asks_clients=asks_clients)
+            self._servers.append(server)
+            await server.start()
+
+    async def stop(self) -> None:
+        """Accept nothing more, let running requests finish within the bound, close everything."""
+        for server in self._servers:
+            await server.stop()
+        self._close()
+
+    def _close(self) -> None:
+        if self._renewing is not None:
+            self._renewing.cancel()
+        for bound, _, _ in self._plan:
+            bound.close()
+
+    def _bind(self, address: Address, contexts: Contexts, *, asks_clients: bool) -> str:
+        host, port = address
+        try:
+            bound = bind(host, port)
+        except OSError as error:
+            raise ListenError(f"cannot listen on {host}:{port} for TLS: {error.strerror}") from None
+        self._plan.append((bound, contexts, asks_clients))
+        host, port = address_of(bound)
+        return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+    def _server(
+        self, app: ASGIApp, bound: socket.socket, contexts: Contexts, *, asks_clients: bool
+    ) -> HttpServer:
+        settings = self._settings
+
+        def counts(peer: Peer) -> bool:
+            is_in_date = peer.not_after_ns > time.time_ns()
+            return is_in_date and not contexts.is_revoked(peer.serial_number)
+
+        is_active = (self._is_active or counts) if asks_clients else None
+        security = Security(contexts.current, is_active, settings.tls, settings.http2)
+        gated = PeerGate(app) if asks_clients else app
+        return HttpServer(gated, bound, settings.connections, settings.websocket, security)
+
+    def _shown(self) -> ContextFiles:
+        files, folder = self._settings.files, self._settings.folder
+        return ContextFiles(files.certificate or folder / SERVER, files.key)
+
+    def _asked(self) -> ContextFiles:
+        files, folder = self._settings.files, self._settings.folder
+        return msgspec.structs.replace(
+            self._shown(),
+            authorities=files.authorities or folder / AUTHORITIES,
+            revoked=files.revoked or folder / REVOKED,
+        )
+
+    def _renew(self) -> None:
+        try:
+            for made in renew(self._settings.folder, time.time_ns()):
+                log.info("tls_renewed", path=str(made.path), why=made.why)
+        except (FolderError, OSError) as error:
+            log.warning("tls_renew", cause=str(error))
+        self._renewing = asyncio.get_running_loop().call_later(_RENEW_S, self._renew)

@@ -1,0 +1,167 @@
+"""The TLS side of the HTTP server: accepts, shakes hands within bounds, and picks the protocol by ALPN.
+
+h2 goes to http2.py, everything else to the same HTTP/1.x and WebSocket protocols as on a plain
+listener. Where clients show certificates, connections whose certificate does not count any more are
+closed. Must never hand a connection to a protocol before its handshake is done.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+import structlog
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from fairlead.gateway.http2 import Http2Limits, Http2Protocol
+from fairlead.gateway.peers import (
+    NO_LONGER,
+    UNAUTHORIZED,
+    IsActive,
+    counts_still,
+    state_of,
+)
+from fairlead.gateway.protocol import Limits
+from fairlead.gateway.websocket.wire import WebSocketProtocol
+
+log = structlog.get_logger()
+
+_JUDGE_S = 0.25
+_NO_FILES_S = 0.1
+
+
+class TlsLimits(msgspec.Struct, frozen=True):
+    """What handshakes may cost. `handshakes_max`: at a time; a further connection is closed."""
+
+    handshake_timeout_s: float = 10.0
+    handshakes_max: int = 256
+
+
+class Security(msgspec.Struct, frozen=True):
+    """What makes a listener a TLS listener.
+
+    `context` returns the context of the moment. `is_active`: asked of every client certificate at every
+    request; None on a listener that asks for none.
+    """
+
+    context: Callable[[], ssl.SSLContext]
+    is_active: IsActive | None = None
+    limits: TlsLimits = TlsLimits()
+    http2: Http2Limits = Http2Limits()
+
+
+class SecureAcceptor:
+    """Accepts on one bound socket until it is closed; stands in for asyncio's server."""
+
+    def __init__(
+        self,
+        bound: socket.socket,
+        security: Security,
+        config: Config,
+        server_state: ServerState,
+        limits: Limits,
+    ) -> None:
+        self._bound = bound
+        self._security = security
+        self._config = config
+        self._server_state = server_state
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._handshakes: set[asyncio.Task[None]] = set()
+        bound.listen(limits.backlog)
+        self._tasks = [asyncio.create_task(self._accept())]
+        if security.is_active is not None:
+            self._tasks.append(asyncio.create_task(self._judge()))
+
+    def close(self) -> None:
+        """Accept nothing more, and give up handshakes that are not done."""
+        for task in (*self._tasks, *self._handshakes):
+            task.cancel()
+
+    async def wait_closed(self) -> None:
+        """Return when nothing of it runs any more."""
+        await asyncio.gather(*self._tasks, *self._handshakes, return_exceptions=True)
+
+    async def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = await self._loop.sock_accept(self._bound)
+            except OSError as error:  # no file left, or a client that went away
+                log.warning("tls_accept", cause=str(error))
+                await asyncio.sleep(_NO_FILES_S)
+                continue
+            waiting = len(self._handshakes)
+            if (
+                waiting >= self._security.limits.handshakes_max
+                or waiting + len(self._server_state.connections) >= self._limits.connections_max
+            ):
+                client.close()
+                continue
+            task = asyncio.create_task(self._shake_hands(client))
+            self._handshakes.add(task)
+            task.add_done_callback(self._handshakes.discard)
+
+    async def _shake_hands(self, client: socket.socket) -> None:
+        timeout_s = self._security.limits.handshake_timeout_s
+        try:
+            await self._loop.connect_accepted_socket(
+                self._dispatch,
+                client,
+                ssl=self._security.context(),
+                ssl_handshake_timeout=timeout_s,
+                ssl_shutdown_timeout=timeout_s,
+            )
+        except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
+            log.debug("tls_refused", cause=str(error) or type(error).__name__)
+
+    def _dispatch(self) -> "_Dispatch":
+        return _Dispatch(self._protocol_of)
+
+    def _protocol_of(self, transport: asyncio.Transport) -> asyncio.Protocol:
+        connection: ssl.SSLObject = transport.get_extra_info("ssl_object")
+        state: dict[str, Any] = {}
+        if self._security.is_active is not None:
+            shown = connection.getpeercert(binary_form=True)
+            assert shown is not None, "the handshake requires a certificate"
+            state = state_of(shown, self._security.is_active)
+        if connection.selected_alpn_protocol() == "h2":
+            return Http2Protocol(
+                self._config,
+                self._server_state,
+                state,
+                self._limits,
+                self._security.http2,
+                self._loop,
+            )
+        make: Callable[..., asyncio.Protocol] = self._config.http_protocol_class
+        return make(
+            config=self._config, server_state=self._server_state, app_state=state, _loop=self._loop
+        )
+
+    async def _judge(self) -> None:
+        """Close the connections whose certificate has stopped to count, asked or not."""
+        while True:
+            await asyncio.sleep(_JUDGE_S)
+            for connection in cast(set[Any], self._server_state.connections).copy():
+                if not counts_still(connection.app_state):
+                    if isinstance(connection, WebSocketProtocol):
+                        connection.close(UNAUTHORIZED, NO_LONGER)
+                    else:
+                        connection.shutdown()
+
+
+class _Dispatch(asyncio.Protocol):
+    """Stands in until the handshake is done, then hands the connection on."""
+
+    def __init__(self, protocol_of: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+        self._protocol_of = protocol_of
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hand the connection to the protocol that was agreed on."""
+        secured = cast(asyncio.Transport, transport)
+        protocol = self._protocol_of(secured)
+        secured.set_protocol(protocol)
+        protocol.connection_made(secured)
