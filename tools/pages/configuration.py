@@ -56,6 +56,7 @@ exchange.seed                   7                                               
 exchange.starting_balances      {{BTC = 10, USDT = 250000.50}}                                fairlead.toml:15
 ...
 engine.order_answer_timeout_ms  3000                                                          fairlead.toml:18
+...
 ```
 
 ## Accounts
