@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.fix.codec import body, checksum, decode, encode
+from fairlead.fix.codec import _LAYOUTS_MOST, _PLAIN_LAYOUTS, body, checksum, decode, encode
 from fairlead.fix.frames import Frames, Oversize, Skipped
 from fairlead.fix.message import Message
 from fairlead.fix.tags import DATA_TAGS, GROUPS, HEADER_TAGS, TRAILER_TAGS, RejectReason
@@ -280,3 +280,9 @@ def test_any_fields_survive_the_way_out_and_in(fields: dict[int, bytes]) -> None
     message = decode(back)
     assert message.fault is None
     assert {tag: message.get(tag) for tag in fields} == fields
+
+
+def test_the_layouts_that_are_remembered_are_bounded() -> None:
+    for tag in range(6_000, 7_000):
+        assert _decoded((tag, "x")).fault is None
+    assert len(_PLAIN_LAYOUTS) <= _LAYOUTS_MOST

@@ -75,6 +75,22 @@ def test_a_logon_with_something_wrong_is_told_what(logon: bytes, text: str) -> N
     assert logout[34] == "5"
 
 
+@pytest.mark.parametrize(
+    ("fields", "begin_string", "text"),
+    [
+        ([(49, THEIRS), (56, OURS), (34, 1)], "FIX.4.2", "BeginString (8) FIX.4.2 is not served"),
+        ([(49, THEIRS), (56, "X"), (34, 1)], "FIX.4.4", f"TargetCompID (56) X is not {OURS}"),
+        ([(56, OURS), (34, 1)], "FIX.4.4", "SenderCompID (49) is missing"),
+        ([(49, THEIRS), (56, OURS)], "FIX.4.4", "MsgSeqNum (34) is missing or no number"),
+    ],
+)
+def test_a_logon_to_nobody_is_hung_up_on(fields: list[Field], begin_string: str, text: str) -> None:
+    session = Session(SETTINGS, NOW)
+    logon = raw([(35, "A"), *fields, (52, stamp(NOW)), (98, 0), (108, 30)], begin_string)
+    assert session.receive(logon, NOW) == [Ended(text, False)]
+    assert said(session) == []
+
+
 def test_what_is_wrong_with_a_logon_is_known_when_it_is_asked_about() -> None:
     (asked,) = Session(SETTINGS, NOW).receive(say_logon(heartbeat_s=0), NOW)
     assert isinstance(asked, LogonAsked)
@@ -130,6 +146,16 @@ def test_sub_ids_are_answered_the_other_way_round() -> None:
     session.accept(asked.key, Record(), NOW)
     (answer,) = said(session)
     assert (answer[50], answer[57]) == ("GATE", "DESK")
+
+
+def test_the_session_says_which_it_is() -> None:
+    session = Session(SETTINGS, NOW)
+    session.receive(say_logon(), NOW)
+    session.accept(KEY, Record(), NOW)
+    session.keep(b"cursor")
+    changes = session.flush().changes
+    assert changes is not None
+    assert (session.key, changes.key, changes.cursor) == (KEY, KEY, b"cursor")
 
 
 def test_what_comes_while_the_application_decides_is_taken_afterwards() -> None:

@@ -79,6 +79,22 @@ def test_sending_time_may_be_two_minutes_off(off_s: int, is_right: bool) -> None
     assert session.is_up == is_right
 
 
+@pytest.mark.parametrize("tag", [43, 97])
+def test_a_flag_is_yes_or_no(tag: int) -> None:
+    session = logged_on()
+    header: list[Field] = [
+        (35, "D"),
+        (49, THEIRS),
+        (56, OURS),
+        (34, 2),
+        (tag, "1"),
+        (52, stamp(NOW)),
+    ]
+    session.receive(raw([*header, (11, "x")]), NOW)
+    (reject,) = said(session)
+    assert (reject[373], reject[371]) == ("6", str(tag))
+
+
 def test_a_missing_sending_time_is_a_missing_field() -> None:
     session = logged_on()
     session.receive(raw([(35, "D"), (49, THEIRS), (56, OURS), (34, 2), (11, "x")]), NOW)
@@ -98,6 +114,7 @@ def test_a_missing_sending_time_is_a_missing_field() -> None:
         ("D", [("011", "a")], "0", None),
         ("1", [], "1", "112"),
         ("3", [], "1", "45"),
+        ("3", [(45, "x")], "6", "45"),
         ("4", [(123, "Y")], "1", "36"),
         ("4", [(123, "x"), (36, 4)], "6", "123"),
         ("4", [(123, "Y"), (36, 2)], "5", "36"),
