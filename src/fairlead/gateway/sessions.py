@@ -1,6 +1,6 @@
 """One client's session as the edge knows it: a name on its orders, and an end that comes last.
 
-A protocol that keeps connections, WebSocket or FIX, places its orders through one `Session` per
+A protocol that keeps connections, as WebSocket, places its orders through one `Session` per
 connection. Nothing of the session can reach the edge after its end; what its end does is decided in
 `core/sessions.py`. Must never decide anything about an order.
 """
