@@ -7,6 +7,7 @@ messages in order, each number once.
 
 import re
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from typing import Self
@@ -32,8 +33,13 @@ class FixParty:
         appl_ver_id: str = "9",
         heartbeat_s: int = 30,
         receive_bytes: int | None = None,
+        context: ssl.SSLContext | None = None,
     ) -> None:
-        """`receive_bytes`: how much the system takes in for a client that reads nothing."""
+        """`receive_bytes`: how much the system takes in for a client that reads nothing.
+
+        `context`: speak TLS, with what certificate it has.
+        """
+        self._context = context
         self.address = address
         self.comp_id = comp_id
         self.next_out = self.next_in = 1
@@ -79,6 +85,8 @@ class FixParty:
         if self._receive_bytes is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_bytes)
         self._socket.connect((host, int(port)))
+        if self._context is not None:
+            self._socket = self._context.wrap_socket(self._socket, server_hostname=host)
         self._bytes = b""
         self._inbox.clear()
         self._asked_for = 0

@@ -37,11 +37,11 @@ from fairlead.exchange.operator import operator_app
 from fairlead.exchange.server import Exchange
 from fairlead.fix.store import Store
 from fairlead.gateway.feed import Feed
-from fairlead.gateway.fixapi.acceptor import FixConnection, FixServer
+from fairlead.gateway.fixapi.acceptor import FixConnection, FixServer, fix_collector
 from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.health import AccountHealth, Readiness
 from fairlead.gateway.http2 import Http2Protocol
-from fairlead.gateway.listeners import ListenerSettings, SecureListeners
+from fairlead.gateway.listeners import FixListener, ListenerSettings, SecureListeners
 from fairlead.gateway.protocol import BoundedProtocol
 from fairlead.gateway.server import HttpServer, address_of, bind, gateway_app
 from fairlead.gateway.websocket.api import WebSocketApi
@@ -66,9 +66,9 @@ _Result = TypeVar("_Result")
 class Endpoint(msgspec.Struct, frozen=True):
     """Where a running system is reached; also the content of DIR/endpoint.json.
 
-    `https` and `https_clients` are the TLS listeners, the second for clients with a certificate, `fix` is
-    HOST:PORT of the FIX API; None where there is none. `operator_url` is the simulated exchange's operator
-    API, None when the exchange runs elsewhere.
+    `https` and `https_clients` are the TLS listeners, `fix` and `fix_tls` HOST:PORT of the FIX API, the
+    second of each for clients with a certificate; None where there is none. `operator_url` is the
+    simulated exchange's operator API, None when the exchange runs elsewhere.
     """
 
     url: str
@@ -78,6 +78,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     fix: str | None = None
     https: str | None = None
     https_clients: str | None = None
+    fix_tls: str | None = None
 
 
 OnReady = Callable[[Endpoint], Awaitable[None] | None]
@@ -97,6 +98,7 @@ class App:
         self._websocket: WebSocketApi | None = None
         self._fix_store: Store | None = None
         self._fix: FixServer | None = None
+        self._fix_tls: FixServer | None = None
         self._server: HttpServer | None = None
         self._secure: SecureListeners | None = None
         self._is_announced = False
@@ -130,15 +132,15 @@ class App:
                 config.websocket,
                 omit_nulls=config.http.rest.omit_nulls,
             )
-            if bound_fix is not None:
-                self._fix = self._make_fix(self._edge, self._feed, bound_fix)
+            if bound_fix is not None or self._secure.fix is not None:
+                self._make_fix(self._edge, self._feed, bound_fix, self._secure.fix)
             listen = (address_of(bound), *self._secure.addresses)
             app = self._gateway(self._edge, self._websocket, listen)
             self._server = HttpServer(app, bound, config.http.connections, config.websocket)
             await self._server.start()
             await self._secure.start(app)
-            if self._fix is not None:
-                await self._fix.start()
+            for fix in self._fix_servers():
+                await fix.start()
         except BaseException:
             await self.stop()
             bound.close()
@@ -160,8 +162,8 @@ class App:
             await self._secure.stop()
         if self._websocket is not None:
             await self._websocket.stop()
-        if self._fix is not None:
-            await self._fix.stop()
+        for fix in self._fix_servers():
+            await fix.stop()
         if self._fix_store is not None:
             self._fix_store.close()
         if self._feed is not None:
@@ -185,11 +187,11 @@ class App:
             http2=config.http2,
             websocket=config.websocket,
         )
-        listen, clients_listen = (
+        listen, clients_listen, fix_listen = (
             None if each is None else (each.host, each.port)
-            for each in (config.tls.listen, config.tls.clients_listen)
+            for each in (config.tls.listen, config.tls.clients_listen, config.fix.tls_listen)
         )
-        return SecureListeners(listen, clients_listen, settings)
+        return SecureListeners(listen, clients_listen, settings, fix_listen=fix_listen)
 
     def _start_exchange(self) -> Exchange:
         settings = self._config.exchange
@@ -247,10 +249,23 @@ class App:
         assert self._exchange is not None
         return Pipe(self._loop, self._exchange.connection)
 
-    def _make_fix(self, edge: Edge, feed: Feed, bound: socket.socket) -> FixServer:
+    def _make_fix(
+        self,
+        edge: Edge,
+        feed: Feed,
+        bound: socket.socket | None,
+        secured: FixListener | None,
+    ) -> None:
         settings = self._config.fix.settings
         self._fix_store = Store.open(self._config.data, settings.sent_messages_min)
-        return FixServer(Desk(edge, feed, self._fix_store, settings, time.time_ns), bound)
+        desk = Desk(edge, feed, self._fix_store, settings, time.time_ns)
+        if bound is not None:
+            self._fix = FixServer(desk, bound)
+        if secured is not None:
+            self._fix_tls = FixServer(desk, secured.bound, secured.security)
+
+    def _fix_servers(self) -> list[FixServer]:
+        return [each for each in (self._fix, self._fix_tls) if each is not None]
 
     def _gateway(
         self, edge: Edge, websocket: WebSocketApi, listen: tuple[tuple[str, int], ...]
@@ -263,8 +278,9 @@ class App:
         registry.register(StorageCollector(self._journal))
         assert self._feed is not None
         registry.register(WebSocketCollector(self._feed, websocket.hub))
-        if self._fix is not None:
-            registry.register(self._fix.collector())
+        servers = self._fix_servers()
+        if servers:
+            registry.register(fix_collector(servers[0].desk, servers))
         mounts: dict[bytes, ASGIApp] = {}
         if self._exchange is not None:
             mounts[b"/operator"] = operator_app(self._exchange)
@@ -320,9 +336,10 @@ class App:
             operator_url,
             os.getpid(),
             str(self._config.data.resolve()),
-            None if self._fix is None else str(Listen(*self._fix.address)),
+            _where(self._fix),
             self._secure.https,
             self._secure.https_clients,
+            _where(self._fix_tls),
         )
         half_written = self._config.data / f".{ENDPOINT_FILE}.{endpoint.pid}"
         half_written.write_bytes(msgspec.json.encode(endpoint) + b"\n")
@@ -403,6 +420,10 @@ def _bind(listen: Listen) -> socket.socket:
     except OSError as error:
         error.filename = str(listen)
         raise
+
+
+def _where(server: FixServer | None) -> str | None:
+    return None if server is None else str(Listen(*server.address))
 
 
 def _login(account: AccountConfig) -> tuple[str, str]:

@@ -18,6 +18,8 @@ from websockets.exceptions import ConnectionClosedError, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from tests.commands.terminal import fairlead
+from tests.fix_party import FixParty
+from tests.fix_party import order as fix_order
 from tests.system import ACCOUNTS, QUICK, Ems, order, running, until, write_config
 from tests.tls.authorities import Certificate, Desk
 
@@ -43,6 +45,10 @@ class Secure(NamedTuple):
         return str(self.ems.endpoint["https"])
 
     @property
+    def fix(self) -> str:
+        return str(self.ems.endpoint["fix_tls"])
+
+    @property
     def https_clients(self) -> str:
         return str(self.ems.endpoint["https_clients"])
 
@@ -66,8 +72,8 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
     config = write_config(
         folder / "config.toml", QUICK | {"exchange.participants": False}, ACCOUNTS
     )
-    listen = ("--tls", "127.0.0.1:0", "--tls-clients", "127.0.0.1:0")
-    ems = Ems(data, config, *listen)
+    listen = ("--tls", "--tls-clients", "--fix", "--fix-tls")
+    ems = Ems(data, config, *(word for flag in listen for word in (flag, "127.0.0.1:0")))
     with running(ems):
         ems.reconciled()
         yield Secure(ems, desk, refused)
@@ -217,6 +223,68 @@ def test_a_certificate_that_does_not_say_what_for_is_refused(secure: Secure) -> 
     connection = opened(secure.https_clients, secure.desk, secure.refused["for any use"])
     with closing(connection):
         assert connection.recv(1) == b""
+
+
+# ── FIX ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def party(secure: Secure, certificate: Certificate) -> FixParty:
+    return FixParty(secure.fix, context=context(secure.desk, certificate))
+
+
+def test_two_certificates_trade_by_fix_under_the_same_comp_id(secure: Secure) -> None:
+    one, two = secure.desk.client("flk_one"), secure.desk.client("flk_two")
+    with party(secure, one) as first, party(secure, two) as second:
+        first.log_on()
+        second.log_on()
+        first.say("D", *fix_order("tls-fix-1"))
+        second.say("D", *fix_order("tls-fix-2"))
+        first.report("tls-fix-1", "0")
+        second.report("tls-fix-2", "0")
+        first.log_out()
+        second.log_out()
+
+
+def test_a_session_goes_on_under_a_new_certificate_for_the_same_key(secure: Secure) -> None:
+    with party(secure, secure.desk.client("flk_renews")) as before:
+        before.log_on()
+        before.log_out()
+        number = before.next_out
+    with party(secure, secure.desk.client("flk_renews")) as after:
+        after.next_out, after.next_in = number, before.next_in
+        after.log_on()
+        after.synchronise()
+        after.log_out()
+
+
+@pytest.mark.parametrize("kind", ALERTS)
+def test_fix_gets_an_alert_without_a_good_certificate(secure: Secure, kind: str) -> None:
+    connection = opened(f"https://{secure.fix}", secure.desk, secure.refused[kind])
+    with closing(connection), pytest.raises(ssl.SSLError, match=ALERTS[kind]):
+        connection.recv(1)
+
+
+def test_plain_fix_is_not_spoken_on_the_tls_port(secure: Secure) -> None:
+    with FixParty(secure.fix) as party, pytest.raises(AssertionError, match="the connection ended"):
+        party.log_on()
+
+
+def test_a_live_fix_session_is_logged_out_when_its_certificate_is_revoked(secure: Secure) -> None:
+    leaver, stayer = secure.desk.client("fix_leaver"), secure.desk.client("fix_stayer")
+    with party(secure, leaver) as leaving, party(secure, stayer) as staying:
+        leaving.log_on()
+        staying.log_on()
+        secure.desk.revoke(leaver)
+        goodbye = leaving.next_of("5")
+        assert "certificate" in goodbye[58]
+        leaving.say("D", *fix_order("tls-fix-late"))
+        leaving.log_out()
+        staying.say("D", *fix_order("tls-fix-stays"))
+        staying.report("tls-fix-stays", "0")
+        staying.log_out()
+    api = secure.ems.api()
+    assert api.status("tls-fix-late").status == 404
+    api.close()
 
 
 # ── what happens to a certificate after its handshake ────────────────────────────────────────────

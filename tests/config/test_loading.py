@@ -49,6 +49,7 @@ OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "http.origins": ("https://desk.example:8443", '["https://desk.example:8443"]'),
     "http.request_timeout_s": ("2.5", "2.5"),
     "http.write_timeout_s": ("3", "3"),
+    "fix.tls_listen": ("127.0.0.1:3301", '"127.0.0.1:3301"'),
     "tls.listen": ("[::1]:3443", '"[::1]:3443"'),
     "tls.clients_listen": ("127.0.0.1:3444", '"127.0.0.1:3444"'),
     "tls.certificate": ("desk.pem", '"desk.pem"'),

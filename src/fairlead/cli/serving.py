@@ -38,6 +38,9 @@ def up(
     tls_clients: Annotated[
         str | None, typer.Option(help="HOST:PORT for TLS with client certificates.")
     ] = None,
+    fix_tls: Annotated[
+        str | None, typer.Option(help="HOST:PORT of FIX over TLS, with client certificates.")
+    ] = None,
     config: ConfigFile = None,
     account: Annotated[
         list[str] | None, typer.Option(help="Host this account (repeat it); default: SIM.")
@@ -62,6 +65,7 @@ def up(
         "data": data,
         "listen": listen,
         "fix.listen": fix,
+        "fix.tls_listen": fix_tls,
         "tls.listen": tls,
         "tls.clients_listen": tls_clients,
         "accounts": account,

@@ -12,7 +12,8 @@ _OTHER_FILES = 64  # journal, WAL, readers, log, event loop, listeners, with roo
 def open_files_needed(config: Config) -> int:
     """Return how many files the process may have open at once."""
     links = len(config.accounts) or 1
-    fix = 0 if config.fix.listen is None else config.fix.settings.connections_max
+    fixes = sum(each is not None for each in (config.fix.listen, config.fix.tls_listen))
+    fix = fixes * config.fix.settings.connections_max
     listens = (config.listen, config.tls.listen, config.tls.clients_listen)
     listeners = sum(each is not None for each in listens)
     return listeners * config.http.connections.connections_max + fix + links + _OTHER_FILES

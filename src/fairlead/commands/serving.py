@@ -55,7 +55,8 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
             await demo.show_one_order(endpoint, config, began_ns)
         else:
             urls = [each for each in (endpoint.url, endpoint.https, endpoint.https_clients) if each]
-            fix = "" if endpoint.fix is None else f", FIX at {endpoint.fix}"
+            fixes = [each for each in (endpoint.fix, endpoint.fix_tls) if each]
+            fix = f", FIX at {' and '.join(fixes)}" if fixes else ""
             served = f"{' and '.join(urls)}{fix}"
             show.out(f"fairlead serves {served}, data in {config.data}; Ctrl-C stops it")
             show.flush()

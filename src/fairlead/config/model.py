@@ -81,9 +81,10 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FixConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The FIX acceptor; `listen` None: there is none."""
+    """The FIX acceptor; `listen` None: not in the clear; `tls_listen` None: not over TLS."""
 
     listen: Listen | None = Listen("127.0.0.1", 3401)
+    tls_listen: Listen | None = None
     settings: FixSettings = FixSettings()
 
 

@@ -157,6 +157,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("feed.wake_most", whole(1, 100_000), "clients that are woken in one turn of the event loop"),
 
     Setting("fix.listen", LISTEN_OR_OFF, "where the FIX API is served", "--fix"),
+    Setting("fix.tls_listen", LISTEN, "where it is served over TLS 1.3 to clients with a certificate, files and limits as in [tls]; not set: nowhere", "--fix-tls"),
     Setting("fix.comp_id", COMP_ID, "our SenderCompID, which clients give as TargetCompID (56)"),
     Setting("fix.cancel_on_disconnect", YES_NO, "whether orders end with their session, unless their Logon (8013) or their ExecInst (18) says otherwise"),
     Setting("fix.connections_max", whole(1, 65_536), "a further connection is closed at once"),

@@ -1,7 +1,7 @@
-"""The TLS listeners: one that asks no client for a certificate, one that takes nobody without.
+"""The TLS listeners: HTTP without client certificates, HTTP with, FIX with.
 
-Both serve the application of the plain listener. Browsers would ask their users for a certificate on
-the second, so it is never the console's.
+Both of HTTP serve the application of the plain listener. Browsers would ask their users for a
+certificate on the second, so it is never the console's.
 """
 
 import asyncio
@@ -55,8 +55,15 @@ class ListenerSettings(msgspec.Struct, frozen=True):
     websocket: WebSocketSettings = WebSocketSettings()
 
 
+class FixListener(msgspec.Struct, frozen=True):
+    """Where FIX is served over TLS, for whoever serves it."""
+
+    bound: socket.socket
+    security: Security
+
+
 class SecureListeners:
-    """The TLS listeners of a system, from binding to stop; either may be missing.
+    """The TLS listeners of a system, from binding to stop; each may be missing. `fix` is not started here.
 
     While one serves, what `fairlead tls init` made is renewed when it is due.
     """
@@ -67,6 +74,7 @@ class SecureListeners:
         clients_listen: Address | None,
         settings: ListenerSettings,
         is_active: IsActive | None = None,
+        fix_listen: Address | None = None,
     ) -> None:
         """Read the certificates and bind. Raises FolderError and ListenError; then nothing is bound.
 
@@ -77,32 +85,40 @@ class SecureListeners:
         self._is_active = is_active
         self._renewing: asyncio.TimerHandle | None = None
         self._servers: list[HttpServer] = []
-        self._plan: list[tuple[socket.socket, Contexts, bool]] = []
+        self._plan: list[tuple[socket.socket, Security]] = []
         self.https: str | None = None
         self.https_clients: str | None = None
-        if listen is None and clients_listen is None:
+        self.fix: FixListener | None = None
+        if listen is None and clients_listen is None and fix_listen is None:
             return
         self._renew()
         try:
             if listen is not None:
                 contexts = Contexts(self._shown(), time.monotonic_ns, settings.version_min)
-                self.https = self._bind(listen, contexts, asks_clients=False)
+                security = Security(contexts.current, None, settings.tls)
+                self.https = self._planned(listen, security)
             if clients_listen is not None:
-                contexts = Contexts(self._asked(), time.monotonic_ns)
-                self.https_clients = self._bind(clients_listen, contexts, asks_clients=True)
+                self.https_clients = self._planned(clients_listen, self._asking(("h2", "http/1.1")))
+            if fix_listen is not None:
+                security = self._asking(())
+                self.fix = FixListener(_bound(fix_listen), security)
         except BaseException:
             self._close()
             raise
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
-        """Return where they listen."""
-        return tuple(address_of(bound) for bound, _, _ in self._plan)
+        """Return where HTTP listens."""
+        return tuple(address_of(bound) for bound, _ in self._plan)
 
     async def start(self, app: ASGIApp) -> None:
         """Serve this application."""
-        for bound, contexts, asks_clients in self._plan:
-            server = self._server(app, bound, contexts, asks_clients=asks_clients)
+        settings = self._settings
+        for bound, security in self._plan:
+            gated = app if security.is_active is None else PeerGate(app)
+            server = HttpServer(
+                gated, bound, settings.connections, settings.websocket, security, settings.http2
+            )
             self._servers.append(server)
             await server.start()
 
@@ -115,43 +131,38 @@ class SecureListeners:
     def _close(self) -> None:
         if self._renewing is not None:
             self._renewing.cancel()
-        for bound, _, _ in self._plan:
+        for bound, _ in self._plan:
             bound.close()
+        if self.fix is not None:
+            self.fix.bound.close()
 
-    def _bind(self, address: Address, contexts: Contexts, *, asks_clients: bool) -> str:
-        host, port = address
-        try:
-            bound = bind(host, port)
-        except OSError as error:
-            raise ListenError(f"cannot listen on {host}:{port} for TLS: {error.strerror}") from None
-        self._plan.append((bound, contexts, asks_clients))
+    def _planned(self, address: Address, security: Security) -> str:
+        bound = _bound(address)
+        self._plan.append((bound, security))
         host, port = address_of(bound)
         return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
-    def _server(
-        self, app: ASGIApp, bound: socket.socket, contexts: Contexts, *, asks_clients: bool
-    ) -> HttpServer:
-        settings = self._settings
+    def _asking(self, alpn: tuple[str, ...]) -> Security:
+        """Return what a listener that asks for certificates shows, asks and judges by."""
+        contexts = Contexts(self._asked(alpn), time.monotonic_ns)
 
         def counts(peer: Peer) -> bool:
             is_in_date = peer.not_after_ns > time.time_ns()
             return is_in_date and not contexts.is_revoked(peer.serial_number)
 
-        is_active = (self._is_active or counts) if asks_clients else None
-        security = Security(contexts.current, is_active, settings.tls, settings.http2)
-        gated = PeerGate(app) if asks_clients else app
-        return HttpServer(gated, bound, settings.connections, settings.websocket, security)
+        return Security(contexts.current, self._is_active or counts, self._settings.tls)
 
     def _shown(self) -> ContextFiles:
         files, folder = self._settings.files, self._settings.folder
         return ContextFiles(files.certificate or folder / SERVER, files.key)
 
-    def _asked(self) -> ContextFiles:
+    def _asked(self, alpn: tuple[str, ...]) -> ContextFiles:
         files, folder = self._settings.files, self._settings.folder
         return msgspec.structs.replace(
             self._shown(),
             authorities=files.authorities or folder / AUTHORITIES,
             revoked=files.revoked or folder / REVOKED,
+            alpn=alpn,
         )
 
     def _renew(self) -> None:
@@ -161,3 +172,11 @@ class SecureListeners:
         except (FolderError, OSError) as error:
             log.warning("tls_renew", cause=str(error))
         self._renewing = asyncio.get_running_loop().call_later(_RENEW_S, self._renew)
+
+
+def _bound(address: Address) -> socket.socket:
+    host, port = address
+    try:
+        return bind(host, port)
+    except OSError as error:
+        raise ListenError(f"cannot listen on {host}:{port} for TLS: {error.strerror}") from None

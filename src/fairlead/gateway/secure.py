@@ -1,8 +1,7 @@
-"""The TLS side of the HTTP server: accepts, shakes hands within bounds, and picks the protocol by ALPN.
+"""The side of a TLS listener that is the same for every protocol: accepting, and handshakes within bounds.
 
-h2 goes to http2.py, everything else to the same HTTP/1.x and WebSocket protocols as on a plain
-listener. Where clients show certificates, connections whose certificate does not count any more are
-closed. Must never hand a connection to a protocol before its handshake is done.
+Where clients show certificates, connections whose certificate does not count any more are closed. Must
+never hand a connection to a protocol before its handshake is done.
 """
 
 import asyncio
@@ -13,24 +12,16 @@ from typing import Any, cast
 
 import msgspec
 import structlog
-from uvicorn.config import Config
-from uvicorn.server import ServerState
 
-from fairlead.gateway.http2 import Http2Limits, Http2Protocol
-from fairlead.gateway.peers import (
-    NO_LONGER,
-    UNAUTHORIZED,
-    IsActive,
-    counts_still,
-    state_of,
-)
-from fairlead.gateway.protocol import Limits
-from fairlead.gateway.websocket.wire import WebSocketProtocol
+from fairlead.gateway.peers import IsActive, state_of
 
 log = structlog.get_logger()
 
 _JUDGE_S = 0.25
 _NO_FILES_S = 0.1
+
+
+ProtocolOf = Callable[[asyncio.Transport, dict[str, Any]], asyncio.Protocol]
 
 
 class TlsLimits(msgspec.Struct, frozen=True):
@@ -50,34 +41,38 @@ class Security(msgspec.Struct, frozen=True):
     context: Callable[[], ssl.SSLContext]
     is_active: IsActive | None = None
     limits: TlsLimits = TlsLimits()
-    http2: Http2Limits = Http2Limits()
 
 
 class SecureAcceptor:
-    """Accepts on one bound socket until it is closed; stands in for asyncio's server."""
+    """Accepts on one bound socket until it is closed; stands in for asyncio's server.
+
+    `is_full` is told how many handshakes are not done; then a further connection is closed.
+    `protocol_of` makes the protocol of a connection from its transport and state. `judge` closes what
+    does not count any more; it is called again and again where certificates are asked for.
+    """
 
     def __init__(
         self,
         bound: socket.socket,
         security: Security,
-        config: Config,
-        server_state: ServerState,
-        limits: Limits,
+        backlog: int,
+        is_full: Callable[[int], bool],
+        protocol_of: ProtocolOf,
+        judge: Callable[[], None],
     ) -> None:
         self._bound = bound
         self._security = security
-        self._config = config
-        self._server_state = server_state
-        self._limits = limits
+        self._is_full = is_full
+        self._protocol_of = protocol_of
         self._loop = asyncio.get_running_loop()
         self._handshakes: set[asyncio.Task[None]] = set()
-        bound.listen(limits.backlog)
+        bound.listen(backlog)
         self._tasks = [asyncio.create_task(self._accept())]
         if security.is_active is not None:
-            self._tasks.append(asyncio.create_task(self._judge()))
+            self._tasks.append(asyncio.create_task(self._judge(judge)))
 
     def close(self) -> None:
-        """Accept nothing more, and give up handshakes that are not done."""
+        """Accept nothing more, and give up handshakes that are not done. Leaves the socket."""
         for task in (*self._tasks, *self._handshakes):
             task.cancel()
 
@@ -94,10 +89,7 @@ class SecureAcceptor:
                 await asyncio.sleep(_NO_FILES_S)
                 continue
             waiting = len(self._handshakes)
-            if (
-                waiting >= self._security.limits.handshakes_max
-                or waiting + len(self._server_state.connections) >= self._limits.connections_max
-            ):
+            if waiting >= self._security.limits.handshakes_max or self._is_full(waiting):
                 client.close()
                 continue
             task = asyncio.create_task(self._shake_hands(client))
@@ -118,39 +110,21 @@ class SecureAcceptor:
             log.debug("tls_refused", cause=str(error) or type(error).__name__)
 
     def _dispatch(self) -> "_Dispatch":
-        return _Dispatch(self._protocol_of)
+        return _Dispatch(self._protocol)
 
-    def _protocol_of(self, transport: asyncio.Transport) -> asyncio.Protocol:
-        connection: ssl.SSLObject = transport.get_extra_info("ssl_object")
+    def _protocol(self, transport: asyncio.Transport) -> asyncio.Protocol:
         state: dict[str, Any] = {}
         if self._security.is_active is not None:
+            connection: ssl.SSLObject = transport.get_extra_info("ssl_object")
             shown = connection.getpeercert(binary_form=True)
             assert shown is not None, "the handshake requires a certificate"
             state = state_of(shown, self._security.is_active)
-        if connection.selected_alpn_protocol() == "h2":
-            return Http2Protocol(
-                self._config,
-                self._server_state,
-                state,
-                self._limits,
-                self._security.http2,
-                self._loop,
-            )
-        make: Callable[..., asyncio.Protocol] = self._config.http_protocol_class
-        return make(
-            config=self._config, server_state=self._server_state, app_state=state, _loop=self._loop
-        )
+        return self._protocol_of(transport, state)
 
-    async def _judge(self) -> None:
-        """Close the connections whose certificate has stopped to count, asked or not."""
+    async def _judge(self, judge: Callable[[], None]) -> None:
         while True:
             await asyncio.sleep(_JUDGE_S)
-            for connection in cast(set[Any], self._server_state.connections).copy():
-                if not counts_still(connection.app_state):
-                    if isinstance(connection, WebSocketProtocol):
-                        connection.close(UNAUTHORIZED, NO_LONGER)
-                    else:
-                        connection.shutdown()
+            judge()
 
 
 class _Dispatch(asyncio.Protocol):

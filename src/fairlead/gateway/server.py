@@ -14,11 +14,13 @@ from starlette.types import ASGIApp
 from fairlead.core.port import EdgePort
 from fairlead.gateway.border import Border, BorderSettings
 from fairlead.gateway.health import HealthApi, Readiness
+from fairlead.gateway.http2 import Http2Limits
 from fairlead.gateway.openapi import document_routes
 from fairlead.gateway.protocol import Limits, bounded
 from fairlead.gateway.rest import RestApi, RestSettings
 from fairlead.gateway.routing import Router, joined
-from fairlead.gateway.secure import SecureAcceptor, Security
+from fairlead.gateway.secure import Security
+from fairlead.gateway.secure_http import http_acceptor
 from fairlead.gateway.websocket.hub import WebSocketSettings
 from fairlead.gateway.websocket.wire import websocket_protocol
 
@@ -88,8 +90,9 @@ class HttpServer:
         limits: Limits | None = None,
         websocket: WebSocketSettings | None = None,
         security: Security | None = None,
+        http2: Http2Limits | None = None,
     ) -> None:
-        """`security`: what makes it a TLS listener."""
+        """`security`: what makes it a TLS listener, with `http2` for clients that offer it."""
         limits = limits or Limits()
         self.address = address_of(bound)
         self._bound = bound
@@ -109,6 +112,7 @@ class HttpServer:
             ),
             limits,
             security,
+            http2 or Http2Limits(),
         )
         self._serving: asyncio.Task[None] | None = None
 
@@ -133,8 +137,15 @@ class HttpServer:
 class _Server(uvicorn.Server):
     """Signals are the composition root's; a TLS listener accepts by itself."""
 
-    def __init__(self, config: uvicorn.Config, limits: Limits, security: Security | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        limits: Limits,
+        security: Security | None,
+        http2: Http2Limits,
+    ) -> None:
         super().__init__(config)
+        self._http2 = http2
         self._limits = limits
         self._security = security
 
@@ -145,7 +156,9 @@ class _Server(uvicorn.Server):
             return
         assert sockets is not None
         acceptors = [
-            SecureAcceptor(bound, self._security, self.config, self.server_state, self._limits)
+            http_acceptor(
+                bound, self._security, self.config, self.server_state, self._limits, self._http2
+            )
             for bound in sockets
         ]
         self.servers = cast(list[asyncio.base_events.Server], acceptors)

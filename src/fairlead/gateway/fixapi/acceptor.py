@@ -3,12 +3,16 @@
 import asyncio
 import contextlib
 import socket
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
 
 from fairlead.gateway.fixapi.client import Client
 from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.fixapi.metrics import FixCollector
+from fairlead.gateway.peers import NO_LONGER, counts_still, peer_of
+from fairlead.gateway.secure import SecureAcceptor, Security
 from fairlead.gateway.server import address_of
 
 log = structlog.get_logger()
@@ -16,9 +20,13 @@ _BACKLOG = 128
 
 
 class FixConnection(asyncio.Protocol):
-    """One connection; everything it hears goes to its `Client`."""
+    """One connection; everything it hears goes to its `Client`.
 
-    def __init__(self, server: "FixServer") -> None:
+    `state`: what is known of its TLS connection, empty on a plain one.
+    """
+
+    def __init__(self, server: "FixServer", state: dict[str, Any]) -> None:
+        self.state = state
         self._server = server
         self.client: Client | None = None
 
@@ -33,13 +41,19 @@ class FixConnection(asyncio.Protocol):
             transport.abort()
             return
         transport.set_write_buffer_limits(high=settings.output_bytes_max)
-        self.client = Client(self._server.desk, transport, peer)
+        self.client = Client(self._server.desk, transport, peer, _identity(self.state))
         self._server.came(self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
         if self.client is not None:
+            self.judge()
             self.client.received(data)
+
+    def judge(self) -> None:
+        """Log out whose certificate does not count any more: from then on no request is taken."""
+        if self.client is not None and not counts_still(self.state):
+            self.client.log_out(NO_LONGER)
 
     def pause_writing(self) -> None:
         """The transport is full."""
@@ -61,18 +75,25 @@ class FixConnection(asyncio.Protocol):
 class FixServer:
     """Serves a desk on one bound socket, from `start` to `stop`."""
 
-    def __init__(self, desk: Desk, bound: socket.socket) -> None:
+    def __init__(self, desk: Desk, bound: socket.socket, security: Security | None = None) -> None:
+        """`security`: what makes it a TLS listener."""
         self.desk = desk
+        self._security = security
         self.address = address_of(bound)
         self.connections: dict[FixConnection, None] = {}
         self._bound = bound
-        self._server: asyncio.Server | None = None
+        self._server: asyncio.Server | SecureAcceptor | None = None
         self._is_empty = asyncio.Event()
         self._is_empty.set()
 
     async def start(self) -> None:
         """Listen; when this returns, connections are accepted."""
         loop = asyncio.get_running_loop()
+        if self._security is not None:
+            self._server = SecureAcceptor(
+                self._bound, self._security, _BACKLOG, self._is_full, self._secured, self._judge
+            )
+            return
         self._server = await loop.create_server(
             self._connection, sock=self._bound, backlog=_BACKLOG
         )
@@ -83,6 +104,9 @@ class FixServer:
             self._bound.close()
             return
         self._server.close()
+        if isinstance(self._server, SecureAcceptor):
+            await self._server.wait_closed()
+            self._bound.close()
         for connection in list(self.connections):
             if connection.client is not None:
                 connection.client.log_out("the server is stopping")
@@ -96,10 +120,6 @@ class FixServer:
         self.desk.flush()
         await self.desk.finish()
 
-    def collector(self) -> FixCollector:
-        """Return what Prometheus asks."""
-        return FixCollector(self.desk.metrics, lambda: (len(self.connections), len(self.desk.live)))
-
     def came(self, connection: FixConnection) -> None:
         """Take note of a connection."""
         self.connections[connection] = None
@@ -112,4 +132,31 @@ class FixServer:
             self._is_empty.set()
 
     def _connection(self) -> FixConnection:
-        return FixConnection(self)
+        return FixConnection(self, {})
+
+    def _secured(self, _: asyncio.Transport, state: dict[str, Any]) -> FixConnection:
+        return FixConnection(self, state)
+
+    def _is_full(self, handshakes: int) -> bool:
+        return handshakes + len(self.connections) >= self.desk.settings.connections_max
+
+    def _judge(self) -> None:
+        for connection in list(self.connections):
+            connection.judge()
+
+
+def fix_collector(desk: Desk, servers: Sequence[FixServer]) -> FixCollector:
+    """Return what Prometheus asks."""
+
+    def present() -> tuple[int, int]:
+        return sum(len(server.connections) for server in servers), len(desk.live)
+
+    return FixCollector(desk.metrics, present)
+
+
+def _identity(state: dict[str, Any]) -> str:
+    """Return what a session is known by beside its CompIDs: the API key that a certificate names."""
+    peer = peer_of(state)
+    if peer is None:
+        return ""
+    return f"certificate:{peer.fingerprint}" if peer.key_id is None else f"key:{peer.key_id}"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol, assert_never
 from urllib.parse import quote
 
+import msgspec
 import structlog
 
 from fairlead.core.port import Released
@@ -77,7 +78,9 @@ class Wire(Protocol):
 class Client:
     """The other side of one connection."""
 
-    def __init__(self, desk: Desk, wire: Wire, peer: str) -> None:
+    def __init__(self, desk: Desk, wire: Wire, peer: str, identity: str = "") -> None:
+        """`identity`: what its sessions are known by beside what they say of themselves."""
+        self._identity = identity
         self.session = desk.new_session()
         self._desk = desk
         self._wire = wire
@@ -236,7 +239,7 @@ class Client:
         assert isinstance(reply, AccountsReply), reply
         if self.session.state is State.CLOSED:
             return
-        key = asked.key
+        key = msgspec.structs.replace(asked.key, identity=self._identity)
         if key in desk.live:
             if not asked.is_reset:
                 text = (
