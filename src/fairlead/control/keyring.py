@@ -15,7 +15,6 @@ from fairlead.control.key_text import hash_of, is_kid, new_kid, new_secret
 from fairlead.control.keys import (
     DAY_NS,
     DAYS_MAX,
-    LABEL_FORM,
     NEXT,
     Act,
     ApiKey,
@@ -172,7 +171,7 @@ class Keyring:
     def _find(self, connection: Connection, name: str) -> ApiKey | Denied:
         """Find by public id; by label only what is not revoked: a label may have had several keys."""
         by_label = (KEYS.c.label_folded == name.lower()) & (KEYS.c.state != State.REVOKED)
-        is_named = is_kid(name) or LABEL_FORM(name) is not None
+        is_named = is_kid(name) or (name.isascii() and name.isalnum())  # in whatever case
         by_either = self._all().where(or_(KEYS.c.kid == name, by_label))
         row = connection.execute(by_either).first() if is_named else None
         if row is None:
