@@ -6,6 +6,7 @@ messages in order, each number once.
 """
 
 import re
+import select
 import socket
 import ssl
 import time
@@ -82,6 +83,7 @@ class FixParty:
         host, _, port = self.address.rpartition(":")
         self._socket = socket.socket()
         self._socket.settimeout(WAIT_S)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._receive_bytes is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_bytes)
         self._socket.connect((host, int(port)))
@@ -102,7 +104,7 @@ class FixParty:
         deadline = time.monotonic() + WAIT_S
         while not self.is_over:
             assert time.monotonic() < deadline, "the connection stays"
-            self._read()
+            self.read()
         self.drop()
 
     def drop(self) -> None:
@@ -148,7 +150,7 @@ class FixParty:
                     return said
             assert not self.is_over, f"the connection ended before: {what}; {self.farewell}"
             assert time.monotonic() < deadline, f"not within {WAIT_S} s: {what}; {self.told[-3:]}"
-            self._read()
+            self.read()
 
     def report(self, client_order_id: str, status: str) -> Said:
         """Return the next ExecutionReport about an order that shows this status."""
@@ -170,6 +172,14 @@ class FixParty:
     def reports_of(self, client_order_id: str) -> list[Said]:
         """Return the ExecutionReports about an order so far."""
         return [said for said in self.told if said[35] == "8" and said.get(11) == client_order_id]
+
+    def has_more(self, wait_s: float) -> bool:
+        """Whether something is there to be waited for, or comes in this time."""
+        if not self._inbox and not self.is_over:
+            assert self._socket is not None, "not connected"
+            if select.select([self._socket], [], [], wait_s)[0]:
+                self.read()
+        return bool(self._inbox)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
@@ -194,7 +204,8 @@ class FixParty:
         assert self._socket is not None, "not connected"
         self._socket.sendall(data)
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Take what comes next, or the end."""
         assert self._socket is not None, "not connected"
         try:
             data = self._socket.recv(1 << 16)
