@@ -3,7 +3,10 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.commands.terminal import fairlead
+from tests.system import FAIRLEAD
 
 
 def test_an_authority_a_client_and_its_end(tmp_path: Path) -> None:
@@ -54,3 +57,38 @@ def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
     )
     run = fairlead("tls", "revoke", "nothing.pem", folder=tmp_path)
     assert run.code == 1
+
+
+@pytest.mark.parametrize(
+    "seen", ["tls/.ca-new", "tls/ca", "tls/ca.pem", "tls/server.pem", "tls/revoked.pem"]
+)
+def test_killed_at_any_step_it_leaves_nothing_half_made(tmp_path: Path, seen: str) -> None:
+    """Killed as soon as a step's file is there; the next run makes what is missing, and all fits."""
+    process = subprocess.Popen(
+        [FAIRLEAD, "tls", "init", "--data", "data"], cwd=tmp_path, stdout=subprocess.DEVNULL
+    )
+    while not (tmp_path / "data" / seen).exists() and process.poll() is None:
+        pass
+    process.kill()
+    process.wait()
+    run = fairlead("tls", "init", "--data", "data", folder=tmp_path)
+    assert (run.code, run.err) == (0, "")
+    issue = ("tls", "client", "a", "--output", "a.pem", "--data", "data")
+    assert fairlead(*issue, folder=tmp_path).code == 0
+    check_chain(tmp_path)
+    assert {each.name for each in (tmp_path / "data" / "tls").iterdir()} == {
+        *("ca", "ca.pem", "server.pem", "revoked.pem"),
+    }
+
+
+def check_chain(folder: Path) -> None:
+    ca = folder / "data" / "tls" / "ca"
+    for name in (folder / "a.pem", ca.parent / "server.pem"):
+        chain = ("-CAfile", ca / "root.pem", "-untrusted", ca / "issuing.pem")
+        verified = subprocess.run(
+            ["openssl", "verify", "-x509_strict", *chain, name],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert verified.stdout == f"{name}: OK\n", verified

@@ -67,6 +67,11 @@ class Http2Client:
             assert not self.is_closed, (self.headers, self.resets, self.goaway)
             await self._read()
 
+    async def until_any(self) -> None:
+        """Read once."""
+        await self.flush()
+        await self._read()
+
     async def until_closed(self) -> None:
         await self.flush()
         while not self.is_closed:

@@ -336,6 +336,25 @@ async def test_an_idle_connection_is_closed(tmp_path: Path, is_used: bool) -> No
         assert client.goaway == ErrorCodes.NO_ERROR
 
 
+async def test_pings_keep_no_connection_that_asks_nothing(tmp_path: Path) -> None:
+    many = Http2Limits(control_frames_most=1_000_000)
+    async with connected(tmp_path, Limits(request_timeout_s=0.3), many) as (_, client):
+        while client.goaway is None:
+            client.connection.ping(b"12345678")
+            await client.until_any()
+        assert client.goaway == ErrorCodes.NO_ERROR
+
+
+async def test_one_request_at_a_time_is_a_limit_too(tmp_path: Path) -> None:
+    async with connected(tmp_path, http2_limits=Http2Limits(streams_max=1)) as (_, client):
+        for _ in range(3):
+            stream = client.request("POST", "/", is_whole=False)
+            for _ in range(3):
+                client.connection.send_data(stream, b"x" * 10_000)
+            client.connection.end_stream(stream)
+            assert await client.answer(stream) == (200, b"POST " + b"x" * 30_000)
+
+
 async def test_what_is_not_http_2_ends_the_connection(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         host, _, port = served.url.removeprefix("https://").rpartition(":")

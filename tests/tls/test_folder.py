@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,20 @@ def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
     assert {each.name for each in (tmp_path / "tls").iterdir()} == {
         *("ca", "ca.pem", "server.pem", "revoked.pem"),
     }
+
+
+def test_two_that_make_it_at_once_make_one(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda _: folder.init(tmp_path / "tls", [], NOW_NS), range(4)))
+    assert sorted(map(len, made)) == [0, 0, 0, 7]
+    assert folder.init(tmp_path / "tls", [], NOW_NS) == []
+
+
+def test_no_revocation_is_lost_when_many_come_at_once(made: Path) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(lambda number: folder.revoke(made, number, NOW_NS), range(1, 21)))
+    numbers = [each.serial_number for each in authority.revoked_in(revoked_of(made))]
+    assert sorted(numbers) == list(range(1, 21))
 
 
 def test_a_server_certificate_that_does_not_go_with_its_key_is_replaced(made: Path) -> None:

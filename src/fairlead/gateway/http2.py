@@ -92,7 +92,8 @@ class Http2Protocol(asyncio.Protocol):
         self.client = get_remote_addr(self.transport)
         self._connections.add(self)
         self.connection.initiate_connection()
-        self.connection.increment_flow_control_window(_WINDOW * (self._http2.streams_max - 1))
+        if self._http2.streams_max > 1:  # it begins with room for one
+            self.connection.increment_flow_control_window(_WINDOW * (self._http2.streams_max - 1))
         self.flush()
         self._idle_for(self.limits.request_timeout_s)
 
@@ -121,8 +122,6 @@ class Http2Protocol(asyncio.Protocol):
         self.flush()
         if self._control_frames > self._http2.control_frames_most:
             self.end(ErrorCodes.ENHANCE_YOUR_CALM)
-        elif not self._requests and self._idle is not None and not self.transport.is_closing():
-            self._idle_for(self.limits.keep_alive_s)
 
     def pause_writing(self) -> None:
         self._is_writable = False

@@ -7,6 +7,7 @@ certificate on the second, so it is never the console's.
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,8 @@ Address = tuple[str, int]
 log = structlog.get_logger()
 
 _RENEW_S = 6 * 3_600.0
+_HOUR_NS = 3_600 * 1_000_000_000
+_SOON_NS = 7 * 86_400 * 1_000_000_000
 
 
 class ListenError(Exception):
@@ -53,6 +56,7 @@ class ListenerSettings(msgspec.Struct, frozen=True):
     tls: TlsLimits = TlsLimits()
     http2: Http2Limits = Http2Limits()
     websocket: WebSocketSettings = WebSocketSettings()
+    judge_s: float = 0.25
 
 
 class FixListener(msgspec.Struct, frozen=True):
@@ -75,14 +79,16 @@ class SecureListeners:
         settings: ListenerSettings,
         is_active: IsActive | None = None,
         fix_listen: Address | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """Read the certificates and bind. Raises FolderError and ListenError; then nothing is bound.
 
-        `is_active` is asked of a client's certificate at every request and message; unless given, one
-        counts while it is in date and not on the list of revoked ones.
+        A client's certificate counts, at every request and message, while it is in date, not on the list
+        of revoked ones, and `is_active` (given its fingerprint and key) says so.
         """
         self._settings = settings
         self._is_active = is_active
+        self._now_ns = now_ns
         self._renewing: asyncio.TimerHandle | None = None
         self._servers: list[HttpServer] = []
         self._plan: list[tuple[socket.socket, Security]] = []
@@ -91,10 +97,12 @@ class SecureListeners:
         self.fix: FixListener | None = None
         if listen is None and clients_listen is None and fix_listen is None:
             return
+        self._contexts: list[Contexts] = []
         self._renew()
         try:
             if listen is not None:
                 contexts = Contexts(self._shown(), time.monotonic_ns, settings.version_min)
+                self._contexts.append(contexts)
                 security = Security(contexts.current, None, settings.tls)
                 self.https = self._planned(listen, security)
             if clients_listen is not None:
@@ -102,6 +110,7 @@ class SecureListeners:
             if fix_listen is not None:
                 security = self._asking(())
                 self.fix = FixListener(_bound(fix_listen), security)
+            self._warn()
         except BaseException:
             self._close()
             raise
@@ -145,12 +154,15 @@ class SecureListeners:
     def _asking(self, alpn: tuple[str, ...]) -> Security:
         """Return what a listener that asks for certificates shows, asks and judges by."""
         contexts = Contexts(self._asked(alpn), time.monotonic_ns)
+        self._contexts.append(contexts)
 
         def counts(peer: Peer) -> bool:
-            is_in_date = peer.not_after_ns > time.time_ns()
-            return is_in_date and not contexts.is_revoked(peer.serial_number)
+            if peer.not_after_ns <= self._now_ns() or contexts.is_revoked(peer.serial_number):
+                return False
+            return self._is_active is None or self._is_active(peer)
 
-        return Security(contexts.current, self._is_active or counts, self._settings.tls)
+        settings = self._settings
+        return Security(contexts.current, counts, settings.tls, settings.judge_s)
 
     def _shown(self) -> ContextFiles:
         files, folder = self._settings.files, self._settings.folder
@@ -167,11 +179,26 @@ class SecureListeners:
 
     def _renew(self) -> None:
         try:
-            for made in renew(self._settings.folder, time.time_ns()):
+            for made in renew(self._settings.folder, self._now_ns()):
                 log.info("tls_renewed", path=str(made.path), why=made.why)
         except (FolderError, OSError) as error:
             log.warning("tls_renew", cause=str(error))
-        self._renewing = asyncio.get_running_loop().call_later(_RENEW_S, self._renew)
+        self._renewing = asyncio.get_running_loop().call_later(_RENEW_S, self._renew_and_warn)
+
+    def _renew_and_warn(self) -> None:
+        self._renew()
+        try:
+            self._warn()
+        except (ValueError, OSError) as error:
+            log.warning("tls_files", text=str(error))
+
+    def _warn(self) -> None:
+        """Say what ends soon: a certificate of the user's own, or a list whose authority is elsewhere."""
+        for contexts in self._contexts:
+            for path, until_ns in contexts.ends().items():
+                left_ns = until_ns - self._now_ns()
+                if left_ns < _SOON_NS:
+                    log.warning("tls_ends_soon", path=str(path), hours_left=left_ns // _HOUR_NS)
 
 
 def _bound(address: Address) -> socket.socket:

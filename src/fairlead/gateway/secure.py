@@ -17,7 +17,6 @@ from fairlead.gateway.peers import IsActive, state_of
 
 log = structlog.get_logger()
 
-_JUDGE_S = 0.25
 _NO_FILES_S = 0.1
 
 
@@ -35,12 +34,13 @@ class Security(msgspec.Struct, frozen=True):
     """What makes a listener a TLS listener.
 
     `context` returns the context of the moment. `is_active`: asked of every client certificate at every
-    request; None on a listener that asks for none.
+    request; None on a listener that asks for none. `judge_s`: how often silent connections are judged too.
     """
 
     context: Callable[[], ssl.SSLContext]
     is_active: IsActive | None = None
     limits: TlsLimits = TlsLimits()
+    judge_s: float = 0.25
 
 
 class SecureAcceptor:
@@ -123,7 +123,7 @@ class SecureAcceptor:
 
     async def _judge(self, judge: Callable[[], None]) -> None:
         while True:
-            await asyncio.sleep(_JUDGE_S)
+            await asyncio.sleep(self._security.judge_s)
             judge()
 
 

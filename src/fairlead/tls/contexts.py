@@ -54,6 +54,17 @@ class Contexts:
         self._stamps = self._stamps_now()
         self._context, self._revoked = self._read()
 
+    def ends(self) -> dict[Path, int]:
+        """Return until when (Unix ns) each file counts that ends by itself: certificate and list."""
+        files = self._files
+        certificate = x509.load_pem_x509_certificates(files.certificate.read_bytes())[0]
+        moments = {files.certificate: certificate.not_valid_after_utc}
+        if files.revoked is not None:
+            until = x509.load_pem_x509_crl(files.revoked.read_bytes()).next_update_utc
+            if until is not None:
+                moments[files.revoked] = until
+        return {path: int(moment.timestamp()) * 1_000_000_000 for path, moment in moments.items()}
+
     def current(self) -> ssl.SSLContext:
         """Return the context for the next connection."""
         self._look()
