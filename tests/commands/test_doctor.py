@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from fairlead.commands.doctor.problems import PROBLEMS
+from fairlead.tls import folder as tls_files
 from fairlead.venues.sim_messages import Ping, Pong, client_messages, frame
 from tests.commands.doctoring import doctor
 from tests.commands.terminal import fairlead
@@ -143,6 +144,21 @@ def test_settings_addresses_logs_and_tapes_that_cannot_be(stopped: Path, tmp_pat
     assert "give another address" in told.found("listen_busy")
     assert "nowhere writable" in told.found("log_unwritable")
     assert "no-tape.csv" in told.found("market_tape_wrong")
+
+
+def test_certificates_that_cannot_be_used_or_end_soon(stopped: Path) -> None:
+    asked = {"FAIRLEAD_LISTEN": ANY_PORT, "FAIRLEAD_TLS_CLIENTS_LISTEN": ANY_PORT}
+    told = doctor(stopped, environment=asked)
+    assert "tls/server.pem is missing: `fairlead tls init`" in told.found("tls_unusable")
+    tls = stopped / "tls"
+    tls_files.init(tls, [], time.time_ns() - 29 * 86_400 * 1_000_000_000)
+    told = doctor(stopped, environment=asked)
+    assert told.codes.isdisjoint({"tls_unusable", "tls_ends_soon", "file_unknown"})
+    assert "certificates" in told.fine
+    (tls / "ca" / "issuing.key").unlink()
+    told = doctor(stopped, environment=asked)
+    assert "tls/revoked.pem counts until " in told.found("tls_ends_soon")
+    assert "certificates" not in doctor(stopped).fine
 
 
 def test_an_address_of_another_machine(stopped: Path) -> None:

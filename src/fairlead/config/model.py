@@ -25,6 +25,8 @@ from fairlead.gateway.rest import RestSettings
 from fairlead.gateway.secure import TlsLimits
 from fairlead.gateway.websocket.hub import WebSocketSettings
 
+TLS_FOLDER = "tls"  # in the data folder; what `fairlead tls init` makes
+
 
 class Listen(msgspec.Struct, frozen=True):
     """An address to listen on, or to connect to. `port` 0: any free one."""
@@ -174,7 +176,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def tls_folder(self) -> Path:
         """Return the folder of `fairlead tls init`."""
-        return self.data / "tls"
+        return self.data / TLS_FOLDER
 
     @property
     def host(self) -> str:

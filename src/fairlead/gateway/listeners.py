@@ -101,7 +101,7 @@ class SecureListeners:
         self._renew()
         try:
             if listen is not None:
-                contexts = Contexts(self._shown(), time.monotonic_ns, settings.version_min)
+                contexts = Contexts(files_shown(settings), time.monotonic_ns, settings.version_min)
                 self._contexts.append(contexts)
                 security = Security(contexts.current, None, settings.tls)
                 self.https = self._planned(listen, security)
@@ -153,7 +153,7 @@ class SecureListeners:
 
     def _asking(self, alpn: tuple[str, ...]) -> Security:
         """Return what a listener that asks for certificates shows, asks and judges by."""
-        contexts = Contexts(self._asked(alpn), time.monotonic_ns)
+        contexts = Contexts(files_asked(self._settings, alpn), time.monotonic_ns)
         self._contexts.append(contexts)
 
         def counts(peer: Peer) -> bool:
@@ -163,19 +163,6 @@ class SecureListeners:
 
         settings = self._settings
         return Security(contexts.current, counts, settings.tls, settings.judge_s)
-
-    def _shown(self) -> ContextFiles:
-        files, folder = self._settings.files, self._settings.folder
-        return ContextFiles(files.certificate or folder / SERVER, files.key)
-
-    def _asked(self, alpn: tuple[str, ...]) -> ContextFiles:
-        files, folder = self._settings.files, self._settings.folder
-        return msgspec.structs.replace(
-            self._shown(),
-            authorities=files.authorities or folder / AUTHORITIES,
-            revoked=files.revoked or folder / REVOKED,
-            alpn=alpn,
-        )
 
     def _renew(self) -> None:
         try:
@@ -199,6 +186,23 @@ class SecureListeners:
                 left_ns = until_ns - self._now_ns()
                 if left_ns < _SOON_NS:
                     log.warning("tls_ends_soon", path=str(path), hours_left=left_ns // _HOUR_NS)
+
+
+def files_shown(settings: ListenerSettings) -> ContextFiles:
+    """Return what a listener shows."""
+    files, folder = settings.files, settings.folder
+    return ContextFiles(files.certificate or folder / SERVER, files.key)
+
+
+def files_asked(settings: ListenerSettings, alpn: tuple[str, ...]) -> ContextFiles:
+    """Return what a listener shows and asks for that takes nobody without a certificate."""
+    files, folder = settings.files, settings.folder
+    return msgspec.structs.replace(
+        files_shown(settings),
+        authorities=files.authorities or folder / AUTHORITIES,
+        revoked=files.revoked or folder / REVOKED,
+        alpn=alpn,
+    )
 
 
 def _bound(address: Address) -> socket.socket:

@@ -78,13 +78,18 @@ def renew(folder: Path, now_ns: int) -> list[Made]:
 
     Does nothing where the authority's key is elsewhere. Raises FolderError and OSError.
     """
-    if not (folder / _ISSUING_KEY).exists():
+    if not can_renew(folder):
         return []
     with _locked(folder):
         issuer = load_issuer(folder, now_ns)
         names = _names_of(_server(folder / SERVER))
         made = _renew_server(folder, issuer, names, now_ns) if names else []
         return made + _renew_revoked(folder, issuer, now_ns)
+
+
+def can_renew(folder: Path) -> bool:
+    """Whether the authority's key is in the folder."""
+    return (folder / _ISSUING_KEY).exists()
 
 
 def revoke(folder: Path, serial_number: int, now_ns: int) -> bool:

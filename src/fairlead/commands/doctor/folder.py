@@ -15,6 +15,7 @@ from fairlead.commands.doctor.problems import Fine, Result, finding
 from fairlead.config.accounts import FILE_NAME as ACCOUNTS_NAME
 from fairlead.config.accounts import kept_accounts
 from fairlead.config.kinds import Wrong
+from fairlead.config.model import TLS_FOLDER
 from fairlead.control.names import DATABASE as CONTROL_NAME
 from fairlead.control.names import HEAD_FILE
 from fairlead.exchange.copying import FOLDER_PREFIX
@@ -37,6 +38,7 @@ _KNOWN = {
         ACCOUNTS_NAME,
         EXCHANGE_FOLDER,
         CONFIG,
+        TLS_FOLDER,
         "lost+found",
     ),
     *(f"{CONTROL_NAME}{suffix}" for suffix in _DATABASE_FILES),

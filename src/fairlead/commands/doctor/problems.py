@@ -43,6 +43,10 @@ PROBLEMS: dict[str, Problem] = {
     "market_tape_wrong": Problem("`fairlead up` refuses to start without its tape", "give exchange.market_tape files that exist, or leave it out"),
     "log_unwritable": Problem("log lines would go to stderr instead, where nobody may keep them", "make {folder} writable for this user, or set log.file to a place that is"),
 
+    # certificates
+    "tls_unusable": Problem("`fairlead up` refuses to start its TLS listeners with it", "correct it as said; `fairlead tls init` makes what is missing"),
+    "tls_ends_soon": Problem("from then on no client gets through the handshake, and nothing here can renew it", "replace it; for a list of revoked certificates put the authority's key back, or have the list signed where the key is", is_notice=True),
+
     # clock
     "clock_unsynchronised": Problem("requests carry this clock's time, and an exchange refuses what is too old or too new", "run a time service: systemctl enable --now systemd-timesyncd, or chrony", is_notice=True),
     "clock_offset": Problem("the exchange refuses requests that are older than its window or from the future, and every expiry is off by as much", "set this machine's clock: timedatectl set-ntp true; if it is right, the exchange's is wrong"),
