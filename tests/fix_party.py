@@ -181,6 +181,10 @@ class FixParty:
                 self.read()
         return bool(self._inbox)
 
+    def forget(self) -> None:
+        """Wait for nothing that is here already; `told` has it still."""
+        self._inbox.clear()
+
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
     def _number(self) -> int:
