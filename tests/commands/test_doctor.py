@@ -161,6 +161,16 @@ def test_certificates_that_cannot_be_used_or_end_soon(stopped: Path) -> None:
     assert "certificates" not in doctor(stopped).fine
 
 
+def test_a_fix_address_in_use(stopped: Path) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        bound.listen()
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+        told = doctor(stopped, environment={"FAIRLEAD_FIX_LISTEN": address})
+    assert f"{address}: " in told.found("listen_busy")
+    assert "give another address: --fix HOST:PORT" in told.found("listen_busy")
+
+
 def test_an_address_of_another_machine(stopped: Path) -> None:
     elsewhere = {"FAIRLEAD_LISTEN": "192.0.2.1:3080", "FAIRLEAD_ALLOW_OPEN_NETWORK": "yes"}
     assert "192.0.2.1" in doctor(stopped, environment=elsewhere).found("listen_unavailable")

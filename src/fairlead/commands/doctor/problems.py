@@ -95,9 +95,9 @@ PROBLEMS: dict[str, Problem] = {
     "system_not_ready": Problem("it takes no orders", "look at its log; if the journal is not writable, make space and start it again"),
     "account_not_reconciled": Problem("it takes cancels and no new orders", "look whether its exchange is reachable and its keys are right: fairlead accounts"),
     "exchange_unreachable": Problem("no account can be reconciled, so no order is taken", "start it: fairlead exchange; or correct exchange_url"),
-    "listen_busy": Problem("`fairlead up` cannot serve there", "stop what listens there, or give another address: --listen HOST:PORT"),
-    "listen_unavailable": Problem("`fairlead up` cannot serve there", "give an address of this machine: --listen HOST:PORT"),
-    "listen_forbidden": Problem("`fairlead up` cannot serve there as this user", "give a port from 1024 on: --listen HOST:PORT"),
+    "listen_busy": Problem("`fairlead up` cannot serve there", "stop what listens there, or give another address: {flag} HOST:PORT"),
+    "listen_unavailable": Problem("`fairlead up` cannot serve there", "give an address of this machine: {flag} HOST:PORT"),
+    "listen_forbidden": Problem("`fairlead up` cannot serve there as this user", "give a port from 1024 on: {flag} HOST:PORT"),
 }
 # fmt: on
 

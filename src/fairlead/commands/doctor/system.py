@@ -58,9 +58,17 @@ def health(patient: Patient) -> Iterator[Result]:
 
 
 def listen(patient: Patient) -> Iterator[Result]:
-    """Say whether the address can be served, unless our own system does."""
-    address, running = patient.config.listen, patient.running
-    if running is not None and urlsplit(running.url).port == address.port:
+    """Say whether the addresses can be served, unless our own system does."""
+    config, running = patient.config, patient.running
+    yield from _address(config.listen, None if running is None else running.url, "--listen")
+    if config.fix.listen is not None:
+        fix = None if running is None or running.fix is None else f"fix://{running.fix}"
+        yield from _address(config.fix.listen, fix, "--fix")
+
+
+def _address(address: Listen, served: str | None, flag: str) -> Iterator[Result]:
+    """`served`: where our own system serves it, as a URL."""
+    if served is not None and urlsplit(served).port == address.port:
         yield Fine("address", f"{address} is served by this folder's system")
         return
     try:
@@ -68,11 +76,11 @@ def listen(patient: Patient) -> Iterator[Result]:
     except OSError as error:
         text = f"{address}: {error.strerror or error}"
         if error.errno == errno.EADDRINUSE:
-            yield finding("listen_busy", f"{text}{_by_whom(address.port)}")
+            yield finding("listen_busy", f"{text}{_by_whom(address.port)}", flag=flag)
         elif error.errno in (errno.EACCES, errno.EPERM):
-            yield finding("listen_forbidden", text)
+            yield finding("listen_forbidden", text, flag=flag)
         else:
-            yield finding("listen_unavailable", text)
+            yield finding("listen_unavailable", text, flag=flag)
     else:
         yield Fine("address", f"{address} is free")
 
