@@ -42,6 +42,38 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
+def test_a_session_begins_and_is_reset_with_a_sync_and_goes_on_without(store: Store) -> None:
+    synced = "PRAGMA synchronous = FULL"
+    said: list[str] = []
+    store._connection.set_trace_callback(said.append)
+    store.commit([_changes(2, 1)])
+    assert said.index(synced) < said.index("COMMIT") < said.index("PRAGMA synchronous = NORMAL")
+    said.clear()
+    store.commit([_changes(3, 2)])
+    assert synced not in said
+    store.commit([_changes(2, 1, is_reset=True)])
+    assert said.index(synced) < len(said) - 1 - said[::-1].index("COMMIT")
+    store._connection.set_trace_callback(None)
+
+
+def test_two_leaps_in_a_row_lose_no_message(tmp_path: Path) -> None:
+    store = Store.open(tmp_path, sent_most=10, boot_id="0")
+    store.commit([_changes(5, 1, 2, 3, 4)])
+    for boot in ("1", "2"):
+        store.abandon()
+        store = Store.open(tmp_path, sent_most=10, boot_id=boot)
+    next_out = 5 + 2 * LEAP
+    assert store.record(KEY).next_out == next_out
+    store.commit([_changes(next_out + 1, next_out)])
+    assert _numbers(store.sent(KEY, 1, next_out)) == [1, 2, 3, 4, next_out]
+    for number in range(next_out + 1, next_out + 50):
+        store.commit([_changes(number + 1, number)])
+    kept = _numbers(store.sent(KEY, 1, next_out + 50))
+    assert kept[-10:] == list(range(next_out + 40, next_out + 50))
+    assert kept[0] > next_out
+    store.close()
+
+
 # ── what it keeps ──────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,10 +1,10 @@
 """What sessions must not forget: sequence numbers, sent messages, the application's cursor. SQLite.
 
 A commit is one transaction for any number of batches; what it holds survives `kill -9`. It does not
-sync: a power loss may take the last commits back. Therefore a file that was not closed before the
-machine's last start counts on from `LEAP` numbers higher: the counterpart then finds numbers missing
-and asks for them, which FIX mends by itself, instead of numbers too low, which it does not
-(docs/decisions/0018).
+sync, unless a session begins in it or is reset: a power loss may take the last commits back. Therefore
+a file that was not closed before the machine's last start counts on from `LEAP` numbers higher: the
+counterpart then finds numbers missing and asks for them, which FIX mends by itself, instead of numbers
+too low, which it does not (docs/decisions/0018).
 
 One process at a time; `commit` may run in a thread of its own, one call after the other.
 """
@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -55,7 +56,7 @@ class Store:
             self._leapt_from[session] = leapt_from
 
     @classmethod
-    def open(cls, folder: Path, sent_most: int = SENT_MOST, boot_id: str | None = None) -> "Store":
+    def open(cls, folder: Path, sent_most: int = SENT_MOST, boot_id: str | None = None) -> Self:
         """Open the folder's store, make it where there is none. Raises StoreError.
 
         `boot_id` tells one start of the machine from another; by default the kernel is asked.
@@ -118,7 +119,12 @@ class Store:
         if not changes:
             return
         known = len(self._sessions)
+        # A leap mends numbers that were taken back, but not a beginning: of a session that the file
+        # does not know it leaps over nothing, and one whose reset is lost has the numbers of before.
+        begins = any(each.is_reset or each.key not in self._sessions for each in changes)
         try:
+            if begins:
+                self._sync_commits(is_on=True)
             self._connection.execute("BEGIN IMMEDIATE")
             for change in changes:
                 self._store(change)
@@ -129,6 +135,9 @@ class Store:
             for key in list(self._sessions)[known:]:
                 del self._sessions[key]
             raise explained(self._path, cause) from cause
+        finally:
+            if begins:
+                self._sync_commits(is_on=False)
 
     def forget(self, key: SessionKey) -> None:
         """Remove a session and all that was sent in it; does nothing if it is not known."""
@@ -139,6 +148,10 @@ class Store:
         self._clear(session)
         self._connection.execute("DELETE FROM sessions WHERE session = ?", (session,))
         self._connection.execute("COMMIT")
+
+    def _sync_commits(self, *, is_on: bool) -> None:
+        """Have commits synced from now on, or not."""
+        self._connection.execute(f"PRAGMA synchronous = {'FULL' if is_on else 'NORMAL'}")
 
     def _store(self, change: Changes) -> None:
         session = self._sessions.get(change.key)
@@ -170,9 +183,16 @@ class Store:
 
     def _oldest_kept(self, session: int, next_out: int) -> int:
         """Return the first number that is kept; numbers that were leapt over were never sent."""
-        oldest = next_out - self._sent_most
         leapt_from = self._leapt_from.get(session, 0)
-        return oldest - LEAP if leapt_from and oldest < leapt_from + LEAP else oldest
+        if not leapt_from:
+            return next_out - self._sent_most
+        leaps, sent_since = divmod(next_out - leapt_from, LEAP)
+        if sent_since < self._sent_most:
+            return leapt_from + sent_since - self._sent_most
+        if leaps > 1 and sent_since < 2 * self._sent_most:
+            return leapt_from  # how many were sent between the leaps is not known
+        self._leave_leap_behind(session)
+        return next_out - self._sent_most
 
     def _add(self, key: SessionKey) -> int:
         added = self._connection.execute(
@@ -186,13 +206,19 @@ class Store:
 
     def _clear(self, session: int) -> None:
         """Remove all that was sent; the numbers begin again, so that no leap lies in them."""
-        self._leapt_from.pop(session, None)
+        self._leave_leap_behind(session)
         self._trim_at.pop(session, None)
-        self._connection.execute("UPDATE sessions SET leapt_from = 0 WHERE session = ?", (session,))
         self._connection.execute(
             "DELETE FROM sent WHERE place >= ? AND place < ?",
             (session * _NUMBERS, (session + 1) * _NUMBERS),
         )
+
+    def _leave_leap_behind(self, session: int) -> None:
+        """Take note that no leap lies in the numbers that are kept."""
+        if self._leapt_from.pop(session, 0):
+            self._connection.execute(
+                "UPDATE sessions SET leapt_from = 0 WHERE session = ?", (session,)
+            )
 
 
 def _this_boot() -> str:
@@ -210,7 +236,9 @@ def _begin_life(connection: sqlite3.Connection, boot_id: str) -> None:
     connection.execute("BEGIN IMMEDIATE")
     if not is_closed and (not boot_id or boot_id != last_boot_id):
         connection.execute(
-            "UPDATE sessions SET leapt_from = next_out, next_out = next_out + ?", (LEAP,)
+            "UPDATE sessions SET leapt_from = iif(leapt_from, leapt_from, next_out),"
+            " next_out = next_out + ?",
+            (LEAP,),
         )
     connection.execute("UPDATE lives SET boot_id = ?, is_closed = 0", (boot_id,))
     connection.execute("COMMIT")
