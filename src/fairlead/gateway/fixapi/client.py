@@ -250,7 +250,9 @@ class Client:
             key = desk.transient(key)
         record = desk.store.record(key)
         present = {state.account: state.sequence for state in reply.accounts}
-        self._begin = begun(decode_cursor(record.cursor), asked.is_reset, present)
+        # What a transient session has not seen yet, its client has not seen in the other one.
+        kept = decode_cursor(desk.store.record(asked.key).cursor)
+        self._begin = begun(kept, asked.is_reset, present)
         desk.live[key] = self
         self._key = key
         self._work(self.session.accept(key, record, desk.now_ns()))
