@@ -6,22 +6,12 @@ watched by `laws`.
 """
 
 import asyncio
-from collections.abc import Callable
 from decimal import Decimal
 from random import Random
 
 import msgspec
 
-from fairlead.core.model import (
-    AccountMode,
-    ExecInst,
-    Instrument,
-    InstrumentKind,
-    Order,
-    Side,
-    Stage,
-    TimeInForce,
-)
+from fairlead.core.model import AccountMode, Stage, TimeInForce
 from fairlead.core.replies import AttentionReply, OrderReply, Refusal, Refused, Reply
 from fairlead.core.requests import (
     CancelAll,
@@ -35,35 +25,25 @@ from fairlead.core.requests import (
     QueryOrders,
     QuerySnapshot,
     Request,
-    Resolution,
     ResolveOrder,
     SetMode,
 )
-from fairlead.exchange.book import Top
-from fairlead.exchange.settings import INSTRUMENTS
 from fairlead.simulation.door import Door
 from fairlead.simulation.laws import Law, Laws
 from fairlead.simulation.lines import ClientLine
 from fairlead.simulation.loop import NS
-from fairlead.simulation.network import MS
+from fairlead.simulation.orders import Orders, Surroundings, Taste
 
-_WORTH = {"BTC": 40_000, "ETH": 1_250, "USDT": 1}
-_TRADED = tuple(each for each in INSTRUMENTS if each.base in _WORTH and each.quote in _WORTH)
-_MILLION = 1_000_000
 _RESOLVE_AGE_NS = 3 * NS  # by then no request can still arrive
 
 
-class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
+class ClientSettings(Taste, frozen=True, kw_only=True):
     """How lively a client is, what it trades, and what it likes: `weights` by name of the act.
 
     `has_sessions`: it places most orders over a connection that it keeps, and some end with it.
     """
 
     pause_ms_max: int = 200
-    worth_max: int = 3_000
-    expiry_ms_max: int = 3_000
-    instruments: tuple[Instrument, ...] = _TRADED
-    sides: tuple[Side, ...] = (Side.BUY, Side.SELL)
     has_sessions: bool = False
     weights: tuple[tuple[str, int], ...] = (
         ("place", 50),
@@ -80,14 +60,6 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
         ("mode", 1),
         ("resolve", 1),
     )
-
-
-class Surroundings(msgspec.Struct, frozen=True):
-    """What a client knows of the world besides Fairlead."""
-
-    utc_ns: Callable[[], int]
-    top: Callable[[str], Top | None]
-    truth: Callable[[Order], Resolution | None]
 
 
 class Client:
@@ -113,7 +85,7 @@ class Client:
         self._surroundings = surroundings
         self._acts = [name for name, _ in settings.weights]
         self._weights = [weight for _, weight in settings.weights]
-        self._count = 0
+        self._orders = Orders(name, account, random, settings, surroundings)
         self._asked: list[PlaceOrder] = []
         self._unanswered: list[PlaceOrder] = []
         self._exchange_ids: list[str] = []
@@ -256,66 +228,7 @@ class Client:
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
 
     def _new_order(self) -> PlaceOrder:
-        random = self._random
-        instrument = random.choice(self._settings.instruments)
-        side = random.choice(self._settings.sides)
-        price = self._price(instrument, side)
-        worth = random.randrange(8, self._settings.worth_max)
-        step = instrument.quantity_step
-        quantity = step * max(1, worth * 10**8 // int(_WORTH[instrument.base] * step * 10**8))
-        time_in_force, expire_time_ns = TimeInForce.GOOD_TILL_CANCEL, None
-        exec_inst: tuple[ExecInst, ...] = ()
-        match random.randrange(20):
-            case 0 | 1 | 2:
-                time_in_force = TimeInForce.IMMEDIATE_OR_CANCEL
-            case 3 | 4:
-                time_in_force = TimeInForce.FILL_OR_KILL
-            case 5 | 6:
-                time_in_force = TimeInForce.GOOD_TILL_TIME_EXCHANGE
-            case 7 | 8 | 9:
-                time_in_force = TimeInForce.GOOD_TILL_TIME_OMS
-            case 10 | 11 | 12:
-                exec_inst = (ExecInst.MAKER_OR_CANCEL,)
-            case _:
-                pass
-        if instrument.kind is InstrumentKind.PERPETUAL and not random.randrange(4):
-            exec_inst = (*exec_inst, ExecInst.DO_NOT_INCREASE)
-        if self._line is not None:
-            exec_inst = (*exec_inst, *self._line.instructions())
-        if time_in_force in (
-            TimeInForce.GOOD_TILL_TIME_EXCHANGE,
-            TimeInForce.GOOD_TILL_TIME_OMS,
-        ):
-            wait_ns = random.randrange(1, self._settings.expiry_ms_max) * MS
-            expire_time_ns = self._surroundings.utc_ns() + wait_ns
-        self._count += 1
-        return PlaceOrder(
-            account=self._account,
-            client_order_id=f"{self.name}-{self._count}",
-            symbol=instrument.symbol,
-            symbol_exchange=None if random.randrange(2) else instrument.symbol_exchange,
-            side=side,
-            price=price,
-            quantity=quantity,
-            time_in_force=time_in_force,
-            time_in_force_text=time_in_force.value,
-            expire_time_ns=expire_time_ns,
-            exec_inst=exec_inst,
-        )
-
-    def _price(self, instrument: Instrument, side: Side) -> Decimal:
-        """Return a price near the market: taking half of the time, or resting near it."""
-        random = self._random
-        top = self._surroundings.top(instrument.symbol_exchange)
-        best = None if top is None else (top.ask if side is Side.BUY else top.bid)
-        if best is None:
-            worths = _WORTH[instrument.base] * 10**5 // _WORTH[instrument.quote]
-            best = Decimal(worths) / 10**5
-        eager_ppm = random.randrange(-6_000, 4_000)
-        if side is Side.SELL:
-            eager_ppm = -eager_ppm
-        ticks = int(best // instrument.price_tick)
-        return instrument.price_tick * max(1, ticks * (_MILLION + eager_ppm) // _MILLION)
+        return self._orders.new(None if self._line is None else self._line.instructions)
 
     def _start(self, request: Request) -> None:
         if isinstance(request, PlaceOrder) and request not in self._asked[-30:]:

@@ -28,7 +28,7 @@ from fairlead.core.requests import (
 )
 from fairlead.journal.verify import verify
 from fairlead.simulation.balances import BalanceWatch
-from fairlead.simulation.clients import Client, Surroundings
+from fairlead.simulation.clients import Client
 from fairlead.simulation.clock import MachineClock, TrueClock
 from fairlead.simulation.conversation import Conversation
 from fairlead.simulation.crashes import CrashPlan
@@ -45,6 +45,7 @@ from fairlead.simulation.laws import Broken, Law, Laws
 from fairlead.simulation.loop import NS, Deadlock, VirtualLoop
 from fairlead.simulation.machine import Machine, public_key
 from fairlead.simulation.network import CALM, MS, Network
+from fairlead.simulation.orders import Surroundings
 from fairlead.simulation.plan import WorldPlan, plan
 from fairlead.simulation.positions import PositionWatch
 from fairlead.simulation.trouble import Trouble
