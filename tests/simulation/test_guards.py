@@ -1,5 +1,6 @@
 """The seeded world can fail: with a guard switched off, the law it guards breaks within a few seeds."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from itertools import islice
 from random import Random
@@ -11,18 +12,28 @@ import pytest
 from fairlead.core import doubt, engine, placing, sessions
 from fairlead.core.model import Order
 from fairlead.core.orders import Orders
+from fairlead.core.reconciliation import Reconciliation
 from fairlead.core.replies import Reply
 from fairlead.core.requests import PlaceOrder
 from fairlead.core.unit import Recalled, Unit, Wanted
 from fairlead.core.venue_messages import VenuePositionsStated, VenueRequest
 from fairlead.edge import edge
 from fairlead.edge.sequencer import Sequencer
+from fairlead.fix import store
+from fairlead.fix.happened import Received
+from fairlead.gateway.feed import Feed, Item, Subscription
+from fairlead.gateway.fixapi import mass_status
+from fairlead.gateway.fixapi.client import Client as FixClient
+from fairlead.gateway.fixapi.desk import Desk
+from fairlead.gateway.fixapi.requests import Requests
 from fairlead.gateway.sessions import Session
+from fairlead.gateway.websocket.stream import Stream
 from fairlead.journal.journal import Prepared
 from fairlead.simulation.disk import SimulatedJournal
 from fairlead.simulation.laws import Law
 from fairlead.simulation.machine import Machine
-from fairlead.simulation.plan import WorldPlan, plan, with_perpetuals
+from fairlead.simulation.plan import WorldPlan, plan, with_perpetuals, with_streams
+from fairlead.simulation.store import SimulatedStore
 from fairlead.simulation.world import run_world
 from fairlead.venues import sim, sim_words
 
@@ -162,6 +173,134 @@ def test_nothing_of_a_session_comes_after_its_end(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Session, "place", place)
     assert laws_broken({Law.SESSIONS}, seeds=with_sessions()) == {Law.SESSIONS}
+
+
+# ── streams ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def with_websocket(seed: int) -> WorldPlan:
+    """Return the seed's world with one client by WebSocket, and some crashes."""
+    return with_one(seed, websocket_clients=1, fix_clients=0)
+
+
+def with_fix(seed: int) -> WorldPlan:
+    """Return the seed's world with one counterpart by FIX, whose store's commits end the process."""
+    return with_one(seed, websocket_clients=0, fix_clients=1)
+
+
+def with_one(seed: int, *, websocket_clients: int, fix_clients: int) -> WorldPlan:
+    changed = msgspec.structs.replace(plan(seed), clock_jumps=0)
+    changed = with_streams(changed, Random(seed))
+    assert changed.streams is not None
+    streams = msgspec.structs.replace(
+        changed.streams,
+        websocket_clients=websocket_clients,
+        fix_clients=fix_clients,
+        store_crashes=3 * fix_clients,
+    )
+    crashes = msgspec.structs.replace(changed.crashes, most=3)
+    return msgspec.structs.replace(changed, streams=streams, crashes=crashes)
+
+
+@pytest.mark.parametrize("off_by", [-1, 1])
+def test_resume_is_not_off_by_one(monkeypatch: pytest.MonkeyPatch, off_by: int) -> None:
+    subscribe = Feed.subscribe
+
+    def off_by_one(
+        feed: Feed, account: str, after_sequence: int, wake: Callable[[], None]
+    ) -> Subscription:
+        return subscribe(feed, account, after_sequence + off_by, wake)
+
+    monkeypatch.setattr(Feed, "subscribe", off_by_one)
+    assert Law.STREAMED in laws_broken({Law.STREAMED}, make_plan=with_websocket)
+
+
+def test_a_resumed_sequence_is_in_the_range_that_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Stream.open
+
+    async def believes(stream: Stream, state: Reconciliation) -> list[bytes] | None:
+        stream._after = min(stream._after or 0, state.sequence)
+        return await opened(stream, state)
+
+    monkeypatch.setattr(Stream, "open", believes)
+    assert Law.RESUMED in laws_broken({Law.RESUMED}, make_plan=with_websocket)
+
+
+def test_a_client_that_is_behind_is_served_from_the_journal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def take(subscription: Subscription, limit: int) -> list[Item] | None:
+        if subscription._ring.next_sequence:
+            first = max(subscription.sequence, subscription._ring.first - 1)
+            subscription.sequence = first
+        return taken(subscription, limit)
+
+    taken = Subscription.take
+    monkeypatch.setattr(Subscription, "take", take)
+    assert laws_broken({Law.STREAMED}, make_plan=with_websocket) == {Law.STREAMED}
+
+
+def test_the_cursor_is_stored_with_the_messages_it_led_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep = FixClient._keep
+
+    def keep_later(client: FixClient) -> None:
+        asyncio.get_running_loop().call_later(0.001, keep_then, client)
+
+    def keep_then(client: FixClient) -> None:
+        keep(client)
+        client._desk.changed(client)
+
+    monkeypatch.setattr(FixClient, "_keep", keep_later)
+    assert laws_broken({Law.FIX_ONCE}, make_plan=with_fix) == {Law.FIX_ONCE}
+
+
+def test_fix_messages_leave_when_their_numbers_are_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    def flush(desk: Desk) -> None:
+        lines, desk._changed = list(desk._changed), {}
+        batches = [line.session.flush() for line in lines]
+        for line, batch in zip(lines, batches, strict=True):
+            if batch.data or batch.is_last:
+                line.write(batch.data, batch.is_last)
+        desk.store.commit(batches)
+
+    monkeypatch.setattr(Desk, "flush", flush)
+    expected = {Law.FIX_ONCE, Law.FIX_ANSWERED}
+    assert laws_broken(expected, make_plan=with_fix) <= expected
+
+
+def test_fix_numbers_leap_after_a_power_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_life = store._begin_life
+    monkeypatch.setattr(store, "_begin_life", lambda found, _: begin_life(found, "always the same"))
+    expected = {Law.FIX_ONCE, Law.FIX_ANSWERED}
+    assert laws_broken(expected, make_plan=with_fix) <= expected
+
+
+def test_a_fix_session_begins_durably(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store.Store, "_sync_commits", lambda *_, is_on: None)
+    monkeypatch.setattr(SimulatedStore, "_sync_commits", lambda *_, is_on: None)
+    expected = {Law.FIX_ONCE, Law.FIX_ANSWERED}
+    assert laws_broken(expected, make_plan=with_fix) <= expected
+
+
+def test_a_fix_message_is_dealt_with_when_its_order_is_durable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    take = Requests.take
+
+    def deals_first(requests: Requests, received: Received) -> bool:
+        requests._mouth.dealt(received)
+        return take(requests, received)
+
+    monkeypatch.setattr(Requests, "take", deals_first)
+    assert laws_broken({Law.FIX_ANSWERED}, make_plan=with_fix) == {Law.FIX_ANSWERED}
+
+
+def test_a_mass_status_tells_what_ended_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ended(*_: object) -> dict[int, Order]:
+        return {}
+
+    monkeypatch.setattr(mass_status, "_ended", ended)
+    assert laws_broken({Law.FIX_VIEW}, make_plan=with_fix) == {Law.FIX_VIEW}
 
 
 class NeverSyncs(SimulatedJournal):

@@ -15,6 +15,15 @@ import fairlead.core.engine
 import fairlead.edge.edge
 import fairlead.edge.sequencer
 import fairlead.exchange.server
+import fairlead.fix.session
+import fairlead.fix.store
+import fairlead.gateway.feed
+import fairlead.gateway.fixapi.client
+import fairlead.gateway.fixapi.desk
+import fairlead.gateway.websocket.api
+import fairlead.gateway.websocket.client
+import fairlead.gateway.websocket.hub
+import fairlead.gateway.websocket.wire
 import fairlead.journal.journal
 import fairlead.journal.reader
 import fairlead.venues.link
@@ -22,14 +31,20 @@ import fairlead.venues.sim
 from fairlead.core.exact import use_exact_decimals
 from fairlead.edge import reconcile
 from fairlead.exchange.faults import FaultName
-from fairlead.simulation.crashes import CrashKind, CrashSettings
+from fairlead.simulation.crashes import STORE_KINDS, CrashKind, CrashSettings
 from fairlead.simulation.disk import SimulatedJournal
+from fairlead.simulation.gate import FixPipe
 from fairlead.simulation.machine import Machine
-from fairlead.simulation.plan import plan, with_perpetuals, with_sessions
+from fairlead.simulation.network import CALM
+from fairlead.simulation.plan import plan, with_perpetuals, with_sessions, with_streams
+from fairlead.simulation.store import SimulatedStore
 from fairlead.simulation.world import World, run_world
 
 # Seeds that once found something, or had something wrong with themselves.
-REMEMBERED = (425, 441, 520, 788, 805, 961, 20_473, 700_481, 1_269_677_050, 1_269_677_893)
+REMEMBERED = (
+    17, 55, 68, 111, 112, 113, 318, 376, 425, 441, 520, 694, 788, 805, 961, 20_473, 700_481,
+    1_269_677_050, 1_269_677_893,
+)  # fmt: skip
 CHUNK = 15
 
 
@@ -60,7 +75,8 @@ def test_worlds_reach_every_fault_and_every_kind_of_crash() -> None:
         assert not verdict.broken, (seed, verdict.broken)
         reach.update(verdict.reach)
     missing = [f"fault {name.value}" for name in FaultName if not reach[f"fault {name.value}"]]
-    missing += [f"crash {kind.value}" for kind in CrashKind if not reach[f"crash {kind.value}"]]
+    kinds = set(CrashKind) - set(STORE_KINDS)  # those are where there are streams
+    missing += [f"crash {kind.value}" for kind in kinds if not reach[f"crash {kind.value}"]]
     wanted = ("TRADE", "CLOSED", "IN_DOUBT", "ADOPTED", "EXPIRED", "sent again", "exchange killed")
     missing += [name for name in wanted if not reach[name]]
     assert not missing
@@ -74,6 +90,23 @@ def test_worlds_with_sessions_reach_every_way_in_which_one_ends() -> None:
         changed = msgspec.structs.replace(
             with_sessions(plan(seed), Random(seed)), crashes=CrashSettings(most=4, commits=20)
         )
+        verdict, _ = run_world(seed, changed=changed)
+        assert not verdict.broken, (seed, verdict.broken)
+        missing -= verdict.reach.keys()
+    assert not missing
+
+
+def test_worlds_with_streams_reach_every_way_to_come_back() -> None:
+    wanted = {
+        "stream begun", "stream resumed behind", "stream judged", "slow client", "FIX gap heard",
+        "FIX gap of ours filled", "FIX session reset", "FIX session judged", "report by FIX",
+        "told again after a power failure", *(f"crash {kind.value}" for kind in STORE_KINDS),
+    }  # fmt: skip
+    missing = set(wanted)
+    for seed in range(500, 560):
+        if not missing:
+            return
+        changed = with_streams(msgspec.structs.replace(plan(seed), clock_jumps=0), Random(seed))
         verdict, _ = run_world(seed, changed=changed)
         assert not verdict.broken, (seed, verdict.broken)
         missing -= verdict.reach.keys()
@@ -157,6 +190,56 @@ def test_only_clock_transport_and_file_layer_are_substituted(world: World) -> No
         fairlead.edge.budget.Budget,
         fairlead.exchange.server.Exchange,
     ]
+
+
+def test_streams_are_served_by_the_shipped_gateways() -> None:
+    changed = with_streams(plan(1), Random(1))
+    assert changed.streams is not None
+    streams = msgspec.structs.replace(changed.streams, websocket_clients=1, fix_clients=1)
+    calm = msgspec.structs.replace(streams, weather=CALM, store_crashes=0)
+    use_exact_decimals()
+    world = World(msgspec.structs.replace(changed, streams=calm), Machine)
+    seen: list[object] = []
+
+    async def look() -> None:
+        world._host.start()
+        world._machine.start()
+        while not (world._gate and world._gate.life and len(seen)):
+            for follower in world._followers:
+                follower._tend()
+            await asyncio.sleep(0.01)
+            life = world._gate.life if world._gate else None
+            if life is not None and len(life.connections) == 2:
+                socket, pipe = life.connections
+                assert isinstance(socket, fairlead.gateway.websocket.wire.WebSocketProtocol)
+                assert isinstance(pipe, FixPipe)
+                assert type(life.store) is SimulatedStore
+                if socket._client is not None and life.desk.live:
+                    seen.extend([
+                        life.feed, life.websocket, life.websocket.hub, socket._client,
+                        life.desk, pipe.client, next(iter(life.desk.live.values())).session,
+                    ])  # fmt: skip
+
+    try:
+        world.loop.run(look())
+    finally:
+        world.close()
+    assert [type(each) for each in seen] == [
+        fairlead.gateway.feed.Feed,
+        fairlead.gateway.websocket.api.WebSocketApi,
+        fairlead.gateway.websocket.hub.Hub,
+        fairlead.gateway.websocket.client.Client,
+        fairlead.gateway.fixapi.desk.Desk,
+        fairlead.gateway.fixapi.client.Client,
+        fairlead.fix.session.Session,
+    ]
+
+
+def test_the_fix_store_is_the_shipped_one_but_for_its_interruptions() -> None:
+    assert SimulatedStore.__bases__ == (fairlead.fix.store.Store,)
+    own = {name for name, value in vars(SimulatedStore).items() if callable(value)}
+    overridden = {name for name in own if hasattr(fairlead.fix.store.Store, name)}
+    assert overridden == {"commit", "_sync_commits"}
 
 
 def test_the_journal_is_the_shipped_one_but_for_its_interruptions() -> None:

@@ -26,6 +26,8 @@ class CrashKind(Enum):
     CHECKPOINT = "within a checkpoint"
     CHECKPOINT_AFTER = "after a checkpoint"
     MOMENT = "at a moment"
+    STORE_BEFORE = "before a commit of the FIX store"
+    STORE_AFTER = "after a commit of the FIX store, before it is said"
 
 
 class Tidying(Enum):
@@ -35,6 +37,8 @@ class Tidying(Enum):
     CHECKPOINT = "checkpoint"
 
 
+STORE_KINDS = (CrashKind.STORE_BEFORE, CrashKind.STORE_AFTER)  # see store.py
+_PLANNED = tuple(kind for kind in CrashKind if kind not in STORE_KINDS)
 _TIDYING = {
     CrashKind.APPLYING: Tidying.APPLY,
     CrashKind.APPLIED: Tidying.APPLY,
@@ -72,7 +76,7 @@ class CrashPlan:
         if self.count >= self._settings.most:
             return None
         random = self._random
-        self._kind = random.choice(list(CrashKind))
+        self._kind = random.choice(_PLANNED)
         # Half of the time soon: in the restart, or in the middle of what it left.
         most = self._settings.commits if random.randrange(2) else 3
         self._countdown = random.randrange(1, most + 1)

@@ -60,6 +60,12 @@ class Law(Enum):
     CANCELS = "a cancel ends its order or somebody is told"
     UNASKED = "no order is cancelled that nobody asked to cancel"
     SESSIONS = "what ends with its session does not outlive it"
+    STREAMED = "a stream is the account's reports, each once, in order, as they were"
+    RESUMED = "who resumes goes on where he was; who cannot is given the whole state"
+    SNAPSHOT = "snapshot and stream make the state that the journal has"
+    FIX_ONCE = "a FIX session hears every report once"
+    FIX_ANSWERED = "a FIX request is answered, also across connections"
+    FIX_VIEW = "who comes back by FIX learns what became of every order"
     EXPIRY = "what expires here does not stay open"
     FORGOTTEN = "what is settled is out of memory"
     VERIFY = "the journal says the same everywhere"
@@ -87,6 +93,7 @@ class Laws:
         self.sessions: set[str] = set()  # that have begun and not ended
         self.inherited: set[int] = set()  # orders that a process left to the next one
         self._is_restart = False  # until the first commit
+        self.power_failures = 0
         self.reach: dict[str, int] = {}  # how often what was to happen did happen, by name
         self._conversation = conversation
         self._on_broken = on_broken
@@ -196,8 +203,11 @@ class Laws:
             self._place_answered(request, reply)
         elif isinstance(request, EndSession):
             self.sessions.discard(request.session)
-            orders = self.record.orders.values()
-            self._session_ended(each for each in orders if each.session == request.session)
+            self._session_ended(
+                order
+                for order in self.record.orders.values()
+                if order.session == request.session and request.account in ("", order.account)
+            )
         elif isinstance(request, CancelOrder) and isinstance(reply, OrderReply):
             self._cancel_answered(reply.order)
         elif isinstance(reply, SnapshotReply):
@@ -243,6 +253,15 @@ class Laws:
             if order.ends_with_session and is_open and order.attention is None:
                 text = f"order {order.client_order_id} is {order.stage}; {order.session} has ended"
                 self.breaks(Law.SESSIONS, text)
+
+    def streamed(self, account: str, sequence: int) -> bool:
+        """Look at a report that somebody was sent; whether it is on the disk."""
+        self._show(account, sequence)
+        is_kept = sequence <= len(self.record.reports.get(account, ()))
+        if not is_kept:
+            text = f"report {sequence} of {account} is streamed and not on disk"
+            self.breaks(Law.ANSWER_DURABLE, text)
+        return is_kept
 
     def _show(self, account: str, sequence: int) -> None:
         self._shown[account] = max(self._shown.get(account, 0), sequence)

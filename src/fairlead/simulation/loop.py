@@ -8,9 +8,11 @@ its way. The order of callbacks follows from the calls alone.
 
 import asyncio
 import contextvars
+import inspect
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import Executor
+from types import CoroutineType
 from typing import Any, TypeVar, TypeVarTuple
 
 NS = 1_000_000_000
@@ -76,7 +78,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Run `callback` next, unless its process is dead."""
         handle = asyncio.Handle(callback, args, self, context)
         if _is_dead(context):
-            handle.cancel()
+            _never(handle)
         else:
             self._ready.append(handle)
         return handle
@@ -132,6 +134,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         try:
             return self.run_until_complete(main)
         finally:
+            for handle in (*self._ready, *self._scheduled):
+                if not handle.cancelled():
+                    _never(handle)
             self.close()
 
     def kill(self, process: Process) -> None:
@@ -139,7 +144,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         process.is_dead = True
         for handle in (*self._ready, *self._scheduled):
             if not handle.cancelled() and _process_of(handle) is process:
-                handle.cancel()
+                _never(handle)
 
 
 class _Jump:
@@ -167,6 +172,19 @@ class _Jump:
 def _is_dead(context: contextvars.Context | None) -> bool:
     process = _process.get() if context is None else context.get(_process)
     return process is not None and process.is_dead
+
+
+def _never(handle: Any) -> None:
+    """Cancel a callback; if it was the first step of a task, see that Python does not wait for it."""
+    task = getattr(handle._callback, "__self__", None)
+    handle.cancel()
+    if isinstance(task, asyncio.Task):
+        coroutine = task.get_coro()
+        if (
+            isinstance(coroutine, CoroutineType)
+            and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
+        ):
+            coroutine.close()
 
 
 def _process_of(handle: Any) -> Process | None:

@@ -16,6 +16,7 @@ from fairlead.simulation.conversation import Conversation
 from fairlead.simulation.crashes import CrashKind, CrashPlan
 from fairlead.simulation.disk import Disk, Image, SimulatedJournal, read_image
 from fairlead.simulation.door import Door
+from fairlead.simulation.gate import Gate
 from fairlead.simulation.host import Host
 from fairlead.simulation.laws import Law, Laws
 from fairlead.simulation.loop import NS, Process, SimulatedCrash, VirtualLoop
@@ -47,6 +48,7 @@ class Machine:
         door: Door,
         conversation: Conversation,
         host: Host,
+        gate: Gate | None,
     ) -> None:
         self.edge: Edge | None = None
         self.folder = disk.folder("journal", None)
@@ -60,6 +62,7 @@ class Machine:
         self._door = door
         self._conversation = conversation
         self._host = host
+        self._gate = gate
         self._random = Random(f"machine {plan.seed}")
         self._outside = contextvars.copy_context()
         self._process: Process | None = None
@@ -107,6 +110,8 @@ class Machine:
         edge.sequencer.listen(self._laws.released)
         edge.start()
         self._door.open(edge, process)
+        if self._gate is not None:
+            self._gate.open(edge, process, self._die_storing)
         if self._plan.has_followers:
             for account in self._plan.accounts:
                 reports = edge.reports(account, self._followed[account])
@@ -164,6 +169,9 @@ class Machine:
     def _die_sending(self, kind: CrashKind) -> NoReturn:
         self._die(kind, read_image(self.folder))
 
+    def _die_storing(self, kind: CrashKind) -> NoReturn:
+        self._die(kind, read_image(self.folder))
+
     def _die_at_moment(self) -> None:
         kind = self._crashes.at_moment()
         if kind is not None:
@@ -181,6 +189,9 @@ class Machine:
         self._loop.kill(process)
         self._network.died(process, is_silent=is_silent)
         self._door.slam()
+        self._laws.power_failures += is_silent
+        if self._gate is not None:
+            self._gate.died(process, is_power_failure=is_silent)
         self._dead.append(self.edge)
         assert self._journal is not None
         self._image = self._journal.survives(image)
@@ -198,6 +209,8 @@ class Machine:
         for close in self._files:
             close()
         self._files = []
+        if self._gate is not None:
+            self._gate.close_files()
 
     def close(self) -> None:
         """End it at the world's end."""

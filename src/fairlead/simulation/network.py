@@ -80,8 +80,15 @@ class Network:
     """Opens connections. `weather` may be changed at any time; it concerns what comes after."""
 
     def __init__(
-        self, loop: VirtualLoop, random: Random, weather: Weather, conversation: Conversation
+        self,
+        loop: VirtualLoop,
+        random: Random,
+        weather: Weather,
+        conversation: Conversation,
+        buffer_bytes: int | None = None,
     ) -> None:
+        """`buffer_bytes`: over so many on their way a writer is asked to pause; None: never."""
+        self.buffer_bytes = buffer_bytes
         self.loop = loop
         self.random = random
         self.weather = weather
@@ -216,6 +223,7 @@ class End(asyncio.Transport):
         self._last_arrival_ns = 0
         self._is_arrival_due = False
         self._is_reading_paused = False
+        self._is_writing_paused = False
         self._is_closing = False
         self._is_lost = False
         weather, random = network.weather, network.random
@@ -273,6 +281,10 @@ class End(asyncio.Transport):
         self._last_arrival_ns = max(self._last_arrival_ns, arrival_ns)
         self._flying.append((self._last_arrival_ns, piece))
         self._flying_bytes += len(piece or b"")
+        most = network.buffer_bytes
+        if most is not None and self._flying_bytes > most and not self._is_writing_paused:
+            self._is_writing_paused = True
+            self._protocol.pause_writing()
         self.deliver_later()
 
     def get_write_buffer_size(self) -> int:
@@ -309,11 +321,19 @@ class End(asyncio.Transport):
             peer._lose(None)
             return
         self._flying_bytes -= len(piece)
+        if self._is_writing_paused and self._flying_bytes * 2 <= (self._network.buffer_bytes or 0):
+            self._is_writing_paused = False
+            self._network.loop.call_soon(self._resume_writing, context=self.process.context)
         if not peer._is_closing:
             if peer._watcher is not None:
                 peer._watcher.delivering(piece)
             peer._protocol.data_received(piece)
         self.deliver_later()
+
+    def _resume_writing(self) -> None:
+        """Runs in the writer's context."""
+        if not self._is_lost and not self._is_writing_paused:
+            self._protocol.resume_writing()
 
     def pause_reading(self) -> None:
         """Leave what arrives where it is, until `resume_reading`."""

@@ -13,8 +13,12 @@ from fairlead.edge.sequencer import Limits
 from fairlead.exchange.faults import FaultName
 from fairlead.exchange.settings import PERPETUAL_BTC_USDT, PerpetualSettings
 from fairlead.exchange.settings import Settings as ExchangeSettings
+from fairlead.gateway.feed import FeedSettings
+from fairlead.gateway.fixapi.settings import FixSettings
+from fairlead.gateway.websocket.hub import WebSocketSettings
 from fairlead.simulation.clients import ClientSettings
 from fairlead.simulation.crashes import CrashSettings
+from fairlead.simulation.gate import StreamSettings
 from fairlead.simulation.network import Weather
 from fairlead.venues.link import LinkLimits
 from fairlead.venues.sim import SimLimits
@@ -22,6 +26,7 @@ from fairlead.venues.sim import SimLimits
 REQUEST_WINDOW_MS = 300
 ACCOUNTS = ("SIM", "SIM/ALICE", "SIM/BOB")
 
+_FIX_JUMP_MS_MAX = 60_000
 _STARTING_BALANCES = (
     (("BTC", Decimal(100)), ("ETH", Decimal(2000)), ("USDT", Decimal(10_000_000))),
     (("BTC", Decimal(1)), ("ETH", Decimal(20)), ("USDT", Decimal(40_000))),
@@ -43,7 +48,7 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
     it is killed and started again; `commit_us_max` how long a commit in a thread takes (None: all are
     inline); `clock_jumps` how often Fairlead's wall clock jumps, by at most
     `clock_jump_ms_max`; `strangers` orders and deposits at the exchange that are not ours; `marks` how
-    often the mark prices of perpetuals are moved, in worlds that have some.
+    often the mark prices of perpetuals are moved, in worlds that have some; `streams` who keeps one.
     """
 
     seed: int
@@ -67,6 +72,7 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
     edge: EdgeSettings
     link: LinkLimits
     dialect: SimLimits
+    streams: StreamSettings | None = None
 
 
 def plan(seed: int) -> WorldPlan:
@@ -131,7 +137,10 @@ def plan(seed: int) -> WorldPlan:
     if troubled(35):
         world_plan = with_perpetuals(world_plan, random)
     random = Random(f"sessions {seed}")
-    return with_sessions(world_plan, random) if troubled(40) else world_plan
+    if troubled(40):
+        world_plan = with_sessions(world_plan, random)
+    random = Random(f"streams {seed}")
+    return with_streams(world_plan, random) if troubled(30) else world_plan
 
 
 def with_perpetuals(world_plan: WorldPlan, random: Random) -> WorldPlan:
@@ -175,6 +184,38 @@ def with_sessions(world_plan: WorldPlan, random: Random) -> WorldPlan:
     hang_up = ("hang_up", random.choice([2, 6, 15]))
     changed = msgspec.structs.replace(client, has_sessions=True, weights=(*client.weights, hang_up))
     return msgspec.structs.replace(world_plan, client=changed)
+
+
+def with_streams(world_plan: WorldPlan, random: Random) -> WorldPlan:
+    """Return the world with clients by WebSocket and FIX, who are slow, drop and come back."""
+    websocket_clients, fix_clients = random.choice([(1, 0), (2, 0), (0, 1), (0, 2), (1, 1)])
+    if world_plan.clock_jumps and world_plan.clock_jump_ms_max > _FIX_JUMP_MS_MAX:
+        websocket_clients, fix_clients = 1, 0  # FIX refuses who tells another time
+    streams = StreamSettings(
+        websocket_clients=websocket_clients,
+        fix_clients=fix_clients,
+        pause_ms_max=random.choice([40, 150]),
+        weather=_weather(random, random.randrange(100) < 60),
+        buffer_bytes=random.choice([2_000, 20_000, 65_536]),
+        store_crashes=random.choice([0, 0, 1, 3]) if fix_clients else 0,
+        feed=FeedSettings(
+            ring_reports=random.choice([1, 8, 100, 4_096]),
+            wake_most=random.choice([1, 64]),
+        ),
+        websocket=WebSocketSettings(
+            requests_max=random.choice([2, 1_000]),
+            slow_client_ms=random.choice([200, 600, 10_000]),
+            resume_reports_max=random.choice([20, 200, 100_000]),
+            ping_interval_s=random.choice([1.0, 60.0]),
+            close_timeout_s=0.3,
+        ),
+        fix=FixSettings(
+            logon_timeout_s=2.0,
+            slow_client_s=random.choice([0.3, 1.0, 2.0]),
+            in_flight_max=random.choice([2, 2_000]),
+        ),
+    )
+    return msgspec.structs.replace(world_plan, streams=streams)
 
 
 def _weather(random: Random, is_bad: bool) -> Weather:

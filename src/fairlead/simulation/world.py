@@ -34,6 +34,8 @@ from fairlead.simulation.conversation import Conversation
 from fairlead.simulation.crashes import CrashPlan
 from fairlead.simulation.disk import Disk
 from fairlead.simulation.door import Door
+from fairlead.simulation.fix_client import FixClient
+from fairlead.simulation.gate import Gate
 from fairlead.simulation.host import Host
 from fairlead.simulation.judgement import (
     is_at_rest,
@@ -45,10 +47,12 @@ from fairlead.simulation.laws import Broken, Law, Laws
 from fairlead.simulation.loop import NS, Deadlock, VirtualLoop
 from fairlead.simulation.machine import Machine, public_key
 from fairlead.simulation.network import CALM, MS, Network
-from fairlead.simulation.orders import Surroundings
+from fairlead.simulation.orders import Orders, Surroundings
 from fairlead.simulation.plan import WorldPlan, plan
 from fairlead.simulation.positions import PositionWatch
 from fairlead.simulation.trouble import Trouble
+from fairlead.simulation.truth import Truth
+from fairlead.simulation.websocket_client import WebSocketClient
 from fairlead.venues.sim_messages import OrderState
 
 _REST_POLL_S = 0.25
@@ -57,6 +61,7 @@ _FIRST_POLLS_MAX = 12  # at the start, before trouble begins
 _LAST_LINES = 40
 _OWED_NAMED_MAX = 3
 _TOLD_NS = 100 * MS
+_NOTICED_S = 1.0  # until Fairlead has noticed that those who kept a stream have left
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -118,9 +123,10 @@ class World:
         )
         self._door = Door(loop, Random(f"door {seed}"), self.laws, self.conversation)
         self._crashes = CrashPlan(Random(f"crashes {seed}"), world_plan.crashes)
+        self._gate = self._make_gate(world_plan)
         self._machine = machine_class(
             loop, world_plan, self._network, self._disk, self._clock, self._crashes,
-            self.laws, self._door, self.conversation, self._host,
+            self.laws, self._door, self.conversation, self._host, self._gate,
         )  # fmt: skip
         self._trouble = Trouble(world_plan, self._host, self._clock, self.laws, self.conversation)
         if not world_plan.strangers and not _has_perpetuals(world_plan):
@@ -133,7 +139,9 @@ class World:
             self.laws.look_at_position = PositionWatch(
                 lambda: self._host.exchange, self._machine.has_whole_books
             ).look
+        self._surroundings = Surroundings(self._true_clock, self._host.top, self._truth)
         self._clients = [self._client(number) for number in range(world_plan.clients)]
+        self._followers = [] if self._gate is None else self._make_followers(self._gate)
 
     def run(self) -> None:
         """Run to the end, or to the first broken law. What is logged goes into the conversation."""
@@ -174,11 +182,18 @@ class World:
         await self._is_open(_FIRST_POLLS_MAX)
         self._trouble.begin()
         duration_ns = self.plan.duration_ms * MS
-        await asyncio.gather(*(client.trade(duration_ns) for client in self._clients))
+        await asyncio.gather(
+            *(client.trade(duration_ns) for client in self._clients),
+            *(follower.live(duration_ns) for follower in self._followers),
+        )
         self._calm()
         await self._until_open()
         await asyncio.gather(*(client.finish() for client in self._clients))
         await self._until_rest()
+        if self._followers:
+            await asyncio.gather(*(follower.finish() for follower in self._followers))
+            await asyncio.sleep(_NOTICED_S)
+            await self._until_rest()
         await self._judge()
         for account in self.plan.accounts:
             await self._ask(CancelAll(account=account))
@@ -193,6 +208,8 @@ class World:
         self._network.weather = CALM
         self._crashes.stop()
         self._trouble.end()
+        if self._gate is not None:
+            self._gate.calm()
 
     async def _until_open(self) -> None:
         """Wait until every account is reconciled."""
@@ -290,9 +307,50 @@ class World:
             Random(f"client {seed} {number}"),
             self.laws,
             settings,
-            Surroundings(self._true_clock, self._host.top, self._truth),
+            self._surroundings,
             Random(f"sessions {seed} {number}"),
         )
+
+    def _make_gate(self, world_plan: WorldPlan) -> Gate | None:
+        streams = world_plan.streams
+        if streams is None:
+            return None
+        random = Random(f"streams network {world_plan.seed}")
+        network = Network(
+            self.loop, random, streams.weather, self.conversation, streams.buffer_bytes
+        )
+        return Gate(
+            self.loop, world_plan.seed, streams, network, self._disk, self._clock, self.laws
+        )
+
+    def _make_followers(self, gate: Gate) -> list[WebSocketClient | FixClient]:
+        truth, made = Truth(self.laws), gate.settings
+        return [
+            *(
+                WebSocketClient(
+                    name, gate, self.loop, Random(f"{name} {self.plan.seed}"), self.laws, truth,
+                    self._orders(name), self.conversation,
+                )
+                for name in (f"w{number}" for number in range(made.websocket_clients))
+            ),
+            *(
+                FixClient(
+                    name, gate, self.loop, self._true_clock, Random(f"{name} {self.plan.seed}"),
+                    self.laws, truth, self._orders(name), self.conversation,
+                )
+                for name in (f"f{number}" for number in range(made.fix_clients))
+            ),
+        ]  # fmt: skip
+
+    def _orders(self, name: str) -> dict[str, Orders]:
+        """Return what a client may order on each account."""
+        random = Random(f"orders {name} {self.plan.seed}")
+        return {
+            account: Orders(
+                f"{name}-{number}", account, random, self.plan.client, self._surroundings
+            )
+            for number, account in enumerate(self.plan.accounts)
+        }
 
     def _truth(self, order: Order) -> Resolution | None:
         """Say what an operator sees at the exchange about an order in doubt."""

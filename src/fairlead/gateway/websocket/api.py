@@ -37,15 +37,11 @@ class WebSocketApi:
         *,
         omit_nulls: bool = False,
         new_token: Callable[[], str] = lambda: secrets.token_hex(16),
+        server: Server | None = None,
     ) -> None:
+        """`server` is who serves, by default this process."""
         self.settings = settings or WebSocketSettings()
-        server = Server(
-            instance_guid=str(uuid.uuid4()),
-            version=fairlead.__version__,
-            name="fairlead",
-            dns_name=socket.gethostname(),
-            start_ns=now_ns(),
-        )
+        server = server or _this_process(now_ns())
         self.hub = Hub(port, feed, server, now_ns, new_token, self.settings, omit_nulls=omit_nulls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,6 +80,16 @@ class WebSocketApi:
             text = f"there are {self.settings.clients_max} clients, try again"
             return message_answer(503, text, _RETRY_AFTER)
         return resume
+
+
+def _this_process(now_ns: int) -> Server:
+    return Server(
+        instance_guid=str(uuid.uuid4()),
+        version=fairlead.__version__,
+        name="fairlead",
+        dns_name=socket.gethostname(),
+        start_ns=now_ns,
+    )
 
 
 def _read_from(value: object) -> tuple[str, int]:
