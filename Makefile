@@ -7,13 +7,14 @@
 #   make bench       the benchmarks, one table
 #   make simulate    the seeded world: SEEDS=2000
 #   make crash-test  kill -9 under load: KILLS=200
+#   make soak        the other long runs: a million mutated FIX messages, storms of reports, FIX in bad weather
 #   make docs        the documentation site, into ./site
 #   make docs-generate   write the pages of docs/reference that are made from code
 #   make lock        write requirements/*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
 #   make env-fix     compile QuickFIX (minutes, once), so that `make test` has the tests against it
 #   make clean       remove the environment, caches and build output; keeps ./data
 #
-# PYTHON=python3.12 chooses the interpreter; RUN_ARGS, TEST_ARGS, BENCH_ARGS, SIMULATE_ARGS, CRASH_ARGS are passed on.
+# PYTHON=python3.12 chooses the interpreter; RUN_ARGS, TEST_ARGS, BENCH_ARGS, SIMULATE_ARGS, CRASH_ARGS, SOAK_ARGS are passed on.
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -25,7 +26,7 @@ TEST_JOBS ?= 2
 export KILLS
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench simulate crash-test docs docs-generate lock clean env-run env-dev env-docs env-fix
+.PHONY: help run test check format bench simulate crash-test soak docs docs-generate lock clean env-run env-dev env-docs env-fix
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -66,6 +67,9 @@ simulate: env-run
 
 crash-test: env-dev
 	$(PY) -m pytest -m soak tests/crash -s --timeout 0 $(CRASH_ARGS)
+
+soak: env-dev
+	$(PY) -m pytest -m soak --ignore tests/crash -n $(TEST_JOBS) --dist loadfile --timeout 0 $(SOAK_ARGS)
 
 # The theme's makers print an advertisement on every build; this is its switch.
 docs: env-docs
