@@ -128,7 +128,7 @@ def test_a_known_id_comes_before_risk(desk: Desk) -> None:
 
 
 def test_a_known_id_comes_before_the_clock(desk: Desk) -> None:
-    timed = {"time_in_force": "GOOD_TILL_TIME_OMS", "expire_time": from_now(0.3)}
+    timed = {"time_in_force": "GOOD_TILL_TIME_OMS", "expire_time": from_now(1.5)}
     desk.api.place("clock", **timed)
     ended = desk.report_when("clock", "CANCELED")
     again = desk.api.place("clock", **timed)

@@ -184,7 +184,7 @@ def test_a_known_id_gets_its_report_or_is_a_duplicate(party: FixParty) -> None:
 def test_an_order_in_doubt_says_so(desk: Desk, party: FixParty) -> None:
     desk.operator.fault("accepted_then_silence")
     desk.operator.fault("stream_silent", account="desk")
-    desk.operator.fault("request_lost", requests=["query"], count=None)
+    desk.operator.fault("request_lost", requests=["query", "open_orders"], count=None)
     party.say("D", *order("doubtful"))
     said = party.wait(
         lambda said: said.get(11) == "doubtful" and 58 in said, "the order is in doubt"

@@ -37,7 +37,7 @@ LIMITS = Limits(
     connections_max=20,
     head_bytes_max=4_096,
     request_bytes_max=200_000,
-    request_timeout_s=0.3,
+    request_timeout_s=1.0,
     stop_timeout_s=2,
 )
 BORDER = BorderSettings(
