@@ -246,7 +246,7 @@ def test_no_answer_is_504_until_the_doubt_is_resolved(desk: Desk) -> None:
     """The exchange has the order and says nothing at all: not to the place, not to questions."""
     desk.operator.fault("accepted_then_silence")
     desk.operator.fault("stream_silent", account="desk")
-    desk.operator.fault("request_lost", requests=["query"], count=None)
+    desk.operator.fault("request_lost", requests=["query", "open_orders"], count=None)
     answer = desk.api.place("doubt-1")
     reject = check_reject(answer, 504, "EXCHANGE_RESPONSE_TIMEOUT")
     assert "doubt-1" in str(reject["message"])

@@ -355,7 +355,7 @@ def test_a_disconnected_account_refuses_orders_and_takes_cancels(apart: Desk) ->
 def test_an_order_in_doubt_is_told_once(desk: Desk, stream: Stream) -> None:
     desk.operator.fault("accepted_then_silence")
     desk.operator.fault("stream_silent", account="desk")
-    desk.operator.fault("request_lost", requests=["query"], count=None)
+    desk.operator.fault("request_lost", requests=["query", "open_orders"], count=None)
     stream.place("ws-doubt")
     reject = stream.reject()
     assert reject["reject_reason"] == "EXCHANGE_RESPONSE_TIMEOUT"
