@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
+from fairlead.core.model import Order
 from fairlead.core.port import Released
 from fairlead.core.replies import AccountsReply
 from fairlead.core.reports import OrderReport
@@ -99,6 +100,8 @@ class Client:
         self._writable.set()
         self._reading_holds: set[str] = set()
         self._resends: deque[ResendAsked] = deque()
+        self._mass_statuses = 0  # being answered
+        self._told_meanwhile: dict[tuple[str, str], Order] = {}  # (account, client id) → as of
         self._arm()
 
     # ── the connection ───────────────────────────────────────────────────────────────────────────
@@ -364,6 +367,8 @@ class Client:
                 session.send(words.EXECUTION_REPORT, item.encoded(encoder, encoder), now_ns)
                 requests.heard(report, order)
                 has_told = True
+                if self._mass_statuses:
+                    self._told_meanwhile[order.account, order.client_order_id] = order
         if has_told:
             self._keep()
             self._desk.changed(self)
@@ -383,7 +388,16 @@ class Client:
         elif isinstance(asked, Declined):
             self._say_no_orders(received, asked.text)
         else:
-            requests.start(self._mass_status(received, asked))
+            requests.start(self._answer_mass_status(received, asked))
+
+    async def _answer_mass_status(self, received: Received, asked: MassStatus) -> None:
+        self._mass_statuses += 1
+        try:
+            await self._mass_status(received, asked)
+        finally:
+            self._mass_statuses -= 1
+            if not self._mass_statuses:
+                self._told_meanwhile.clear()
 
     async def _mass_status(self, received: Received, asked: MassStatus) -> None:
         desk = self._desk
@@ -404,6 +418,10 @@ class Client:
         for at, order in enumerate(orders):
             if at % _TOLD_AT_ONCE == 0:
                 await self._turn()
+            # Reports go on while this is answered: nobody may be told of a state that is over.
+            newer = self._told_meanwhile.get((order.account, order.client_order_id))
+            if newer is not None and newer.sequence > order.sequence:
+                order = newer  # noqa: PLW2901 - what is told of it
             part = Part(asked.request_id, len(orders), at == len(orders) - 1)
             body = telling.status(
                 order, desk.new_id("S"), self._terms, desk.now_ns(), telling.of_mass_status(part)
