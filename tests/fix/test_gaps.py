@@ -184,6 +184,15 @@ def test_a_resend_request_that_makes_no_sense_is_rejected(
     assert session.next_in == 3
 
 
+def test_after_the_clock_went_back_a_message_is_sent_again_as_of_its_first_time() -> None:
+    session = logged_on(Record(5, 1))
+    session.receive(say("2", 2, (7, 4), (16, 4)), NOW)
+    first = stamp(NOW + 60 * SECOND_NS)
+    session.resend(4, 4, [Sent(4, "8", first.encode(), b"11=4\x01")], NOW)
+    (again,) = said(session)
+    assert (again[122], again[52]) == (first, first)
+
+
 def test_nothing_from_before_a_reset_is_sent_again() -> None:
     session = logged_on(Record(9, 1))
     data = say("2", 2, (7, 1), (16, 0)) + say_logon(1, (141, "Y"))

@@ -164,7 +164,9 @@ class Outgoing:
     def again(self, sent: Sent, now_ns: int) -> None:
         """Add a message that was sent before."""
         marks = b"43=Y\x01122=%b\x01" % sent.sending_time
-        self._add(sent.msg_type, sent.number, marks, self._time_text.write(now_ns), sent.body)
+        # Where the clock has gone back since: counterparts reject OrigSendingTime after SendingTime.
+        time = max(self._time_text.write(now_ns), sent.sending_time)
+        self._add(sent.msg_type, sent.number, marks, time, sent.body)
 
     def gap_fill(self, number: int, next_number: int, now_ns: int) -> None:
         """Add a SequenceReset that stands for `number` up to before `next_number`."""
