@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import structlog
@@ -26,7 +26,9 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from starlette.types import ASGIApp
 
 from fairlead.config import AccountConfig, Config, Listen
+from fairlead.config.loading import KEYS
 from fairlead.core.exact import use_exact_decimals
+from fairlead.core.requests import LOCAL
 from fairlead.edge.clock import SystemClock
 from fairlead.edge.edge import Edge, EdgeSettings, Inbox, OwnedLink
 from fairlead.edge.metrics import EdgeCollector
@@ -36,6 +38,7 @@ from fairlead.exchange.build import Setup, build_exchange
 from fairlead.exchange.operator import operator_app
 from fairlead.exchange.server import Exchange
 from fairlead.fix.store import Store
+from fairlead.gateway.callers import Access
 from fairlead.gateway.feed import Feed
 from fairlead.gateway.fixapi.acceptor import FixConnection, FixServer, fix_collector
 from fairlead.gateway.fixapi.desk import Desk
@@ -53,6 +56,10 @@ from fairlead.supervisor import Supervisor
 from fairlead.venues.link import Link, Tcp
 from fairlead.venues.pipe import Pipe
 from fairlead.venues.sim import SimDialect
+
+if TYPE_CHECKING:
+    from fairlead.control.control import Control
+    from fairlead.control.following import KeysFollowed
 
 log = structlog.get_logger()
 
@@ -101,6 +108,9 @@ class App:
         self._fix_tls: FixServer | None = None
         self._server: HttpServer | None = None
         self._secure: SecureListeners | None = None
+        self._control: Control | None = None
+        self._keys: KeysFollowed | None = None
+        self._access: Access | None = None
         self._is_announced = False
         self._collections: asyncio.TimerHandle | None = None
         # One thread reads the journal for history, in short transactions, beside the order path.
@@ -109,8 +119,8 @@ class App:
     async def start(self) -> Endpoint:
         """Build and start the parts; when this returns, the API answers.
 
-        Raises JournalError, StoreError (of either store), TapeError, FolderError, ListenError and OSError;
-        then nothing is left running.
+        Raises JournalError, StoreError (of either store), ControlError, TapeError, FolderError, ListenError
+        and OSError; then nothing is left running.
         """
         config = self._config
         config.data.mkdir(parents=True, exist_ok=True)
@@ -121,6 +131,8 @@ class App:
             if config.fix.listen is not None:
                 bound_fix = _bind(config.fix.listen)
             self._journal = Journal.open(config.data)
+            if config.authentication == KEYS:
+                await self._follow_keys()
             if config.exchange_url is None:
                 self._exchange = self._start_exchange()
             self._edge = self._start_edge(self._journal)
@@ -131,6 +143,7 @@ class App:
                 time.time_ns,
                 config.websocket,
                 omit_nulls=config.http.rest.omit_nulls,
+                access=self._access,
             )
             if bound_fix is not None or self._secure.fix is not None:
                 self._make_fix(self._edge, self._feed, bound_fix, self._secure.fix)
@@ -166,6 +179,10 @@ class App:
             await fix.stop()
         if self._fix_store is not None:
             self._fix_store.close()
+        if self._keys is not None:
+            await self._keys.stop()
+        if self._control is not None:
+            self._control.close()
         if self._feed is not None:
             self._feed.close()
         if self._edge is not None:
@@ -192,6 +209,22 @@ class App:
             for each in (config.tls.listen, config.tls.clients_listen, config.fix.tls_listen)
         )
         return SecureListeners(listen, clients_listen, settings, fix_listen=fix_listen)
+
+    async def _follow_keys(self) -> None:
+        """Open the control plane and know its keys; see that connections end with them."""
+        from fairlead.control.control import Control  # 0.2 s of imports that open mode does without
+        from fairlead.control.following import KeysFollowed
+
+        config = self._config
+        url = None if config.control.url is None else config.control.url.text
+        key_path = config.control.key_file
+        self._control = Control.open(config.data, url, key_path, LOCAL, time.time_ns())
+        access = Access(time.time_ns, config.http.key_requests_per_s)
+        self._keys = KeysFollowed(
+            self._control, access.replace, access.end_the_uncovered, self._on_fatal
+        )
+        await self._keys.start()
+        self._access = access
 
     def _start_exchange(self) -> Exchange:
         settings = self._config.exchange
@@ -258,7 +291,7 @@ class App:
     ) -> None:
         settings = self._config.fix.settings
         self._fix_store = Store.open(self._config.data, settings.sent_messages_min)
-        desk = Desk(edge, feed, self._fix_store, settings, time.time_ns)
+        desk = Desk(edge, feed, self._fix_store, settings, time.time_ns, self._access)
         if bound is not None:
             self._fix = FixServer(desk, bound)
         if secured is not None:
@@ -293,6 +326,7 @@ class App:
             border=self._config.http.border,
             mounts=mounts,
             websocket=websocket,
+            access=self._access,
         )
 
     def pulse(self) -> Pulse:

@@ -71,9 +71,10 @@ readable by its owner alone. Keep that file with the folder: the exchange knows 
 
 ## Open network
 
-There is no authentication yet, so an address that is not loopback is refused, unless
-`--allow-open-network` says that everybody who can reach it may trade. Host names other than `localhost` are
-not looked up and count as not loopback.
+Without `authentication = "keys"` nobody is asked who they are, so an address that is not loopback is refused,
+unless `--allow-open-network` says that everybody who can reach it may trade. Host names other than
+`localhost` are not looked up and count as not loopback. [API keys](../operations/keys.md) says what keys are
+and may.
 
 ## Settings
 

@@ -69,6 +69,11 @@ _CLOSES = [
     ("1007", "your message is not UTF-8"),
     ("1009", "your message is longer than `websocket.message_bytes_max`"),
     ("1011", "you did not answer a ping until the next was due"),
+    (
+        "4401",
+        "your [API key](../operations/keys.md) was taken back, has expired, or may less than when you"
+        " connected",
+    ),
     ("4008", "your socket accepted nothing for `websocket.slow_client_ms`"),
     ("4401", "your client certificate has been revoked, or has ended"),
 ]

@@ -47,7 +47,14 @@ def _asked(context: typer.Context, call: "Call[tuple[Found, ...]]") -> "tuple[Fo
 
     try:
         system = find(context.params.get("url"), context.params.get("data"), os.environ)
-        with Client(system.url, Settings(timeout_s=1.0, connect_timeout_s=0.3)) as client:
+        with Client(
+            system.url,
+            Settings(
+                timeout_s=1.0,
+                connect_timeout_s=0.3,
+                api_key=os.environ.get("FAIRLEAD_API_KEY") or None,
+            ),
+        ) as client:
             return client.run(call)
     except (Ended, ClientError):
         return ()

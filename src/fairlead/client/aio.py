@@ -90,7 +90,7 @@ class AsyncClient:
             connect=settings.connect_timeout_s,
             sock_read=settings.timeout_s if timeout_s is None else timeout_s,
         )
-        headers = {} if call.body is None else {"Content-Type": "application/json"}
+        headers = self.settings.headers(has_body=call.body is not None)
         url = URL(self.address.url + call.path, encoded=True)
         try:
             async with self._session.request(

@@ -31,6 +31,7 @@ from fairlead.client import (
 )
 from fairlead.client.numbers import NS_PER_S, time_text
 from fairlead.commands import lives, show
+from fairlead.commands.credentials import client_settings
 from fairlead.commands.operate import account_state
 from fairlead.config import Config
 
@@ -77,7 +78,7 @@ class Demo:
         self._config = config
         self._began_ns = began_ns
         self._account = config.accounts[0].exchange_id
-        self._client = Client(endpoint.url)
+        self._client = Client(endpoint.url, client_settings())
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._stopped = threading.Event()
 
@@ -179,7 +180,7 @@ class Demo:
         if self._endpoint.operator_url is None:
             return None
         deadline = time.monotonic() + (_BOOK_WAIT_S if self._config.exchange.participants else 0)
-        with Client(self._endpoint.operator_url) as operator:
+        with Client(self._endpoint.operator_url, client_settings()) as operator:
             while True:
                 quotes = operator.run(simulator.quotes()).quotes
                 offer = {each.symbol: each.ask for each in quotes}.get(_SYMBOL)

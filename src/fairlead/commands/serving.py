@@ -17,6 +17,7 @@ from fairlead.commands import demo, logs, show
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.commands.limits import open_files_needed, raise_open_files
 from fairlead.config import Config, ConfigError, ExchangeConfig, LogConfig, load, load_exchange
+from fairlead.control.errors import ControlError
 from fairlead.exchange.build import Setup
 from fairlead.exchange.serve import serve
 from fairlead.exchange.store_file import StoreError
@@ -31,8 +32,8 @@ from fairlead.tls.folder import FolderError
 
 _Loaded = TypeVar("_Loaded", Config, ExchangeConfig)
 _CANNOT_START = (
-    *(JournalError, StoreError, FixStoreError, TapeError, FolderError, ListenError),
-    *(OSError, sqlite3.Error),
+    *(ControlError, JournalError, StoreError, FixStoreError, TapeError, FolderError),
+    *(ListenError, OSError, sqlite3.Error),
 )
 
 

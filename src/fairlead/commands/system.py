@@ -19,6 +19,7 @@ from fairlead.client import (
 from fairlead.client.answer import Answer
 from fairlead.client.calls import Call
 from fairlead.commands import show
+from fairlead.commands.credentials import client_settings
 from fairlead.commands.ending import Ended, ExitCode
 
 Result = TypeVar("Result")
@@ -38,7 +39,7 @@ class System:
         self._hint = hint
         self._last: Answer | None = None
         try:
-            self.client = Client(url, on_answer=self._hear)
+            self.client = Client(url, client_settings(), on_answer=self._hear)
         except ValueError as error:
             raise Ended(ExitCode.USAGE, str(error)) from None
 

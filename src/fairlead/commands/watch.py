@@ -57,7 +57,7 @@ async def _events(
     system: System, account: str | None, heard: _Heard
 ) -> AsyncIterator[AsyncGenerator[Event, None]]:
     async with (
-        AsyncClient(system.url) as client,
+        AsyncClient(system.url, system.client.settings) as client,
         aclosing(client.stream(account, on_message=heard.hear)) as events,
     ):
         yield _reached(events)

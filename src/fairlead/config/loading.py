@@ -36,11 +36,14 @@ from fairlead.gateway.websocket.hub import WebSocketSettings
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 _SECTIONS = {setting.name.partition(".")[0] for setting in SETTINGS if "." in setting.name}
 ACCOUNTS = "accounts"
+KEYS = "keys"  # authentication; the other is open
 _ACCOUNTS_VARIABLE = "FAIRLEADACCOUNTS"
 _VARIABLES = {setting.variable: setting.name for setting in SETTINGS} | {
     _ACCOUNTS_VARIABLE: ACCOUNTS
 }
-_OTHER_VARIABLES = frozenset({"FAIRLEAD_CONFIG", "FAIRLEAD_URL"})  # read by the command line
+_OTHER_VARIABLES = frozenset(
+    {"FAIRLEAD_CONFIG", "FAIRLEAD_URL", "FAIRLEAD_API_KEY"}
+)  # read by the command line
 _MISSPELT_MEDIA_TYPE = "appliction/json"
 
 
@@ -91,11 +94,7 @@ def salvage(
     """
     config, findings = _read(path, environment, flags)
     if not findings:
-        findings += _unguarded("listen", config.listen, config)
-        if config.fix.listen is not None:
-            findings += _unguarded("fix.listen", config.fix.listen, config)
-        if config.tls.listen is not None:
-            findings += _unguarded("tls.listen", config.tls.listen, config)
+        findings += _unasked(config)
     return config, findings
 
 
@@ -328,11 +327,12 @@ def _http(values: Mapping[str, object]) -> model.HttpConfig:
     rest = _changed(RestSettings(), values, "http.")
     if values.get("http.misspelt_media_type"):
         rest = msgspec.structs.replace(rest, reject_media_type=_MISSPELT_MEDIA_TYPE)
-    return model.HttpConfig(
+    http = model.HttpConfig(
         rest=rest,
         border=_changed(BorderSettings(), values, "http."),
         connections=_changed(ConnectionLimits(), values, "http."),
     )
+    return _changed(http, values, "http.")
 
 
 def _fix(values: Mapping[str, object]) -> model.FixConfig:
@@ -391,6 +391,18 @@ def _margin_contradictions(settings: ExchangeSettings) -> list[str]:
                 f" {highest * rate}, expected less than 1: a position would be liquidated as soon as"
                 " it is opened"
             )
+    return findings
+
+
+def _unasked(config: model.Config) -> list[str]:
+    """Say which listeners let anybody in who reaches them."""
+    if config.authentication == KEYS:
+        return []
+    findings = _unguarded("listen", config.listen, config)
+    if config.fix.listen is not None:
+        findings += _unguarded("fix.listen", config.fix.listen, config)
+    if config.tls.listen is not None:
+        findings += _unguarded("tls.listen", config.tls.listen, config)
     return findings
 
 

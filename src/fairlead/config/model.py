@@ -16,6 +16,7 @@ from fairlead.edge.sequencer import Limits as SequencerLimits
 from fairlead.exchange.settings import LISTED
 from fairlead.exchange.settings import Settings as ExchangeSettings
 from fairlead.gateway.border import BorderSettings
+from fairlead.gateway.callers import REQUESTS_PER_S
 from fairlead.gateway.feed import FeedSettings
 from fairlead.gateway.fixapi.settings import FixSettings
 from fairlead.gateway.http2 import Http2Limits
@@ -80,6 +81,7 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     rest: RestSettings = RestSettings()
     border: BorderSettings = BorderSettings()
     connections: ConnectionLimits = ConnectionLimits()
+    key_requests_per_s: int = REQUESTS_PER_S
 
 
 class FixConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +159,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     listen: Listen = Listen("127.0.0.1", 3080)
     accounts: tuple[AccountConfig, ...] = ()
     allow_open_network: bool = False
+    authentication: str = "open"
     exchange_address: Listen | None = None
     exchange: ExchangeConfig = ExchangeConfig()
     engine: EngineSettings = EngineSettings()

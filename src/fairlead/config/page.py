@@ -63,7 +63,7 @@ def default_of(name: str) -> str:
         "": (config,),
         "exchange": (exchange, exchange.settings, exchange.settings.perpetuals, PERPETUAL_BTC_USDT),
         "fix": (config.fix, config.fix.settings),
-        "http": (http.rest, http.border, http.connections),
+        "http": (http, http.rest, http.border, http.connections),
         "tls": (config.tls, config.tls.files, config.tls.limits),
     }
     for home in homes.get(section) or (getattr(config, section),):

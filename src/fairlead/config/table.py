@@ -56,6 +56,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("data", PATH, "the folder that holds everything durable", "--data"),
     Setting("listen", LISTEN, "where the API is served", "--listen"),
     Setting("allow_open_network", YES_NO, "serve without authentication on an address that is not loopback", "--allow-open-network"),
+    Setting("authentication", choice("open", "keys"), "open: nobody is asked who they are; keys: every request needs an API key, by the header X-CoinAPI-Key, the query parameter apikey or FIX Password (554)"),
     Setting("exchange_url", REMOTE, "the simulated exchange in another process; not set: it is embedded", "--exchange-url"),
 
     Setting("exchange.seed", whole(0, 2**63 - 1), "seed of the participants and of the faults' chance", "--seed"),
@@ -127,6 +128,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("http.write_timeout_s", seconds("0.1", "3600"), "for a client to read its answer; then it is cut off"),
     Setting("http.keep_alive_s", whole(1, 86_400), "an idle connection is closed after this"),
     Setting("http.stop_timeout_s", whole(1, 3_600), "for running requests when the process stops"),
+    Setting("http.key_requests_per_s", _COUNT, "requests per API key, by every protocol; one more gets 429"),
     Setting("http.backlog", whole(1, 65_535), "connections waiting to be accepted"),
 
     Setting("tls.listen", LISTEN, "where the API is served over TLS, to clients without a certificate; not set: nowhere", "--tls"),

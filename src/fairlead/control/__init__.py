@@ -2,6 +2,11 @@
 
     store       the database, SQLite in the data folder or PostgreSQL by URL; one writer at a time
     tables      what is in it; migrations/ is how it came to be so
+    vault       secrets, sealed; key_file keeps the key that locks them, rotation turns it over
+    audit       who did what, in a chain that nobody can change unnoticed
+    keyring     API keys; keys says what one is, key_text how it is written, addresses from where it works
+    following   the usable keys, told to whoever decides about requests
+    control     all of it, open
 
 Not on the order path. Nothing here is imported by the core, the journal, the edge or the venues.
 """

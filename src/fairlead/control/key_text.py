@@ -12,9 +12,10 @@ import zlib
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _KID_CHARACTERS = 22
-_SECRET_CHARACTERS = 43
+_RANDOM_CHARACTERS = 43
 _CHECK_CHARACTERS = 6
 LIVE, TEST = "fl_live_", "fl_test_"
+SECRET_CHARACTERS = len(LIVE) + _RANDOM_CHARACTERS + _CHECK_CHARACTERS
 _KID = re.compile("flk_[0-9A-Za-z]{22}", re.ASCII).fullmatch
 _SECRET = re.compile("(fl_(?:live|test)_[0-9A-Za-z]{43})([0-9A-Za-z]{6})", re.ASCII).fullmatch
 
@@ -26,7 +27,7 @@ def new_kid() -> str:
 
 def new_secret(*, is_test: bool = False) -> str:
     """Return a new secret with its checksum."""
-    text = (TEST if is_test else LIVE) + _random(_SECRET_CHARACTERS)
+    text = (TEST if is_test else LIVE) + _random(_RANDOM_CHARACTERS)
     return text + _checksum(text)
 
 

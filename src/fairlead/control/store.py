@@ -110,7 +110,7 @@ class Store:
     def _explaining(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as cause:
+        except SQLAlchemyError as cause:
             raise _explained(self.place, cause) from None  # a statement's parameters may be secret
 
     def _bring_up_to_date(self) -> None:

@@ -113,6 +113,10 @@ class Refusal(StrEnum):
     ORDER_UNKNOWN = "ORDER_UNKNOWN"
     NOT_SUPPORTED = "NOT_SUPPORTED"  # nothing is wrong with it, but the exchange cannot do that
     OVERLOADED = "OVERLOADED"  # the inbox is full
+    # Of callers, decided before the edge is asked:
+    UNAUTHENTICATED = "UNAUTHENTICATED"  # the key does not count, or not any more
+    FORBIDDEN = "FORBIDDEN"  # its scope, account or address is missing
+    RATE_EXCEEDED = "RATE_EXCEEDED"  # the key has asked too often
 
 
 class CheckResult(StrEnum):

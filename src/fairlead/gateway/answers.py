@@ -8,15 +8,20 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from fairlead.gateway.callers import Caller
 from fairlead.gateway.shapes import MessageError
 from fairlead.gateway.wrong import FormError
 
 JSON = b"application/json"
+CALLER = "fairlead.caller"  # where an ASGI scope says who calls, once it is proven
 Header = tuple[bytes, bytes]
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One request. `tail` is the rest of the raw path after a route that ends in a parameter."""
+    """One request. `tail` is the rest of the raw path after a route that ends in a parameter.
+
+    `caller` is None in open mode, and where nobody is asked who they are.
+    """
 
     method: str
     raw_path: bytes
@@ -24,6 +29,7 @@ class Call(msgspec.Struct, frozen=True):
     http_version: str
     body: bytes
     tail: bytes = b""
+    caller: Caller | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -112,5 +118,11 @@ async def read_body(receive: Receive) -> bytes:
 def call_of(scope: Scope, body: bytes, tail: bytes = b"") -> Call:
     """Return the call that an ASGI scope describes."""
     return Call(
-        scope["method"], scope["raw_path"], scope["query_string"], scope["http_version"], body, tail
+        scope["method"],
+        scope["raw_path"],
+        scope["query_string"],
+        scope["http_version"],
+        body,
+        tail,
+        scope.get(CALLER),
     )

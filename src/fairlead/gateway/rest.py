@@ -50,6 +50,8 @@ from fairlead.gateway.answers import (
     form_message,
     json_answer,
 )
+from fairlead.gateway.gate import answer_of
+from fairlead.gateway.guard import Doors, NotAllowed
 from fairlead.gateway.members import read_members
 from fairlead.gateway.queries import Query, path_text, read_count
 from fairlead.gateway.rendering import Renderer, encode, invalid
@@ -79,10 +81,13 @@ class RestApi:
     """Handlers for every call; `routes` and `prefixes` are for a `Router`."""
 
     def __init__(
-        self, port: EdgePort, new_trace_id: Callable[[], str], settings: RestSettings | None = None
+        self,
+        port: EdgePort | Doors,
+        new_trace_id: Callable[[], str],
+        settings: RestSettings | None = None,
     ) -> None:
         settings = settings or RestSettings()
-        self._port = port
+        self._doors = port if isinstance(port, Doors) else Doors(port)
         self._new_trace_id = new_trace_id
         self._render = Renderer(settings.omit_nulls)
         self._reject_media_type = settings.reject_media_type.encode()
@@ -151,7 +156,10 @@ class RestApi:
         order = await self._order(call)
         if isinstance(order, Answer):
             return order
-        reports = await self._port.story(order.account, order.number)
+        try:
+            reports = await self._doors.of(call.caller).story(order.account, order.number)
+        except NotAllowed as error:
+            return answer_of(error.refused)
         return json_answer(200, insight.story(order, self._render.order(order), reports))
 
     async def orders(self, call: Call) -> Answer:
@@ -166,9 +174,11 @@ class RestApi:
             query = Query(call.query)
             start_ns = query.required("time_start", read_bound)
             end_ns = query.required("time_end", read_bound)
-            return await self._history(query, start_ns, end_ns)
+            return await self._history(call, query, start_ns, end_ns)
         except FormError as error:
             return form_message(error)
+        except NotAllowed as error:
+            return answer_of(error.refused)
 
     async def history_in_path(self, call: Call) -> Answer | Stream:
         """GET /v1/orders/history/{time_start}/{time_end}"""
@@ -177,12 +187,14 @@ class RestApi:
             query = Query(call.query)
             start_ns = query.read("time_start", path_text(start), read_bound)
             end_ns = query.read("time_end", path_text(end), read_bound)
-            return await self._history(query, start_ns, end_ns)
+            return await self._history(call, query, start_ns, end_ns)
         except FormError as error:
             return form_message(error)
+        except NotAllowed as error:
+            return answer_of(error.refused)
 
     async def _history(
-        self, query: Query, start_ns: int | None, end_ns: int | None
+        self, call: Call, query: Query, start_ns: int | None, end_ns: int | None
     ) -> Answer | Stream:
         """Answer one page when `limit` is given, else stream all; raises FormError."""
         limit = query.optional("limit", read_count(HISTORY_LIMIT_MAX))
@@ -192,7 +204,7 @@ class RestApi:
         query.check()
         assert start_ns is not None
         assert end_ns is not None
-        rows = self._port.history(start_ns, end_ns, after, limit)
+        rows = self._doors.of(call.caller).history(start_ns, end_ns, after, limit)
         try:
             if limit is None:
                 first = await anext(rows, None)
@@ -285,14 +297,14 @@ class RestApi:
         except FormError as error:
             return self._invalid(error)
         try:
-            reply = await self._port.submit(request)
+            reply = await self._doors.of(call.caller).submit(request)
         except ConnectionError:
             return self._stopping(request, call)
         return reply.order if isinstance(reply, OrderReply) else self._reply(reply, request, call)
 
     async def _answer(self, request: Request, call: Call) -> Answer:
         try:
-            reply = await self._port.submit(request)
+            reply = await self._doors.of(call.caller).submit(request)
         except ConnectionError:
             return self._stopping(request, call)
         if type(reply) is OrderReply:
@@ -362,6 +374,8 @@ class RestApi:
                 return self._reject(504, "EXCHANGE_RESPONSE_TIMEOUT", account, text, call)
             case Refusal.ORDER_UNKNOWN:
                 return self._reject(404, "ORDER_ID_NOT_FOUND", account, text, call)
+            case Refusal.UNAUTHENTICATED | Refusal.FORBIDDEN | Refusal.RATE_EXCEEDED:
+                return answer_of(refused)
             case Refusal.OVERLOADED:
                 return self._reject(503, "OTHER", account, text, call, _RETRY_AFTER)
             case _:

@@ -13,6 +13,9 @@ from starlette.types import ASGIApp
 
 from fairlead.core.port import EdgePort
 from fairlead.gateway.border import Border, BorderSettings
+from fairlead.gateway.callers import Access
+from fairlead.gateway.gate import Gate, undeclared
+from fairlead.gateway.guard import Doors
 from fairlead.gateway.health import HealthApi, Readiness
 from fairlead.gateway.http2 import Http2Limits
 from fairlead.gateway.openapi import document_routes
@@ -62,17 +65,22 @@ def gateway_app(
     border: BorderSettings | None = None,
     mounts: Mapping[bytes, ASGIApp] | None = None,
     websocket: ASGIApp | None = None,
+    access: Access | None = None,
 ) -> ASGIApp:
-    """Return everything a gateway serves, behind its border.
+    """Return everything a gateway serves, behind its border and its gate.
 
     `listen`: the addresses it is reached by. `mounts`: raw path prefix → another ASGI application,
-    which is behind the same border.
+    which is behind the same border and gate. `access` None: open mode, nobody is asked who they are.
     """
-    rest_api = RestApi(port, new_trace_id, rest)
+    rest_api = RestApi(Doors(port, access), new_trace_id, rest)
     health_api = HealthApi(readiness, registry)
     routes = joined(rest_api.routes, health_api.routes, document_routes())
     router = Router(routes, rest_api.prefixes, mounts, websocket)
-    return Border(router, listen, new_trace_id, border)
+    prefixes = [prefix for prefix, _ in rest_api.prefixes]
+    served = [*routes.items(), *rest_api.prefixes]
+    missing = undeclared((path, method) for path, methods in served for method in methods)
+    assert not missing, f"routes without a scope in gateway/gate.py: {missing}"
+    return Border(Gate(router, access, prefixes), listen, new_trace_id, border)
 
 
 def new_trace_id() -> str:

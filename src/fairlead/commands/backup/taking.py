@@ -23,6 +23,7 @@ from fairlead import __version__
 from fairlead.app import ENDPOINT_FILE, EXCHANGE_FOLDER, Endpoint, endpoint_of
 from fairlead.commands import progress, show
 from fairlead.commands.backup import manifest as form
+from fairlead.commands.credentials import client_settings
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.core.exact import use_exact_decimals
 from fairlead.exchange.serve import Endpoint as ExchangeEndpoint
@@ -187,7 +188,7 @@ def _fetch(operator_url: str, target: Path, advance: progress.Advance) -> None:
     parts = urlsplit(operator_url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
     try:
-        headers = {"Content-Type": "application/json"}
+        headers = client_settings().headers(has_body=True)
         connection.request("POST", "/operator/backup", b"{}", headers)
         answer = connection.getresponse()
         if answer.status != 200:

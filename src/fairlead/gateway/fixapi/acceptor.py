@@ -33,7 +33,8 @@ class FixConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many."""
         settings = self._server.desk.settings
-        peer = str(transport.get_extra_info("peername"))
+        peername = transport.get_extra_info("peername")
+        peer = str(peername)
         if len(self._server.connections) >= settings.connections_max:
             log.warning(
                 "fix_connection_refused", peer=peer, connections_max=settings.connections_max
@@ -41,7 +42,9 @@ class FixConnection(asyncio.Protocol):
             transport.abort()
             return
         transport.set_write_buffer_limits(high=settings.output_bytes_max)
-        self.client = Client(self._server.desk, transport, peer, _identity(self.state))
+        self.client = Client(
+            self._server.desk, transport, peer, _identity(self.state), str(peername[0])
+        )
         self._server.came(self)
 
     def data_received(self, data: bytes) -> None:

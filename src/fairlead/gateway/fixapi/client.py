@@ -5,15 +5,17 @@ Knows a transport only as something that takes bytes; everything it waits for is
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, assert_never
 from urllib.parse import quote
 
 import msgspec
 import structlog
 
+from fairlead.control.keys import Scope
+from fairlead.core import replies
 from fairlead.core.model import Order
-from fairlead.core.port import Released
+from fairlead.core.port import EdgePort, Released
 from fairlead.core.replies import AccountsReply
 from fairlead.core.reports import OrderReport
 from fairlead.core.requests import QueryAccounts
@@ -31,6 +33,8 @@ from fairlead.fix.happened import (
 from fairlead.fix.message import Fault, Message
 from fairlead.fix.settings import FIX50SP2, SessionKey
 from fairlead.fix.states import State
+from fairlead.fix.tags import PASSWORD, USERNAME
+from fairlead.gateway.callers import INVALID, Caller
 from fairlead.gateway.feed import Item
 from fairlead.gateway.fixapi import asking, telling, words
 from fairlead.gateway.fixapi.asking import Declined, MassStatus
@@ -40,12 +44,14 @@ from fairlead.gateway.fixapi.following import Following
 from fairlead.gateway.fixapi.mass_status import find_orders
 from fairlead.gateway.fixapi.requests import Mouth, Requests
 from fairlead.gateway.fixapi.telling import Part, Terms
+from fairlead.gateway.guard import NotAllowed
 
 log = structlog.get_logger()
 _RESENT_AT_ONCE = 500
 _TOLD_AT_ONCE = 200
 _HELD_S = 1.0
 _STOPPING = "the server is stopping"
+_NOT_ALLOWED = "the key does not allow this any more"
 
 
 class Wire(Protocol):
@@ -79,9 +85,18 @@ class Wire(Protocol):
 class Client:
     """The other side of one connection."""
 
-    def __init__(self, desk: Desk, wire: Wire, peer: str, identity: str = "") -> None:
-        """`identity`: what its sessions are known by beside what they say of themselves."""
+    def __init__(
+        self, desk: Desk, wire: Wire, peer: str, identity: str = "", address: str = ""
+    ) -> None:
+        """`identity`: what its sessions are known by beside what they say of themselves.
+
+        `address`: from where it comes, for those who must say who they are.
+        """
         self._identity = identity
+        self._address = address
+        self._caller: Caller | None = None
+        self._port: EdgePort | None = None  # once it is known who calls
+        self._unwatch: Callable[[], None] | None = None
         self.session = desk.new_session()
         self._desk = desk
         self._wire = wire
@@ -234,15 +249,23 @@ class Client:
     async def _decide(self, asked: LogonAsked) -> None:
         """Let a client on, from where its session stands in the reports of each account."""
         desk = self._desk
+        refusal = self._identify(asked)
+        if refusal is not None:
+            self._refuse(asked.key, refusal)
+            return
+        port = self._port = desk.doors.of(self._caller)
         try:
-            reply = await desk.port.submit(QueryAccounts(account=""))
+            reply = await port.submit(QueryAccounts(account=""))
         except ConnectionError:
             self._work(self.session.refuse(_STOPPING, desk.now_ns()))
+            return
+        if isinstance(reply, replies.Refused):
+            self._refuse(asked.key, reply.message)
             return
         assert isinstance(reply, AccountsReply), reply
         if self.session.state is State.CLOSED:
             return
-        key = msgspec.structs.replace(asked.key, identity=self._identity)
+        key = own = msgspec.structs.replace(asked.key, identity=self._identity)
         if key in desk.live:
             if not asked.is_reset:
                 text = (
@@ -254,11 +277,33 @@ class Client:
         record = desk.store.record(key)
         present = {state.account: state.sequence for state in reply.accounts}
         # What a transient session has not seen yet, its client has not seen in the other one.
-        kept = decode_cursor(desk.store.record(asked.key).cursor)
+        kept = decode_cursor(desk.store.record(own).cursor)
         self._begin = begun(kept, asked.is_reset, present)
         desk.live[key] = self
         self._key = key
         self._work(self.session.accept(key, record, desk.now_ns()))
+
+    def _identify(self, asked: LogonAsked) -> str | None:
+        """Find out who calls, where that is asked: the secret in 554, its public id may be in 553.
+
+        Returns why the logon is refused, None if it is not.
+        """
+        access = self._desk.doors.access
+        if access is None:
+            return None
+        caller = access.identify(asked.message.text(PASSWORD), self._address)
+        if caller is None or asked.message.text(USERNAME) not in ("", caller.kid):
+            return INVALID
+        refused = access.refusal(caller, Scope.READ, "")
+        if refused is not None:
+            return refused.message
+        self._caller = caller
+        self._identity = caller.kid
+        return None
+
+    def _not_allowed(self) -> None:
+        """End: the key is taken back, expired, or may do less than when the client came."""
+        self.log_out(_NOT_ALLOWED)
 
     def _refuse(self, key: SessionKey, text: str) -> None:
         self._desk.metrics.logons["refused"] += 1
@@ -283,7 +328,8 @@ class Client:
             reject=self._reject,
             dealt=self._dealt,
         )
-        self._requests = Requests(desk, mouth, self._on_load)
+        assert self._port is not None
+        self._requests = Requests(desk, self._port, mouth, self._on_load)
         self._following = following
         if not self._writable.is_set():
             following.hold("writing")
@@ -295,8 +341,12 @@ class Client:
         )  # fmt: skip
         self._keep()
         following.start()
+        if self._caller is not None and desk.doors.access is not None:
+            self._unwatch = desk.doors.access.watch(self._caller, self._not_allowed)
 
     def _ended(self, ended: Ended) -> None:
+        if self._unwatch is not None:
+            self._unwatch()
         if self._following is not None:
             self._following.close()
         if self._requests is not None:
@@ -400,7 +450,8 @@ class Client:
                 self._told_meanwhile.clear()
 
     async def _mass_status(self, received: Received, asked: MassStatus) -> None:
-        desk = self._desk
+        desk, port = self._desk, self._port
+        assert port is not None
         accounts = [asked.account] if asked.account else list(self._asked)
         if asked.account and asked.account not in self._asked:
             self._say_no_orders(received, f"{asked.account} is not an account of this server")
@@ -409,9 +460,9 @@ class Client:
         ends: dict[str, int] = {}
         for account in accounts:
             try:
-                found = await find_orders(desk.port, account, self._asked[account], desk.settings)
-            except ConnectionError:
-                return  # stopping; it will be asked for again
+                found = await find_orders(port, account, self._asked[account], desk.settings)
+            except (ConnectionError, NotAllowed):
+                return  # the server stops, or the session ends; it will be asked for again
             if found is not None:
                 orders += found.orders
                 ends[account] = found.sequence

@@ -14,9 +14,11 @@ from fairlead.core.port import EdgePort
 from fairlead.fix.session import Session
 from fairlead.fix.settings import SessionKey
 from fairlead.fix.store import Store, StoreError
+from fairlead.gateway.callers import Access
 from fairlead.gateway.feed import Feed
 from fairlead.gateway.fixapi.metrics import FixMetrics
 from fairlead.gateway.fixapi.settings import FixSettings
+from fairlead.gateway.guard import Doors
 
 log = structlog.get_logger()
 _TRANSIENT = "transient:"
@@ -48,8 +50,9 @@ class Desk:
         store: Store,
         settings: FixSettings,
         now_ns: Callable[[], int],
+        access: Access | None = None,
     ) -> None:
-        self.port = port
+        self.doors = Doors(port, access)
         self.feed = feed
         self.store = store
         self.settings = settings

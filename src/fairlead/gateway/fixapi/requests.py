@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from fairlead.core.model import ExecInst, Order, Stage
+from fairlead.core.port import EdgePort
 from fairlead.core.replies import CancelAllReply, OrderReply, Refusal, Refused, Reply
 from fairlead.core.reports import Cause, OrderReport
 from fairlead.core.requests import CancelAll, EndSession, PlaceOrder, QueryOrder, Request
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 _CANCELS_MAX = 10_000  # of whose end the client is told, if they come to nothing
 _CANCEL_WITHOUT_EFFECT = "the cancel had no effect, the order is still there"
 _TOO_LATE = "the order has ended"
+_OF_CALLERS = (Refusal.UNAUTHENTICATED, Refusal.FORBIDDEN, Refusal.RATE_EXCEEDED)
 _PENDING = "a cancel of this order is on its way already"
 
 
@@ -60,8 +62,12 @@ class Mouth:
 class Requests:
     """One session's requests. `on_load` hears how many are unanswered whenever that changes."""
 
-    def __init__(self, desk: Desk, mouth: Mouth, on_load: Callable[[int], None]) -> None:
+    def __init__(
+        self, desk: Desk, port: EdgePort, mouth: Mouth, on_load: Callable[[int], None]
+    ) -> None:
+        """`port`: the client's own way to the edge, which decides what it may."""
         self._desk = desk
+        self._port = port
         self._mouth = mouth
         self._on_load = on_load
         self._unanswered = 0
@@ -134,7 +140,7 @@ class Requests:
             self.start(self._place(received, place, told))
 
     async def _place(self, received: Received, place: PlaceOrder, told: int) -> None:
-        reply = await self._submit(place)
+        reply = await self._submit(place, received)
         self._forget_place(received, place)
         match reply:
             case None:
@@ -188,9 +194,9 @@ class Requests:
             self.start(self._cancel(received, cancel, told))
 
     async def _cancel(self, received: Received, cancel: Cancel, told: int) -> None:
-        reply = await self._submit(cancel.request)
+        reply = await self._submit(cancel.request, received)
         if cancel.otherwise is not None and _is_unknown(reply):
-            reply = await self._submit(cancel.otherwise)
+            reply = await self._submit(cancel.otherwise, received)
         match reply:
             case None:
                 return
@@ -252,7 +258,7 @@ class Requests:
             self.start(self._mass_cancel(received, request))
 
     async def _mass_cancel(self, received: Received, request: CancelAll) -> None:
-        reply = await self._submit(request)
+        reply = await self._submit(request, received)
         match reply:
             case None:
                 return
@@ -288,7 +294,7 @@ class Requests:
 
     async def _status(self, received: Received, status: Status) -> None:
         request = QueryOrder(account=status.account, client_order_id=status.client_order_id)
-        reply = await self._submit(request)
+        reply = await self._submit(request, received)
         match reply:
             case None:
                 return
@@ -318,16 +324,25 @@ class Requests:
         self._unanswered -= 1
         self._on_load(self._unanswered)
 
-    async def _submit(self, request: Request) -> Reply | None:
-        """Return the reply; None when the edge is stopping."""
+    async def _submit(self, request: Request, received: Received) -> Reply | None:
+        """Return the reply; None when the edge is stopping, or the client may not ask: it was told."""
+        reply = await self._ask(request)
+        if isinstance(reply, Refused) and reply.refusal in _OF_CALLERS:
+            reason = BusinessReason.NOT_AUTHORIZED
+            body = telling.business_reject(received.message, reason, reply.message)
+            self._answer(received, words.BUSINESS_MESSAGE_REJECT, body)
+            return None
+        return reply
+
+    async def _ask(self, request: Request) -> Reply | None:
         try:
-            return await self._desk.port.submit(request)
+            return await self._port.submit(request)
         except ConnectionError:
             log.info("fix_request_unanswered", session=self._mouth.name)
             return None
 
     async def _submit_end(self, request: EndSession) -> None:
-        await self._submit(request)
+        await self._ask(request)
 
     def _answer(self, received: Received, msg_type: str, body: bytes) -> None:
         if self._mouth.say(msg_type, body):

@@ -10,7 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 import fairlead
 from fairlead.core.port import EdgePort
-from fairlead.gateway.answers import Answer, message_answer, refuse_upgrade
+from fairlead.gateway.answers import CALLER, Answer, message_answer, refuse_upgrade
+from fairlead.gateway.callers import Access
 from fairlead.gateway.feed import Feed
 from fairlead.gateway.forms import read_exchange_id
 from fairlead.gateway.queries import Query
@@ -36,13 +37,23 @@ class WebSocketApi:
         settings: WebSocketSettings | None = None,
         *,
         omit_nulls: bool = False,
+        access: Access | None = None,
         new_token: Callable[[], str] = lambda: secrets.token_hex(16),
         server: Server | None = None,
     ) -> None:
         """`server` is who serves, by default this process."""
         self.settings = settings or WebSocketSettings()
         server = server or _this_process(now_ns())
-        self.hub = Hub(port, feed, server, now_ns, new_token, self.settings, omit_nulls=omit_nulls)
+        self.hub = Hub(
+            port,
+            feed,
+            server,
+            now_ns,
+            new_token,
+            self.settings,
+            omit_nulls=omit_nulls,
+            access=access,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Upgrade, or refuse."""
@@ -53,7 +64,7 @@ class WebSocketApi:
             return
 
         def client(connection: Connection) -> Client:
-            return Client(self.hub, connection, resume)
+            return Client(self.hub, connection, resume, scope.get(CALLER))
 
         wire.accept(client)
 

@@ -7,12 +7,13 @@ the refusals of the requests that were taken.
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from fairlead.core.reconciliation import Reconciliation
 from fairlead.core.replies import Refused
 from fairlead.core.requests import PlaceOrder
+from fairlead.gateway.callers import Caller
 from fairlead.gateway.sessions import Session
 from fairlead.gateway.websocket import requests
 from fairlead.gateway.websocket.hub import Hub, Why
@@ -23,6 +24,7 @@ _PAUSE_S = 0.05  # some clients install their callbacks late (contract 4)
 _WRITE_BYTES = 1 << 16  # about so much is written at once
 _WAITING_BYTES_MAX = 1 << 20  # of refusals; over it no further request is taken
 GOING_AWAY = 1001
+NOT_ALLOWED = 4401
 
 
 class Connection(Protocol):
@@ -49,8 +51,17 @@ class Connection(Protocol):
 class Client:
     """A client from its upgrade to its end. `resume` has, by account, the sequence it has seen."""
 
-    def __init__(self, hub: Hub, connection: Connection, resume: Mapping[str, int]) -> None:
-        self._orders = Session(hub.port, f"ws:{hub.new_token()}")
+    def __init__(
+        self,
+        hub: Hub,
+        connection: Connection,
+        resume: Mapping[str, int],
+        caller: Caller | None = None,
+    ) -> None:
+        self._port = hub.doors.of(caller)
+        self._orders = Session(self._port, f"ws:{hub.new_token()}")
+        self._caller = caller
+        self._unwatch: Callable[[], None] | None = None
         self._hub = hub
         self._connection = connection
         self._resume = resume
@@ -70,6 +81,8 @@ class Client:
     def start(self) -> None:
         """Begin, once the client is connected."""
         self._hub.join(self)
+        if self._caller is not None and self._hub.doors.access is not None:
+            self._unwatch = self._hub.doors.access.watch(self._caller, self._not_allowed)
         self._opening = asyncio.create_task(self._open_first())
 
     def received(self, messages: list[bytes]) -> None:
@@ -88,6 +101,8 @@ class Client:
         if self._is_ended:
             return
         self._is_ended = True
+        if self._unwatch is not None:
+            self._unwatch()
         self._hub.leave(self, why)
         if self._opening is not None:
             self._opening.cancel()
@@ -105,6 +120,10 @@ class Client:
                 self._write([infos[each] for each in self._streams if each in infos])
             self._connection.close(GOING_AWAY, "the server is stopping")
 
+    def _not_allowed(self) -> None:
+        """End: the key is taken back, expired, or may do less than when the client came."""
+        self._connection.close(NOT_ALLOWED, "the key does not allow this any more")
+
     # ── what the hub tells ───────────────────────────────────────────────────────────────────────
 
     def tell(self, infos: Mapping[str, bytes]) -> None:
@@ -116,7 +135,8 @@ class Client:
     def see(self, accounts: Mapping[str, Reconciliation]) -> None:
         """See `Told.see`."""
         is_opened = self._opening is not None and self._opening.done()
-        if is_opened and (self._is_waiting or not accounts.keys() <= self._streams.keys()):
+        mine = {name for name in accounts if self._hub.doors.is_open_to(self._caller, name)}
+        if is_opened and (self._is_waiting or not mine <= self._streams.keys()):
             self._opening = asyncio.create_task(self._open_all())
 
     @property
@@ -139,6 +159,8 @@ class Client:
         self._is_waiting = False
         for name, state in sorted(self._hub.accounts.items()):
             stream = self._streams.get(name)
+            if not self._hub.doors.is_open_to(self._caller, name):
+                continue
             if stream is None:
                 stream = Stream(self._hub, name, self._resume.get(name), self._pump)
                 self._streams[name] = stream
@@ -220,7 +242,7 @@ class Client:
             if isinstance(asked, PlaceOrder):
                 reply = await self._orders.place(asked)
             else:
-                reply = await self._hub.port.submit(asked)
+                reply = await self._port.submit(asked)
         except ConnectionError:
             refused = requests.stopping(asked)
         else:

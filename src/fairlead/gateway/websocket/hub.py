@@ -17,7 +17,9 @@ from fairlead.core.rates import Rate
 from fairlead.core.reconciliation import Reconciliation
 from fairlead.core.replies import BalancesReply, ReconciliationReply, SnapshotReply
 from fairlead.core.requests import QueryBalances, QueryReconciliation
+from fairlead.gateway.callers import Access
 from fairlead.gateway.feed import Feed
+from fairlead.gateway.guard import Doors
 from fairlead.gateway.websocket.messages import Messages, Server
 
 _TOLD_MOST = 64  # clients in one turn of the event loop
@@ -80,8 +82,10 @@ class Hub:
         settings: WebSocketSettings,
         *,
         omit_nulls: bool = False,
+        access: Access | None = None,
     ) -> None:
-        self.port = port
+        self.port = port  # for what all clients share; each client asks through its own door
+        self.doors = Doors(port, access)
         self.feed = feed
         self.settings = settings
         self.new_token = new_token

@@ -31,6 +31,9 @@ REASONS: dict[Refusal, RejectReason] = {
     Refusal.ORDER_UNKNOWN: "ORDER_ID_NOT_FOUND",
     Refusal.NOT_SUPPORTED: "METHOD_NOT_SUPPORTED",
     Refusal.OVERLOADED: "OTHER",
+    Refusal.UNAUTHENTICATED: "OTHER",
+    Refusal.FORBIDDEN: "OTHER",
+    Refusal.RATE_EXCEEDED: "OTHER",
 }
 
 

@@ -1,0 +1,164 @@
+"""Who calls, and what they may. `Access.refusal` is the one place that decides it, for every protocol.
+
+A caller is a key and the address that it is used from. What the key may is looked up for each request,
+so a key that was narrowed or taken back is so from the next request on. Whoever keeps a connection for a
+caller watches it, and ends it when its rights have shrunk. For the event loop's thread.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import msgspec
+
+from fairlead.control.addresses import Address, Network, is_in, networks_of, read_address
+from fairlead.control.key_text import SECRET_CHARACTERS, hash_of
+from fairlead.control.keys import ApiKey, Scope
+from fairlead.core.replies import Refusal, Refused
+
+INVALID = "Invalid API key"
+REQUESTS_PER_S = 10_000
+_S = 1_000_000_000  # ns
+_read_address = lru_cache(4_096)(read_address)
+_NOT_PROVEN = Refused(Refusal.UNAUTHENTICATED, INVALID)
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """The key that was proven, by its public id, and from where it is used."""
+
+    kid: str
+    address: Address
+
+
+class _Grant:
+    """What a key may now, and how many requests it has left in its bucket."""
+
+    def __init__(self, key: ApiKey, budget: float, now_ns: int) -> None:
+        rights = key.rights
+        self.key = key
+        self.scopes = frozenset(rights.scopes)
+        self.accounts = None if rights.accounts is None else frozenset(rights.accounts)
+        addresses = rights.addresses
+        self.networks: tuple[Network, ...] | None = None
+        if addresses is not None:
+            self.networks = networks_of(addresses)
+        self.budget = budget
+        self.filled_ns = now_ns
+
+
+class Access:
+    """The keys that can be used, and the decision about every request."""
+
+    def __init__(self, now_ns: Callable[[], int], requests_per_s: int = REQUESTS_PER_S) -> None:
+        self._now_ns = now_ns
+        self._rate = requests_per_s
+        self._by_hash: dict[bytes, str] = {}
+        self._grants: dict[str, _Grant] = {}
+        self._watchers: dict[object, tuple[Caller, _Grant, Callable[[], None]]] = {}
+
+    def replace(self, keys: Mapping[bytes, ApiKey]) -> None:
+        """Take the usable keys, by the hash of their secrets; end what they no longer cover."""
+        now_ns = self._now_ns()
+        before = self._grants
+        self._by_hash = {each: key.kid for each, key in keys.items()}
+        self._grants = {}
+        for key in keys.values():
+            old = before.get(key.kid)
+            if old is not None and old.key == key:
+                self._grants[key.kid] = old
+            else:
+                budget = float(self._rate) if old is None else old.budget
+                self._grants[key.kid] = _Grant(key, budget, now_ns)
+        self.end_the_uncovered()
+
+    # ── who ──────────────────────────────────────────────────────────────────────────────────────
+
+    def identify(self, secret: str, address: str) -> Caller | None:
+        """Return who calls with this secret from this address, None if it proves nobody."""
+        if len(secret) != SECRET_CHARACTERS:  # its checksum is for scanners: the hash decides here
+            return None
+        kid = self._by_hash.get(hash_of(secret))
+        return None if kid is None else Caller(kid, _read_address(address))
+
+    def accounts(self, caller: Caller) -> frozenset[str] | None:
+        """Return the accounts that the caller is limited to, None: none at all."""
+        grant = self._grants.get(caller.kid)
+        return frozenset() if grant is None else grant.accounts
+
+    # ── what they may ────────────────────────────────────────────────────────────────────────────
+
+    def refusal(self, caller: Caller, scope: Scope | None, account: str) -> Refused | None:
+        """Return why the caller may not do what needs `scope` (None: nobody may) at `account`, or None.
+
+        An empty account: no one in particular. Not the rate, see `charge`.
+        """
+        grant = self._grants.get(caller.kid)
+        if grant is None:
+            return _NOT_PROVEN
+        expires_ns = grant.key.expires_ns
+        if expires_ns is not None and self._now_ns() >= expires_ns:
+            ended = datetime.fromtimestamp(expires_ns // _S, UTC)
+            return Refused(
+                Refusal.UNAUTHENTICATED, f"key_expired: the key expired at {ended:%FT%TZ}"
+            )
+        if grant.networks is not None and not is_in(caller.address, grant.networks):
+            text = f"ip_not_allowed: the key may not be used from {caller.address}"
+            return Refused(Refusal.FORBIDDEN, text)
+        if scope is None or scope not in grant.scopes:
+            named = "that nobody has" if scope is None else scope
+            return Refused(Refusal.FORBIDDEN, f"scope_missing: the key needs scope {named}")
+        if account and grant.accounts is not None and account not in grant.accounts:
+            text = f"account_not_allowed: the key may not be used for {account}"
+            return Refused(Refusal.FORBIDDEN, text)
+        return None
+
+    def charge(self, caller: Caller) -> Refused | None:
+        """Count one request of the caller; return the refusal of one too many in its second."""
+        grant = self._grants.get(caller.kid)
+        if grant is None:
+            return _NOT_PROVEN
+        now_ns = self._now_ns()
+        gained = max(0, now_ns - grant.filled_ns) * self._rate / _S
+        grant.budget = min(float(self._rate), grant.budget + gained)
+        grant.filled_ns = now_ns
+        if grant.budget < 1:
+            text = (
+                f"rate_exceeded: a key has {self._rate} requests per second, try again in a second"
+            )
+            return Refused(Refusal.RATE_EXCEEDED, text)
+        grant.budget -= 1
+        return None
+
+    # ── open connections ─────────────────────────────────────────────────────────────────────────
+
+    def watch(self, caller: Caller, end: Callable[[], None]) -> Callable[[], None]:
+        """Have `end` called, once, when less is allowed than now; return how to stop watching."""
+        token = object()
+        opened_with = self._grants.get(caller.kid)
+        if opened_with is None:  # taken back since it was proven
+            end()
+        else:
+            self._watchers[token] = (caller, opened_with, end)
+
+        def stop() -> None:
+            self._watchers.pop(token, None)
+
+        return stop
+
+    def end_the_uncovered(self) -> None:
+        """End connections whose key is gone, expired or narrowed; to be called every now and then."""
+        for token, (caller, opened_with, end) in list(self._watchers.items()):
+            if self.refusal(caller, Scope.READ, "") is not None or _is_narrower(
+                self._grants[caller.kid], opened_with
+            ):
+                del self._watchers[token]
+                end()
+
+
+def _is_narrower(now: _Grant, then: _Grant) -> bool:
+    """Whether something that was allowed is not allowed any more; of addresses, whether they differ."""
+    if not then.scopes <= now.scopes:
+        return True
+    if now.accounts is None:
+        return False
+    return then.accounts is None or not then.accounts <= now.accounts

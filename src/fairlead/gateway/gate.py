@@ -1,0 +1,149 @@
+"""Before every handler: who calls, by header or query, and whether the route is for them.
+
+Stands between border and router. Every route has its scope here; one that has none cannot be served.
+Before a credential is proven every refusal reads the same. The key in a query string goes no further:
+handlers, logs and answers never see it.
+"""
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import unquote_plus
+
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from fairlead.control.keys import Scope
+from fairlead.core.replies import Refusal, Refused
+from fairlead.gateway.answers import (
+    CALLER,
+    Answer,
+    Header,
+    message_answer,
+    refuse_upgrade,
+    send_answer,
+)
+from fairlead.gateway.callers import INVALID, Access, Caller
+
+HEADER = b"x-coinapi-key"
+_PARAMETER = "apikey"
+_RETRY_AFTER: Header = (b"retry-after", b"1")
+_STATUS = {Refusal.UNAUTHENTICATED: 401, Refusal.FORBIDDEN: 403, Refusal.RATE_EXCEEDED: 429}
+PUBLIC = None  # nobody is asked who they are
+
+_READ: Mapping[str, Scope | None] = {"GET": Scope.READ}
+_TRADE: Mapping[str, Scope | None] = {"POST": Scope.TRADE}
+_MANAGE: Mapping[str, Scope | None] = {"POST": Scope.MANAGE}
+_OPEN: Mapping[str, Scope | None] = {"GET": PUBLIC}
+ROUTES: Mapping[bytes, Mapping[str, Scope | None]] = {
+    b"/v1/orders": {**_READ, **_TRADE},
+    b"/v1/orders/check": {"POST": Scope.READ},
+    b"/v1/orders/cancel": _TRADE,
+    b"/v1/orders/cancel/all": _TRADE,
+    b"/v1/orders/history": _READ,
+    b"/v1/orders/status/": _READ,
+    b"/v1/orders/story/": _READ,
+    b"/v1/orders/history/": _READ,
+    b"/v1/balances": _READ,
+    b"/v1/positions": _READ,
+    b"/v1/accounts/reconciliation": _READ,
+    b"/v1/operator/accounts": _READ,
+    b"/v1/operator/attention": _READ,
+    b"/v1/operator/instruments": _READ,
+    b"/v1/operator/resolve": _MANAGE,
+    b"/v1/operator/mode": _MANAGE,
+    b"/metrics": _READ,
+    b"/health/live": _OPEN,
+    b"/health/ready": _OPEN,
+    b"/openapi.json": _OPEN,
+}
+UPGRADE = Scope.READ  # WebSocket; what a message needs is decided at the port
+MOUNTED = Scope.MANAGE  # other applications, and whatever no route is declared for
+
+
+def undeclared(routes: Iterable[tuple[bytes, str]]) -> list[tuple[bytes, str]]:
+    """Return the routes, as (path, method), that have no scope here."""
+    return [(path, method) for path, method in routes if method not in ROUTES.get(path, {})]
+
+
+class Gate:
+    """An ASGI application before `app`. `access` None: open mode."""
+
+    def __init__(self, app: ASGIApp, access: Access | None, prefixes: Iterable[bytes]) -> None:
+        self._app = app
+        self._access = access
+        self._prefixes = tuple(prefixes)
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Pass on what is allowed, with its caller."""
+        keys = [value.decode("latin-1") for name, value in scope["headers"] if name == HEADER]
+        query: bytes = scope["query_string"]
+        if b"apikey" in query.lower() or b"%" in query:
+            rest, named = _without_keys(query)
+            if named:
+                scope = dict(scope, query_string=rest)
+                keys += named
+        access = self._access
+        if access is not None:
+            needed = self._needed(scope)
+            if needed is not PUBLIC:
+                caller = _identified(access, keys, scope)
+                refused = _refusal(access, caller, needed)
+                if refused is not None:
+                    await _refuse(refused, scope, receive, send)
+                    return
+                scope = dict(scope, **{CALLER: caller})
+        await self._app(scope, receive, send)
+
+    def _needed(self, scope: AsgiScope) -> Scope | None:
+        """Return the scope that a request needs, PUBLIC if none."""
+        if scope["type"] == "websocket":
+            return UPGRADE
+        path: bytes = scope["raw_path"]
+        methods = ROUTES.get(path)
+        if methods is None or path in self._prefixes:
+            prefix = next((each for each in self._prefixes if path.startswith(each)), None)
+            methods = None if prefix is None else ROUTES[prefix]
+        if methods is None:
+            return MOUNTED
+        method: str = scope["method"]
+        return methods.get("GET" if method == "HEAD" else method, Scope.READ)
+
+
+def _without_keys(query: bytes) -> tuple[bytes, list[str]]:
+    """Return the query string without keys, and the keys, decoded."""
+    rest, keys = [], []
+    for part in query.split(b"&"):
+        name, _, value = part.partition(b"=")
+        if unquote_plus(name.decode("latin-1")).lower() == _PARAMETER:
+            keys.append(unquote_plus(value.decode("latin-1")))
+        else:
+            rest.append(part)
+    return b"&".join(rest), keys
+
+
+def _identified(access: Access, keys: list[str], scope: AsgiScope) -> Caller | None:
+    """Return the one caller that all credentials name."""
+    client = scope["client"]
+    if not keys or client is None:
+        return None
+    callers = [access.identify(key, client[0]) for key in keys]
+    return callers[0] if all(each == callers[0] for each in callers) else None
+
+
+def _refusal(access: Access, caller: Caller | None, needed: Scope | None) -> Refused | None:
+    if caller is None:
+        return Refused(Refusal.UNAUTHENTICATED, INVALID)
+    return access.refusal(caller, needed, "")
+
+
+async def _refuse(refused: Refused, scope: AsgiScope, receive: Receive, send: Send) -> None:
+    answer = answer_of(refused)
+    if scope["type"] == "websocket":
+        await refuse_upgrade(answer, scope, receive, send)
+    else:
+        await send_answer(answer, scope, send)
+
+
+def answer_of(refused: Refused) -> Answer:
+    """Return how a refusal of a caller reads by HTTP (contract 3.1)."""
+    headers = (_RETRY_AFTER,) if refused.refusal is Refusal.RATE_EXCEEDED else ()
+    return message_answer(_STATUS[refused.refusal], refused.message, *headers)
