@@ -42,6 +42,7 @@ from fairlead.gateway.callers import Access
 from fairlead.gateway.feed import Feed
 from fairlead.gateway.fixapi.acceptor import FixConnection, FixServer, fix_collector
 from fairlead.gateway.fixapi.desk import Desk
+from fairlead.gateway.fixapi.keeping import Kept, open_kept
 from fairlead.gateway.health import AccountHealth, Readiness
 from fairlead.gateway.http2 import Http2Protocol
 from fairlead.gateway.listeners import FixListener, ListenerSettings, SecureListeners
@@ -104,6 +105,7 @@ class App:
         self._feed: Feed | None = None
         self._websocket: WebSocketApi | None = None
         self._fix_store: Store | None = None
+        self._fix_kept: Kept | None = None
         self._fix: FixServer | None = None
         self._fix_tls: FixServer | None = None
         self._server: HttpServer | None = None
@@ -179,6 +181,8 @@ class App:
             await fix.stop()
         if self._fix_store is not None:
             self._fix_store.close()
+        if self._fix_kept is not None:
+            self._fix_kept.close()
         if self._keys is not None:
             await self._keys.stop()
         if self._control is not None:
@@ -291,7 +295,10 @@ class App:
     ) -> None:
         settings = self._config.fix.settings
         self._fix_store = Store.open(self._config.data, settings.sent_messages_min)
-        desk = Desk(edge, feed, self._fix_store, settings, time.time_ns, self._access)
+        self._fix_kept = open_kept(self._config.data, settings)
+        desk = Desk(
+            edge, feed, self._fix_store, settings, time.time_ns, self._access, self._fix_kept
+        )
         if bound is not None:
             self._fix = FixServer(desk, bound)
         if secured is not None:

@@ -64,6 +64,7 @@ OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "fix.listen": ("off", '"off"'),
     "fix.comp_id": ("FAIRLEAD", '"FAIRLEAD"'),
     "fix.cancel_on_disconnect": ("yes", "true"),
+    "fix.log_messages": ("no", "false"),
     "fix.logon_timeout_s": ("2.5", "2.5"),
     "fix.slow_client_s": ("2.5", "2.5"),
     "fix.stop_timeout_s": ("2.5", "2.5"),

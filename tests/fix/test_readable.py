@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fairlead.fix import tags
 from fairlead.fix.codec import body
-from fairlead.fix.log import Entry, MessageLog, entries
+from fairlead.fix.log import Entry, MessageLog
+from fairlead.fix.log_reading import LogReader, entries
 from fairlead.fix.names import MSG_TYPES, TAGS, VALUES
 from fairlead.fix.readable import readable, readable_fields
 from fairlead.fix.session import Session
@@ -73,6 +74,7 @@ def test_bytes_that_are_no_message_are_shown() -> None:
 
 
 @given(st.binary(max_size=200))
+@example(b"\x01\xa1")
 def test_anything_reads_as_one_printable_line(data: bytes) -> None:
     for frame in (data, raw([(35, "D"), (34, 5), (58, data)])):
         text = readable(frame)
@@ -141,13 +143,53 @@ def test_a_torn_line_is_left_out(tmp_path: Path) -> None:
     assert len(list(entries(path))) == 1
 
 
-def test_much_that_was_added_is_written_without_a_flush(tmp_path: Path) -> None:
+def test_of_more_than_may_wait_messages_are_left_out_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "fix.log"
+    log = MessageLog(path, waiting_bytes_most=1_000)
+    for number in range(1, 101):
+        log.add("s", True, say("0", number), NOW)
+    log.close()
+    assert 0 < len(list(entries(path))) == 100 - log.left_out < 20
+
+
+def test_a_password_in_whatever_message_is_hidden(tmp_path: Path) -> None:
+    log = MessageLog(tmp_path / "fix.log")
+    log.add("s", False, say("BE", 2, (923, "r"), (554, "hunter2"), (925, "hunter3")), NOW)
+    log.close()
+    assert "hunter" not in (tmp_path / "fix.log").read_text()
+
+
+def test_a_reader_follows_the_log_beyond_its_renaming(tmp_path: Path) -> None:
+    path = tmp_path / "fix.log"
+    log = MessageLog(path, bytes_most=250)
+    log.add("s", True, say("0", 1), NOW)
+    log.flush()
+    with LogReader(path) as reader:
+        seen = [_number(entry) for entry in reader.read()]
+        for number in range(2, 40):
+            log.add("s", True, say("0", number), NOW)
+            log.flush()
+            if number % 2:
+                seen += [_number(entry) for entry in reader.read()]
+    log.close()
+    assert seen == list(range(1, 40))
+
+
+def test_a_reader_waits_for_the_end_of_a_line(tmp_path: Path) -> None:
     path = tmp_path / "fix.log"
     log = MessageLog(path)
-    for _ in range(100):
-        log.add("s", True, say("D", 1, (58, "x" * 5_000)), NOW)
-    assert path.stat().st_size > 256 * 1024
+    log.add("s", True, say("0", 1), NOW)
+    line = log.take()
+    log.write(line[:30])
+    with LogReader(path) as reader:
+        assert list(reader.read()) == []
+        log.write(line[30:])
+        assert [_number(entry) for entry in reader.read()] == [1]
     log.close()
+
+
+def _number(entry: Entry) -> int:
+    return int(entry.frame.split(b"\x0134=")[1].split(b"\x01")[0])
 
 
 def test_a_log_that_cannot_be_written_says_so(tmp_path: Path) -> None:

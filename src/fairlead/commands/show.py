@@ -3,6 +3,7 @@
 Numbers are shown exactly, without trailing zeros.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
@@ -57,6 +58,11 @@ def out(text: str = "") -> None:
 def flush() -> None:
     """Have what was written seen now, also in a pipe."""
     sys.stdout.flush()
+
+
+def write_nowhere() -> None:
+    """Nobody reads the pipe any more: let what is flushed at the end go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], empty: str) -> None:

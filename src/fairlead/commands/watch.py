@@ -4,7 +4,6 @@ A system that restarts is found again, and what happened meanwhile is told then.
 """
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -37,7 +36,7 @@ def watch(system: System, account: str | None) -> None:
     except KeyboardInterrupt:
         return
     except BrokenPipeError:
-        _write_nowhere()
+        show.write_nowhere()
     except ClientError as error:
         raise system.ended(error) from None
 
@@ -105,11 +104,6 @@ async def _by_line(system: System, account: str | None) -> None:
 def _say(text: str) -> None:
     show.out(f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())}  {text}")
     show.flush()
-
-
-def _write_nowhere() -> None:
-    """Nobody reads the pipe any more: let what is flushed at the end go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # ── on a screen ──────────────────────────────────────────────────────────────────────────────────

@@ -172,6 +172,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("fix.sent_messages_min", whole(1, 10_000_000), "messages kept of each session to be sent again; in place of older ones a gap fill is sent"),
     Setting("fix.mass_status_orders_max", _COUNT, "orders in the answer to a mass status request; of more, the newest"),
     Setting("fix.mass_status_reports_max", _COUNT, "reports of an account that are searched for orders that ended since the last mass status request"),
+    Setting("fix.log_messages", YES_NO, "whether every message in and out is kept, without passwords, for `fairlead fix-log`"),
+    Setting("fix.log_bytes_max", _BYTES, "bytes of a file of it; there are two, the oldest messages go"),
 
     Setting("control.url", DATABASE, "the control plane's database; not set: SQLite in the data folder. The password may stand in the environment instead, as PGPASSWORD"),
     Setting("control.key_file", PATH, "the key that locks what the control plane keeps secret, outside the data folder; not set: `data` with .key, beside it"),

@@ -1,26 +1,30 @@
 """A log of messages, in and out: a file of lines, appended to, at most two files of a bounded size.
 
 The store does not have this: it keeps what we sent, and only as long as it may be asked for again. A
-line is `TIME IN|OUT SESSION MESSAGE`, the message printable (`readable.shown`), without passwords.
-Nothing is synced and nothing depends on it.
+line is `TIME IN|OUT SESSION MESSAGE`, the message printable (`readable.shown`), without passwords;
+bytes that were ignored are a line that says why, in place of a message. Nothing is synced and nothing
+depends on it. It is read by `log_reading`.
 """
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from fairlead.fix.codec import SOH, decode
 from fairlead.fix.readable import HIDDEN, SECRET_TAGS, shown
-from fairlead.fix.times import TimeReader, TimeText
+from fairlead.fix.times import TimeText
 
 BYTES_MOST = 64 * 1024 * 1024  # of the file; then it becomes NAME.1, and the NAME.1 before it goes
-_PENDING_BYTES_MOST = 256 * 1024
-_IN, _OUT = b"IN", b"OUT"
-_ODD = re.compile(rb"[^\x01\x20-\x5b\x5d-\x7b\x7d\x7e]")  # what does not stand for itself in a line
-_ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
+FILE_NAME = "fix-messages.log"
+IN, OUT = b"IN", b"OUT"
+_WAITING_BYTES_MOST = 8 * 1024 * 1024
+_LINE = bytes.maketrans(SOH, b"|")
+_ODD = bytes(  # what does not stand for itself in a line
+    byte for byte in range(256) if byte != 1 and (not 0x20 <= byte < 0x7F or byte in b"|\\")
+)
+_SECRETS = re.compile(rb"(?:^|\x01)(?:%b)=" % b"|".join(b"%d" % tag for tag in SECRET_TAGS))
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -33,46 +37,77 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class MessageLog:
-    """The open log. `add` collects, `flush` writes."""
+    """The open log. `add` collects, `flush` writes; or `take` and `write`, the latter in another thread.
 
-    def __init__(self, path: Path, bytes_most: int = BYTES_MOST) -> None:
+    What waits to be written is bounded: of more, messages are left out, and counted in `left_out`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        bytes_most: int = BYTES_MOST,
+        waiting_bytes_most: int = _WAITING_BYTES_MOST,
+    ) -> None:
         """Open the file, make it where there is none. Raises OSError."""
         self._path = path
         self._bytes_most = bytes_most
+        self._waiting_bytes_most = waiting_bytes_most
         self._lines: list[bytes] = []
-        self._pending_bytes = 0
+        self._waiting_bytes = 0
         self._times = TimeText()
+        self.left_out = 0
         self._open()
 
     def add(self, session: str, is_out: bool, frame: bytes, now_ns: int) -> None:
         """Add a whole message, as `Session`'s trace gives it. `session` is any word without spaces."""
-        if b"\x0135=A\x01" in frame:
+        if self._waiting_bytes > self._waiting_bytes_most:
+            self.left_out += 1
+            return
+        if _SECRETS.search(frame) is not None:
             frame = _without_secrets(frame)
-        text = frame.replace(SOH, b"|") if _ODD.search(frame) is None else shown(frame).encode()
-        way = _OUT if is_out else _IN
+        text = frame.translate(_LINE, _ODD)
+        if len(text) != len(frame):
+            text = shown(frame).encode()
+        way = OUT if is_out else IN
         line = b"%b %b %b %b\n" % (self._times.write(now_ns), way, session.encode(), text)
         self._lines.append(line)
-        self._pending_bytes += len(line)
-        if self._pending_bytes > _PENDING_BYTES_MOST:
-            self.flush()
+        self._waiting_bytes += len(line)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is something to write."""
+        return bool(self._lines)
+
+    def take(self) -> bytes:
+        """Return the lines that wait to be written; from then on they do not."""
+        data = b"".join(self._lines)
+        self._lines.clear()
+        self._waiting_bytes = 0
+        return data
+
+    def write(self, lines: bytes) -> None:
+        """Append what `take` gave; one call at a time. Raises OSError when it cannot be; it is lost then."""
+        if self._size and self._size + len(lines) > self._bytes_most:
+            self._path.replace(f"{self._path}.1")
+            full = self._descriptor
+            self._open()
+            os.close(full)
+        rest = memoryview(lines)
+        while rest:
+            written = os.write(self._descriptor, rest)
+            self._size += written
+            rest = rest[written:]
 
     def flush(self) -> None:
-        """Write what was added; raises OSError when it cannot be, and what was added is lost then."""
-        data = memoryview(b"".join(self._lines))
-        self._lines.clear()
-        self._pending_bytes = 0
-        self._size += len(data)
-        while data:
-            data = data[os.write(self._descriptor, data) :]
-        if self._size > self._bytes_most:
-            os.close(self._descriptor)
-            self._path.replace(f"{self._path}.1")
-            self._open()
+        """Write what was added. Raises OSError as `write` does."""
+        self.write(self.take())
 
     def close(self) -> None:
-        """Write the rest and close the file."""
-        self.flush()
-        os.close(self._descriptor)
+        """Write the rest and close the file. Raises OSError as `write` does; it is closed all the same."""
+        try:
+            self.flush()
+        finally:
+            os.close(self._descriptor)
 
     def _open(self) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -86,29 +121,3 @@ def _without_secrets(logon: bytes) -> bytes:
     return b"".join(
         b"%d=%b\x01" % (tag, hidden if tag in SECRET_TAGS else value) for tag, value in fields
     )
-
-
-def entries(path: Path) -> Iterator[Entry]:
-    """Return what the log at `path` holds, oldest first; lines that are none are left out."""
-    times = TimeReader()
-    for file in (Path(f"{path}.1"), path):
-        if not file.exists():
-            continue
-        with file.open("rb") as lines:
-            for line in lines:
-                entry = _entry(line, times)
-                if entry is not None:
-                    yield entry
-
-
-def _entry(line: bytes, times: TimeReader) -> Entry | None:
-    words = line.split(b" ", 3)
-    if len(words) < 4 or words[1] not in (_IN, _OUT) or not line.endswith(b"\n"):
-        return None
-    time_ns = times.read(words[0])
-    if time_ns is None:
-        return None
-    frame = _ESCAPED.sub(
-        lambda found: bytes.fromhex(found[1].decode()), words[3][:-1].replace(b"|", SOH)
-    )
-    return Entry(time_ns, words[1] == _OUT, words[2].decode("latin-1"), frame)

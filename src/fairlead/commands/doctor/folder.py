@@ -20,6 +20,7 @@ from fairlead.control.names import DATABASE as CONTROL_NAME
 from fairlead.control.names import HEAD_FILE
 from fairlead.exchange.copying import FOLDER_PREFIX
 from fairlead.exchange.store_file import FILE_NAME as STORE_NAME
+from fairlead.fix.log import FILE_NAME as FIX_LOG_NAME
 from fairlead.fix.opening import FILE_NAME as FIX_NAME
 from fairlead.fix.opening import LOCK_NAME as FIX_LOCK_NAME
 from fairlead.journal.opening import FILE_NAME as JOURNAL_NAME
@@ -32,6 +33,8 @@ _KNOWN = {
     *(f"{FIX_NAME}{suffix}" for suffix in _DATABASE_FILES),
     *(
         FIX_LOCK_NAME,
+        FIX_LOG_NAME,
+        f"{FIX_LOG_NAME}.1",
         HEAD_FILE,
         LOCK_NAME,
         ENDPOINT_FILE,

@@ -9,6 +9,7 @@
     cursor       how far a session has come, as it is stored with its messages
     client       one connection from the logon to the end
     desk         what all connections share: the store, who is logged on, one commit per turn
+    keeping      the log of every message, for people
     acceptor     the listener of asyncio
 
 A message comes in by `acceptor` → `client` → `fix.session` → `requests` → `asking` → the port. A report

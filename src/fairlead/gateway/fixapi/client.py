@@ -41,6 +41,7 @@ from fairlead.gateway.fixapi.asking import Declined, MassStatus
 from fairlead.gateway.fixapi.cursor import Cursor, begun, decode_cursor, encode_cursor
 from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.fixapi.following import Following
+from fairlead.gateway.fixapi.keeping import claimed_name, name_of
 from fairlead.gateway.fixapi.mass_status import find_orders
 from fairlead.gateway.fixapi.requests import Mouth, Requests
 from fairlead.gateway.fixapi.telling import Part, Terms
@@ -97,12 +98,14 @@ class Client:
         self._caller: Caller | None = None
         self._port: EdgePort | None = None  # once it is known who calls
         self._unwatch: Callable[[], None] | None = None
-        self.session = desk.new_session()
+        self.session = desk.new_session(None if desk.kept is None else self._keep_message)
         self._desk = desk
         self._wire = wire
         self._peer = peer
         self._loop = asyncio.get_running_loop()
         self._key: SessionKey | None = None  # once it is among the live ones
+        self._kept_key: SessionKey | None = None
+        self._kept_name = "-"  # until a message says more
         self._begin = Cursor()
         self._asked: dict[str, int] = {}
         self._terms = Terms()
@@ -239,6 +242,7 @@ class Client:
                     )
                 case Garbled():
                     self._desk.metrics.garbled += 1
+                    self._keep_ignored(what)
                 case Ended():
                     self._ended(what)
                 case _:
@@ -360,6 +364,23 @@ class Client:
     def _name(self) -> str:
         """Return the session's name, by which its orders know it."""
         return _name_of(self.session.key)
+
+    # ── what is kept for people ──────────────────────────────────────────────────────────────────
+
+    def _keep_message(self, is_out: bool, frame: bytes) -> None:
+        desk, key = self._desk, self.session.key
+        assert desk.kept is not None
+        if not key.comp_id:
+            self._kept_name = claimed_name(frame, self._identity)
+        elif key is not self._kept_key:
+            self._kept_key, self._kept_name = key, name_of(key)
+        desk.kept.add(self._kept_name, is_out, frame, desk.now_ns())
+
+    def _keep_ignored(self, garbled: Garbled) -> None:
+        desk = self._desk
+        if desk.kept is not None:
+            text = f"ignored: {garbled.reason}".encode()
+            desk.kept.add(self._kept_name, False, text, desk.now_ns())
 
     # ── requests ─────────────────────────────────────────────────────────────────────────────────
 

@@ -11,11 +11,13 @@ from typing import Any, Protocol
 import structlog
 
 from fairlead.core.port import EdgePort
+from fairlead.fix.numbers import Trace
 from fairlead.fix.session import Session
 from fairlead.fix.settings import SessionKey
 from fairlead.fix.store import Store, StoreError
 from fairlead.gateway.callers import Access
 from fairlead.gateway.feed import Feed
+from fairlead.gateway.fixapi.keeping import Kept
 from fairlead.gateway.fixapi.metrics import FixMetrics
 from fairlead.gateway.fixapi.settings import FixSettings
 from fairlead.gateway.guard import Doors
@@ -51,13 +53,16 @@ class Desk:
         settings: FixSettings,
         now_ns: Callable[[], int],
         access: Access | None = None,
+        kept: Kept | None = None,
     ) -> None:
+        """`kept`: where every message is kept for people."""
         self.doors = Doors(port, access)
         self.feed = feed
         self.store = store
         self.settings = settings
         self.metrics = FixMetrics()
         self.now_ns = now_ns
+        self.kept = kept
         self.live: dict[SessionKey, Line] = {}
         self._session_settings = settings.session()
         self._changed: dict[Line, None] = {}
@@ -69,9 +74,9 @@ class Desk:
             if key.identity.startswith(_TRANSIENT):
                 store.forget(key)  # its process was killed
 
-    def new_session(self) -> Session:
-        """Return the session of a new connection."""
-        return Session(self._session_settings, self.now_ns())
+    def new_session(self, trace: Trace | None) -> Session:
+        """Return the session of a new connection; `trace` hears every message."""
+        return Session(self._session_settings, self.now_ns(), trace)
 
     def new_id(self, prefix: str) -> str:
         """Return an id that no message has had, in this process or an earlier one."""

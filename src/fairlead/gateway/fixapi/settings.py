@@ -13,6 +13,7 @@ class FixSettings(msgspec.Struct, frozen=True, kw_only=True):
     cut off. While `in_flight_max` of its requests are unanswered nothing more is read from it. Of each
     session the last `sent_messages_min` messages can be sent again. A mass status request is answered
     with at most `mass_status_orders_max` orders, found in the last `mass_status_reports_max` reports.
+    With `log_messages`, every message is kept in two files of `log_bytes_max` each, the oldest go.
     """
 
     comp_id: str = "CoinAPI.OEML.FIX"
@@ -27,6 +28,8 @@ class FixSettings(msgspec.Struct, frozen=True, kw_only=True):
     sent_messages_min: int = 10_000
     mass_status_orders_max: int = 10_000
     mass_status_reports_max: int = 100_000
+    log_messages: bool = True
+    log_bytes_max: int = 64 << 20
 
     def session(self) -> SessionSettings:
         """Return the settings of one connection's session."""

@@ -1,0 +1,106 @@
+"""Every message of every session, kept for people: collected on the event loop, written in a thread.
+
+Must never hold an order up: what cannot be written fast enough, or at all, is left out and said.
+"""
+
+import asyncio
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+
+import structlog
+
+from fairlead.fix import tags
+from fairlead.fix.codec import decode
+from fairlead.fix.log import FILE_NAME, MessageLog
+from fairlead.fix.settings import SessionKey
+from fairlead.gateway.fixapi.settings import FixSettings
+
+log = structlog.get_logger()
+_WAIT_S = 0.1  # a message is in the file so soon
+
+
+class Kept:
+    """The log of messages of one event loop. Owns `messages` and closes it."""
+
+    def __init__(self, messages: MessageLog) -> None:
+        self._messages = messages
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, "fix-log-writer")
+        self._timer: asyncio.TimerHandle | None = None
+        self._has_failed = False
+
+    def add(self, session: str, is_out: bool, frame: bytes, now_ns: int) -> None:
+        """Keep a message, or in place of one why bytes were ignored."""
+        self._messages.add(session, is_out, frame, now_ns)
+        if self._timer is None:
+            self._timer = self._loop.call_later(_WAIT_S, self._write)
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._thread.shutdown()
+        try:
+            self._messages.close()
+        except OSError as error:
+            self._failed(error)
+
+    def _write(self) -> None:
+        if self._messages.left_out:
+            log.warning("fix_log_behind", messages_left_out=self._messages.left_out)
+            self._messages.left_out = 0
+        writing = self._thread.submit(self._messages.write, self._messages.take())
+        writing.add_done_callback(self._tell_written)
+
+    def _tell_written(self, writing: Future[None]) -> None:
+        self._loop.call_soon_threadsafe(self._written, writing)
+
+    def _written(self, writing: Future[None]) -> None:
+        error = writing.exception()
+        if isinstance(error, OSError):
+            self._failed(error)
+        elif error is not None:
+            raise error
+        else:
+            self._has_failed = False
+        self._timer = None
+        if self._messages.is_waiting:
+            self._timer = self._loop.call_later(_WAIT_S, self._write)
+
+    def _failed(self, error: OSError) -> None:
+        """Say it once, until a write succeeds: a full disk must not fill the log too."""
+        if not self._has_failed:
+            log.error("fix_log_failed", text=str(error))
+        self._has_failed = True
+
+
+def open_kept(folder: Path, settings: FixSettings) -> Kept | None:
+    """Return the log in `folder`; None, and said, where it cannot be opened, or is not wanted."""
+    if not settings.log_messages:
+        return None
+    try:
+        return Kept(MessageLog(folder / FILE_NAME, settings.log_bytes_max))
+    except OSError as error:
+        log.warning("fix_log_failed", text=str(error))
+        return None
+
+
+def name_of(key: SessionKey) -> str:
+    """Return a session's name in the log: `FIX.4.4:CLIENT`, with `/SUB` and `@IDENTITY` if it has them."""
+    sub = f"/{key.sub_id}" if key.sub_id else ""
+    identity = f"@{key.identity}" if key.identity else ""
+    return quote(f"{key.begin_string}:{key.comp_id}{sub}{identity}", safe="/:@") or "-"
+
+
+def claimed_name(frame: bytes, identity: str) -> str:
+    """Return the name of the session that a message says it is of, before that is decided."""
+    message = decode(frame)
+    return name_of(
+        SessionKey(
+            message.begin_string,
+            message.text(tags.SENDER_COMP_ID),
+            message.text(tags.SENDER_SUB_ID),
+            identity,
+        )
+    )
