@@ -236,8 +236,10 @@ def _read_all(clients: list[socket.socket]) -> None:
         while selector.get_map():
             for key, _ in selector.select():
                 client = cast(socket.socket, key.fileobj)
-                if not client.recv(1 << 16):
-                    selector.unregister(client)
+                with contextlib.suppress(OSError):  # the server may reset it at the end
+                    if client.recv(1 << 16):
+                        continue
+                selector.unregister(client)
 
 
 def _subscribed(server: Running) -> socket.socket:
