@@ -117,7 +117,16 @@ NOBODY = {"message": "Invalid API key"}
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "nonsense", "fl_live_", new_secret(), "flk_" + "A" * 22, "x" * 4_000]
+    "wrong",
+    ["", "nonsense", "fl_live_", new_secret(), "flk_" + "A" * 22, "x" * 4_000],
+    ids=[
+        "empty",
+        "nonsense",
+        "beginning",
+        "nobody's",
+        "public",
+        "long",
+    ],  # the same in every process
 )
 def test_who_proves_nothing_is_refused_always_alike(keyed: Keyed, wrong: str) -> None:
     for answer in (
