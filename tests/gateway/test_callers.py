@@ -99,6 +99,7 @@ def test_a_secret_proves_its_key() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [new_secret(), "", KID, SECRET[:-1], SECRET.lower(), SECRET + " ", "é" * 57, "x" * 1_000_000],
+    ids=["nobody's", "empty", "kid", "short", "lower", "space", "not-ascii", "long"],
 )
 def test_anything_else_proves_nobody(wrong: str) -> None:
     assert World().access.identify(wrong, HOME) is None
