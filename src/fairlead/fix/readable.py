@@ -5,7 +5,8 @@ from fairlead.fix.codec import SOH, decode
 from fairlead.fix.message import Message
 from fairlead.fix.names import MSG_TYPES, TAGS, VALUES
 
-SECRET_TAGS = frozenset({tags.PASSWORD, 925, 96})  # and NewPassword, and RawData, which may be one
+# Username too, where a secret stands by mistake; Password, NewPassword, and RawData, which may be one.
+SECRET_TAGS = frozenset({553, tags.PASSWORD, 925, 96})
 HIDDEN = "***"
 
 _IN_THE_HEAD = frozenset({8, 9, 10, 35, 49, 50, 56, 57, 34, 52})
