@@ -46,6 +46,8 @@ from fairlead.gateway.fixapi.keeping import Kept, open_kept
 from fairlead.gateway.health import AccountHealth, Readiness
 from fairlead.gateway.http2 import Http2Protocol
 from fairlead.gateway.listeners import FixListener, ListenerSettings, SecureListeners
+from fairlead.gateway.management.api import ManagementApi
+from fairlead.gateway.management.exchanges import ExchangesApi
 from fairlead.gateway.protocol import BoundedProtocol
 from fairlead.gateway.server import HttpServer, address_of, bind, gateway_app
 from fairlead.gateway.websocket.api import WebSocketApi
@@ -334,6 +336,7 @@ class App:
             mounts=mounts,
             websocket=websocket,
             access=self._access,
+            management=ManagementApi(ExchangesApi()),
         )
 
     def pulse(self) -> Pulse:

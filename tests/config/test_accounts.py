@@ -64,7 +64,7 @@ def test_an_exchange_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ("[[accounts]]\nexchange_id = 'SIM'\nparameters = 1", "parameters of SIM is not a table"),
         (
             "[[accounts]]\nexchange_id = 'SIM'\n[accounts.parameters]\nPassPhrase = 'x'",
-            "parameter PassPhrase of SIM is unknown; expected PublicApiKey and PrivateApiKey",
+            "parameter PassPhrase of SIM is unknown; expected PrivateApiKey and PublicApiKey",
         ),
         (
             "[[accounts]]\nexchange_id = 'SIM'\n[accounts.parameters]\nPublicApiKey = 'x'",

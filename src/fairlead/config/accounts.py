@@ -15,10 +15,10 @@ from pathlib import Path
 
 from fairlead.config.kinds import Wrong, shown
 from fairlead.config.model import AccountConfig
+from fairlead.control.exchanges import EXCHANGES, VALUE_EXPECTED, is_value
 
 FILE_NAME = "accounts.toml"
 DEFAULT_ACCOUNT = "SIM"
-LOGIN_PARAMETERS = {"SIM": ("PublicApiKey", "PrivateApiKey")}
 _SEPARATORS = r"~/.,:;!@#$%^&*\-_+="
 _ACCOUNT = re.compile(f"([A-Z0-9]+)([{_SEPARATORS}][A-Za-z0-9{_SEPARATORS}]{{1,64}})?")
 _EXPECTS_ACCOUNT = "an exchange such as SIM, with an optional tag such as SIM/ALICE"
@@ -30,8 +30,8 @@ def read_exchange_id(value: object) -> str:
     match = _ACCOUNT.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise Wrong(f"{_EXPECTS_ACCOUNT} (1 to 64 letters, digits and ~/.,:;!@#$%^&*-_+=)")
-    if match[1] not in LOGIN_PARAMETERS:
-        raise Wrong(f"an account at one of: {', '.join(LOGIN_PARAMETERS)}")
+    if match[1] not in EXCHANGES:
+        raise Wrong(f"an account at one of: {', '.join(EXCHANGES)}")
     return match[0]
 
 
@@ -67,18 +67,15 @@ def _account(entry: object) -> AccountConfig:
 
 def _parameters(exchange_id: str, given: object) -> dict[str, str]:
     """Check the parameters by name; their values are never repeated in a message."""
-    wanted = LOGIN_PARAMETERS[_exchange(exchange_id)]
+    wanted = EXCHANGES[_exchange(exchange_id)].names
     names = " and ".join(wanted)
     if not isinstance(given, dict):
         raise Wrong(f"parameters of {exchange_id} is not a table; expected {names}")
     for name, value in given.items():
         if name not in wanted:
             raise Wrong(f"parameter {name} of {exchange_id} is unknown; expected {names}")
-        if not isinstance(value, str) or not re.fullmatch(r"[!-~]{1,128}", value, re.ASCII):
-            raise Wrong(
-                f"parameter {name} of {exchange_id} is not a text of 1 to 128 printable ASCII"
-                " characters without spaces"
-            )
+        if not is_value(value):
+            raise Wrong(f"parameter {name} of {exchange_id} is not {VALUE_EXPECTED}")
     missing = [name for name in wanted if name not in given]
     if given and missing:
         raise Wrong(f"{exchange_id} lacks parameter {missing[0]}; give {names}, or none at all")
@@ -146,8 +143,8 @@ def _keep(
 
 
 def _new_parameters(exchange_id: str) -> dict[str, str]:
-    names = LOGIN_PARAMETERS[_exchange(exchange_id)]
-    return {name: secrets.token_hex(16 if name.startswith("Public") else 32) for name in names}
+    parameters = EXCHANGES[_exchange(exchange_id)].parameters
+    return {each.name: secrets.token_hex(32 if each.is_secret else 16) for each in parameters}
 
 
 def _write_durably(file: Path, text: str) -> None:

@@ -5,6 +5,7 @@
     vault       secrets, sealed; key_file keeps the key that locks them, rotation turns it over
     audit       who did what, in a chain that nobody can change unnoticed
     keyring     API keys; keys says what one is, key_text how it is written, addresses from where it works
+    exchanges   what each exchange asks of a login, and where it is; imports nothing of the others
     following   the usable keys, told to whoever decides about requests
     control     all of it, open
 

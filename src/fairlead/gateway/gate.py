@@ -1,6 +1,7 @@
 """Before every handler: who calls, by header or query, and whether the route is for them.
 
 Stands between border and router. Every route has its scope here; one that has none cannot be served.
+The management API needs a key always, also where the trading API is open to all.
 Before a credential is proven every refusal reads the same. The key in a query string goes no further:
 handlers, logs and answers never see it.
 """
@@ -50,11 +51,14 @@ ROUTES: Mapping[bytes, Mapping[str, Scope | None]] = {
     b"/v1/operator/instruments": _READ,
     b"/v1/operator/resolve": _MANAGE,
     b"/v1/operator/mode": _MANAGE,
+    b"/v1/exchanges": _READ,
+    b"/v1/locations": _READ,
     b"/metrics": _READ,
     b"/health/live": _OPEN,
     b"/health/ready": _OPEN,
     b"/openapi.json": _OPEN,
 }
+KEYED = frozenset({b"/v1/exchanges", b"/v1/locations"})  # of the management API: never open
 UPGRADE = Scope.READ  # WebSocket; what a message needs is decided at the port
 MOUNTED = Scope.MANAGE  # other applications, and whatever no route is declared for
 
@@ -65,11 +69,21 @@ def undeclared(routes: Iterable[tuple[bytes, str]]) -> list[tuple[bytes, str]]:
 
 
 class Gate:
-    """An ASGI application before `app`. `access` None: open mode."""
+    """An ASGI application before `app`. `access` None: open mode.
 
-    def __init__(self, app: ASGIApp, access: Access | None, prefixes: Iterable[bytes]) -> None:
+    `management`: who may use the management API in open mode; None: nobody is known, so nobody may.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        access: Access | None,
+        prefixes: Iterable[bytes],
+        management: Access | None = None,
+    ) -> None:
         self._app = app
         self._access = access
+        self._management = access or management
         self._prefixes = tuple(prefixes)
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -81,31 +95,38 @@ class Gate:
             if named:
                 scope = dict(scope, query_string=rest)
                 keys += named
-        access = self._access
-        if access is not None:
-            needed = self._needed(scope)
+        route = self._route(scope)
+        is_keyed = route in KEYED
+        access = self._management if is_keyed else self._access
+        if access is not None or is_keyed:
+            needed = _needed(scope, route)
             if needed is not PUBLIC:
-                caller = _identified(access, keys, scope)
-                refused = _refusal(access, caller, needed)
+                caller = None if access is None else _identified(access, keys, scope)
+                refused = _refusal(access, caller, needed, is_charged=is_keyed)
                 if refused is not None:
                     await _refuse(refused, scope, receive, send)
                     return
                 scope = dict(scope, **{CALLER: caller})
         await self._app(scope, receive, send)
 
-    def _needed(self, scope: AsgiScope) -> Scope | None:
-        """Return the scope that a request needs, PUBLIC if none."""
+    def _route(self, scope: AsgiScope) -> bytes | None:
+        """Return the route of ROUTES that a request takes, None if none."""
         if scope["type"] == "websocket":
-            return UPGRADE
+            return None
         path: bytes = scope["raw_path"]
-        methods = ROUTES.get(path)
-        if methods is None or path in self._prefixes:
-            prefix = next((each for each in self._prefixes if path.startswith(each)), None)
-            methods = None if prefix is None else ROUTES[prefix]
-        if methods is None:
-            return MOUNTED
-        method: str = scope["method"]
-        return methods.get("GET" if method == "HEAD" else method, Scope.READ)
+        if path in ROUTES and path not in self._prefixes:
+            return path
+        return next((each for each in self._prefixes if path.startswith(each)), None)
+
+
+def _needed(scope: AsgiScope, route: bytes | None) -> Scope | None:
+    """Return the scope that a request needs, PUBLIC if none."""
+    if scope["type"] == "websocket":
+        return UPGRADE
+    if route is None:
+        return MOUNTED
+    method: str = scope["method"]
+    return ROUTES[route].get("GET" if method == "HEAD" else method, Scope.READ)
 
 
 def _without_keys(query: bytes) -> tuple[bytes, list[str]]:
@@ -129,10 +150,14 @@ def _identified(access: Access, keys: list[str], scope: AsgiScope) -> Caller | N
     return callers[0] if all(each == callers[0] for each in callers) else None
 
 
-def _refusal(access: Access, caller: Caller | None, needed: Scope | None) -> Refused | None:
-    if caller is None:
+def _refusal(
+    access: Access | None, caller: Caller | None, needed: Scope | None, *, is_charged: bool
+) -> Refused | None:
+    """Return why not. `is_charged`: count it here, because nothing behind us asks the guarded port."""
+    if access is None or caller is None:
         return Refused(Refusal.UNAUTHENTICATED, INVALID)
-    return access.refusal(caller, needed, "")
+    refused = access.refusal(caller, needed, "")
+    return access.charge(caller) if refused is None and is_charged else refused
 
 
 async def _refuse(refused: Refused, scope: AsgiScope, receive: Receive, send: Send) -> None:

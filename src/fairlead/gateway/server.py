@@ -14,10 +14,11 @@ from starlette.types import ASGIApp
 from fairlead.core.port import EdgePort
 from fairlead.gateway.border import Border, BorderSettings
 from fairlead.gateway.callers import Access
-from fairlead.gateway.gate import Gate, undeclared
+from fairlead.gateway.gate import KEYED, Gate, undeclared
 from fairlead.gateway.guard import Doors
 from fairlead.gateway.health import HealthApi, Readiness
 from fairlead.gateway.http2 import Http2Limits
+from fairlead.gateway.management.api import ManagementApi
 from fairlead.gateway.openapi import document_routes
 from fairlead.gateway.protocol import Limits, bounded
 from fairlead.gateway.rest import RestApi, RestSettings
@@ -66,21 +67,28 @@ def gateway_app(
     mounts: Mapping[bytes, ASGIApp] | None = None,
     websocket: ASGIApp | None = None,
     access: Access | None = None,
+    management: ManagementApi | None = None,
+    management_access: Access | None = None,
 ) -> ASGIApp:
     """Return everything a gateway serves, behind its border and its gate.
 
     `listen`: the addresses it is reached by. `mounts`: raw path prefix → another ASGI application,
-    which is behind the same border and gate. `access` None: open mode, nobody is asked who they are.
+    which is behind the same border and gate. `access` None: open mode, nobody is asked who they are, but
+    by the management API, whose callers `management_access` knows then.
     """
     rest_api = RestApi(Doors(port, access), new_trace_id, rest)
     health_api = HealthApi(readiness, registry)
-    routes = joined(rest_api.routes, health_api.routes, document_routes())
-    router = Router(routes, rest_api.prefixes, mounts, websocket)
-    prefixes = [prefix for prefix, _ in rest_api.prefixes]
-    served = [*routes.items(), *rest_api.prefixes]
+    management = management or ManagementApi()
+    routes = joined(rest_api.routes, management.routes, health_api.routes, document_routes())
+    prefixes = (*rest_api.prefixes, *management.prefixes)
+    router = Router(routes, prefixes, mounts, websocket)
+    served = [*routes.items(), *prefixes]
     missing = undeclared((path, method) for path, methods in served for method in methods)
     assert not missing, f"routes without a scope in gateway/gate.py: {missing}"
-    return Border(Gate(router, access, prefixes), listen, new_trace_id, border)
+    managed = {path for path, _ in (*management.routes.items(), *management.prefixes)}
+    assert managed <= KEYED, f"management without a key, see gateway/gate.py: {managed - KEYED}"
+    gate = Gate(router, access, [prefix for prefix, _ in prefixes], management_access)
+    return Border(gate, listen, new_trace_id, border)
 
 
 def new_trace_id() -> str:

@@ -1,0 +1,15 @@
+"""What the management API answers with: one struct per shape, named and ordered as the contract has it."""
+
+import msgspec
+
+
+class ExchangeLoginRequire(msgspec.Struct):
+    exchange_id: str
+    location_id: str
+    required_parameters: list[str]
+
+
+class Locations(msgspec.Struct):
+    location_id: str
+    region_name: str
+    provider_name: str

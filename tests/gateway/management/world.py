@@ -1,0 +1,81 @@
+"""A gateway on a real socket with its management API, over a scripted edge, and keys for it."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry
+
+from fairlead.control.key_text import hash_of, new_kid, new_secret
+from fairlead.control.keys import ApiKey, Rights, Scope, State
+from fairlead.gateway.callers import Access
+from fairlead.gateway.health import Readiness
+from fairlead.gateway.management.api import ManagementApi
+from fairlead.gateway.management.exchanges import ExchangesApi
+from fairlead.gateway.server import HttpServer, address_of, bind, gateway_app
+from tests.gateway.scripted_edge import ScriptedEdge
+from tests.gateway.wire import Address, Answered, ask, request
+
+KEYS: dict[str, tuple[tuple[Scope, ...], tuple[str, ...] | None]] = {
+    "read": ((Scope.READ,), None),
+    "trade": ((Scope.READ, Scope.TRADE), None),
+    "manage": ((Scope.READ, Scope.MANAGE), None),
+    "alice": ((Scope.READ,), ("SIM/ALICE",)),
+}
+REQUESTS_PER_S = 50
+
+
+class Managed(NamedTuple):
+    """`secrets` by the names of KEYS. The clock stands still until it is moved."""
+
+    address: Address
+    edge: ScriptedEdge
+    secrets: dict[str, str]
+    clock: list[int]
+
+    async def ask(self, method: str, target: str, key: str | None, *headers: str) -> Answered:
+        """Ask with the key of that name, None: without any."""
+        named = () if key is None else (f"X-CoinAPI-Key: {self.secrets.get(key, key)}",)
+        return await ask(self.address, request(method, target, None, *named, *headers), method)
+
+
+async def _ready() -> Readiness:
+    return Readiness(True, ())
+
+
+def api_key(scopes: Sequence[Scope], accounts: tuple[str, ...] | None) -> ApiKey:
+    return ApiKey(
+        kid=new_kid(),
+        subscription="local",
+        label="Bot1",
+        stored_state=State.ACTIVE,
+        rights=Rights(scopes=tuple(scopes), accounts=accounts),
+        created_ns=0,
+        expires_ns=None,
+        version=1,
+    )
+
+
+@asynccontextmanager
+async def managed(*, is_open: bool, is_known: bool = True) -> AsyncIterator[Managed]:
+    """Serve: in open mode if `is_open`; `is_known`: management knows its keys."""
+    bound = bind("127.0.0.1", 0)
+    edge, clock = ScriptedEdge(), [0]
+    access = Access(lambda: clock[0], REQUESTS_PER_S)
+    secrets = {name: new_secret() for name in KEYS}
+    access.replace({hash_of(secret): api_key(*KEYS[name]) for name, secret in secrets.items()})
+    app = gateway_app(
+        edge,
+        (address_of(bound),),
+        _ready,
+        CollectorRegistry(),
+        access=None if is_open else access,
+        management=ManagementApi(ExchangesApi()),
+        management_access=access if is_known else None,
+    )
+    server = HttpServer(app, bound)
+    await server.start()
+    try:
+        yield Managed(server.address, edge, secrets, clock)
+    finally:
+        await server.stop()
