@@ -7,7 +7,7 @@ from fairlead.core.deciding import EngineSettings
 from fairlead.core.model import AccountMode, ExecInst, Reason, Side, Stage, TimeInForce
 from fairlead.core.order import apply
 from fairlead.core.reports import OrderReport
-from fairlead.core.requests import QueryOrder, QueryOrders, QuerySnapshot
+from fairlead.core.requests import QueryOrder, QueryOrders
 from fairlead.core.venue_messages import (
     VenueDisconnected,
     VenueInstrumentsListed,
@@ -61,8 +61,7 @@ def test_an_order_that_goes_out_in_the_batch_that_received_it_opens_with_one_rep
 
 
 def test_what_a_batch_has_shown_of_an_order_stays_a_report_of_its_own() -> None:
-    for look in (QueryOrder(account="SIM", client_order_id="a"), QueryOrders(account="SIM"),
-                 QuerySnapshot(account="SIM")):  # fmt: skip
+    for look in (QueryOrder(account="SIM", client_order_id="a"), QueryOrders(account="SIM")):
         talk = started()
         with talk.together():
             talk.place()

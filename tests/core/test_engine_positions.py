@@ -170,6 +170,19 @@ def test_a_snapshot_has_the_positions() -> None:
     assert [position.quantity for position in snapshot.positions] == [2]
 
 
+def test_a_snapshot_in_the_batch_of_a_fill_is_as_of_the_report_of_its_position() -> None:
+    talk = trading()
+    working(talk)
+    talk.reports.clear()
+    with talk.together():
+        talk.fills("X1", "0.5", exchange_ordinal=11, **AT_PERP)
+        snapshot = talk.say(QuerySnapshot(account="SIM"))
+    stated = talk.reports[-1][0]
+    assert isinstance(stated, PositionReport)
+    assert snapshot.reply.positions == (stated.position,)
+    assert snapshot.reply.sequence == stated.sequence
+
+
 def test_what_the_exchange_locks_for_the_position_is_locked() -> None:
     talk = trading()
     working(talk)

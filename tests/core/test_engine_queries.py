@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from fairlead.core.model import AccountMode
+from fairlead.core.model import AccountMode, Stage
 from fairlead.core.replies import Refused
-from fairlead.core.reports import AccountReport
+from fairlead.core.reports import AccountReport, BalanceReport, OrderReport
 from fairlead.core.requests import (
     QueryAccounts,
     QueryAttention,
@@ -127,6 +127,26 @@ def test_a_snapshot_is_of_one_account_with_its_sequence() -> None:
     assert [order.client_order_id for order in snapshot.orders] == ["a"]
     assert [balance.asset for balance in snapshot.balances] == ["BTC", "USDT"]
     assert talk.say(QuerySnapshot(account="")).refusal == "ACCOUNT_UNKNOWN"
+
+
+def test_a_snapshot_in_the_midst_of_a_batch_is_of_its_end() -> None:
+    talk = started()
+    working(talk)
+    talk.reports.clear()
+    with talk.together():
+        talk.fills("X1", "0.5", exchange_ordinal=11)  # moves the total of USDT
+        snapshot = talk.say(QuerySnapshot(account="SIM"))
+        talk.place("b")  # moves what is locked of it
+    reports = [report for report, _ in talk.reports]
+    assert snapshot.reply.sequence == reports[-1].sequence == talk.engine.account("SIM").sequence
+    stated = {each.balance for each in reports if isinstance(each, BalanceReport)}
+    assert set(snapshot.reply.balances) == stated
+    opened = [each for each in reports if isinstance(each, OrderReport) and each.opened is not None]
+    assert [report.stage for report in opened] == [Stage.ROUTING]  # shown as it is told
+    assert snapshot.reply.orders == (talk.order("a"), talk.order("b"))
+    talk.reports.clear()
+    talk.set_mode(AccountMode.HALTED)
+    assert talk.reports[0][0].sequence == snapshot.reply.sequence + 1
 
 
 def test_a_query_in_a_batch_sees_what_the_batch_decided_before_it() -> None:

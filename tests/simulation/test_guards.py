@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from fairlead.core import doubt, engine, placing, sessions
+from fairlead.core import doubt, engine, operating, placing, sessions
+from fairlead.core.account import Account
+from fairlead.core.deciding import Deciding
 from fairlead.core.model import Order
 from fairlead.core.orders import Orders
 from fairlead.core.reconciliation import Reconciliation
@@ -18,7 +20,7 @@ from fairlead.core.requests import PlaceOrder
 from fairlead.core.unit import Recalled, Unit, Wanted
 from fairlead.core.venue_messages import VenuePositionsStated, VenueRequest
 from fairlead.edge import edge
-from fairlead.edge.sequencer import Sequencer
+from fairlead.edge.sequencer import Limits, Sequencer
 from fairlead.fix import store
 from fairlead.fix.happened import Received
 from fairlead.gateway.feed import Feed, Item, Subscription
@@ -224,6 +226,29 @@ def test_a_resumed_sequence_is_in_the_range_that_can_be(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Stream, "open", believes)
     assert Law.RESUMED in laws_broken({Law.RESUMED}, make_plan=with_websocket)
+
+
+def with_snapshots_among_orders(seed: int) -> WorldPlan:
+    """Return a world of big batches, in which several clients drop and come back all the time."""
+    changed = with_websocket(seed)
+    assert changed.streams is not None
+    return msgspec.structs.replace(
+        changed,
+        accounts=("SIM",),
+        commit_us_max=20_000,
+        edge=msgspec.structs.replace(changed.edge, limits=Limits(threaded_orders_least=0)),
+        streams=msgspec.structs.replace(changed.streams, websocket_clients=4, pause_ms_max=20),
+    )
+
+
+def test_a_snapshot_is_of_the_end_of_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer_at_once(deciding: Deciding, token: int, account: Account) -> None:
+        deciding.answer(token, operating._snapshot(deciding, account))
+        deciding._openings.clear()  # what is shown of an order stays a report of its own
+
+    monkeypatch.setattr(Deciding, "answer_snapshot", answer_at_once)
+    plan_of = with_snapshots_among_orders
+    assert laws_broken({Law.SNAPSHOT}, make_plan=plan_of) == {Law.SNAPSHOT}
 
 
 def test_a_client_that_is_behind_is_served_from_the_journal(

@@ -36,8 +36,8 @@ acknowledgement: **the updates are the answer.** Orders of REST, FIX and other c
 ## Sequence and resume
 
 `sequence` counts an account's reports: dense from 1, the same for every client and for FIX and REST, kept over restarts.
-Every update has its own; snapshots and `SERVER_INFO` have that of the last report. A few numbers are not told: changes of
-an account's mode, and alarms for operators.
+Every update has its own; snapshots and `SERVER_INFO` have that of the last report, and a snapshot is of the account as it
+is right after that one. A few numbers are not told: changes of an account's mode, and alarms for operators.
 
 To go on after a disconnect, say what you have seen, for each account: `/v1/ws?from=57:SIM&from=8:SIM%2FALICE`. Such an
 account gets `SERVER_INFO`, `SYMBOLS_SNAPSHOT`, every order report after that sequence, each as it was then, one

@@ -13,7 +13,7 @@ from fairlead.core.identity import ClientIds
 from fairlead.core.model import AccountMode, Fill, InstrumentKind, Order, Reason, Stage
 from fairlead.core.order import apply
 from fairlead.core.orders import Orders
-from fairlead.core.replies import AttentionReply, OrderReply, OrdersReply, Reply, SnapshotReply
+from fairlead.core.replies import AttentionReply, OrderReply, OrdersReply, Reply
 from fairlead.core.reports import (
     AccountReport,
     AlarmReport,
@@ -139,6 +139,7 @@ class Deciding:
         self.unit = empty_unit(self.now.utc_ns)
         self.released: list[tuple[Report, Order | None]] = []
         self.answers: list[tuple[int, Reply]] = []
+        self.snapshots_due: list[tuple[int, Account]] = []
         self.timers: list[tuple[int, TimerDue]] = []
         self.wall_timers: list[tuple[int, TimerDue]] = []
         self.sweeps: set[str] = set()
@@ -259,8 +260,16 @@ class Deciding:
         self.answers.append((token, reply))
         if isinstance(reply, OrderReply):
             self._openings.pop(reply.order.number, None)
-        elif isinstance(reply, OrdersReply | AttentionReply | SnapshotReply):
+        elif isinstance(reply, OrdersReply | AttentionReply):
             self._openings.clear()
+
+    def answer_snapshot(self, token: int, account: Account) -> None:
+        """Have the caller of `token` answered with the account as the whole batch leaves it.
+
+        What orders moved is reported at the batch's end: before that, no sequence says what balances and
+        positions are, and a client that goes on from one would be told of them late, or twice.
+        """
+        self.snapshots_due.append((token, account))
 
     def ask_venue(self, request: VenueRequest) -> None:
         """Have the exchange asked once the batch is durable and the budget allows."""
@@ -310,8 +319,11 @@ class Deciding:
         requests, self._requests = self._requests, []
         return requests
 
-    def finish(self) -> Effects:
-        """Close the batch: answer who can be answered, let settled orders go, name the balances."""
+    def close(self) -> None:
+        """Close the batch: answer who can be answered, let settled orders go, name the balances.
+
+        Nothing is reported after it; only answers may still be added.
+        """
         for number, order in self.unit.orders.items():
             flight = self.flights.get(number)
             if flight is not None and flight.waiters and order.stage not in _UNANSWERED:
@@ -339,6 +351,9 @@ class Deciding:
                 self.unit.accounts[account.name] = account.record()
                 account.is_dirty = False
         self.unit.time_ns = self.now.utc_ns
+
+    def take_effects(self) -> Effects:
+        """Return what the closed batch leaves to be done, and begin the next."""
         effects = Effects(self.unit, self.released, self.answers, self.timers, self.wall_timers)
         self._begin()
         return effects

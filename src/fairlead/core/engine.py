@@ -21,7 +21,7 @@ from fairlead.core.doubt import ask, ask_due, settle_due
 from fairlead.core.exact import is_exact
 from fairlead.core.identity import key_of_venue_client_id
 from fairlead.core.model import Order, Stage
-from fairlead.core.operating import query, query_order, resolve, set_mode
+from fairlead.core.operating import answer_snapshots, query, query_order, resolve, set_mode
 from fairlead.core.requests import (
     CancelAll,
     CancelOrder,
@@ -230,7 +230,9 @@ class Engine:
 
     def finish(self) -> Effects:
         """Close the batch and return what is to be committed and then done."""
-        return self.deciding.finish()
+        self.deciding.close()
+        answer_snapshots(self.deciding)
+        return self.deciding.take_effects()
 
     # ── for reconciliation ───────────────────────────────────────────────────────────────────────
 

@@ -112,7 +112,13 @@ def query(deciding: Deciding, request: AccountQuery, token: int) -> None:
                 token, InstrumentsReply(tuple((a.name, a.instruments) for a in accounts))
             )
         case QuerySnapshot():
-            deciding.answer(token, _snapshot(deciding, accounts[0]))
+            deciding.answer_snapshot(token, accounts[0])
+
+
+def answer_snapshots(deciding: Deciding) -> None:
+    """Answer whoever asked for a snapshot in this batch, which is closed."""
+    for token, account in deciding.snapshots_due:
+        deciding.answer(token, _snapshot(deciding, account))
 
 
 def set_mode(deciding: Deciding, request: SetMode, token: int) -> None:

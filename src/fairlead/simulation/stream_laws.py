@@ -139,18 +139,12 @@ class Joined:
         return self._truth.first_between(self._account, self.position or 0, before, kinds)
 
     def _judge_balances(self, sequence: int) -> None:
-        """A snapshot may be taken within a unit whose last reports are the balances it moved."""
         true = self._truth.balances(self._account, sequence)
-        later = self._truth.next_balances(self._account, sequence)
         for asset in sorted(true.keys() | self._balances.keys()):
-            row = self._balances.get(asset)
+            row, balance = self._balances.get(asset), true.get(asset)
             said = None if row is None else tuple(row[key] for key in _BALANCE)
-            right = [
-                (balance.total, balance.locked)
-                for balance in (true.get(asset), later.get(asset))
-                if balance is not None
-            ]
-            if said not in right:
+            right = None if balance is None else (balance.total, balance.locked)
+            if said != right:
                 self._break(Law.SNAPSHOT, f"{asset} as of {sequence}: {said}, on disk {right}")
 
     def _judge_positions(self, sequence: int) -> None:

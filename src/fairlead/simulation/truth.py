@@ -86,14 +86,6 @@ class Truth:
             if isinstance(report, BalanceReport)
         }
 
-    def next_balances(self, account: str, sequence: int) -> dict[str, Balance]:
-        """Return what the first report of each asset after a sequence says."""
-        found: dict[str, Balance] = {}
-        for report in self._account(account).reports[sequence:]:
-            if isinstance(report, BalanceReport):
-                found.setdefault(report.balance.asset_exchange, report.balance)
-        return found
-
     def positions(self, account: str, sequence: int) -> dict[str, Position]:
         """Return the positions that are not flat as of a sequence, by the exchange's symbol."""
         found = {
