@@ -105,8 +105,13 @@ class Answer(NamedTuple):
 
 
 def exact(body: bytes) -> Json:
-    """Return what a JSON text holds, fractions as decimals."""
-    return json.loads(body, parse_float=Decimal)
+    """Return what a JSON text holds, fractions as decimals; no number may be in exponent form."""
+    return json.loads(body, parse_float=_plain)
+
+
+def _plain(text: str) -> Decimal:
+    assert "E" not in text.upper(), f"{text} is in exponent form"
+    return Decimal(text)
 
 
 class Api:

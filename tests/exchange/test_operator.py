@@ -25,6 +25,7 @@ from fairlead.venues.sim_messages import (
     exchange_messages,
     frame,
 )
+from tests.system import exact
 
 GTC = TimeInForce.GOOD_TILL_CANCEL
 TRADES = "timestamp,trade_id,price,quantity,buyer_maker\n"
@@ -59,9 +60,8 @@ class Served:
             body = raw if raw is not None else None if content is None else json.dumps(content)
             connection.request(method, path, body)
             answer = connection.getresponse()
-            # No float ever: numbers come as exact decimals.
             text = answer.read()
-            return answer.status, json.loads(text, parse_float=Decimal)
+            return answer.status, exact(text)
         finally:
             connection.close()
 
@@ -171,6 +171,22 @@ def test_it_states_orders_fills_and_balances_as_they_are(tmp_path: Path) -> None
         assert (health["status"], health["orders"], health["orders_open"]) == ("up", 5, 3)
         bob.writer.close()
         await bob.writer.wait_closed()
+
+    served(tmp_path, body)
+
+
+def test_no_number_is_in_exponent_form(tmp_path: Path) -> None:
+    async def body(world: Served) -> None:
+        await world.log_in("alice")
+        await world.place(("a", Side.SELL, "100", "0.00000001"))
+        lever = {"account": "alice", "asset": "BTC", "change": "0.00000001"}
+        await world.post("/operator/balances", lever)
+        await world.post("/operator/balances", lever | {"change": "-0.00000001"})
+        await world.get("/operator/balances")  # every answer is looked at as it is read
+        await world.get("/operator/instruments")
+        status, answer = await world.call("POST", "/operator/balances", lever | {"change": "-1E+9"})
+        assert (status, answer["value"]) == (409, -1_000_000_000)
+        assert "E" not in answer["message"].replace("BTC", "")
 
     served(tmp_path, body)
 

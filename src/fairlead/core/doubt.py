@@ -191,7 +191,7 @@ def settle_due(deciding: Deciding, order: Order) -> None:
     if order.attention is None and deciding.now.steady_ns - closed_ns >= overdue_ns:
         text = (
             f"order {order.client_order_id} is closed at the exchange with"
-            f" {order.closed_quantity} filled, of which only {order.quantity_filled} was reported"
+            f" {order.closed_quantity:f} filled, of which only {order.quantity_filled:f} was reported"
         )
         deciding.alarm(deciding.accounts[order.account], "fills_missing", order.number, text)
         order = deciding.report(order, Cause.ATTENTION, attention=text)

@@ -427,7 +427,9 @@ def _book(
     )  # fmt: skip
     order = deciding.book(order, key, fill, news.exchange_order_id)
     if order.quantity_filled > order.quantity:
-        text = f"order {order.client_order_id}: {order.quantity_filled} filled of {order.quantity}"
+        text = (
+            f"order {order.client_order_id}: {order.quantity_filled:f} filled of {order.quantity:f}"
+        )
         deciding.alarm(account, "order_overfilled", order.number, text)
     if not missing_quantity(order):
         fills_complete(deciding, order)

@@ -24,6 +24,7 @@ from fairlead.exchange.open_orders import OpenOrders
 from fairlead.exchange.orders import Account, Order
 from fairlead.exchange.perpetual import PerpetualBooking
 from fairlead.exchange.reach import can_fill_whole, fillable
+from fairlead.exchange.rounding import told
 from fairlead.exchange.rules import OWN_CLIENT_IDS, Refusal, refusal_of_form
 from fairlead.exchange.settings import Settings
 from fairlead.exchange.spot import SpotBooking
@@ -114,7 +115,7 @@ class Matching:
             if reached is not None:
                 return Refusal(
                     RefusalCode.POST_ONLY,
-                    f"post-only at {price} would trade with the order at {reached.price}",
+                    f"post-only at {told(price)} would trade with the order at {told(reached.price)}",
                 )
         self._accept(market, order)
         self._match(market, order, now_ns)

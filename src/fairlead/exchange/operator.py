@@ -32,6 +32,7 @@ from fairlead.exchange.operator_border import (
 from fairlead.exchange.operator_forms import Form, OperatorError, Page, amount, number, read_struct
 from fairlead.exchange.operator_perpetuals import perpetual_routes
 from fairlead.exchange.orders import Account
+from fairlead.exchange.rounding import told
 from fairlead.exchange.rules import tick_is_valid
 from fairlead.exchange.server import Exchange
 from fairlead.exchange.session import instruments_of
@@ -195,7 +196,7 @@ class Operator:
         if not self._exchange.adjust(account, asset, change):
             least = -available(account, asset)
             raise OperatorError(
-                "change", change, f"at least {least}: the rest is locked or lost", 409
+                "change", change, f"at least {told(least)}: the rest is locked or lost", 409
             )
         return json_answer(rows.account_row(account))
 

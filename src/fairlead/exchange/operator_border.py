@@ -1,6 +1,7 @@
 """The border of the operator's API: bodies in, JSON out, and what the names in them mean."""
 
 from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -18,7 +19,24 @@ BODY_BYTES_MAX = 64 * 1024
 # Returns at most so many rows, each with its cursor, behind the one of this cursor.
 Rows = Callable[[str | None, int], list[tuple[str, bytes]]]
 
-encode = msgspec.json.Encoder(decimal_format="number").encode
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(content: object) -> bytes:
+    """Return `content` as JSON; numbers with their exact digits, never in exponent form."""
+    return _encode(_plain(msgspec.to_builtins(content, builtin_types=(Decimal,), str_keys=True)))
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Decimal():
+            return msgspec.Raw(f"{value or abs(value):f}")
+        case dict():
+            return {name: _plain(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case _:
+            return value
 
 
 async def read_body(request: Request) -> bytes:

@@ -10,6 +10,8 @@ from typing import TypeVar, get_type_hints
 
 import msgspec
 
+from fairlead.exchange.rounding import told
+
 LIMIT_MAX = 1_000
 _T = TypeVar("_T")
 _read_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -19,7 +21,8 @@ class OperatorError(Exception):
     """A request that is refused; `field` is empty where the whole is wrong."""
 
     def __init__(self, field: str, value: object, right: str, status: int = 400) -> None:
-        super().__init__(f"{field or 'the request'} {value} is not valid: {right}")
+        said = told(value) if isinstance(value, Decimal) else value
+        super().__init__(f"{field or 'the request'} {said} is not valid: {right}")
         self.field = field
         self.value = value
         self.right = right

@@ -18,6 +18,7 @@ from fairlead.exchange.operator_border import (
 )
 from fairlead.exchange.operator_forms import Form, OperatorError, Page, amount, number
 from fairlead.exchange.perpetual import PerpetualBooking
+from fairlead.exchange.rounding import told
 from fairlead.exchange.server import Exchange
 
 _INT_MAX = 2**62
@@ -100,7 +101,7 @@ class PerpetualLevers:
         symbol = market.instrument.symbol_exchange
         missing = self._exchange.set_leverage(account, symbol, leverage)
         if missing is not None:
-            right = f"more: it would lock {missing} {market.instrument.quote_exchange} more"
+            right = f"more: it would lock {told(missing)} {market.instrument.quote_exchange} more"
             raise OperatorError("leverage", leverage, f"{right} than is available", 409)
         assert isinstance(market.booking, PerpetualBooking)
         return json_answer(rows.position_row(market.booking.position(account)))

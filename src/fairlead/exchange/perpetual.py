@@ -20,6 +20,7 @@ from fairlead.exchange.margin import (
 )
 from fairlead.exchange.orders import Account, Order
 from fairlead.exchange.position import Position
+from fairlead.exchange.rounding import told
 from fairlead.exchange.rules import Refusal
 from fairlead.venues.sim_messages import Place, RefusalCode, WireBalance, WireOrigin
 
@@ -59,7 +60,7 @@ class PerpetualBooking:
         position, side = self.position(account), ticket.side
         instrument = self._market.instrument
         if ticket.reduce_only and not position.against(side):
-            held = f"{position.side.value} {position.size}" if position.quantity else "flat"
+            held = f"{position.side.value} {told(position.size)}" if position.quantity else "flat"
             return Refusal(
                 RefusalCode.REDUCE_ONLY,
                 f"a reduce-only {side.value} reduces nothing: the position in"

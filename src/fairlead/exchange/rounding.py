@@ -1,4 +1,4 @@
-"""Rounding, said each time: a quotient or a product with its step and its direction.
+"""Rounding, said each time: a quotient or a product with its step and its direction; and numbers in words.
 
 Arithmetic is exact here (`core/exact.py`) and refuses to round by accident; this is where it is meant.
 """
@@ -13,6 +13,7 @@ FLOOR = Context(prec=80, rounding=ROUND_FLOOR, traps=[])
 NEAREST = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[])
 
 _ONE = Decimal(1)
+_TOLD_DIGITS = 38  # on either side of the point
 
 
 def divided(value: Decimal, divisor: Decimal, way: Context, step: Decimal = MONEY_STEP) -> Decimal:
@@ -23,6 +24,18 @@ def divided(value: Decimal, divisor: Decimal, way: Context, step: Decimal = MONE
 def rounded(value: Decimal, way: Context, step: Decimal = MONEY_STEP) -> Decimal:
     """Return `value` with the decimals of `step`, rounded in this way."""
     return value.quantize(step, context=way)
+
+
+def told(number: Decimal) -> str:
+    """Return `number` as a text says it: without an exponent, unless nobody could read it then."""
+    exponent = number.as_tuple().exponent
+    if (
+        not isinstance(exponent, int)
+        or exponent < -_TOLD_DIGITS
+        or number.adjusted() > _TOLD_DIGITS
+    ):
+        return str(number)
+    return f"{number:f}"
 
 
 def to_multiple(value: Decimal, tick: Decimal, way: Context) -> Decimal:

@@ -11,6 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import msgspec
 
 from fairlead.core.model import Instrument, TimeInForce
+from fairlead.exchange.rounding import told
 from fairlead.venues.sim_messages import Place, RefusalCode, WireOrigin
 
 CLIENT_ID_LENGTH_MAX = 64
@@ -58,14 +59,14 @@ def tick_is_valid(tick: Decimal) -> bool:
 
 def _refusal_of_price(price: Decimal, instrument: Instrument) -> Refusal | None:
     if not price.is_finite() or not 0 < price <= PRICE_MAX:
-        return Refusal(RefusalCode.PRICE, f"price {price} is not between 0 and {PRICE_MAX:f}")
+        return Refusal(RefusalCode.PRICE, f"price {told(price)} is not between 0 and {PRICE_MAX:f}")
     tick = instrument.price_tick
     if _is_multiple(price, tick):
         return None
     return Refusal(
         RefusalCode.PRICE,
-        f"price {price} is not a multiple of the price tick {tick} of {instrument.symbol_exchange};"
-        f" the nearest are {_nearest(price, tick)}",
+        f"price {told(price)} is not a multiple of the price tick {told(tick)} of"
+        f" {instrument.symbol_exchange}; the nearest are {_nearest(price, tick)}",
     )
 
 
@@ -74,14 +75,15 @@ def _refusal_of_quantity(quantity: Decimal, instrument: Instrument) -> Refusal |
     if not quantity.is_finite() or not least <= quantity <= most:
         return Refusal(
             RefusalCode.QUANTITY,
-            f"quantity {quantity} is not between {least} and {most} of {instrument.symbol_exchange}",
+            f"quantity {told(quantity)} is not between {told(least)} and {told(most)} of"
+            f" {instrument.symbol_exchange}",
         )
     step = instrument.quantity_step
     if _is_multiple(quantity, step):
         return None
     return Refusal(
         RefusalCode.QUANTITY,
-        f"quantity {quantity} is not a multiple of the size step {step} of"
+        f"quantity {told(quantity)} is not a multiple of the size step {told(step)} of"
         f" {instrument.symbol_exchange}; the nearest are {_nearest(quantity, step)}",
     )
 
@@ -93,8 +95,8 @@ def _refusal_of_notional(
         return None
     return Refusal(
         RefusalCode.NOTIONAL,
-        f"price × quantity is {price * quantity} {instrument.quote_exchange}, below the least"
-        f" notional {instrument.notional_min} of {instrument.symbol_exchange}",
+        f"price × quantity is {told(price * quantity)} {instrument.quote_exchange}, below the least"
+        f" notional {told(instrument.notional_min)} of {instrument.symbol_exchange}",
     )
 
 
@@ -134,4 +136,4 @@ def _nearest(value: Decimal, step: Decimal) -> str:
     count = _WIDE.divide(value, step)
     below = _WIDE.multiply(count.to_integral_value(ROUND_FLOOR, _WIDE), step)
     above = _WIDE.multiply(count.to_integral_value(ROUND_CEILING, _WIDE), step)
-    return f"{above}" if not below else f"{below} and {above}"
+    return told(above) if not below else f"{told(below)} and {told(above)}"

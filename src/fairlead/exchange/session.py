@@ -15,6 +15,7 @@ from fairlead.exchange.margin import wire_position
 from fairlead.exchange.matching import Matching
 from fairlead.exchange.orders import Account, Order
 from fairlead.exchange.perpetual import PerpetualBooking
+from fairlead.exchange.rounding import told
 from fairlead.exchange.rules import Refusal
 from fairlead.exchange.settings import Settings
 from fairlead.exchange.store import Store
@@ -236,7 +237,7 @@ class Session:
             Refusal(
                 RefusalCode.CANCEL,
                 f"order {found.exchange_order_id} is {found.state.value} with"
-                f" {found.filled} filled and cannot be canceled",
+                f" {told(found.filled)} filled and cannot be canceled",
             ),
         )
 

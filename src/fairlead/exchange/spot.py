@@ -12,6 +12,7 @@ from fairlead.exchange.booking import Booked
 from fairlead.exchange.ledger import Ledger
 from fairlead.exchange.margin import available
 from fairlead.exchange.orders import Account, Order
+from fairlead.exchange.rounding import told
 from fairlead.exchange.rules import Refusal
 from fairlead.venues.sim_messages import Place, RefusalCode, WireBalance
 
@@ -47,7 +48,7 @@ class SpotBooking:
         if needed > spendable:
             return Refusal(
                 RefusalCode.BALANCE,
-                f"the order needs {needed} {asset} and {spendable} {asset} is available",
+                f"the order needs {told(needed)} {asset} and {told(spendable)} {asset} is available",
             )
         return None
 
