@@ -10,55 +10,40 @@ import asyncio
 import contextlib
 import gc
 import os
-import random
 import signal
 import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from starlette.types import ASGIApp
 
-from fairlead.config import AccountConfig, Config, Listen
+from fairlead.config import Config, Listen
 from fairlead.config.loading import KEYS
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.requests import LOCAL
-from fairlead.edge.clock import SystemClock
-from fairlead.edge.edge import Edge, EdgeSettings, Inbox, OwnedLink
-from fairlead.edge.metrics import EdgeCollector
 from fairlead.edge.pulse import Pulse
-from fairlead.edge.storage_metrics import StorageCollector
+from fairlead.endpoint import ENDPOINT_FILE, Endpoint, write_endpoint
 from fairlead.exchange.build import Setup, build_exchange
 from fairlead.exchange.operator import operator_app
 from fairlead.exchange.server import Exchange
-from fairlead.fix.store import Store
 from fairlead.gateway.callers import Access
-from fairlead.gateway.feed import Feed
 from fairlead.gateway.fixapi.acceptor import FixConnection, FixServer, fix_collector
 from fairlead.gateway.fixapi.desk import Desk
-from fairlead.gateway.fixapi.keeping import Kept, open_kept
-from fairlead.gateway.health import AccountHealth, Readiness
 from fairlead.gateway.http2 import Http2Protocol
 from fairlead.gateway.listeners import FixListener, ListenerSettings, SecureListeners
 from fairlead.gateway.management.api import ManagementApi
 from fairlead.gateway.management.exchanges import ExchangesApi
 from fairlead.gateway.protocol import BoundedProtocol
 from fairlead.gateway.server import HttpServer, address_of, bind, gateway_app
-from fairlead.gateway.websocket.api import WebSocketApi
-from fairlead.gateway.websocket.metrics import WebSocketCollector
 from fairlead.gateway.websocket.wire import WebSocketProtocol
-from fairlead.journal.journal import Journal
-from fairlead.journal.reader import JournalReader
 from fairlead.supervisor import Supervisor
-from fairlead.venues.link import Link, Tcp
+from fairlead.tenant import Tenant
+from fairlead.venues.link import Tcp
 from fairlead.venues.pipe import Pipe
-from fairlead.venues.sim import SimDialect
 
 if TYPE_CHECKING:
     from fairlead.control.control import Control
@@ -68,27 +53,7 @@ log = structlog.get_logger()
 
 EXIT_OK = 0
 EXIT_FATAL = 70  # EX_SOFTWARE of sysexits.h
-ENDPOINT_FILE = "endpoint.json"
 EXCHANGE_FOLDER = "exchange"
-_Result = TypeVar("_Result")
-
-
-class Endpoint(msgspec.Struct, frozen=True):
-    """Where a running system is reached; also the content of DIR/endpoint.json.
-
-    `https` and `https_clients` are the TLS listeners, `fix` and `fix_tls` HOST:PORT of the FIX API, the
-    second of each for clients with a certificate; None where there is none. `operator_url` is the
-    simulated exchange's operator API, None when the exchange runs elsewhere.
-    """
-
-    url: str
-    operator_url: str | None
-    pid: int
-    data: str
-    fix: str | None = None
-    https: str | None = None
-    https_clients: str | None = None
-    fix_tls: str | None = None
 
 
 OnReady = Callable[[Endpoint], Awaitable[None] | None]
@@ -102,12 +67,7 @@ class App:
         self._loop = asyncio.get_running_loop()
         self.fatal: asyncio.Future[BaseException] = self._loop.create_future()
         self._exchange: Exchange | None = None
-        self._journal: Journal | None = None
-        self._edge: Edge | None = None
-        self._feed: Feed | None = None
-        self._websocket: WebSocketApi | None = None
-        self._fix_store: Store | None = None
-        self._fix_kept: Kept | None = None
+        self._tenant: Tenant | None = None
         self._fix: FixServer | None = None
         self._fix_tls: FixServer | None = None
         self._server: HttpServer | None = None
@@ -117,8 +77,6 @@ class App:
         self._access: Access | None = None
         self._is_announced = False
         self._collections: asyncio.TimerHandle | None = None
-        # One thread reads the journal for history, in short transactions, beside the order path.
-        self._readers = ThreadPoolExecutor(1, "journal-reader", use_exact_decimals)
 
     async def start(self) -> Endpoint:
         """Build and start the parts; when this returns, the API answers.
@@ -134,25 +92,21 @@ class App:
             self._secure = self._bind_secure()
             if config.fix.listen is not None:
                 bound_fix = _bind(config.fix.listen)
-            self._journal = Journal.open(config.data)
             if config.authentication == KEYS:
-                await self._follow_keys()
+                self._access = Access(time.time_ns, config.http.key_requests_per_s)
+            self._tenant = Tenant(
+                config.data, config.accounts, config, self._connect, self._on_fatal, self._access
+            )
+            self._tenant.open()
+            if self._access is not None:
+                await self._follow_keys(self._access)
             if config.exchange_url is None:
                 self._exchange = self._start_exchange()
-            self._edge = self._start_edge(self._journal)
-            self._feed = Feed(self._edge, config.feed)
-            self._websocket = WebSocketApi(
-                self._edge,
-                self._feed,
-                time.time_ns,
-                config.websocket,
-                omit_nulls=config.http.rest.omit_nulls,
-                access=self._access,
-            )
-            if bound_fix is not None or self._secure.fix is not None:
-                self._make_fix(self._edge, self._feed, bound_fix, self._secure.fix)
-            listen = (address_of(bound), *self._secure.addresses)
-            app = self._gateway(self._edge, self._websocket, listen)
+            secured_fix = self._secure.fix
+            self._tenant.start(has_fix=bound_fix is not None or secured_fix is not None)
+            if self._tenant.desk is not None:
+                self._make_fix(self._tenant.desk, bound_fix, secured_fix)
+            app = self._gateway(self._tenant, (address_of(bound), *self._secure.addresses))
             self._server = HttpServer(app, bound, config.http.connections, config.websocket)
             await self._server.start()
             await self._secure.start(app)
@@ -177,27 +131,18 @@ class App:
             await self._server.stop()
         if self._secure is not None:
             await self._secure.stop()
-        if self._websocket is not None:
-            await self._websocket.stop()
+        if self._tenant is not None:
+            await self._tenant.let_clients_go()
         for fix in self._fix_servers():
             await fix.stop()
-        if self._fix_store is not None:
-            self._fix_store.close()
-        if self._fix_kept is not None:
-            self._fix_kept.close()
         if self._keys is not None:
             await self._keys.stop()
         if self._control is not None:
             self._control.close()
-        if self._feed is not None:
-            self._feed.close()
-        if self._edge is not None:
-            self._edge.close()  # and with it the journal
-        elif self._journal is not None:
-            self._journal.close()
+        if self._tenant is not None:
+            self._tenant.close()
         if self._exchange is not None:
             self._exchange.close()
-        self._readers.shutdown()
 
     def _bind_secure(self) -> SecureListeners:
         config = self._config
@@ -216,7 +161,7 @@ class App:
         )
         return SecureListeners(listen, clients_listen, settings, fix_listen=fix_listen)
 
-    async def _follow_keys(self) -> None:
+    async def _follow_keys(self, access: Access) -> None:
         """Open the control plane and know its keys; see that connections end with them."""
         from fairlead.control.control import Control  # 0.2 s of imports that open mode does without
         from fairlead.control.following import KeysFollowed
@@ -225,12 +170,10 @@ class App:
         url = None if config.control.url is None else config.control.url.text
         key_path = config.control.key_file
         self._control = Control.open(config.data, url, key_path, LOCAL, time.time_ns())
-        access = Access(time.time_ns, config.http.key_requests_per_s)
         self._keys = KeysFollowed(
             self._control, access.replace, access.end_the_uncovered, self._on_fatal
         )
         await self._keys.start()
-        self._access = access
 
     def _start_exchange(self) -> Exchange:
         settings = self._config.exchange
@@ -247,40 +190,6 @@ class App:
         exchange.start()
         return exchange
 
-    def _start_edge(self, journal: Journal) -> Edge:
-        config = self._config
-        edge = Edge(
-            journal=journal,
-            reader=JournalReader(config.data),
-            run_blocking=self._run_blocking,
-            clock=SystemClock(),
-            accounts=[account.exchange_id for account in config.accounts],
-            make_link=self._make_link,
-            settings=EdgeSettings(
-                engine=config.engine,
-                reconcile=config.reconcile,
-                limits=config.limits,
-                requests_per_s=config.rate.requests_per_s,
-                cancel_reserve=config.rate.cancel_reserve,
-            ),
-            on_fatal=self._on_fatal,
-            commits=ThreadPoolExecutor(1, "journal-writer", use_exact_decimals),
-        )
-        edge.start()
-        return edge
-
-    def _make_link(self, name: str, inbox: Inbox) -> OwnedLink:
-        account = next(each for each in self._config.accounts if each.exchange_id == name)
-        return Link(
-            name,
-            SimDialect(name, *_login(account)),
-            self._connect(),
-            inbox,
-            loop=self._loop,
-            now_ns=time.time_ns,
-            random=random.Random(),
-        )
-
     def _connect(self) -> Tcp | Pipe:
         address = self._config.exchange_address
         if address is not None:
@@ -289,18 +198,8 @@ class App:
         return Pipe(self._loop, self._exchange.connection)
 
     def _make_fix(
-        self,
-        edge: Edge,
-        feed: Feed,
-        bound: socket.socket | None,
-        secured: FixListener | None,
+        self, desk: Desk, bound: socket.socket | None, secured: FixListener | None
     ) -> None:
-        settings = self._config.fix.settings
-        self._fix_store = Store.open(self._config.data, settings.sent_messages_min)
-        self._fix_kept = open_kept(self._config.data, settings)
-        desk = Desk(
-            edge, feed, self._fix_store, settings, time.time_ns, self._access, self._fix_kept
-        )
         if bound is not None:
             self._fix = FixServer(desk, bound)
         if secured is not None:
@@ -309,17 +208,12 @@ class App:
     def _fix_servers(self) -> list[FixServer]:
         return [each for each in (self._fix, self._fix_tls) if each is not None]
 
-    def _gateway(
-        self, edge: Edge, websocket: WebSocketApi, listen: tuple[tuple[str, int], ...]
-    ) -> ASGIApp:
+    def _gateway(self, tenant: Tenant, listen: tuple[tuple[str, int], ...]) -> ASGIApp:
         registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
-        registry.register(EdgeCollector(edge.metrics, edge.gauges, edge.reconciliation_metrics))
-        assert self._journal is not None
-        registry.register(StorageCollector(self._journal))
-        assert self._feed is not None
-        registry.register(WebSocketCollector(self._feed, websocket.hub))
+        for of_tenant in tenant.collectors():
+            registry.register(of_tenant)
         servers = self._fix_servers()
         if servers:
             registry.register(fix_collector(servers[0].desk, servers))
@@ -327,33 +221,22 @@ class App:
         if self._exchange is not None:
             mounts[b"/operator"] = operator_app(self._exchange)
         return gateway_app(
-            edge,
+            tenant.edge,
             listen,
-            self._readiness,
+            tenant.readiness,
             registry,
             rest=self._config.http.rest,
             border=self._config.http.border,
             mounts=mounts,
-            websocket=websocket,
+            websocket=tenant.websocket,
             access=self._access,
             management=ManagementApi(ExchangesApi()),
         )
 
     def pulse(self) -> Pulse:
         """Return what feels whether the edge is alive; the app must have been started."""
-        assert self._edge is not None
-        return Pulse(self._edge.sequencer)
-
-    async def _readiness(self) -> Readiness:
-        edge = self._edge
-        assert edge is not None
-        return Readiness(
-            edge.sequencer.failure is None,
-            tuple(AccountHealth(name, state) for name, state in edge.account_states().items()),
-        )
-
-    async def _run_blocking(self, work: Callable[[], _Result]) -> _Result:
-        return await self._loop.run_in_executor(self._readers, work)
+        assert self._tenant is not None
+        return self._tenant.pulse()
 
     def _on_fatal(self, cause: BaseException) -> None:
         log.error("fatal", cause=f"{type(cause).__name__}: {cause}", exc_info=cause)
@@ -385,9 +268,7 @@ class App:
             self._secure.https_clients,
             _where(self._fix_tls),
         )
-        half_written = self._config.data / f".{ENDPOINT_FILE}.{endpoint.pid}"
-        half_written.write_bytes(msgspec.json.encode(endpoint) + b"\n")
-        half_written.replace(self._config.data / ENDPOINT_FILE)
+        write_endpoint(self._config.data, endpoint)
         self._is_announced = True
         return endpoint
 
@@ -468,15 +349,3 @@ def _bind(listen: Listen) -> socket.socket:
 
 def _where(server: FixServer | None) -> str | None:
     return None if server is None else str(Listen(*server.address))
-
-
-def _login(account: AccountConfig) -> tuple[str, str]:
-    return account.parameters["PublicApiKey"], account.parameters["PrivateApiKey"]
-
-
-def endpoint_of(folder: Path) -> Endpoint | None:
-    """Return the endpoint that was last written in a data folder, None if there is none."""
-    try:
-        return msgspec.json.decode((folder / ENDPOINT_FILE).read_bytes(), type=Endpoint)
-    except FileNotFoundError:
-        return None

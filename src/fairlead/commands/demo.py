@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from fairlead import __version__
-from fairlead.app import Endpoint
 from fairlead.client import (
     Client,
     ClientError,
@@ -34,6 +33,7 @@ from fairlead.commands import lives, show
 from fairlead.commands.credentials import client_settings
 from fairlead.commands.operate import account_state
 from fairlead.config import Config
+from fairlead.endpoint import Endpoint
 
 _SYMBOL = "SIM_SPOT_BTC_USDT"
 _QUANTITY = "0.01"

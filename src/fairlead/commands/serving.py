@@ -18,6 +18,7 @@ from fairlead.commands.ending import Ended, ExitCode
 from fairlead.commands.limits import open_files_needed, raise_open_files
 from fairlead.config import Config, ConfigError, ExchangeConfig, LogConfig, load, load_exchange
 from fairlead.control.errors import ControlError
+from fairlead.endpoint import Endpoint
 from fairlead.exchange.build import Setup
 from fairlead.exchange.serve import serve
 from fairlead.exchange.store_file import StoreError
@@ -51,7 +52,7 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
         raise Ended(ExitCode.USAGE, text) from None
     raise_open_files(open_files_needed(config))
 
-    async def on_ready(endpoint: app.Endpoint) -> None:
+    async def on_ready(endpoint: Endpoint) -> None:
         if is_demo:
             await demo.show_one_order(endpoint, config, began_ns)
         else:

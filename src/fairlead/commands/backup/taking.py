@@ -20,12 +20,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from fairlead import __version__
-from fairlead.app import ENDPOINT_FILE, EXCHANGE_FOLDER, Endpoint, endpoint_of
+from fairlead.app import EXCHANGE_FOLDER
 from fairlead.commands import progress, show
 from fairlead.commands.backup import manifest as form
 from fairlead.commands.credentials import client_settings
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.core.exact import use_exact_decimals
+from fairlead.endpoint import ENDPOINT_FILE, Endpoint, endpoint_of
 from fairlead.exchange.serve import Endpoint as ExchangeEndpoint
 from fairlead.exchange.store_file import StoreError, StoreSummary, examine
 from fairlead.journal.copying import Promise, copy_journal

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from fairlead.app import ENDPOINT_FILE, EXCHANGE_FOLDER
+from fairlead.app import EXCHANGE_FOLDER
 from fairlead.commands.backup.manifest import CONFIG
 from fairlead.commands.backup.restoring import RESTORING
 from fairlead.commands.doctor.disk import PROBE_PREFIX
@@ -18,6 +18,7 @@ from fairlead.config.kinds import Wrong
 from fairlead.config.model import TLS_FOLDER
 from fairlead.control.names import DATABASE as CONTROL_NAME
 from fairlead.control.names import HEAD_FILE
+from fairlead.endpoint import ENDPOINT_FILE
 from fairlead.exchange.copying import FOLDER_PREFIX
 from fairlead.exchange.store_file import FILE_NAME as STORE_NAME
 from fairlead.fix.log import FILE_NAME as FIX_LOG_NAME

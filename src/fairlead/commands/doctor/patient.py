@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from fairlead.app import ENDPOINT_FILE, Endpoint, endpoint_of
 from fairlead.config import Config
 from fairlead.config.loading import salvage
+from fairlead.endpoint import ENDPOINT_FILE, Endpoint, endpoint_of
 from fairlead.journal.opening import LOCK_NAME
 
 

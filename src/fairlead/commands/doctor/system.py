@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from fairlead.app import ENDPOINT_FILE
 from fairlead.commands.doctor.patient import Patient
 from fairlead.commands.doctor.problems import Fine, Result, finding
 from fairlead.config import Listen
+from fairlead.endpoint import ENDPOINT_FILE
 from fairlead.gateway.server import bind
 from fairlead.venues.sim_messages import FrameError, Ping, Pong, exchange_messages, frame
 

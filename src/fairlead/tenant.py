@@ -1,0 +1,202 @@
+"""What one subscription has at run time: its journal, edge, feed and WebSocket, its FIX desk and stores.
+
+All of it in one folder. Whoever serves requests gives a tenant's parts to that tenant's callers alone; the
+parts know no others. Must never decide anything about an order, nor listen on a socket.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from prometheus_client.registry import Collector
+
+from fairlead.config import AccountConfig, Config
+from fairlead.core.exact import use_exact_decimals
+from fairlead.edge.clock import SystemClock
+from fairlead.edge.edge import Edge, EdgeSettings, Inbox, OwnedLink
+from fairlead.edge.metrics import EdgeCollector
+from fairlead.edge.pulse import Pulse
+from fairlead.edge.storage_metrics import StorageCollector
+from fairlead.fix.store import Store
+from fairlead.gateway.callers import Access
+from fairlead.gateway.feed import Feed
+from fairlead.gateway.fixapi.desk import Desk
+from fairlead.gateway.fixapi.keeping import Kept, open_kept
+from fairlead.gateway.health import AccountHealth, Readiness
+from fairlead.gateway.websocket.api import WebSocketApi
+from fairlead.gateway.websocket.metrics import WebSocketCollector
+from fairlead.journal.journal import Journal
+from fairlead.journal.reader import JournalReader
+from fairlead.venues.link import Connect, Link
+from fairlead.venues.sim import SimDialect
+
+_Result = TypeVar("_Result")
+
+
+class Tenant:
+    """One subscription in its folder, from `open` to `close`. For one event loop."""
+
+    def __init__(
+        self,
+        folder: Path,
+        accounts: Sequence[AccountConfig],
+        config: Config,
+        connect: Callable[[], Connect],
+        on_fatal: Callable[[BaseException], None],
+        access: Access | None = None,
+    ) -> None:
+        """`connect` gives the way to the exchange for one account's link; `access` None: open mode."""
+        self._folder = folder
+        self._accounts = accounts
+        self._config = config
+        self._new_connect = connect
+        self._on_fatal = on_fatal
+        self._access = access
+        self._loop = asyncio.get_running_loop()
+        self._journal: Journal | None = None
+        self._edge: Edge | None = None
+        self._feed: Feed | None = None
+        self._websocket: WebSocketApi | None = None
+        self._fix_store: Store | None = None
+        self._fix_kept: Kept | None = None
+        self._desk: Desk | None = None
+        # One thread reads the journal for history, in short transactions, beside the order path.
+        self._readers = ThreadPoolExecutor(1, "journal-reader", use_exact_decimals)
+
+    def open(self) -> None:
+        """Take the folder: from then on no other process can. Raises JournalError and OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._journal = Journal.open(self._folder)
+
+    def start(self, *, has_fix: bool) -> None:
+        """Take up what was under way, connect the accounts, make what callers are given.
+
+        Raises StoreError of FIX and OSError; then `close` is still to be called.
+        """
+        config = self._config
+        assert self._journal is not None, "a tenant is opened before it is started"
+        self._edge = self._start_edge(self._journal)
+        self._feed = Feed(self._edge, config.feed)
+        self._websocket = WebSocketApi(
+            self._edge,
+            self._feed,
+            time.time_ns,
+            config.websocket,
+            omit_nulls=config.http.rest.omit_nulls,
+            access=self._access,
+        )
+        if has_fix:
+            self._desk = self._make_desk(self._edge, self._feed)
+
+    async def let_clients_go(self) -> None:
+        """Wait for what the ends of WebSocket clients still cause; their connections are closed."""
+        if self._websocket is not None:
+            await self._websocket.stop()
+
+    def close(self) -> None:
+        """Stop deciding, disconnect, close what is stored. Open orders stay open."""
+        if self._fix_store is not None:
+            self._fix_store.close()
+        if self._fix_kept is not None:
+            self._fix_kept.close()
+        if self._feed is not None:
+            self._feed.close()
+        if self._edge is not None:
+            self._edge.close()  # and with it the journal
+        elif self._journal is not None:
+            self._journal.close()
+        self._readers.shutdown()
+
+    # ── what others are given; only once it has been started ─────────────────────────────────────
+
+    @property
+    def edge(self) -> Edge:
+        """Return the way in for requests."""
+        assert self._edge is not None
+        return self._edge
+
+    @property
+    def websocket(self) -> WebSocketApi:
+        """Return what upgrades its WebSocket clients."""
+        assert self._websocket is not None
+        return self._websocket
+
+    @property
+    def desk(self) -> Desk | None:
+        """Return what its FIX sessions share, None without FIX."""
+        return self._desk
+
+    def pulse(self) -> Pulse:
+        """Return what feels whether the edge is alive."""
+        return Pulse(self.edge.sequencer)
+
+    async def readiness(self) -> Readiness:
+        """Return whether it is ready."""
+        return Readiness(
+            self.edge.sequencer.failure is None,
+            tuple(AccountHealth(name, state) for name, state in self.edge.account_states().items()),
+        )
+
+    def collectors(self) -> Iterator[Collector]:
+        """Yield what gives its numbers to Prometheus."""
+        edge = self.edge
+        yield EdgeCollector(edge.metrics, edge.gauges, edge.reconciliation_metrics)
+        assert self._journal is not None
+        yield StorageCollector(self._journal)
+        assert self._feed is not None
+        yield WebSocketCollector(self._feed, self.websocket.hub)
+
+    # ── parts ────────────────────────────────────────────────────────────────────────────────────
+
+    def _start_edge(self, journal: Journal) -> Edge:
+        config = self._config
+        edge = Edge(
+            journal=journal,
+            reader=JournalReader(self._folder),
+            run_blocking=self._run_blocking,
+            clock=SystemClock(),
+            accounts=[account.exchange_id for account in self._accounts],
+            make_link=self._make_link,
+            settings=EdgeSettings(
+                engine=config.engine,
+                reconcile=config.reconcile,
+                limits=config.limits,
+                requests_per_s=config.rate.requests_per_s,
+                cancel_reserve=config.rate.cancel_reserve,
+            ),
+            on_fatal=self._on_fatal,
+            commits=ThreadPoolExecutor(1, "journal-writer", use_exact_decimals),
+        )
+        edge.start()
+        return edge
+
+    def _make_link(self, name: str, inbox: Inbox) -> OwnedLink:
+        account = next(each for each in self._accounts if each.exchange_id == name)
+        return Link(
+            name,
+            SimDialect(name, *_login(account)),
+            self._new_connect(),
+            inbox,
+            loop=self._loop,
+            now_ns=time.time_ns,
+            random=random.Random(),
+        )
+
+    def _make_desk(self, edge: Edge, feed: Feed) -> Desk:
+        settings = self._config.fix.settings
+        self._fix_store = Store.open(self._folder, settings.sent_messages_min)
+        self._fix_kept = open_kept(self._folder, settings)
+        return Desk(
+            edge, feed, self._fix_store, settings, time.time_ns, self._access, self._fix_kept
+        )
+
+    async def _run_blocking(self, work: Callable[[], _Result]) -> _Result:
+        return await self._loop.run_in_executor(self._readers, work)
+
+
+def _login(account: AccountConfig) -> tuple[str, str]:
+    return account.parameters["PublicApiKey"], account.parameters["PrivateApiKey"]
