@@ -1,6 +1,7 @@
 """Virtual time passes when nothing is ready, and a killed process does nothing more."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -76,6 +77,38 @@ def test_a_killed_process_does_nothing_more(loop: VirtualLoop, errors: Errors) -
     loop.run(story())
     assert done == ["begins"]
     assert not errors
+
+
+def test_what_a_killed_process_was_about_to_do_is_no_error(
+    loop: VirtualLoop, errors: Errors
+) -> None:
+    async def wait(for_what: asyncio.Future[None]) -> None:
+        await for_what
+
+    async def story() -> None:
+        process = Process("victim")
+        answers = [loop.create_future()]
+        loop.call_soon(lambda: loop.create_task(wait(answers[0])), context=process.context)
+        await asyncio.sleep(1)
+        answers.pop().set_result(None)  # only the callback that goes on holds the task now
+        loop.kill(process)
+        gc.collect()
+
+    loop.run(story())
+    assert not errors
+
+
+def test_a_task_that_nobody_holds_is_an_error(loop: VirtualLoop, errors: Errors) -> None:
+    async def wait() -> None:
+        await loop.create_future()
+
+    async def story() -> None:
+        loop.call_soon(lambda: loop.create_task(wait()), context=Process("careless").context)
+        await asyncio.sleep(1)
+        gc.collect()
+
+    loop.run(story())
+    assert errors == ["Task was destroyed but it is pending! None"]
 
 
 def test_a_crash_unwinds_without_being_an_error(loop: VirtualLoop, errors: Errors) -> None:

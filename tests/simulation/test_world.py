@@ -43,7 +43,7 @@ from fairlead.simulation.world import World, run_world
 # Seeds that once found something, or had something wrong with themselves.
 REMEMBERED = (
     17, 55, 68, 111, 112, 113, 318, 376, 425, 441, 520, 694, 788, 805, 961, 1_302, 20_473,
-    2_010, 700_481, 1_269_677_050, 1_269_677_893, 1_463_684_020,
+    2_010, 700_481, 1_269_677_050, 1_269_677_893, 1_463_684_020, 2_100_000_266,
 )  # fmt: skip
 CHUNK = 15
 

@@ -9,8 +9,9 @@ its way. The order of callbacks follows from the calls alone.
 import asyncio
 import contextvars
 import inspect
+import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import Executor
 from types import CoroutineType
 from typing import Any, TypeVar, TypeVarTuple
@@ -34,12 +35,16 @@ class Deadlock(Exception):
 
 
 class Process:
-    """Something that can be killed. All it does runs in `context` or in copies of it."""
+    """Something that can be killed. All it does runs in `context` or in copies of it.
+
+    `tasks` are those that somebody still holds.
+    """
 
     def __init__(self, name: str) -> None:
         """Begin in a copy of the caller's context."""
         self.name = name
         self.is_dead = False
+        self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self.context = contextvars.copy_context()
         self.context.run(_process.set, self)
 
@@ -62,6 +67,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._on_error = on_error
         self._selector = _Jump(self)
         self._clock_resolution = 1e-9
+        # Kept: collected, they would be called an error, which only one of a living process is.
+        self._dead_tasks: list[asyncio.Task[Any]] = []
+        self.set_task_factory(self._make_task)
 
     # ── what asyncio asks of a loop ──────────────────────────────────────────────────────────────
 
@@ -121,6 +129,25 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Refuse: threads have no place under virtual time."""
         raise NotImplementedError("no threads in the seeded world")
 
+    def _make_task(
+        self,
+        _loop: asyncio.AbstractEventLoop,
+        work: Coroutine[Any, Any, _Result] | Generator[Any, None, _Result],
+        *,
+        name: str | None = None,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Task[_Result]:
+        """Return a task, which its process knows."""
+        task = asyncio.Task(work, loop=self, name=name, context=context)
+        process = _process.get() if context is None else context.get(_process)
+        if process is None:
+            return task
+        if process.is_dead:
+            self._dead_tasks.append(task)
+        else:
+            process.tasks.add(task)
+        return task
+
     def _process_events(self, event_list: list[Any]) -> None:
         """Do nothing: there are no sockets."""
 
@@ -142,6 +169,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def kill(self, process: Process) -> None:
         """End a process at this instruction: nothing it had planned will happen."""
         process.is_dead = True
+        self._dead_tasks += process.tasks
         for handle in (*self._ready, *self._scheduled):
             if not handle.cancelled() and _process_of(handle) is process:
                 _never(handle)
