@@ -6,6 +6,7 @@
     audit       who did what, in a chain that nobody can change unnoticed
     keyring     API keys; keys says what one is, key_text how it is written, addresses from where it works
     exchanges   what each exchange asks of a login, and where it is; imports nothing of the others
+    accounts    logins at exchanges; logins says what one is, account_text how an account is written
     following   the usable keys, told to whoever decides about requests
     control     all of it, open
 

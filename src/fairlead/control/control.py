@@ -1,9 +1,10 @@
-"""An open control plane: database, vault, audit, keys; of one subscription until there are several."""
+"""An open control plane: database, vault, audit, keys, accounts; of one subscription so far."""
 
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from fairlead.control.accounts import Accounts
 from fairlead.control.audit import Audit
 from fairlead.control.key_file import KeyFile
 from fairlead.control.keyring import Keyring
@@ -20,6 +21,7 @@ class Control:
         self.key_file = key_file
         self.audit = audit
         self.keyring = Keyring(store, audit, audit.subscription)
+        self.accounts = Accounts(store, vault, audit, audit.subscription)
 
     @classmethod
     def open(

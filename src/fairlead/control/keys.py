@@ -15,6 +15,7 @@ from enum import StrEnum
 
 import msgspec
 
+from fairlead.control.account_text import is_account
 from fairlead.control.addresses import AddressWrong, read_networks
 
 LABEL_FORM = re.compile(r"(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9]{3,32}", re.ASCII).fullmatch
@@ -22,9 +23,6 @@ DAY_NS = 24 * 3_600 * 1_000_000_000
 DAYS_DEFAULT = 90
 DAYS_MAX = 3_650
 ACCOUNTS_MAX = 1_000
-_ACCOUNT = re.compile(
-    r"[A-Z0-9]+([~/.,:;!@#$%^&*\-_+=][A-Za-z0-9~/.,:;!@#$%^&*\-_+=]{1,64})?"
-).fullmatch
 
 
 class Scope(StrEnum):
@@ -93,10 +91,14 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Denied(msgspec.Struct, frozen=True):
-    """What was asked for is refused: `code` for programs, `message` says why and what would be right."""
+    """What was asked for is refused: `code` for programs, `message` says why and what would be right.
+
+    `findings`: the same by field, where fields are what is wrong.
+    """
 
     code: str
     message: str
+    findings: tuple[tuple[str, str], ...] = ()
 
 
 def label_wrong(label: str) -> Denied | None:
@@ -146,7 +148,7 @@ def _accounts_wrong(accounts: Sequence[str]) -> Denied | None:
         text = f"{len(accounts)} accounts; give 1 to {ACCOUNTS_MAX}, or allow all accounts"
         return Denied("account_invalid", text)
     for each in accounts:
-        if not _ACCOUNT(each):
+        if not is_account(each):
             return Denied(
                 "account_invalid", f"{each[:80]!r} is no account; expected SIM or SIM/ALICE"
             )

@@ -99,6 +99,19 @@ class Store:
             revision: int = connection.execute(select(CONTROL.c.revision)).scalar_one()
             return revision
 
+    def forget_deleted(self) -> None:
+        """Leave nothing of what was deleted in the file of changes to come. Raises ControlError.
+
+        SQLite keeps former pages in its WAL until that is carried over and cut off; readers are waited for,
+        within bounds. PostgreSQL's server frees former rows when it vacuums.
+        """
+        with self._explaining(), self._engine.connect() as connection:
+            if connection.dialect.name == POSTGRESQL:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+                connection.execute(text("VACUUM accounts"))
+            else:
+                connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
         with self._engine.connect() as connection:

@@ -5,6 +5,7 @@ Times are UTC nanoseconds. Everything that belongs to somebody says to which sub
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -80,4 +81,26 @@ Index(
     unique=True,
     sqlite_where=_LIVING,
     postgresql_where=_LIVING,
+)
+
+# Exchange accounts. A deleted one stays without its parameters: so it is known under which login its orders
+# are, whoever takes the name next.
+ACCOUNTS = Table(
+    "accounts",
+    METADATA,
+    Column("subscription", Text, ForeignKey("subscriptions.subscription"), primary_key=True),
+    Column("exchange_id", Text, primary_key=True),
+    Column("parameters", LargeBinary, nullable=True),  # sealed; NULL: deleted
+    Column("login", LargeBinary, nullable=False),  # HMAC of what says whose login it is
+    Column("is_configured", Boolean, nullable=False),  # came from the configuration
+    Column("created_ns", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),  # never begins anew
+)
+_HELD = text("parameters IS NOT NULL")
+Index(
+    "accounts_login",
+    ACCOUNTS.c.login,
+    unique=True,
+    sqlite_where=_HELD,
+    postgresql_where=_HELD,
 )

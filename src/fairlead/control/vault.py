@@ -22,6 +22,7 @@ from fairlead.control.errors import ControlError
 from fairlead.control.key_file import KEY_BYTES, Key, KeyFile, KeyRefused
 from fairlead.control.store import Store
 from fairlead.control.tables import SUBSCRIPTIONS
+from fairlead.core.requests import LOCAL
 
 _FORMAT = b"\x01"
 _NONCE_BYTES = 12
@@ -79,6 +80,10 @@ class Vault:
         derivation = HKDF(SHA256(), KEY_BYTES, salt=None, info=f"fairlead {purpose}".encode())
         return derivation.derive(self._data_key(connection, subscription))
 
+    def shared(self, connection: Connection, purpose: str) -> bytes:
+        """Return a key for one purpose that all subscriptions have in common: of the first one's."""
+        return self.derived(connection, LOCAL, purpose)
+
     def _data_key(self, connection: Connection, subscription: str) -> bytes:
         known = self._data_keys.get(subscription)
         if known is not None:
@@ -100,8 +105,9 @@ def open_vault(store: Store, key_file: KeyFile, subscription: str, now_ns: int) 
         if not names and not key_file.exists():
             key_file.create()
         key_file.keys()
-        vault.add_subscription(change, subscription, now_ns)
-        for each in {subscription, *names}:
+        for each in (LOCAL, subscription):
+            vault.add_subscription(change, each, now_ns)
+        for each in {LOCAL, subscription, *names}:
             vault.derived(change, each, "trial")
     return vault
 

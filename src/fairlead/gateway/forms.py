@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 
+from fairlead.control.account_text import PATTERN as EXCHANGE_ID_PATTERN
+from fairlead.control.account_text import is_account
 from fairlead.core.model import AccountMode, ExecInst, Side, TimeInForce
 from fairlead.core.requests import (
     CancelAll,
@@ -31,9 +33,6 @@ Closed = TypeVar("Closed", bound=StrEnum)
 
 # ── values ───────────────────────────────────────────────────────────────────────────────────────
 
-_SEPARATORS = r"~/.,:;!@#$%^&*\-_+="
-EXCHANGE_ID_PATTERN = f"[A-Z0-9]+([{_SEPARATORS}][A-Za-z0-9{_SEPARATORS}]{{1,64}})?"
-_is_exchange_id = re.compile(EXCHANGE_ID_PATTERN).fullmatch
 CLIENT_ORDER_ID_PATTERN = "[ -~]{1,128}"
 _is_client_order_id = re.compile(CLIENT_ORDER_ID_PATTERN).fullmatch
 _TEXT_MAX = 256
@@ -47,7 +46,7 @@ _WITH_EXPIRE_TIME = frozenset({TimeInForce.GOOD_TILL_TIME_EXCHANGE, TimeInForce.
 
 def read_exchange_id(value: object) -> str:
     """Return an account's whole name (contract section 1); raises Wrong."""
-    if type(value) is str and _is_exchange_id(value):
+    if type(value) is str and is_account(value):
         return value
     raise Wrong(
         f"{shown(value)} is not an exchange id, give capital letters and digits such as SIM,"
