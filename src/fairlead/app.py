@@ -36,9 +36,10 @@ from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.http2 import Http2Protocol
 from fairlead.gateway.listeners import FixListener, ListenerSettings, SecureListeners
 from fairlead.gateway.management.api import ManagementApi
+from fairlead.gateway.management.endpoints import EndpointsApi, Listener
 from fairlead.gateway.management.exchanges import ExchangesApi
 from fairlead.gateway.protocol import BoundedProtocol
-from fairlead.gateway.server import HttpServer, address_of, bind, gateway_app
+from fairlead.gateway.server import HttpServer, address_of, bind, gateway_app, new_trace_id
 from fairlead.gateway.websocket.wire import WebSocketProtocol
 from fairlead.supervisor import Supervisor
 from fairlead.tenant import Tenant
@@ -220,6 +221,7 @@ class App:
         mounts: dict[bytes, ASGIApp] = {}
         if self._exchange is not None:
             mounts[b"/operator"] = operator_app(self._exchange)
+        managing = self._access or Access(time.time_ns, self._config.http.key_requests_per_s)
         return gateway_app(
             tenant.edge,
             listen,
@@ -230,8 +232,17 @@ class App:
             mounts=mounts,
             websocket=tenant.websocket,
             access=self._access,
-            management=ManagementApi(ExchangesApi()),
+            management=self._management(tenant, listen[0], managing),
+            management_access=managing,
         )
+
+    def _management(self, tenant: Tenant, listen: tuple[str, int], access: Access) -> ManagementApi:
+        assert self._secure is not None
+        listeners = [Listener("http", *listen), *self._secure.listening]
+        if self._fix is not None:
+            listeners.append(Listener("fix", *self._fix.address))
+        endpoints = EndpointsApi(listeners, lambda _: tenant.edge, access, new_trace_id)
+        return ManagementApi(ExchangesApi(), endpoints)
 
     def pulse(self) -> Pulse:
         """Return what feels whether the edge is alive; the app must have been started."""

@@ -3,7 +3,7 @@
 `send_answer` is the only thing here that waits.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -20,7 +20,8 @@ Header = tuple[bytes, bytes]
 class Call(msgspec.Struct, frozen=True):
     """One request. `tail` is the rest of the raw path after a route that ends in a parameter.
 
-    `caller` is None in open mode, and where nobody is asked who they are.
+    `caller` is None in open mode, and where nobody is asked who they are. `server`: the address that the
+    request came to.
     """
 
     method: str
@@ -30,6 +31,8 @@ class Call(msgspec.Struct, frozen=True):
     body: bytes
     tail: bytes = b""
     caller: Caller | None = None
+    headers: Sequence[Header] = ()
+    server: tuple[str, int] | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -125,4 +128,6 @@ def call_of(scope: Scope, body: bytes, tail: bytes = b"") -> Call:
         body,
         tail,
         scope.get(CALLER),
+        scope["headers"],
+        scope["server"],
     )

@@ -53,12 +53,15 @@ ROUTES: Mapping[bytes, Mapping[str, Scope | None]] = {
     b"/v1/operator/mode": _MANAGE,
     b"/v1/exchanges": _READ,
     b"/v1/locations": _READ,
+    b"/v1/endpoints": _READ,
     b"/metrics": _READ,
     b"/health/live": _OPEN,
     b"/health/ready": _OPEN,
     b"/openapi.json": _OPEN,
 }
-KEYED = frozenset({b"/v1/exchanges", b"/v1/locations"})  # of the management API: never open
+KEYED = frozenset({
+    b"/v1/exchanges", b"/v1/locations", b"/v1/endpoints",
+})  # of the management API: never open  # fmt: skip
 UPGRADE = Scope.READ  # WebSocket; what a message needs is decided at the port
 MOUNTED = Scope.MANAGE  # other applications, and whatever no route is declared for
 

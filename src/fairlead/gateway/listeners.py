@@ -15,6 +15,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from fairlead.gateway.http2 import Http2Limits
+from fairlead.gateway.management.endpoints import Listener
 from fairlead.gateway.peers import IsActive, Peer, PeerGate
 from fairlead.gateway.protocol import Limits
 from fairlead.gateway.secure import Security, TlsLimits
@@ -119,6 +120,17 @@ class SecureListeners:
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """Return where HTTP listens."""
         return tuple(address_of(bound) for bound, _ in self._plan)
+
+    @property
+    def listening(self) -> list[Listener]:
+        """Return every address, with what is spoken there."""
+        listening = [
+            Listener("https", *address_of(bound), asks=security.is_active is not None)
+            for bound, security in self._plan
+        ]
+        if self.fix is not None:
+            listening.append(Listener("fixs", *address_of(self.fix.bound), asks=True))
+        return listening
 
     async def start(self, app: ASGIApp) -> None:
         """Serve this application."""

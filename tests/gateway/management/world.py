@@ -8,9 +8,11 @@ from prometheus_client import CollectorRegistry
 
 from fairlead.control.key_text import hash_of, new_kid, new_secret
 from fairlead.control.keys import ApiKey, Rights, Scope, State
+from fairlead.gateway.border import BorderSettings
 from fairlead.gateway.callers import Access
 from fairlead.gateway.health import Readiness
 from fairlead.gateway.management.api import ManagementApi
+from fairlead.gateway.management.endpoints import EndpointsApi, Listener
 from fairlead.gateway.management.exchanges import ExchangesApi
 from fairlead.gateway.server import HttpServer, address_of, bind, gateway_app
 from tests.gateway.scripted_edge import ScriptedEdge
@@ -23,6 +25,13 @@ KEYS: dict[str, tuple[tuple[Scope, ...], tuple[str, ...] | None]] = {
     "alice": ((Scope.READ,), ("SIM/ALICE",)),
 }
 REQUESTS_PER_S = 50
+# Where the gateway says that it listens, besides where it does.
+LISTENERS = (
+    Listener("https", "10.0.0.5", 3443),
+    Listener("https", "0.0.0.0", 3444, asks=True),
+    Listener("fix", "::1", 3401),
+    Listener("fixs", "::", 3301, asks=True),
+)
 
 
 class Managed(NamedTuple):
@@ -64,14 +73,17 @@ async def managed(*, is_open: bool, is_known: bool = True) -> AsyncIterator[Mana
     access = Access(lambda: clock[0], REQUESTS_PER_S)
     secrets = {name: new_secret() for name in KEYS}
     access.replace({hash_of(secret): api_key(*KEYS[name]) for name, secret in secrets.items()})
+    listeners = [*LISTENERS, Listener("http", *address_of(bound))]
+    endpoints = EndpointsApi(listeners, lambda _: edge, access, lambda: "trace")
     app = gateway_app(
         edge,
         (address_of(bound),),
         _ready,
         CollectorRegistry(),
         access=None if is_open else access,
-        management=ManagementApi(ExchangesApi()),
+        management=ManagementApi(ExchangesApi(), endpoints),
         management_access=access if is_known else None,
+        border=BorderSettings(host_names=frozenset({"ems.example"})),
     )
     server = HttpServer(app, bound)
     await server.start()

@@ -1,6 +1,10 @@
 """What the management API answers with: one struct per shape, named and ordered as the contract has it."""
 
+from typing import Literal
+
 import msgspec
+
+EndpointSchema = Literal["http", "https", "ws", "wss", "fix", "fixs"]
 
 
 class ExchangeLoginRequire(msgspec.Struct):
@@ -13,3 +17,11 @@ class Locations(msgspec.Struct):
     location_id: str
     region_name: str
     provider_name: str
+
+
+class AccountEndpoint(msgspec.Struct):
+    exchange_id: str
+    location_id: str
+    endpoint_schema: EndpointSchema
+    endpoint_host: str
+    endpoint_url: str
