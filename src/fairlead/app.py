@@ -48,7 +48,7 @@ from fairlead.venues.pipe import Pipe
 
 if TYPE_CHECKING:
     from fairlead.control.control import Control
-    from fairlead.control.following import KeysFollowed
+    from fairlead.control.following import ControlFollowed
 
 log = structlog.get_logger()
 
@@ -74,7 +74,7 @@ class App:
         self._server: HttpServer | None = None
         self._secure: SecureListeners | None = None
         self._control: Control | None = None
-        self._keys: KeysFollowed | None = None
+        self._followed: ControlFollowed | None = None
         self._access: Access | None = None
         self._is_announced = False
         self._collections: asyncio.TimerHandle | None = None
@@ -136,8 +136,8 @@ class App:
             await self._tenant.let_clients_go()
         for fix in self._fix_servers():
             await fix.stop()
-        if self._keys is not None:
-            await self._keys.stop()
+        if self._followed is not None:
+            await self._followed.stop()
         if self._control is not None:
             self._control.close()
         if self._tenant is not None:
@@ -165,16 +165,19 @@ class App:
     async def _follow_keys(self, access: Access) -> None:
         """Open the control plane and know its keys; see that connections end with them."""
         from fairlead.control.control import Control  # 0.2 s of imports that open mode does without
-        from fairlead.control.following import KeysFollowed
+        from fairlead.control.following import ControlFollowed
 
         config = self._config
         url = None if config.control.url is None else config.control.url.text
         key_path = config.control.key_file
         self._control = Control.open(config.data, url, key_path, LOCAL, time.time_ns())
-        self._keys = KeysFollowed(
-            self._control, access.replace, access.end_the_uncovered, self._on_fatal
+        self._followed = ControlFollowed(
+            self._control,
+            lambda followed: access.replace(followed.keys),
+            access.end_the_uncovered,
+            self._on_fatal,
         )
-        await self._keys.start()
+        await self._followed.start()
 
     def _start_exchange(self) -> Exchange:
         settings = self._config.exchange

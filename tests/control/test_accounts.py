@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import select
 
 from fairlead.control import accounts as accounts_module
-from fairlead.control.accounts import Account, Accounts, Kept, Set
+from fairlead.control.accounts import Accounts, Kept, Set, all_accounts
 from fairlead.control.audit import Audit
 from fairlead.control.control import Control
 from fairlead.control.keys import Denied
+from fairlead.control.logins import Account
 from fairlead.control.tables import ACCOUNTS
 from fairlead.control.vault import SealBroken
 from tests.control.conftest import OWNER, OpenControl
@@ -207,6 +208,28 @@ def test_a_sealed_secret_opens_in_no_other_account(control: Control) -> None:
         change.execute(swapped.values(parameters=alice["parameters"]))
     with pytest.raises(SealBroken, match="SIM/BOB"):
         control.accounts.listed()
+    told_of = all_accounts(control.store, control.vault, {})["local"]
+    assert [*told_of] == ["SIM/ALICE"]  # the others are told all the same
+    bob = msgspec.structs.replace(told_of["SIM/ALICE"], exchange_id="SIM/BOB", version=0)
+    known = {"local": {"SIM/BOB": bob}}
+    assert all_accounts(control.store, control.vault, known)["local"]["SIM/BOB"] is bob
+
+
+def test_all_are_told_by_subscription_and_only_what_has_changed_is_opened_anew(
+    control: Control, tmp_path: Path
+) -> None:
+    desk = of_desk(control, tmp_path / "data")
+    assert all_accounts(control.store, control.vault, {}) == {}
+    bob = was_set(put(control, "SIM/BOB", "bob"))
+    desk.put(OWNER, "SIM/BOB", login("desk"), NOW, may_change_login=False)
+    first = all_accounts(control.store, control.vault, {})
+    assert first == {"local": {"SIM/BOB": bob}, "desk": {"SIM/BOB": desk.listed()[0]}}
+    changed = was_set(put(control, "SIM/BOB", "bob", "another-secret"))
+    second = all_accounts(control.store, control.vault, first)
+    assert second["local"] == {"SIM/BOB": changed}
+    assert second["desk"]["SIM/BOB"] is first["desk"]["SIM/BOB"]
+    control.accounts.delete_all(OWNER, NOW)
+    assert "local" not in all_accounts(control.store, control.vault, second)
 
 
 # ── deleting ─────────────────────────────────────────────────────────────────────────────────────

@@ -9,44 +9,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import structlog
 from sqlalchemy import Connection, Row, select
 
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
 from fairlead.control.keys import Denied
 from fairlead.control.logins import (
+    Account,
     Pairs,
     fingerprint,
-    masked,
     name_wrong,
     read_parameters,
     shown,
 )
 from fairlead.control.store import Store
 from fairlead.control.tables import ACCOUNTS
-from fairlead.control.vault import Place, Vault
+from fairlead.control.vault import Place, SealBroken, Vault
 
+log = structlog.get_logger()
 ACCOUNTS_MAX = 1_000  # of a subscription, deleted ones left out
 _PURPOSE = "account logins"
-
-
-class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """An account with its parameters, secrets among them. `version` grows with every change."""
-
-    exchange_id: str
-    parameters: dict[str, str]
-    login: bytes
-    is_configured: bool
-    created_ns: int
-    version: int
-
-    def __repr__(self) -> str:
-        """Name the account and its version, never its parameters."""
-        return f"Account({self.exchange_id!r}, version {self.version})"
-
-    @property
-    def masked(self) -> dict[str, str]:
-        """Return the parameters as they may be shown."""
-        return masked(self.exchange_id, self.parameters)
+ByName = Mapping[str, Mapping[str, Account]]
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -229,7 +212,7 @@ class Accounts:
         self._audit.append(change, actor, entry, now_ns)
 
     def _write(self, change: Connection, account: Account, *, exists: bool) -> None:
-        place = self._place(account.exchange_id, account.version)
+        place = _place(self._subscription, account.exchange_id, account.version)
         sealed = self._vault.seal(change, place, msgspec.json.encode(account.parameters))
         values = {
             "parameters": sealed,
@@ -278,19 +261,7 @@ class Accounts:
         return connection.execute(self._all().where(ACCOUNTS.c.exchange_id == name)).first()
 
     def _account(self, connection: Connection, row: Row[Any]) -> Account:
-        place = self._place(row.exchange_id, row.version)
-        plain = self._vault.open(connection, place, row.parameters)
-        return Account(
-            exchange_id=row.exchange_id,
-            parameters=msgspec.json.decode(plain, type=dict[str, str]),
-            login=row.login,
-            is_configured=row.is_configured,
-            created_ns=row.created_ns,
-            version=row.version,
-        )
-
-    def _place(self, name: str, version: int) -> Place:
-        return Place(self._subscription, "account", name, "parameters", version)
+        return _opened(self._vault, connection, row)
 
     def _refuse(
         self,
@@ -308,6 +279,46 @@ class Accounts:
             outcome=Outcome.REFUSED,
         )
         self._audit.append(change, actor, entry, now_ns)
+
+
+def all_accounts(store: Store, vault: Vault, known: ByName) -> ByName:
+    """Return the accounts of every subscription, by its name and theirs. Raises ControlError.
+
+    `known`: those that were returned before; of them only what has changed is opened. What does not open is
+    logged, and as it was known before.
+    """
+    found: dict[str, dict[str, Account]] = {}
+    with store.read() as connection:
+        held = select(ACCOUNTS).where(ACCOUNTS.c.parameters.is_not(None))
+        for row in connection.execute(held.order_by(ACCOUNTS.c.exchange_id)):
+            account = known.get(row.subscription, {}).get(row.exchange_id)
+            if account is None or account.version != row.version:
+                try:
+                    account = _opened(vault, connection, row)
+                except SealBroken as broken:  # of one account: the others and the keys go on
+                    log.error(  # noqa: TRY400 - no trace
+                        "account cannot be opened", account=row.exchange_id, cause=str(broken)
+                    )
+            if account is not None:
+                found.setdefault(row.subscription, {})[row.exchange_id] = account
+    return found
+
+
+def _opened(vault: Vault, connection: Connection, row: Row[Any]) -> Account:
+    place = _place(row.subscription, row.exchange_id, row.version)
+    plain = vault.open(connection, place, row.parameters)
+    return Account(
+        exchange_id=row.exchange_id,
+        parameters=msgspec.json.decode(plain, type=dict[str, str]),
+        login=row.login,
+        is_configured=row.is_configured,
+        created_ns=row.created_ns,
+        version=row.version,
+    )
+
+
+def _place(subscription: str, name: str, version: int) -> Place:
+    return Place(subscription, "account", name, "parameters", version)
 
 
 def _unsettled(name: str) -> Denied:

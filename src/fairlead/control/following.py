@@ -1,27 +1,38 @@
-"""The usable keys, followed: whoever decides about requests hears of each change within a moment.
+"""Usable keys and accounts, followed: whoever serves by them hears of each change within a moment.
 
 Asks the database several times a second how many changes there have been, so that what another process
-changes (`fairlead keys revoke`) counts here too. While the database cannot be asked the last known keys
-count, and the log says so. In a thread of its own; tells in the event loop.
+changes (`fairlead keys revoke`) counts here too. While the database cannot be asked what was last known
+counts, and the log says so. In a thread of its own; tells in the event loop.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import structlog
 
+from fairlead.control.accounts import ByName, all_accounts
 from fairlead.control.control import Control
 from fairlead.control.errors import ControlError
 from fairlead.control.keys import ApiKey
 
 log = structlog.get_logger()
 INTERVAL_S = 0.25
-Told = Callable[[Mapping[bytes, ApiKey]], None]
 
 
-class KeysFollowed:
-    """Tells the usable keys, by the hash of their secrets, from `start` to `stop`."""
+class Followed(msgspec.Struct, frozen=True):
+    """What there is: usable keys by the hash of their secrets, accounts by subscription and name."""
+
+    keys: Mapping[bytes, ApiKey]
+    accounts: ByName
+
+
+Told = Callable[[Followed], None]
+
+
+class ControlFollowed:
+    """Tells what there is, all of it in one read at each change, from `start` to `stop`."""
 
     def __init__(
         self,
@@ -30,7 +41,7 @@ class KeysFollowed:
         looked: Callable[[], None],
         failed: Callable[[BaseException], None],
     ) -> None:
-        """`told` hears the keys when they have changed, `looked` each time that they were asked for.
+        """`told` hears it when something has changed, `looked` each time that it was asked for.
 
         `failed` hears why nothing will be told any more: then nobody must be served by old keys.
         """
@@ -39,12 +50,14 @@ class KeysFollowed:
         self._looked = looked
         self._failed = failed
         self._revision = -1
+        self._known: ByName = {}
+        self._looking = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "control")
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Tell the keys as they are; when this returns they are known. Raises ControlError."""
-        await self._look()
+        """Tell it as it is; when this returns it is known. Raises ControlError."""
+        await self.look()
         self._following = asyncio.create_task(self._follow())
         self._following.add_done_callback(self._ended)
 
@@ -55,15 +68,25 @@ class KeysFollowed:
             await asyncio.wait([self._following])
         self._thread.shutdown()
 
+    async def look(self) -> None:
+        """Tell what was changed before this was called, unless it is told already. Raises ControlError."""
+        async with self._looking:
+            read = asyncio.get_running_loop().run_in_executor(self._thread, self._read)
+            revision, found = await read
+            if found is not None:
+                self._told(found)
+                self._known = found.accounts
+            self._revision = revision  # now: whoever waited here may have been cancelled
+
     async def _follow(self) -> None:
         is_lost = False
         while True:
             await asyncio.sleep(INTERVAL_S)
             try:
-                await self._look()
+                await self.look()
             except ControlError as error:
                 if not is_lost:
-                    log.error("keys cannot be read", cause=str(error))  # noqa: TRY400 - no trace
+                    log.error("control plane cannot be read", cause=str(error))  # noqa: TRY400 - no trace
                 is_lost = True
             else:
                 is_lost = False
@@ -74,16 +97,11 @@ class KeysFollowed:
         if cause is not None:
             self._failed(cause)
 
-    async def _look(self) -> None:
-        found = await asyncio.get_running_loop().run_in_executor(self._thread, self._read)
-        if found is not None:
-            self._told(found)
-
-    def _read(self) -> dict[bytes, ApiKey] | None:
-        """Return the keys if anything has changed since they were read."""
-        revision = self._control.store.revision()
+    def _read(self) -> tuple[int, Followed | None]:
+        """Return how many changes there were, and what there is if that has changed since it was told."""
+        control = self._control
+        revision = control.store.revision()
         if revision == self._revision:
-            return None
-        keys = self._control.keyring.usable()
-        self._revision = revision
-        return keys
+            return revision, None
+        keys = control.keyring.usable()
+        return revision, Followed(keys, all_accounts(control.store, control.vault, self._known))

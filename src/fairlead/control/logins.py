@@ -25,6 +25,26 @@ Finding = tuple[str, str]
 Pairs = Sequence[tuple[str, object]]
 
 
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """An account with its parameters, secrets among them. `version` grows with every change."""
+
+    exchange_id: str
+    parameters: dict[str, str]
+    login: bytes
+    is_configured: bool
+    created_ns: int
+    version: int
+
+    def __repr__(self) -> str:
+        """Name the account and its version, never its parameters."""
+        return f"Account({self.exchange_id!r}, version {self.version})"
+
+    @property
+    def masked(self) -> dict[str, str]:
+        """Return the parameters as they may be shown."""
+        return masked(self.exchange_id, self.parameters)
+
+
 def name_wrong(account: str) -> Denied | None:
     """Say why nothing can be an account of this name."""
     if not is_account(account):
