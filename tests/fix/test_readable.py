@@ -8,7 +8,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fairlead.fix import tags
-from fairlead.fix.codec import body
 from fairlead.fix.log import Entry, MessageLog
 from fairlead.fix.log_reading import LogReader, entries
 from fairlead.fix.names import MSG_TYPES, TAGS, VALUES
@@ -197,14 +196,36 @@ def test_a_log_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         MessageLog(tmp_path / "missing" / "fix.log")
 
 
-def test_a_session_traces_what_it_hears_and_says() -> None:
-    seen: list[tuple[bool, bytes]] = []
-    session = Session(SETTINGS, NOW, lambda is_out, frame: seen.append((is_out, frame)))
+def test_a_session_traces_what_it_hears() -> None:
+    seen: list[bytes] = []
+    session = Session(SETTINGS, NOW, seen.append)
     logon, order = say_logon(), say("D", 2, (11, "a"))
     session.receive(logon + b"noise" + order, NOW)
     session.accept(KEY, Record(), NOW)
-    session.send("8", body([(11, "a")]), NOW)
-    said = session.flush().data
-    assert [is_out for is_out, _ in seen] == [False, True, False, True]
-    assert [seen[0][1], seen[2][1]] == [logon, order]
-    assert seen[1][1] + seen[3][1] == said
+    assert seen == [logon, order]
+
+
+@pytest.mark.parametrize("text", ["plain", "a|b", "back\\slash", "8=FIX", "|8=FIX.4.4|9=5|"])
+def test_sent_messages_are_the_lines_that_they_are_one_by_one(tmp_path: Path, text: str) -> None:
+    frames = [say("8", number, (11, "a"), (58, text), (554, "secret")) for number in (1, 2, 3)]
+    frames += [say("8", number, (11, "a"), (58, text)) for number in (4, 5)]
+    together, apart = MessageLog(tmp_path / "together"), MessageLog(tmp_path / "apart")
+    for some in (frames[:3], frames[3:], frames[4:]):
+        together.add_sent("s", b"".join(some), NOW)
+        for frame in some:
+            apart.add("s", True, frame, NOW)
+    together.close()
+    apart.close()
+    lines = (tmp_path / "together").read_bytes()
+    assert lines == (tmp_path / "apart").read_bytes()
+    assert lines.count(b"\n") == 6
+    assert b"secret" not in lines
+
+
+def test_sent_messages_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    log = MessageLog(tmp_path / "fix.log", waiting_bytes_most=10)
+    frames = say("8", 1, (11, "a")) + say("8", 2, (11, "a"))
+    log.add_sent("s", frames, NOW)
+    log.add_sent("s", frames, NOW)
+    assert log.left_out == 2
+    log.close()

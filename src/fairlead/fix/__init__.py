@@ -15,7 +15,7 @@
     happened   what a session tells its driver
     store      `Store`: sequence numbers, sent messages and the application's cursor, in SQLite
     readable   messages as text for people, by the names in `names`
-    log        `MessageLog`: every message in and out, in a file of bounded size; `Session(trace=…)`
+    log        `MessageLog`: every message in (`Session(trace=…)`) and out, in a file of bounded size
     log_reading  that file, read, also while it is written
 
 Knows nothing of orders, and imports only the standard library and msgspec.

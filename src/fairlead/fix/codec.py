@@ -22,6 +22,7 @@ _TAG = re.compile(rb"[1-9]\d{0,8}")
 _NEEDS_A_LOOK = LENGTH_TAGS | frozenset(tags.GROUPS) | {tags.SIGNATURE}
 _SHOWN_BYTES_MOST = 40  # of a wrong field, in the words that say what is wrong
 _ADLER_BYTES = 256  # so many bytes add up to less than Adler-32's modulus
+_ADLER_ASCII_BYTES = 515  # and so many of ASCII
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -164,7 +165,7 @@ def checksum(data: bytes, end: int) -> int:
     By Adler-32, whose low half is one more than the sum of the bytes, modulo 65521: exact for as many
     bytes as cannot reach that, and ten times quicker than adding in Python.
     """
-    if end <= _ADLER_BYTES:
+    if end <= _ADLER_BYTES or (end <= _ADLER_ASCII_BYTES and data.isascii()):
         return (zlib.adler32(data[:end]) - 1) & 0xFF
     total = 0
     for at in range(0, end, _ADLER_BYTES):

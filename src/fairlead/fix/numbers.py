@@ -3,7 +3,7 @@
 No decisions about the session here: those are in `session` by the table in `states`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from fairlead.fix import tags
 from fairlead.fix.codec import Bounds, encode
@@ -12,7 +12,7 @@ from fairlead.fix.settings import Batch, Changes, Record, Sent, SessionKey
 from fairlead.fix.tags import MsgType
 from fairlead.fix.times import TimeText
 
-Trace = Callable[[bool, bytes], None]  # whether a message goes out, and its frame
+Trace = Callable[[bytes], None]  # a frame that has come in
 
 
 class Incoming:
@@ -118,12 +118,12 @@ class Outgoing:
         "_cursor",
         "_data",
         "_header",
+        "_heads",
         "_is_reset",
         "_key",
         "_sent",
         "_stored",
         "_time_text",
-        "_trace",
         "next_out",
     )
 
@@ -133,13 +133,12 @@ class Outgoing:
         record: Record,
         comp_id: str,
         comp_sub_id: str,
-        trace: Trace | None = None,
     ) -> None:
         self.next_out = record.next_out
-        self._trace = trace
         self._key = key
         self._begin_string = key.begin_string.encode()
         self._header = _header(key, comp_id, comp_sub_id)
+        self._heads: dict[str, bytes] = {}  # by message type, from 35 to before the number
         self._time_text = TimeText()
         self._data: list[bytes] = []
         self._sent: list[Sent] = []
@@ -152,14 +151,16 @@ class Outgoing:
         self._add(msg_type, self.next_out, b"", self._time_text.write(now_ns), body)
         self.next_out += 1
 
-    def application(self, msg_type: str, body: bytes, now_ns: int) -> int:
-        """Add an application message and return its number."""
-        number = self.next_out
+    def application(self, msg_type: str, bodies: Sequence[bytes], now_ns: int) -> int:
+        """Add application messages of one type and return the first one's number."""
+        first = number = self.next_out
         time = self._time_text.write(now_ns)
-        self._sent.append(Sent(number, msg_type, time, body))
-        self._add(msg_type, number, b"", time, body)
-        self.next_out = number + 1
-        return number
+        for body in bodies:
+            self._sent.append(Sent(number, msg_type, time, body))
+            self._add(msg_type, number, b"", time, body)
+            number += 1
+        self.next_out = number
+        return first
 
     def again(self, sent: Sent, now_ns: int) -> None:
         """Add a message that was sent before."""
@@ -176,18 +177,12 @@ class Outgoing:
         self._add(MsgType.SEQUENCE_RESET, number, marks, time, body)
 
     def _add(self, msg_type: str, number: int, marks: bytes, time: bytes, body: bytes) -> None:
-        content = b"35=%b\x01%b34=%d\x01%b52=%b\x01%b" % (
-            msg_type.encode(),
-            self._header,
-            number,
-            marks,
-            time,
-            body,
-        )
-        frame = encode(self._begin_string, content)
-        self._data.append(frame)
-        if self._trace is not None:
-            self._trace(True, frame)
+        head = self._heads.get(msg_type)
+        if head is None:
+            head = b"35=%b\x01%b34=" % (msg_type.encode(), self._header)
+            self._heads[msg_type] = head
+        content = b"%b%d\x01%b52=%b\x01%b" % (head, number, marks, time, body)
+        self._data.append(encode(self._begin_string, content))
 
     def keep(self, cursor: bytes) -> None:
         """Store the application's cursor with the next flush."""

@@ -4,7 +4,7 @@ Finds out what happens and does what `states.REACTIONS` says, nothing else. Know
 thread or store: how it is driven is in the package's docstring.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fairlead.fix import tags
 from fairlead.fix.codec import decode
@@ -41,7 +41,7 @@ class Session:
     """
 
     def __init__(self, settings: SessionSettings, now_ns: int, trace: Trace | None = None) -> None:
-        """Begin with a connection. `trace` is called with every message heard and said, for a log."""
+        """Begin with a connection. `trace` is called with every message heard, for a log."""
         self._it = Standing(settings, now_ns, trace)
 
     @classmethod
@@ -192,10 +192,15 @@ class Session:
         `content` is fields as `codec.body` makes them, without header and trailer. Raises Forbidden
         when the session is not up.
         """
-        self._react(Happening.SEND, None, now_ns)
+        number = self.send_all(msg_type, (content,), now_ns)
         if cursor is not None:
-            self._it.outgoing.keep(cursor)
-        return self._it.outgoing.application(msg_type, content, now_ns)
+            self.keep(cursor)
+        return number
+
+    def send_all(self, msg_type: str, contents: Sequence[bytes], now_ns: int) -> int:
+        """Send application messages of one type, as `send` does, and return the first one's number."""
+        self._react(Happening.SEND, None, now_ns)
+        return self._it.outgoing.application(msg_type, contents, now_ns)
 
     def keep(self, cursor: bytes) -> None:
         """Store the application's cursor with the next flush, without a message."""
@@ -255,7 +260,7 @@ class Session:
                 break
             if isinstance(frame, bytes):
                 if trace is not None:
-                    trace(False, frame)
+                    trace(frame)
                 message = decode(frame, fields_most)
                 happening, fault = hear(it, message, now_ns)
                 self._react(happening, message, now_ns, fault)

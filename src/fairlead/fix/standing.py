@@ -53,7 +53,7 @@ class Standing:
         self.key = key
         self.theirs = key.comp_id.encode("latin-1")
         self.incoming = Incoming(record.next_in, self.settings.bounds)
-        self.outgoing = Outgoing(key, record, self.settings.comp_id, comp_sub_id, self.trace)
+        self.outgoing = Outgoing(key, record, self.settings.comp_id, comp_sub_id)
 
     def become(self, state: State, deadline_ns: int | None = None) -> None:
         """Change state; `deadline_ns` is when it is too late to be still in it."""

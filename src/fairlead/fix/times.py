@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 
 _SECOND_NS = 1_000_000_000
+_MS_NS = 1_000_000
 _SECOND_FORM = re.compile(rb"(\d{8})-([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)")
 _SECOND_BYTES = 17  # YYYYMMDD-HH:MM:SS
 _FRACTION_BYTES = (4, 7, 10)  # the point and 3, 6 or 9 digits
@@ -11,21 +12,29 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 2261  # what nanoseconds in 64 bits can say
 
 
 class TimeText:
-    """Writes times; remembers the second it wrote last, because the next one is mostly the same."""
+    """Writes times; remembers what it wrote last, because the next one is mostly the same."""
 
-    __slots__ = ("_second", "_text")
+    __slots__ = ("_ms", "_second", "_second_text", "_text")
 
     def __init__(self) -> None:
-        self._second = -1
-        self._text = b""
+        self._ms = self._second = -1
+        self._second_text = self._text = b""
 
     def write(self, time_ns: int) -> bytes:
         """Return `time_ns` as `YYYYMMDD-HH:MM:SS.sss`."""
-        second, rest_ns = divmod(time_ns, _SECOND_NS)
+        ms = time_ns // _MS_NS
+        if ms != self._ms:
+            self._ms = ms
+            self._text = self._write(ms)
+        return self._text
+
+    def _write(self, ms: int) -> bytes:
+        second, rest_ms = divmod(ms, 1_000)
         if second != self._second:
             self._second = second
-            self._text = datetime.fromtimestamp(second, UTC).strftime("%Y%m%d-%H:%M:%S.").encode()
-        return b"%b%03d" % (self._text, rest_ns // 1_000_000)
+            moment = datetime.fromtimestamp(second, UTC)
+            self._second_text = moment.strftime("%Y%m%d-%H:%M:%S.").encode()
+        return b"%b%03d" % (self._second_text, rest_ms)
 
 
 class TimeReader:

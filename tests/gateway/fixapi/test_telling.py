@@ -8,6 +8,7 @@ import pytest
 
 from fairlead.core.model import ExecInst, Liquidity, Order, Side, Stage, TimeInForce
 from fairlead.core.order import apply
+from fairlead.core.port import Released
 from fairlead.core.replies import Refusal, Refused
 from fairlead.core.reports import Cause, OrderReport
 from fairlead.gateway.fixapi import telling
@@ -369,3 +370,14 @@ def test_the_judge_above_judges() -> None:
     judged = quickfix.Message(say("8", 5, *fields).decode(), dictionary, dictionary, True)
     with pytest.raises(quickfix.RequiredTagMissing):
         quickfix.DataDictionary.validate(judged, dictionary, dictionary)
+
+
+def test_what_is_remembered_of_an_order_changes_no_report() -> None:
+    reports = telling.Reports()
+    for quantity in ("0", "4", "10"):
+        for number in (1, 2, 3, 1_500, 1):
+            order = filled(quantity, number=number, client_order_id=f"a{number}", echo="101")
+            report = OrderReport("SIM", 7, number, START_NS, Cause.WORKING)
+            released = Released(report, order)
+            assert reports.usual(released) == telling.report(report, order, USUAL)
+            assert reports.true(released) == telling.report(report, order, TRUE)

@@ -65,6 +65,8 @@ _FLOAT = re.compile(rb"-?[0-9]+(\.[0-9]+)?").fullmatch
 _INT = re.compile(rb"[0-9]{1,9}").fullmatch
 _DATA = RejectReason.INCORRECT_DATA_FORMAT
 
+_DOMAINS = {tag: frozenset(map(str.encode, known)) for tag, known in words.DOMAINS.items()}
+
 Check = Callable[[int, bytes], Fault | None]
 
 
@@ -94,7 +96,7 @@ def _timestamp(tag: int, value: bytes) -> Fault | None:
 
 def _closed(tag: int, value: bytes) -> Fault | None:
     """One value of those that FIX has for the tag."""
-    if value.decode("latin-1") in words.DOMAINS[tag]:
+    if value in _DOMAINS[tag]:
         return None
     return _wrong(RejectReason.VALUE_INCORRECT, tag, value, "is not a value that FIX has for it")
 
@@ -174,9 +176,9 @@ MASS_STATUS = (
 
 # Say nothing about what is to be done: who sends it by whom and in what words. 453: who has a part in it.
 _WITHOUT_EFFECT = frozenset({21, 47, 58, 167, 461, 528, 581, 453, 447, 448, 452, 802, 523, 803})
-_PLACE_TAGS = frozenset(part.tag for part in PLACE) | _WITHOUT_EFFECT
-_MASS_CANCEL_TAGS = frozenset(part.tag for part in MASS_CANCEL) | _WITHOUT_EFFECT
 _ENVELOPE = HEADER_TAGS | TRAILER_TAGS
+_PLACE_TAGS = frozenset(part.tag for part in PLACE) | _WITHOUT_EFFECT | _ENVELOPE
+_MASS_CANCEL_TAGS = frozenset(part.tag for part in MASS_CANCEL) | _WITHOUT_EFFECT | _ENVELOPE
 
 
 def _fault(message: Message, table: tuple[Part, ...]) -> Fault | None:
@@ -200,7 +202,9 @@ def _missing(tag: int, text: str = "it is required") -> Fault:
 
 def _foreign(message: Message, known: frozenset[int]) -> list[str]:
     """Return a finding for each field that asks for something we would not do."""
-    foreign = message.values.keys() - known - _ENVELOPE
+    if message.values.keys() <= known:
+        return []
+    foreign = message.values.keys() - known
     return [
         f"{named(tag)} {shown(message.text(tag))} is not supported here, leave it out"
         for tag in sorted(foreign)
@@ -274,18 +278,18 @@ def _members(message: Message) -> tuple[dict[str, object], list[str]]:
     text = message.text
     account = text(words.SECURITY_EXCHANGE) or text(words.EX_DESTINATION)
     client_order_id, symbol = text(words.CL_ORD_ID), text(words.SECURITY_ID)
-    findings += [
-        f"{named(tag)} {shown(text(tag))} contradicts {named(other)} {shown(right)},"
-        " give the same or leave it out"
-        for tag, other, right in (
-            (words.CL_ORD_LINK_ID, words.CL_ORD_ID, client_order_id),
-            (words.EX_DESTINATION, words.SECURITY_EXCHANGE, account),
-            (words.ACCOUNT, words.SECURITY_EXCHANGE, account),
-            (words.SYMBOL, words.SECURITY_ID, symbol),
-        )
-        if text(tag) not in ("", right)
-        and not (tag == words.SYMBOL and text(tag) == words.NO_SYMBOL)
-    ]
+    for tag, other, right in (
+        (words.CL_ORD_LINK_ID, words.CL_ORD_ID, client_order_id),
+        (words.EX_DESTINATION, words.SECURITY_EXCHANGE, account),
+        (words.ACCOUNT, words.SECURITY_EXCHANGE, account),
+        (words.SYMBOL, words.SECURITY_ID, symbol),
+    ):
+        given = text(tag) if tag in message.values else right
+        if given != right and not (tag == words.SYMBOL and given == words.NO_SYMBOL):
+            findings.append(
+                f"{named(tag)} {shown(given)} contradicts {named(other)} {shown(right)},"
+                " give the same or leave it out"
+            )
     members: dict[str, object] = {
         "exchange_id": account,
         "client_order_id": client_order_id,

@@ -15,7 +15,7 @@ import structlog
 from fairlead.control.keys import Scope
 from fairlead.core import replies
 from fairlead.core.model import Order
-from fairlead.core.port import EdgePort, Released
+from fairlead.core.port import EdgePort
 from fairlead.core.replies import AccountsReply
 from fairlead.core.reports import OrderReport
 from fairlead.core.requests import QueryAccounts
@@ -146,6 +146,8 @@ class Client:
         """Send bytes whose numbers are durable; close after the last ones."""
         if not self._wire.is_closing():
             self._wire.write(data)
+            if self._desk.kept is not None and data:
+                self._desk.kept.add_sent(self._name_kept(b""), data, self._desk.now_ns())
         if is_last:
             self._close()
 
@@ -367,20 +369,25 @@ class Client:
 
     # ── what is kept for people ──────────────────────────────────────────────────────────────────
 
-    def _keep_message(self, is_out: bool, frame: bytes) -> None:
-        desk, key = self._desk, self.session.key
+    def _keep_message(self, frame: bytes) -> None:
+        desk = self._desk
         assert desk.kept is not None
-        if not key.comp_id:
-            self._kept_name = claimed_name(frame, self._identity)
-        elif key is not self._kept_key:
-            self._kept_key, self._kept_name = key, name_of(key)
-        desk.kept.add(self._kept_name, is_out, frame, desk.now_ns())
+        desk.kept.add(self._name_kept(frame), frame, desk.now_ns())
 
     def _keep_ignored(self, garbled: Garbled) -> None:
         desk = self._desk
         if desk.kept is not None:
             text = f"ignored: {garbled.reason}".encode()
-            desk.kept.add(self._kept_name, False, text, desk.now_ns())
+            desk.kept.add(self._kept_name, text, desk.now_ns())
+
+    def _name_kept(self, heard: bytes) -> str:
+        """Return the name under which messages are kept; before it is decided, what `heard` claims."""
+        key = self.session.key
+        if key.comp_id and key is not self._kept_key:
+            self._kept_key, self._kept_name = key, name_of(key)
+        elif heard and not key.comp_id:
+            self._kept_name = claimed_name(heard, self._identity)
+        return self._kept_name
 
     # ── requests ─────────────────────────────────────────────────────────────────────────────────
 
@@ -430,16 +437,24 @@ class Client:
         if not session.is_up or requests is None:
             return
         now_ns = self._desk.now_ns()
-        encoder = _encode_true if self._terms.is_true_exec_type else _encode
+        reports = self._desk.reports
+        encoder = reports.true if self._terms.is_true_exec_type else reports.usual
+        bodies: list[bytes] = []
         has_told = False
         for item in items:
             report, order = item.released.report, item.released.order
-            if isinstance(report, OrderReport) and order is not None:
-                session.send(words.EXECUTION_REPORT, item.encoded(encoder, encoder), now_ns)
-                requests.heard(report, order)
-                has_told = True
-                if self._mass_statuses:
-                    self._told_meanwhile[order.account, order.client_order_id] = order
+            if order is None or not isinstance(report, OrderReport):
+                continue
+            has_told = True
+            bodies.append(item.encoded(encoder, encoder))
+            if requests.has_cancels:  # what is said of one comes right after the report
+                session.send_all(words.EXECUTION_REPORT, bodies, now_ns)
+                bodies.clear()
+            requests.heard(report, order)
+            if self._mass_statuses:
+                self._told_meanwhile[order.account, order.client_order_id] = order
+        if bodies:
+            session.send_all(words.EXECUTION_REPORT, bodies, now_ns)
         if has_told:
             self._keep()
             self._desk.changed(self)
@@ -554,20 +569,6 @@ class Client:
         """Let the others have theirs, and wait until the client takes more."""
         await asyncio.sleep(0)
         await self._writable.wait()
-
-
-def _encode(released: Released) -> bytes:
-    return _encoded(released, Terms(is_true_exec_type=False))
-
-
-def _encode_true(released: Released) -> bytes:
-    return _encoded(released, Terms(is_true_exec_type=True))
-
-
-def _encoded(released: Released, terms: Terms) -> bytes:
-    assert isinstance(released.report, OrderReport)
-    assert released.order is not None
-    return telling.report(released.report, released.order, terms)
 
 
 def _name_of(key: SessionKey) -> str:

@@ -20,6 +20,7 @@ from fairlead.gateway.feed import Feed
 from fairlead.gateway.fixapi.keeping import Kept
 from fairlead.gateway.fixapi.metrics import FixMetrics
 from fairlead.gateway.fixapi.settings import FixSettings
+from fairlead.gateway.fixapi.telling import Reports
 from fairlead.gateway.guard import Doors
 
 log = structlog.get_logger()
@@ -61,6 +62,7 @@ class Desk:
         self.store = store
         self.settings = settings
         self.metrics = FixMetrics()
+        self.reports = Reports()
         self.now_ns = now_ns
         self.kept = kept
         self.live: dict[SessionKey, Line] = {}
@@ -75,7 +77,7 @@ class Desk:
                 store.forget(key)  # its process was killed
 
     def new_session(self, trace: Trace | None) -> Session:
-        """Return the session of a new connection; `trace` hears every message."""
+        """Return the session of a new connection; `trace` hears every message that comes."""
         return Session(self._session_settings, self.now_ns(), trace)
 
     def new_id(self, prefix: str) -> str:

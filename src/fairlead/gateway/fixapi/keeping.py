@@ -30,9 +30,17 @@ class Kept:
         self._timer: asyncio.TimerHandle | None = None
         self._has_failed = False
 
-    def add(self, session: str, is_out: bool, frame: bytes, now_ns: int) -> None:
-        """Keep a message, or in place of one why bytes were ignored."""
-        self._messages.add(session, is_out, frame, now_ns)
+    def add(self, session: str, frame: bytes, now_ns: int) -> None:
+        """Keep a message that came, or in place of one why bytes were ignored."""
+        self._messages.add(session, False, frame, now_ns)
+        self._write_soon()
+
+    def add_sent(self, session: str, frames: bytes, now_ns: int) -> None:
+        """Keep messages that are sent."""
+        self._messages.add_sent(session, frames, now_ns)
+        self._write_soon()
+
+    def _write_soon(self) -> None:
         if self._timer is None:
             self._timer = self._loop.call_later(_WAIT_S, self._write)
 

@@ -99,6 +99,11 @@ class Requests:
         body = telling.business_reject(received.message, reason, text)
         self._answer(received, words.BUSINESS_MESSAGE_REJECT, body)
 
+    @property
+    def has_cancels(self) -> bool:
+        """Whether there are cancels of whose end the client is told, if they come to nothing."""
+        return bool(self._cancels)
+
     def heard(self, report: OrderReport, order: Order) -> None:
         """Take note of a report that the client is being told."""
         key = (order.account, order.client_order_id)

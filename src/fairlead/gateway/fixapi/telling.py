@@ -4,9 +4,12 @@ Every function returns the body of one message; nothing that came from outside g
 through `safe`, so no value can hold a delimiter.
 """
 
+from functools import partial
+
 import msgspec
 
 from fairlead.core.model import Order, Stage
+from fairlead.core.port import Released
 from fairlead.core.replies import Refusal, Refused
 from fairlead.core.reports import OrderReport
 from fairlead.fix.message import Message
@@ -16,6 +19,7 @@ from fairlead.gateway.fixapi.words import number, safe, utc_timestamp
 
 NOBODYS_ORDER = "NONE"  # OrderID (37) where there is no order
 _TEXT_MOST = 1_024
+_ORDERS_REMEMBERED = 1_024
 _IN_DOUBT = "in doubt: the exchange has not said whether it has this order; it is being asked"
 _UNKNOWN_ORDER = 5  # OrdRejReason (103)
 
@@ -40,25 +44,51 @@ class Part(msgspec.Struct, frozen=True):
 # ── 8 ────────────────────────────────────────────────────────────────────────────────────────────
 
 
+class Reports:
+    """`report` of what one journal released; remembers what all reports of an order repeat."""
+
+    def __init__(self) -> None:
+        self._fixed: dict[int, str] = {}  # by the order's number
+        # As attributes they are the same object each time, which makes them keys of `Item.encoded`.
+        self.usual = partial(self._report, Terms(is_true_exec_type=False))
+        self.true = partial(self._report, Terms(is_true_exec_type=True))
+
+    def _report(self, terms: Terms, released: Released) -> bytes:
+        told, order = released.report, released.order
+        assert isinstance(told, OrderReport)
+        assert order is not None
+        fixed = self._fixed.get(order.number)
+        if fixed is None:
+            if len(self._fixed) >= _ORDERS_REMEMBERED:
+                self._fixed.clear()
+            fixed = self._fixed[order.number] = _fixed(order)
+        return _report(told, order, terms, fixed)
+
+
 def report(report: OrderReport, order: Order, terms: Terms) -> bytes:
     """Return the ExecutionReport of one report, `order` being the order as of it.
 
     ExecID (17) follows from account and sequence: it is unique, and the same whenever it is told.
     """
-    exec_type = words.ORDER_STATUS
-    if terms.is_true_exec_type:
-        exec_type = words.exec_type(report)
+    return _report(report, order, terms, _fixed(order))
+
+
+def _report(report: OrderReport, order: Order, terms: Terms, fixed: str) -> bytes:
+    exec_type = words.exec_type(report) if terms.is_true_exec_type else words.ORDER_STATUS
     fill = report.fill
     traded = "" if fill is None else f"31={number(fill.price)}\x0132={number(fill.quantity)}\x01"
     text = report.attention or _text(order)
-    body = _order(order, f"{order.account}:{report.sequence}", exec_type, text, terms)
-    return f"{body}{traded}60={utc_timestamp(report.time_ns)}\x01".encode()
+    exec_id = f"{safe(order.account)}:{report.sequence}"
+    moment = utc_timestamp(report.time_ns)
+    return (
+        f"{fixed}{_state(order, exec_id, exec_type, text, terms)}{traded}60={moment}\x01".encode()
+    )
 
 
 def status(order: Order, exec_id: str, terms: Terms, now_ns: int, more: str = "") -> bytes:
     """Return an ExecutionReport of where an order stands; `more` are further fields."""
-    body = _order(order, exec_id, words.ORDER_STATUS, _text(order), terms)
-    return f"{body}{more}60={utc_timestamp(now_ns)}\x01".encode()
+    state = _state(order, safe(exec_id), words.ORDER_STATUS, _text(order), terms)
+    return f"{_fixed(order)}{state}{more}60={utc_timestamp(now_ns)}\x01".encode()
 
 
 def status_request_id(message: Message) -> str:
@@ -175,26 +205,36 @@ def business_reject(message: Message, reason: int, text: str) -> bytes:
 # ── pieces ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _order(order: Order, exec_id: str, exec_type: str, text: str, terms: Terms) -> str:
-    """Return the fields that every ExecutionReport of an order has."""
+def _fixed(order: Order) -> str:
+    """Return the fields that all ExecutionReports of an order repeat."""
     client_order_id = safe(order.client_order_id)
     if order.echo == words.CONTRACT_SYMBOL:
         symbol, source = safe(order.symbol), words.CONTRACT_SYMBOL
     else:
         symbol, source = safe(order.symbol_exchange), words.EXCHANGE_SYMBOL
-    filled = order.quantity_filled
-    is_over = terms.is_true_exec_type and order.stage.is_final
-    exchange_id = order.exchange_order_id
-    secondary = f"198={safe(exchange_id)}\x01" if exchange_id else ""
     return (
-        f"37={client_order_id}\x01{secondary}11={client_order_id}\x0117={safe(exec_id)}\x01"
-        f"150={exec_type}\x0139={words.ord_status(order)}\x01{_reason(order)}"
+        f"37={client_order_id}\x0111={client_order_id}\x01"
         f"48={symbol}\x0122={source}\x0155={symbol}\x01207={order.account}\x01"
         f"54={words.SIDE_LETTERS[order.side]}\x0138={number(order.quantity)}\x0140=2\x01"
         f"44={number(order.price)}\x0159={words.TIME_IN_FORCE_LETTERS[order.time_in_force]}\x01"
         f"{_expiry(order)}{_exec_inst(order)}"
-        f"151={'0' if is_over else number(order.leaves_quantity)}\x01"
-        f"14={number(filled)}\x016={number(order.average_price) if filled else '0'}\x01"
+    )
+
+
+def _state(order: Order, exec_id: str, exec_type: str, text: str, terms: Terms) -> str:
+    """Return the fields that say where an order stands."""
+    filled = order.quantity_filled
+    is_over = terms.is_true_exec_type and order.stage.is_final
+    exchange_id = order.exchange_order_id
+    secondary = f"198={safe(exchange_id)}\x01" if exchange_id else ""
+    if filled:
+        traded = f"14={number(filled)}\x016={number(order.average_price)}\x01"
+        leaves = order.leaves_quantity
+    else:
+        traded, leaves = "14=0\x016=0\x01", order.quantity
+    return (
+        f"{secondary}17={exec_id}\x01150={exec_type}\x0139={words.ord_status(order)}\x01"
+        f"{_reason(order)}151={'0' if is_over else number(leaves)}\x01{traded}"
         f"{f'58={_cut(text)}' + chr(1) if text else ''}"
     )
 
