@@ -226,7 +226,7 @@ class App:
             mounts[b"/operator"] = operator_app(self._exchange)
         managing = self._access or Access(time.time_ns, self._config.http.key_requests_per_s)
         return gateway_app(
-            tenant.edge,
+            {LOCAL: tenant.edge},
             listen,
             tenant.readiness,
             registry,

@@ -70,6 +70,19 @@ async def test_a_look_tells_what_was_changed_before_it_once(control: Control) ->
     await listener.followed.stop()
 
 
+async def test_a_new_subscription_is_told_with_its_keys(control: Control) -> None:
+    listener = Listener(control)
+    await listener.followed.look()
+    assert listener.told[-1].subscriptions == ("local",)
+    await asyncio.to_thread(control.subscriptions.create, OWNER, "desk", 2)
+    desk = await asyncio.to_thread(control.of, "desk")
+    await asyncio.to_thread(desk.keyring.create, OWNER, Wanted(label="Bot1", days=None), 3)
+    await listener.followed.look()
+    assert listener.told[-1].subscriptions == ("local", "desk")
+    assert [key.subscription for key in listener.told[-1].keys.values()] == ["desk"]
+    await listener.followed.stop()
+
+
 async def test_a_look_that_is_given_up_loses_nothing(control: Control, tmp_path: Path) -> None:
     listener = Listener(control)
     await listener.followed.look()

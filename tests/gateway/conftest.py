@@ -58,7 +58,7 @@ async def running() -> AsyncIterator[Gateway]:
         return readiness[0]
 
     app = gateway_app(
-        edge,
+        {"local": edge},
         (address_of(bound),),
         current,
         registry,

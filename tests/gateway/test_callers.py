@@ -77,8 +77,8 @@ class World:
         self.edge = ScriptedEdge()
         self.edge.script = lambda _: Done()
         self.becomes(**changes)
-        self.caller = Caller(KID, read_address(HOME))
-        self.port = Doors(self.edge, self.access).of(self.caller)
+        self.caller = Caller("local", KID, read_address(HOME))
+        self.port = Doors({"local": self.edge}, self.access).of(self.caller)
 
     def becomes(self, **changes: object) -> None:
         self.access.replace({hash_of(SECRET): key(**changes)})
@@ -93,7 +93,7 @@ class World:
 
 
 def test_a_secret_proves_its_key() -> None:
-    assert World().access.identify(SECRET, HOME) == Caller(KID, read_address(HOME))
+    assert World().access.identify(SECRET, HOME) == Caller("local", KID, read_address(HOME))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_limited_key_has_its_accounts_alone(account: str, expected: str | None
 )
 def test_a_limited_key_works_from_its_addresses_alone(address: str, expected: str | None) -> None:
     world = World(addresses=("192.0.2.0/24",))
-    world.caller = Caller(KID, read_address(address))
+    world.caller = Caller("local", KID, read_address(address))
     assert world.decides() == expected
 
 
@@ -375,9 +375,21 @@ async def test_what_cannot_be_answered_by_a_reply_is_refused_by_an_error() -> No
 
 def test_without_a_caller_there_is_a_way_in_only_in_open_mode() -> None:
     world = World()
-    assert Doors(world.edge).of(None) is world.edge
+    assert Doors({"local": world.edge}).of(None) is world.edge
     with pytest.raises(AssertionError):
-        Doors(world.edge, world.access).of(None)
+        Doors({"local": world.edge}, world.access).of(None)
+
+
+async def test_a_key_leads_to_the_port_of_its_own_subscription_and_to_no_other() -> None:
+    world, foreign = World(subscription="desk"), ScriptedEdge()
+    doors = Doors({"local": foreign, "desk": world.edge}, world.access)
+    caller = world.access.identify(SECRET, HOME)
+    assert caller is not None
+    assert caller.subscription == "desk"
+    assert isinstance(await doors.of(caller).submit(QueryBalances(account="")), Done)
+    assert foreign.asked == []
+    with pytest.raises(KeyError):  # rather an error than somebody else's orders
+        Doors({"local": foreign}, world.access).of(caller)
 
 
 # ── connections ──────────────────────────────────────────────────────────────────────────────────

@@ -183,7 +183,7 @@ async def ready() -> Readiness:
 
 def make(edge: ScriptedEdge, limits: Limits | None = None) -> HttpServer:
     bound = bind("127.0.0.1", 0)
-    app = gateway_app(edge, (address_of(bound),), ready, CollectorRegistry())
+    app = gateway_app({"local": edge}, (address_of(bound),), ready, CollectorRegistry())
     return HttpServer(app, bound, limits)
 
 
@@ -218,7 +218,7 @@ async def test_ipv6_loopback() -> None:
         bound = bind("::1", 0)
     except OSError as error:
         pytest.skip(f"no IPv6 here: {error}")
-    app = gateway_app(ScriptedEdge(), (address_of(bound),), ready, CollectorRegistry())
+    app = gateway_app({"local": ScriptedEdge()}, (address_of(bound),), ready, CollectorRegistry())
     server = HttpServer(app, bound)
     await server.start()
     data = request("GET", "/health/live", host=f"[::1]:{server.address[1]}")

@@ -1,4 +1,4 @@
-"""An open control plane: database, vault, audit, keys, accounts; of one subscription so far."""
+"""An open control plane: database, vault, and what one subscription has of it: audit, keys, accounts."""
 
 from pathlib import Path
 from types import TracebackType
@@ -6,21 +6,28 @@ from typing import Self
 
 from fairlead.control.accounts import Accounts
 from fairlead.control.audit import Audit
+from fairlead.control.errors import SubscriptionUnknown
 from fairlead.control.key_file import KeyFile
-from fairlead.control.keyring import Keyring
+from fairlead.control.keyring import Keyring, plain
 from fairlead.control.store import Store
+from fairlead.control.subscriptions import Subscriptions
 from fairlead.control.vault import Vault, open_vault
+from fairlead.core.requests import LOCAL
 
 
 class Control:
     """What everything here works on. For any thread; its calls block."""
 
-    def __init__(self, store: Store, vault: Vault, key_file: KeyFile, audit: Audit) -> None:
+    def __init__(
+        self, store: Store, vault: Vault, key_file: KeyFile, data: Path, subscription: str
+    ) -> None:
         self.store = store
         self.vault = vault
         self.key_file = key_file
-        self.audit = audit
+        self.audit = audit = Audit(store, vault, subscription, data)
+        self._data = data
         self.keyring = Keyring(store, audit, audit.subscription)
+        self.subscriptions = Subscriptions(store, vault, Audit(store, vault, LOCAL, data))
         self.accounts = Accounts(store, vault, audit, audit.subscription)
 
     @classmethod
@@ -29,16 +36,31 @@ class Control:
     ) -> Self:
         """Open it, make what is missing at a first start. Raises ControlError and OSError.
 
-        `url` None: SQLite in the data folder. `key_path` None: the key is DATA.key, beside the folder.
+        SubscriptionUnknown if there is no such one; `local` there is always. `url` None: SQLite in the
+        data folder. `key_path` None: the key is DATA.key, beside the folder.
         """
         key_file = KeyFile.beside(data) if key_path is None else KeyFile(key_path, data)
         store = Store.open(data, url)
         try:
-            vault = open_vault(store, key_file, subscription, now_ns)
+            vault = open_vault(store, key_file, now_ns)
+            control = cls(store, vault, key_file, data, LOCAL)
+            return control if subscription == LOCAL else control.of(subscription)
         except BaseException:
             store.close()
             raise
-        return cls(store, vault, key_file, Audit(store, vault, subscription, data))
+
+    def of(self, subscription: str) -> Self:
+        """Return the same control plane as another subscription has it; close one of them.
+
+        Raises SubscriptionUnknown, and other ControlErrors.
+        """
+        names = [each.name for each in self.subscriptions.listed()]
+        if subscription not in names:
+            raise SubscriptionUnknown(
+                f"there is no subscription {plain(subscription)!r}; there is {', '.join(names)}"
+                " (`fairlead subscriptions create` makes another)"
+            )
+        return type(self)(self.store, self.vault, self.key_file, self._data, subscription)
 
     def close(self) -> None:
         """Give the database back."""

@@ -5,6 +5,10 @@ class ControlError(Exception):
     """The control plane cannot be used as it is; nothing was changed."""
 
 
+class SubscriptionUnknown(ControlError):
+    """There is no subscription of that name."""
+
+
 class StoreNewer(ControlError):
     """The database was written by a later version of this program."""
 

@@ -1,4 +1,4 @@
-"""Usable keys and accounts, followed: whoever serves by them hears of each change within a moment.
+"""Subscriptions, usable keys, accounts: whoever serves by them hears of each change within a moment.
 
 Asks the database several times a second how many changes there have been, so that what another process
 changes (`fairlead keys revoke`) counts here too. While the database cannot be asked what was last known
@@ -22,8 +22,12 @@ INTERVAL_S = 0.25
 
 
 class Followed(msgspec.Struct, frozen=True):
-    """What there is: usable keys by the hash of their secrets, accounts by subscription and name."""
+    """What there is: usable keys by the hash of their secrets, accounts by subscription and name.
 
+    Of every subscription, whose names are in `subscriptions`.
+    """
+
+    subscriptions: tuple[str, ...]
     keys: Mapping[bytes, ApiKey]
     accounts: ByName
 
@@ -103,5 +107,7 @@ class ControlFollowed:
         revision = control.store.revision()
         if revision == self._revision:
             return revision, None
+        names = tuple(each.name for each in control.subscriptions.listed())
         keys = control.keyring.usable()
-        return revision, Followed(keys, all_accounts(control.store, control.vault, self._known))
+        accounts = all_accounts(control.store, control.vault, self._known)
+        return revision, Followed(names, keys, accounts)

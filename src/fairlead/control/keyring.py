@@ -79,10 +79,10 @@ class Keyring:
     def usable(self) -> dict[bytes, ApiKey]:
         """Return by hash of the secret the keys that are neither disabled nor revoked.
 
-        Raises ControlError.
+        Of every subscription: whose somebody is shows when the key is known. Raises ControlError.
         """
         with self._store.read() as connection:
-            rows = connection.execute(self._all().where(KEYS.c.state == State.ACTIVE))
+            rows = connection.execute(select(KEYS).where(KEYS.c.state == State.ACTIVE))
             return {row.secret_hash: _key(row) for row in rows}
 
     def find(self, name: str) -> ApiKey | Denied:

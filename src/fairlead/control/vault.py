@@ -93,8 +93,8 @@ class Vault:
         return self._data_keys.setdefault(subscription, unwrap(key, subscription, row.data_key))
 
 
-def open_vault(store: Store, key_file: KeyFile, subscription: str, now_ns: int) -> Vault:
-    """Return the vault of a store, with `subscription` in it.
+def open_vault(store: Store, key_file: KeyFile, now_ns: int) -> Vault:
+    """Return the vault of a store, with the subscription `local` in it.
 
     Makes the key-encryption key when nothing is locked by one yet. Every data key is tried. Raises
     ControlError and OSError.
@@ -105,9 +105,8 @@ def open_vault(store: Store, key_file: KeyFile, subscription: str, now_ns: int) 
         if not names and not key_file.exists():
             key_file.create()
         key_file.keys()
-        for each in (LOCAL, subscription):
-            vault.add_subscription(change, each, now_ns)
-        for each in {LOCAL, subscription, *names}:
+        vault.add_subscription(change, LOCAL, now_ns)
+        for each in {LOCAL, *names}:
             vault.derived(change, each, "trial")
     return vault
 

@@ -24,8 +24,9 @@ _NOT_PROVEN = Refused(Refusal.UNAUTHENTICATED, INVALID)
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """The key that was proven, by its public id, and from where it is used."""
+    """The key that was proven, by its public id, whose it is, and from where it is used."""
 
+    subscription: str
     kid: str
     address: Address
 
@@ -78,7 +79,9 @@ class Access:
         if len(secret) != SECRET_CHARACTERS:  # its checksum is for scanners: the hash decides here
             return None
         kid = self._by_hash.get(hash_of(secret))
-        return None if kid is None else Caller(kid, _read_address(address))
+        if kid is None:
+            return None
+        return Caller(self._grants[kid].key.subscription, kid, _read_address(address))
 
     def accounts(self, caller: Caller) -> frozenset[str] | None:
         """Return the accounts that the caller is limited to, None: none at all."""

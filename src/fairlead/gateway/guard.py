@@ -1,7 +1,8 @@
 """The port with a guard before it: what passes has been decided for its caller, whatever the protocol.
 
-Every protocol submits through `Doors.of(caller)`. In open mode that is the port itself. What a key that is
-limited to accounts asks of all accounts, it is answered about its own.
+Every protocol submits through `Doors.of(caller)`, which leads to the subscription of the caller's key and to
+no other; in open mode to that of `local`. What a key that is limited to accounts asks of all accounts, it is
+answered about its own.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ from fairlead.core.replies import (
 )
 from fairlead.core.reports import OrderReport
 from fairlead.core.requests import (
+    LOCAL,
     CancelAll,
     CancelOrder,
     CheckOrder,
@@ -74,18 +76,21 @@ class NotAllowed(Exception):
 
 
 class Doors:
-    """Gives each caller its way to the port. `access` None: open mode, no one is asked who they are."""
+    """Gives each caller its way to the port of its subscription. `access` None: open mode, nobody is asked.
 
-    def __init__(self, port: EdgePort, access: Access | None = None) -> None:
-        self._port = port
+    `ports`: by subscription, those whose keys `access` has, and `local`; more may come.
+    """
+
+    def __init__(self, ports: Mapping[str, EdgePort], access: Access | None = None) -> None:
+        self._ports = ports
         self.access = access
 
     def of(self, caller: Caller | None) -> EdgePort:
         """Return the port for a caller; without one there is no way in, unless the mode is open."""
         if self.access is None:
-            return self._port
+            return self._ports[LOCAL]
         assert caller is not None, "nobody passes without having said who they are"
-        return GuardedPort(self._port, self.access, caller)
+        return GuardedPort(self._ports[caller.subscription], self.access, caller)
 
     def is_open_to(self, caller: Caller | None, account: str) -> bool:
         """Whether the caller may follow an account."""

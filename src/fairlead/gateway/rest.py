@@ -29,6 +29,7 @@ from fairlead.core.replies import (
     SnapshotReply,
 )
 from fairlead.core.requests import (
+    LOCAL,
     CheckOrder,
     PlaceOrder,
     QueryAccounts,
@@ -87,7 +88,7 @@ class RestApi:
         settings: RestSettings | None = None,
     ) -> None:
         settings = settings or RestSettings()
-        self._doors = port if isinstance(port, Doors) else Doors(port)
+        self._doors = port if isinstance(port, Doors) else Doors({LOCAL: port})
         self._new_trace_id = new_trace_id
         self._render = Renderer(settings.omit_nulls)
         self._reject_media_type = settings.reject_media_type.encode()

@@ -57,7 +57,7 @@ def address_of(bound: socket.socket) -> tuple[str, int]:
 
 
 def gateway_app(
-    port: EdgePort,
+    ports: Mapping[str, EdgePort],
     listen: tuple[tuple[str, int], ...],
     readiness: Callable[[], Awaitable[Readiness]],
     registry: CollectorRegistry,
@@ -72,11 +72,11 @@ def gateway_app(
 ) -> ASGIApp:
     """Return everything a gateway serves, behind its border and its gate.
 
-    `listen`: the addresses it is reached by. `mounts`: raw path prefix → another ASGI application,
-    which is behind the same border and gate. `access` None: open mode, nobody is asked who they are, but
-    by the management API, whose callers `management_access` knows then.
+    `ports`: by subscription, see `Doors`. `listen`: the addresses it is reached by. `mounts`: raw path
+    prefix → another ASGI application, which is behind the same border and gate. `access` None: open mode,
+    nobody is asked who they are, but by the management API, whose callers `management_access` knows then.
     """
-    rest_api = RestApi(Doors(port, access), new_trace_id, rest)
+    rest_api = RestApi(Doors(ports, access), new_trace_id, rest)
     health_api = HealthApi(readiness, registry)
     management = management or ManagementApi()
     routes = joined(rest_api.routes, management.routes, health_api.routes, document_routes())

@@ -76,7 +76,7 @@ async def managed(*, is_open: bool, is_known: bool = True) -> AsyncIterator[Mana
     listeners = [*LISTENERS, Listener("http", *address_of(bound))]
     endpoints = EndpointsApi(listeners, lambda _: edge, access, lambda: "trace")
     app = gateway_app(
-        edge,
+        {"local": edge},
         (address_of(bound),),
         _ready,
         CollectorRegistry(),

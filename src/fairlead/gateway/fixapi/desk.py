@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import structlog
 
 from fairlead.core.port import EdgePort
+from fairlead.core.requests import LOCAL
 from fairlead.fix.numbers import Trace
 from fairlead.fix.session import Session
 from fairlead.fix.settings import SessionKey
@@ -55,9 +56,10 @@ class Desk:
         now_ns: Callable[[], int],
         access: Access | None = None,
         kept: Kept | None = None,
+        subscription: str = LOCAL,
     ) -> None:
-        """`kept`: where every message is kept for people."""
-        self.doors = Doors(port, access)
+        """`kept`: where every message is kept for people. `subscription`: whose port this is."""
+        self.doors = Doors({subscription: port}, access)
         self.feed = feed
         self.store = store
         self.settings = settings

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 import fairlead
 from fairlead.core.port import EdgePort
+from fairlead.core.requests import LOCAL
 from fairlead.gateway.answers import CALLER, Answer, message_answer, refuse_upgrade
 from fairlead.gateway.callers import Access
 from fairlead.gateway.feed import Feed
@@ -38,10 +39,11 @@ class WebSocketApi:
         *,
         omit_nulls: bool = False,
         access: Access | None = None,
+        subscription: str = LOCAL,
         new_token: Callable[[], str] = lambda: secrets.token_hex(16),
         server: Server | None = None,
     ) -> None:
-        """`server` is who serves, by default this process."""
+        """`subscription`: whose port this is. `server` is who serves, by default this process."""
         self.settings = settings or WebSocketSettings()
         server = server or _this_process(now_ns())
         self.hub = Hub(
@@ -53,6 +55,7 @@ class WebSocketApi:
             self.settings,
             omit_nulls=omit_nulls,
             access=access,
+            subscription=subscription,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -16,7 +16,7 @@ from fairlead.core.port import EdgePort
 from fairlead.core.rates import Rate
 from fairlead.core.reconciliation import Reconciliation
 from fairlead.core.replies import BalancesReply, ReconciliationReply, SnapshotReply
-from fairlead.core.requests import QueryBalances, QueryReconciliation
+from fairlead.core.requests import LOCAL, QueryBalances, QueryReconciliation
 from fairlead.gateway.callers import Access
 from fairlead.gateway.feed import Feed
 from fairlead.gateway.guard import Doors
@@ -83,9 +83,11 @@ class Hub:
         *,
         omit_nulls: bool = False,
         access: Access | None = None,
+        subscription: str = LOCAL,
     ) -> None:
+        """`subscription`: whose port this is."""
         self.port = port  # for what all clients share; each client asks through its own door
-        self.doors = Doors(port, access)
+        self.doors = Doors({subscription: port}, access)
         self.feed = feed
         self.settings = settings
         self.new_token = new_token
