@@ -380,6 +380,7 @@ def test_without_a_caller_there_is_a_way_in_only_in_open_mode() -> None:
         Doors({"local": world.edge}, world.access).of(None)
 
 
+@pytest.mark.asyncio
 async def test_a_key_leads_to_the_port_of_its_own_subscription_and_to_no_other() -> None:
     world, foreign = World(subscription="desk"), ScriptedEdge()
     doors = Doors({"local": foreign, "desk": world.edge}, world.access)
