@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 
 from fairlead.config import Config, Listen
 from fairlead.config.loading import KEYS
+from fairlead.control.errors import ControlError
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.requests import LOCAL
 from fairlead.edge.pulse import Pulse
@@ -38,7 +39,9 @@ from fairlead.gateway.listeners import FixListener, ListenerSettings, SecureList
 from fairlead.gateway.management.api import ManagementApi
 from fairlead.gateway.management.endpoints import EndpointsApi, Listener
 from fairlead.gateway.management.exchanges import ExchangesApi
+from fairlead.gateway.management.usage import UsageApi
 from fairlead.gateway.protocol import BoundedProtocol
+from fairlead.gateway.refusing import RefusedCollector
 from fairlead.gateway.server import HttpServer, address_of, bind, gateway_app, new_trace_id
 from fairlead.gateway.websocket.wire import WebSocketProtocol
 from fairlead.supervisor import Supervisor
@@ -49,6 +52,8 @@ from fairlead.venues.pipe import Pipe
 if TYPE_CHECKING:
     from fairlead.control.control import Control
     from fairlead.control.following import ControlFollowed
+    from fairlead.control.metering import Metering
+    from fairlead.control.usage import UsageAsked, Used
 
 log = structlog.get_logger()
 
@@ -75,6 +80,7 @@ class App:
         self._secure: SecureListeners | None = None
         self._control: Control | None = None
         self._followed: ControlFollowed | None = None
+        self._metering: Metering | None = None
         self._access: Access | None = None
         self._is_announced = False
         self._collections: asyncio.TimerHandle | None = None
@@ -136,6 +142,8 @@ class App:
             await self._tenant.let_clients_go()
         for fix in self._fix_servers():
             await fix.stop()
+        if self._metering is not None:
+            await self._metering.stop()
         if self._followed is not None:
             await self._followed.stop()
         if self._control is not None:
@@ -166,6 +174,7 @@ class App:
         """Open the control plane and know its keys; see that connections end with them."""
         from fairlead.control.control import Control  # 0.2 s of imports that open mode does without
         from fairlead.control.following import ControlFollowed
+        from fairlead.control.metering import Metering
 
         config = self._config
         url = None if config.control.url is None else config.control.url.text
@@ -178,6 +187,8 @@ class App:
             self._on_fatal,
         )
         await self._followed.start()
+        self._metering = Metering(self._control.store, access.usage, time.time_ns, self._on_fatal)
+        self._metering.start()
 
     def _start_exchange(self) -> Exchange:
         settings = self._config.exchange
@@ -225,6 +236,8 @@ class App:
         if self._exchange is not None:
             mounts[b"/operator"] = operator_app(self._exchange)
         managing = self._access or Access(time.time_ns, self._config.http.key_requests_per_s)
+        assert self._secure is not None
+        registry.register(RefusedCollector(managing.refused, self._secure.refused))
         return gateway_app(
             {LOCAL: tenant.edge},
             listen,
@@ -245,7 +258,13 @@ class App:
         if self._fix is not None:
             listeners.append(Listener("fix", *self._fix.address))
         endpoints = EndpointsApi(listeners, lambda _: tenant.edge, access, new_trace_id)
-        return ManagementApi(ExchangesApi(), endpoints)
+        usage = UsageApi(self._read_usage, access, time.time_ns)
+        return ManagementApi(ExchangesApi(), endpoints, usage)
+
+    async def _read_usage(self, asked: "UsageAsked", limit: int) -> "list[Used]":
+        if self._metering is None:
+            raise ControlError("there is no control plane")
+        return await self._metering.read(asked, limit)
 
     def pulse(self) -> Pulse:
         """Return what feels whether the edge is alive; the app must have been started."""

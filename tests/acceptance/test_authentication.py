@@ -111,6 +111,33 @@ def is_reconciled(system: Keyed) -> bool:
     return bool(accounts) and all(each["state"] == "reconciled" for each in accounts)
 
 
+# ── what they use ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_a_key_uses_is_counted_once_and_told(keyed: Keyed) -> None:
+    secret = keyed.make("Meter1", "--scope", "trade")
+    until(lambda: keyed.ask("GET", "/v1/orders", secret).status == 200, "the key is known")
+    with keyed.stream(secret) as client:
+        assert json.loads(client.recv(20))["type"] == "SERVER_INFO"
+        for client_order_id in ("metered-1", "metered-2", "metered-2"):
+            assert keyed.place(secret, client_order_id).status == 200
+    assert keyed.place(secret, "metered-3", exchange_id="SIM/NOBODY").status != 200
+
+    def told() -> dict[str | None, Mapping[str, int]]:
+        answer = keyed.ask("GET", "/v1/usage", secret)
+        assert answer.status == 200, answer.json
+        return {row["account"]: row for row in answer.json}
+
+    until(lambda: told().get("SIM", {}).get("requests", 0) >= 3, "usage is written")
+    until(lambda: told()[None]["connected_websocket_ms"] > 0, "the time of the stream too")
+    rows = told()
+    assert (rows["SIM"]["requests"], rows["SIM"]["orders"]) == (3, 2)
+    assert rows["SIM"]["key"] == keyed.keys("show", "Meter1", "--json").json["kid"]
+    assert set(rows) == {None, "SIM"}  # of an account that is not there nothing is kept
+    metrics = keyed.ask("GET", "/metrics", keyed.secrets["Read1"]).body.decode()
+    assert 'fairlead_callers_refused_total{reason="no_key"}' in metrics
+
+
 # ── who ──────────────────────────────────────────────────────────────────────────────────────────
 
 NOBODY = {"message": "Invalid API key"}

@@ -42,6 +42,7 @@ from fairlead.core.requests import (
 )
 from fairlead.gateway.callers import Access, Caller
 from fairlead.gateway.guard import SCOPES, Doors, GuardedPort, NotAllowed
+from fairlead.gateway.usage import WEBSOCKET
 from tests.gateway.orders import ORDER
 from tests.gateway.scripted_edge import ScriptedEdge
 
@@ -413,7 +414,7 @@ def test_a_connection_ends_when_its_key_may_less(changes: dict[str, object], end
     both: dict[str, object] = {"scopes": (Scope.READ, Scope.TRADE), "accounts": ("SIM", "SIM/BOB")}
     world = World(**both)
     ended: list[int] = []
-    world.access.watch(world.caller, lambda: ended.append(1))
+    world.access.watch(world.caller, WEBSOCKET, lambda: ended.append(1))
     for _ in range(2):
         world.becomes(**(both | changes))
     assert ended == [1] * ends
@@ -422,8 +423,8 @@ def test_a_connection_ends_when_its_key_may_less(changes: dict[str, object], end
 def test_a_connection_ends_with_its_key_and_at_its_moment() -> None:
     world = World(expires_ns=101 * S)
     ended: list[str] = []
-    world.access.watch(world.caller, lambda: ended.append("expired"))
-    stop = world.access.watch(world.caller, lambda: ended.append("never"))
+    world.access.watch(world.caller, WEBSOCKET, lambda: ended.append("expired"))
+    stop = world.access.watch(world.caller, WEBSOCKET, lambda: ended.append("never"))
     stop()
     world.access.end_the_uncovered()
     assert ended == []
@@ -431,5 +432,5 @@ def test_a_connection_ends_with_its_key_and_at_its_moment() -> None:
     world.access.end_the_uncovered()
     assert ended == ["expired"]
     world.access.replace({})
-    world.access.watch(world.caller, lambda: ended.append("gone"))
+    world.access.watch(world.caller, WEBSOCKET, lambda: ended.append("gone"))
     assert ended == ["expired", "gone"]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import ssl
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from fairlead.gateway.protocol import Limits
 from fairlead.gateway.secure import TlsLimits
 from fairlead.gateway.websocket.wire import WIRE, WebSocketProtocol
 from fairlead.tls import folder as files
+from fairlead.tls import refusing
 from tests.gateway.http2_client import client_context, http2
 from tests.gateway.wire import Wire, request
 from tests.tls.authorities import Certificate, Desk
@@ -324,6 +326,44 @@ async def test_a_refused_client_harms_no_other(tmp_path: Path) -> None:
                         await refused.reader.read()
             await wire.send(GET)
             assert (await wire.answer()).status == 200
+
+
+async def counted(served: Served, refused: Counter[str]) -> None:
+    """Wait until exactly these handshakes are counted, which is a moment after the client is gone."""
+    async with asyncio.timeout(20):
+        while served.listeners.refused.total() < refused.total():  # noqa: ASYNC110 - a count tells nobody
+            await asyncio.sleep(0)
+    assert served.listeners.refused == refused
+
+
+async def test_refused_handshakes_are_counted_by_why(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.revoke(gone := desk.client("gone"))
+    refused: Counter[str] = Counter()
+    async with serving(tmp_path) as served:
+        for shown, reason in (
+            (None, refusing.NO_CERTIFICATE),
+            (desk.expired(), refusing.EXPIRED),
+            (desk.of_another_authority(), refusing.UNKNOWN_AUTHORITY),
+            (desk.for_servers(), refusing.WRONG_USE),
+            (desk.for_any_use(), refusing.WRONG_USE),
+            (gone, refusing.REVOKED),
+        ):
+            async with connected(served.https_clients, served.context(shown)) as wire:
+                with suppress(ssl.SSLError):
+                    await wire.reader.read()
+            await counted(served, refused := refused + Counter([reason]))
+        async with connected(served.https_clients, None) as wire:
+            await wire.send(GET)
+            await wire.reader.read()
+        await counted(served, refused + Counter([refusing.PROTOCOL]))
+
+
+async def test_a_handshake_that_is_late_is_counted(tmp_path: Path) -> None:
+    async with serving(tmp_path, handshake_timeout_s=0.1) as served:
+        async with connected(served.https_clients, None) as wire:
+            await wire.reader.read()
+        await counted(served, Counter([refusing.TIMEOUT]))
 
 
 # ── start and stop ───────────────────────────────────────────────────────────────────────────────

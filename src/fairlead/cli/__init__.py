@@ -18,6 +18,7 @@ from fairlead.cli import (
     keys,
     looking,
     maintaining,
+    metering,
     operating,
     serving,
     trading,
@@ -48,6 +49,7 @@ _AREAS = {
     "Keeping": maintaining,
     "Certificates": certifying,
     "API keys": keys,
+    "Usage": metering,
     "Control plane": keeping,
 }
 for title, area in _AREAS.items():

@@ -93,6 +93,15 @@ class Store:
             connection.execute(CONTROL.update().values(revision=CONTROL.c.revision + 1))
             yield connection
 
+    @contextmanager
+    def append(self) -> Iterator[Connection]:
+        """Give a connection for what is no change, such as usage: nobody is told, all else as `change`.
+
+        On PostgreSQL others may write meanwhile. Raises ControlError.
+        """
+        with self._explaining(), self._changing() as connection:
+            yield connection
+
     def revision(self) -> int:
         """Return how many changes there have been. Raises ControlError."""
         with self.read() as connection:

@@ -73,6 +73,29 @@ KEYS = Table(
     Column("expires_ns", BigInteger, nullable=True),
     Column("version", BigInteger, nullable=False),
 )
+
+# What each key used, by day and account; rows are added to.
+USAGE = Table(
+    "usage",
+    METADATA,
+    Column("subscription", Text, ForeignKey("subscriptions.subscription"), primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("kid", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("orders", BigInteger, nullable=False),
+    Column("websocket_ms", BigInteger, nullable=False),
+    Column("fix_ms", BigInteger, nullable=False),
+)
+
+# The number of the last batch of usage that each process has written, so that none is added twice.
+USAGE_WRITERS = Table(
+    "usage_writers",
+    METADATA,
+    Column("writer", Text, primary_key=True),
+    Column("batch", BigInteger, nullable=False),
+    Column("time_ns", BigInteger, nullable=False),
+)
 _LIVING = text("state <> 'revoked'")
 Index(
     "keys_label",

@@ -161,7 +161,8 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     """`message` says what was wrong and what would be right; `field` is the contract's field name.
 
     `order` is set where the refusal is about an order that exists (in doubt). `findings` are all
-    (field, message) pairs where several fields are wrong.
+    (field, message) pairs where several fields are wrong. `code` says of a caller that is refused which
+    of its limits it was.
     """
 
     refusal: Refusal
@@ -169,6 +170,7 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     field: str | None = None
     order: Order | None = None
     findings: tuple[tuple[str, str], ...] = ()
+    code: str = ""
 
 
 Reply = (

@@ -5,6 +5,7 @@ so a key that was narrowed or taken back is so from the next request on. Whoever
 caller watches it, and ends it when its rights have shrunk. For the event loop's thread.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,12 +16,14 @@ from fairlead.control.addresses import Address, Network, is_in, networks_of, rea
 from fairlead.control.key_text import SECRET_CHARACTERS, hash_of
 from fairlead.control.keys import ApiKey, Scope
 from fairlead.core.replies import Refusal, Refused
+from fairlead.gateway import refusing
+from fairlead.gateway.usage import KeyUsage, Usage
 
 INVALID = "Invalid API key"
 REQUESTS_PER_S = 10_000
 _S = 1_000_000_000  # ns
 _read_address = lru_cache(4_096)(read_address)
-_NOT_PROVEN = Refused(Refusal.UNAUTHENTICATED, INVALID)
+_NOT_PROVEN = Refused(Refusal.UNAUTHENTICATED, INVALID, code=refusing.INVALID_KEY)
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -32,11 +35,12 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class _Grant:
-    """What a key may now, and how many requests it has left in its bucket."""
+    """What a key may now, what it has used, and how many requests it has left in its bucket."""
 
-    def __init__(self, key: ApiKey, budget: float, now_ns: int) -> None:
+    def __init__(self, key: ApiKey, used: KeyUsage, budget: float, now_ns: int) -> None:
         rights = key.rights
         self.key = key
+        self.used = used
         self.scopes = frozenset(rights.scopes)
         self.accounts = None if rights.accounts is None else frozenset(rights.accounts)
         addresses = rights.addresses
@@ -48,10 +52,20 @@ class _Grant:
 
 
 class Access:
-    """The keys that can be used, and the decision about every request."""
+    """The keys that can be used, and the decision about every request.
 
-    def __init__(self, now_ns: Callable[[], int], requests_per_s: int = REQUESTS_PER_S) -> None:
-        self._now_ns = now_ns
+    `usage` counts what they use; `refused` how often callers were refused, by why.
+    """
+
+    def __init__(
+        self,
+        now_ns: Callable[[], int],
+        requests_per_s: int = REQUESTS_PER_S,
+        usage: Usage | None = None,
+    ) -> None:
+        self.usage = Usage(now_ns) if usage is None else usage
+        self.refused: Counter[str] = Counter()
+        self.now_ns = now_ns
         self._rate = requests_per_s
         self._by_hash: dict[bytes, str] = {}
         self._grants: dict[str, _Grant] = {}
@@ -59,7 +73,7 @@ class Access:
 
     def replace(self, keys: Mapping[bytes, ApiKey]) -> None:
         """Take the usable keys, by the hash of their secrets; end what they no longer cover."""
-        now_ns = self._now_ns()
+        now_ns = self.now_ns()
         before = self._grants
         self._by_hash = {each: key.kid for each, key in keys.items()}
         self._grants = {}
@@ -69,7 +83,7 @@ class Access:
                 self._grants[key.kid] = old
             else:
                 budget = float(self._rate) if old is None else old.budget
-                self._grants[key.kid] = _Grant(key, budget, now_ns)
+                self._grants[key.kid] = _Grant(key, self.usage.of(key), budget, now_ns)
         self.end_the_uncovered()
 
     # ── who ──────────────────────────────────────────────────────────────────────────────────────
@@ -90,7 +104,19 @@ class Access:
 
     # ── what they may ────────────────────────────────────────────────────────────────────────────
 
+    def nobody(self, *, is_shown: bool) -> Refused:
+        """Return the refusal of who has proven nothing; `is_shown`: a credential was shown."""
+        self.refused[refusing.INVALID_KEY if is_shown else refusing.NO_KEY] += 1
+        return _NOT_PROVEN
+
     def refusal(self, caller: Caller, scope: Scope | None, account: str) -> Refused | None:
+        """Return `judge` about something that was asked for: a refusal is counted."""
+        refused = self.judge(caller, scope, account)
+        if refused is not None:
+            self.refused[refused.code] += 1
+        return refused
+
+    def judge(self, caller: Caller, scope: Scope | None, account: str) -> Refused | None:
         """Return why the caller may not do what needs `scope` (None: nobody may) at `account`, or None.
 
         An empty account: no one in particular. Not the rate, see `charge`.
@@ -99,20 +125,20 @@ class Access:
         if grant is None:
             return _NOT_PROVEN
         expires_ns = grant.key.expires_ns
-        if expires_ns is not None and self._now_ns() >= expires_ns:
+        if expires_ns is not None and self.now_ns() >= expires_ns:
             ended = datetime.fromtimestamp(expires_ns // _S, UTC)
-            return Refused(
-                Refusal.UNAUTHENTICATED, f"key_expired: the key expired at {ended:%FT%TZ}"
-            )
+            text = f"the key expired at {ended:%FT%TZ}"
+            return _refused(Refusal.UNAUTHENTICATED, refusing.KEY_EXPIRED, text)
         if grant.networks is not None and not is_in(caller.address, grant.networks):
-            text = f"ip_not_allowed: the key may not be used from {caller.address}"
-            return Refused(Refusal.FORBIDDEN, text)
+            text = f"the key may not be used from {caller.address}"
+            return _refused(Refusal.FORBIDDEN, refusing.IP_NOT_ALLOWED, text)
         if scope is None or scope not in grant.scopes:
             named = "that nobody has" if scope is None else scope
-            return Refused(Refusal.FORBIDDEN, f"scope_missing: the key needs scope {named}")
+            text = f"the key needs scope {named}"
+            return _refused(Refusal.FORBIDDEN, refusing.SCOPE_MISSING, text)
         if account and grant.accounts is not None and account not in grant.accounts:
-            text = f"account_not_allowed: the key may not be used for {account}"
-            return Refused(Refusal.FORBIDDEN, text)
+            text = f"the key may not be used for {account}"
+            return _refused(Refusal.FORBIDDEN, refusing.ACCOUNT_NOT_ALLOWED, text)
         return None
 
     def charge(self, caller: Caller) -> Refused | None:
@@ -120,42 +146,56 @@ class Access:
         grant = self._grants.get(caller.kid)
         if grant is None:
             return _NOT_PROVEN
-        now_ns = self._now_ns()
+        now_ns = self.now_ns()
         gained = max(0, now_ns - grant.filled_ns) * self._rate / _S
         grant.budget = min(float(self._rate), grant.budget + gained)
         grant.filled_ns = now_ns
         if grant.budget < 1:
-            text = (
-                f"rate_exceeded: a key has {self._rate} requests per second, try again in a second"
-            )
-            return Refused(Refusal.RATE_EXCEEDED, text)
+            self.refused[refusing.RATE_EXCEEDED] += 1
+            text = f"a key has {self._rate} requests per second, try again in a second"
+            return _refused(Refusal.RATE_EXCEEDED, refusing.RATE_EXCEEDED, text)
         grant.budget -= 1
         return None
 
+    def count(self, caller: Caller, account: str, orders: int = 0) -> None:
+        """Count a request that was let through, for metering; `account` is one that exists, or empty."""
+        grant = self._grants.get(caller.kid)
+        if grant is not None:  # taken back while it was answered
+            grant.used.count(account, orders)
+
     # ── open connections ─────────────────────────────────────────────────────────────────────────
 
-    def watch(self, caller: Caller, end: Callable[[], None]) -> Callable[[], None]:
-        """Have `end` called, once, when less is allowed than now; return how to stop watching."""
+    def watch(self, caller: Caller, protocol: str, end: Callable[[], None]) -> Callable[[], None]:
+        """Have `end` called, once, when less is allowed than now, and the time connected counted.
+
+        Returns what is to be called when the connection has ended. `protocol`: of `gateway/usage.py`.
+        """
         token = object()
         opened_with = self._grants.get(caller.kid)
         if opened_with is None:  # taken back since it was proven
             end()
-        else:
-            self._watchers[token] = (caller, opened_with, end)
+            return lambda: None
+        self._watchers[token] = (caller, opened_with, end)
+        disconnected = self.usage.connected(opened_with.used, protocol)
 
         def stop() -> None:
             self._watchers.pop(token, None)
+            disconnected()
 
         return stop
 
     def end_the_uncovered(self) -> None:
         """End connections whose key is gone, expired or narrowed; to be called every now and then."""
         for token, (caller, opened_with, end) in list(self._watchers.items()):
-            if self.refusal(caller, Scope.READ, "") is not None or _is_narrower(
+            if self.judge(caller, Scope.READ, "") is not None or _is_narrower(
                 self._grants[caller.kid], opened_with
             ):
                 del self._watchers[token]
                 end()
+
+
+def _refused(refusal: Refusal, code: str, text: str) -> Refused:
+    return Refused(refusal, f"{code}: {text}", code=code)
 
 
 def _is_narrower(now: _Grant, then: _Grant) -> bool:

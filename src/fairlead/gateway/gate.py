@@ -54,13 +54,14 @@ ROUTES: Mapping[bytes, Mapping[str, Scope | None]] = {
     b"/v1/exchanges": _READ,
     b"/v1/locations": _READ,
     b"/v1/endpoints": _READ,
+    b"/v1/usage": _READ,
     b"/metrics": _READ,
     b"/health/live": _OPEN,
     b"/health/ready": _OPEN,
     b"/openapi.json": _OPEN,
 }
 KEYED = frozenset({
-    b"/v1/exchanges", b"/v1/locations", b"/v1/endpoints",
+    b"/v1/exchanges", b"/v1/locations", b"/v1/endpoints", b"/v1/usage",
 })  # of the management API: never open  # fmt: skip
 UPGRADE = Scope.READ  # WebSocket; what a message needs is decided at the port
 MOUNTED = Scope.MANAGE  # other applications, and whatever no route is declared for
@@ -105,7 +106,10 @@ class Gate:
             needed = _needed(scope, route)
             if needed is not PUBLIC:
                 caller = None if access is None else _identified(access, keys, scope)
-                refused = _refusal(access, caller, needed, is_charged=is_keyed)
+                if access is None or caller is None:
+                    refused: Refused | None = _nobody(access, is_shown=bool(keys))
+                else:
+                    refused = _refusal(access, caller, needed, is_charged=is_keyed)
                 if refused is not None:
                     await _refuse(refused, scope, receive, send)
                     return
@@ -153,14 +157,23 @@ def _identified(access: Access, keys: list[str], scope: AsgiScope) -> Caller | N
     return callers[0] if all(each == callers[0] for each in callers) else None
 
 
+def _nobody(access: Access | None, *, is_shown: bool) -> Refused:
+    """Return the refusal of who has proven nothing, which always reads alike."""
+    if access is None:
+        return Refused(Refusal.UNAUTHENTICATED, INVALID)
+    return access.nobody(is_shown=is_shown)
+
+
 def _refusal(
-    access: Access | None, caller: Caller | None, needed: Scope | None, *, is_charged: bool
+    access: Access, caller: Caller, needed: Scope | None, *, is_charged: bool
 ) -> Refused | None:
     """Return why not. `is_charged`: count it here, because nothing behind us asks the guarded port."""
-    if access is None or caller is None:
-        return Refused(Refusal.UNAUTHENTICATED, INVALID)
     refused = access.refusal(caller, needed, "")
-    return access.charge(caller) if refused is None and is_charged else refused
+    if refused is None and is_charged:
+        refused = access.charge(caller)
+        if refused is None:
+            access.count(caller, "")
+    return refused
 
 
 async def _refuse(refused: Refused, scope: AsgiScope, receive: Receive, send: Send) -> None:

@@ -15,6 +15,7 @@ from fairlead.core.replies import (
     AccountsReply,
     AttentionReply,
     BalancesReply,
+    ChecksReply,
     InstrumentsReply,
     OrderReply,
     OrdersReply,
@@ -97,7 +98,7 @@ class Doors:
         if self.access is None:
             return True
         assert caller is not None, "nobody passes without having said who they are"
-        return self.access.refusal(caller, Scope.READ, account) is None
+        return self.access.judge(caller, Scope.READ, account) is None
 
 
 class GuardedPort:
@@ -116,8 +117,24 @@ class GuardedPort:
         if refused is not None:
             return refused
         if type(request) is PlaceOrder:
-            named = msgspec.structs.replace(request, caller=self._caller.kid)
-            return await self._port.submit(named)
+            return await self._place(request)
+        reply = await self._asked(request)
+        is_about_account = not isinstance(reply, Refused | ChecksReply)
+        self._access.count(self._caller, request.account if is_about_account else "")
+        return reply
+
+    async def _place(self, request: PlaceOrder) -> Reply:
+        """Place the order in the caller's name, and count it unless it is an old one sent again."""
+        caller, asked_ns = self._caller, self._access.now_ns()
+        reply = await self._port.submit(msgspec.structs.replace(request, caller=caller.kid))
+        order = reply.order if isinstance(reply, OrderReply | Refused) else None
+        if order is None:
+            self._access.count(caller, "")
+        else:
+            self._access.count(caller, order.account, int(order.time_order_ns >= asked_ns))
+        return reply
+
+    async def _asked(self, request: Request) -> Reply:
         accounts = self._access.accounts(self._caller)
         if accounts is None or request.account:
             return await self._port.submit(request)
@@ -197,6 +214,8 @@ class GuardedPort:
         refused = refused or self._access.refusal(self._caller, scope, account)
         if refused is not None:
             raise NotAllowed(refused)
+        if is_charged:
+            self._access.count(self._caller, "")
 
 
 def _narrowed(reply: Reply, accounts: frozenset[str]) -> Reply:

@@ -7,6 +7,7 @@ certificate on the second, so it is never the console's.
 import asyncio
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,6 +94,7 @@ class SecureListeners:
         self._renewing: asyncio.TimerHandle | None = None
         self._servers: list[HttpServer] = []
         self._plan: list[tuple[socket.socket, Security]] = []
+        self.refused: Counter[str] = Counter()  # handshakes, by tls/refusing.py's reasons
         self.https: str | None = None
         self.https_clients: str | None = None
         self.fix: FixListener | None = None
@@ -104,7 +106,7 @@ class SecureListeners:
             if listen is not None:
                 contexts = Contexts(files_shown(settings), time.monotonic_ns, settings.version_min)
                 self._contexts.append(contexts)
-                security = Security(contexts.current, None, settings.tls)
+                security = Security(contexts.current, None, settings.tls, refused=self.refused)
                 self.https = self._planned(listen, security)
             if clients_listen is not None:
                 self.https_clients = self._planned(clients_listen, self._asking(("h2", "http/1.1")))
@@ -174,7 +176,9 @@ class SecureListeners:
             return self._is_active is None or self._is_active(peer)
 
         settings = self._settings
-        return Security(contexts.current, counts, settings.tls, settings.judge_s)
+        return Security(
+            contexts.current, counts, settings.tls, settings.judge_s, refused=self.refused
+        )
 
     def _renew(self) -> None:
         try:

@@ -7,6 +7,7 @@ never hand a connection to a protocol before its handshake is done.
 import asyncio
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -14,6 +15,8 @@ import msgspec
 import structlog
 
 from fairlead.gateway.peers import IsActive, state_of
+from fairlead.tls.contexts import REFUSALS
+from fairlead.tls.refusing import FULL, TIMEOUT, reason_of
 
 log = structlog.get_logger()
 
@@ -41,6 +44,7 @@ class Security(msgspec.Struct, frozen=True):
     is_active: IsActive | None = None
     limits: TlsLimits = TlsLimits()
     judge_s: float = 0.25
+    refused: Counter[str] = msgspec.field(default_factory=Counter)  # by tls/refusing.py's reasons
 
 
 class SecureAcceptor:
@@ -90,6 +94,7 @@ class SecureAcceptor:
                 continue
             waiting = len(self._handshakes)
             if waiting >= self._security.limits.handshakes_max or self._is_full(waiting):
+                self._security.refused[FULL] += 1
                 client.close()
                 continue
             task = asyncio.create_task(self._shake_hands(client))
@@ -98,6 +103,9 @@ class SecureAcceptor:
 
     async def _shake_hands(self, client: socket.socket) -> None:
         timeout_s = self._security.limits.handshake_timeout_s
+        until = self._loop.time() + timeout_s
+        refusals: list[ssl.SSLError] = []
+        REFUSALS.set(refusals)  # in this task's context
         try:
             await self._loop.connect_accepted_socket(
                 self._dispatch,
@@ -107,7 +115,11 @@ class SecureAcceptor:
                 ssl_shutdown_timeout=timeout_s,
             )
         except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
-            log.debug("tls_refused", cause=str(error) or type(error).__name__)
+            cause = refusals[0] if refusals else error
+            is_late = not refusals and self._loop.time() >= until
+            reason = TIMEOUT if is_late else reason_of(cause)
+            self._security.refused[reason] += 1
+            log.debug("tls_refused", reason=reason, cause=str(cause) or type(cause).__name__)
 
     def _dispatch(self) -> "_Dispatch":
         return _Dispatch(self._protocol)

@@ -7,6 +7,7 @@ cannot be used leave the last good ones in force.
 
 import ssl
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fairlead.tls.folder import FolderError
+from fairlead.tls.refusing import UseRefused
 
 log = structlog.get_logger()
 
@@ -152,6 +154,11 @@ def _context(version_min: str, alpn: tuple[str, ...]) -> ssl.SSLContext:
     return context
 
 
+# Where whoever waits for a handshake finds why it was refused, which the loop does not say when the client
+# closes at our alert: it is read in the context in which the connection was taken up.
+REFUSALS: ContextVar[list[ssl.SSLError] | None] = ContextVar("refusals", default=None)
+
+
 class _Alerting(ssl.SSLObject):
     """Has the loop send the alert of a refused handshake, which asyncio and uvloop throw away.
 
@@ -183,6 +190,8 @@ class _Alerting(ssl.SSLObject):
             if not self._outgoing.pending:
                 raise
             self._refusal = error
+            if (heard := REFUSALS.get()) is not None:
+                heard.append(error)
             raise ssl.SSLWantReadError from error
 
     def _check_use(self) -> None:
@@ -194,9 +203,9 @@ class _Alerting(ssl.SSLObject):
             extensions = x509.load_der_x509_certificate(der).extensions
             usages = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         except (ValueError, x509.ExtensionNotFound):
-            raise ssl.SSLError("the certificate does not say what it is for") from None
+            raise UseRefused("the certificate does not say what it is for") from None
         if ExtendedKeyUsageOID.CLIENT_AUTH not in usages:
-            raise ssl.SSLError("the certificate is not for clients")
+            raise UseRefused("the certificate is not for clients")
 
 
 def _load(path: Path, what: str, load: Callable[[Path], object]) -> None:

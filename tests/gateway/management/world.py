@@ -6,14 +6,17 @@ from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
 
+from fairlead.control.errors import StoreUnusable
 from fairlead.control.key_text import hash_of, new_kid, new_secret
 from fairlead.control.keys import ApiKey, Rights, Scope, State
+from fairlead.control.usage import UsageAsked, Used
 from fairlead.gateway.border import BorderSettings
 from fairlead.gateway.callers import Access
 from fairlead.gateway.health import Readiness
 from fairlead.gateway.management.api import ManagementApi
 from fairlead.gateway.management.endpoints import EndpointsApi, Listener
 from fairlead.gateway.management.exchanges import ExchangesApi
+from fairlead.gateway.management.usage import UsageApi
 from fairlead.gateway.server import HttpServer, address_of, bind, gateway_app
 from tests.gateway.scripted_edge import ScriptedEdge
 from tests.gateway.wire import Address, Answered, ask, request
@@ -25,6 +28,7 @@ KEYS: dict[str, tuple[tuple[Scope, ...], tuple[str, ...] | None]] = {
     "alice": ((Scope.READ,), ("SIM/ALICE",)),
 }
 REQUESTS_PER_S = 50
+DAY_NOW_NS = 1_795_780_800 * 1_000_000_000  # noon of 2026-11-27
 # Where the gateway says that it listens, besides where it does.
 LISTENERS = (
     Listener("https", "10.0.0.5", 3443),
@@ -41,11 +45,28 @@ class Managed(NamedTuple):
     edge: ScriptedEdge
     secrets: dict[str, str]
     clock: list[int]
+    book: "Book"
+    kids: dict[str, str]
 
     async def ask(self, method: str, target: str, key: str | None, *headers: str) -> Answered:
         """Ask with the key of that name, None: without any."""
         named = () if key is None else (f"X-CoinAPI-Key: {self.secrets.get(key, key)}",)
         return await ask(self.address, request(method, target, None, *named, *headers), method)
+
+
+class Book:
+    """Where usage is read: answers with `rows`, keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.rows: list[Used] = []
+        self.asked: list[UsageAsked] = []
+        self.is_lost = False
+
+    async def read(self, asked: UsageAsked, limit: int) -> list[Used]:
+        self.asked.append(asked)
+        if self.is_lost:
+            raise StoreUnusable("the connection is lost")
+        return self.rows[:limit]
 
 
 async def _ready() -> Readiness:
@@ -69,25 +90,28 @@ def api_key(scopes: Sequence[Scope], accounts: tuple[str, ...] | None) -> ApiKey
 async def managed(*, is_open: bool, is_known: bool = True) -> AsyncIterator[Managed]:
     """Serve: in open mode if `is_open`; `is_known`: management knows its keys."""
     bound = bind("127.0.0.1", 0)
-    edge, clock = ScriptedEdge(), [0]
+    edge, clock, book = ScriptedEdge(), [0], Book()
     access = Access(lambda: clock[0], REQUESTS_PER_S)
     secrets = {name: new_secret() for name in KEYS}
-    access.replace({hash_of(secret): api_key(*KEYS[name]) for name, secret in secrets.items()})
+    keys = {name: api_key(*KEYS[name]) for name in KEYS}
+    access.replace({hash_of(secret): keys[name] for name, secret in secrets.items()})
+    kids = {name: key.kid for name, key in keys.items()}
     listeners = [*LISTENERS, Listener("http", *address_of(bound))]
     endpoints = EndpointsApi(listeners, lambda _: edge, access, lambda: "trace")
+    usage = UsageApi(book.read, access, lambda: DAY_NOW_NS)
     app = gateway_app(
         {"local": edge},
         (address_of(bound),),
         _ready,
         CollectorRegistry(),
         access=None if is_open else access,
-        management=ManagementApi(ExchangesApi(), endpoints),
+        management=ManagementApi(ExchangesApi(), endpoints, usage),
         management_access=access if is_known else None,
         border=BorderSettings(host_names=frozenset({"ems.example"})),
     )
     server = HttpServer(app, bound)
     await server.start()
     try:
-        yield Managed(server.address, edge, secrets, clock)
+        yield Managed(server.address, edge, secrets, clock, book, kids)
     finally:
         await server.stop()

@@ -34,7 +34,7 @@ from fairlead.fix.message import Fault, Message
 from fairlead.fix.settings import FIX50SP2, SessionKey
 from fairlead.fix.states import State
 from fairlead.fix.tags import PASSWORD, USERNAME
-from fairlead.gateway.callers import INVALID, Caller
+from fairlead.gateway.callers import Caller
 from fairlead.gateway.feed import Item
 from fairlead.gateway.fixapi import asking, telling, words
 from fairlead.gateway.fixapi.asking import Declined, MassStatus
@@ -46,6 +46,7 @@ from fairlead.gateway.fixapi.mass_status import find_orders
 from fairlead.gateway.fixapi.requests import Mouth, Requests
 from fairlead.gateway.fixapi.telling import Part, Terms
 from fairlead.gateway.guard import NotAllowed
+from fairlead.gateway.usage import FIX
 
 log = structlog.get_logger()
 _RESENT_AT_ONCE = 500
@@ -299,7 +300,7 @@ class Client:
             return None
         caller = access.identify(asked.message.text(PASSWORD), self._address)
         if caller is None or asked.message.text(USERNAME) not in ("", caller.kid):
-            return INVALID
+            return access.nobody(is_shown=bool(asked.message.text(PASSWORD))).message
         refused = access.refusal(caller, Scope.READ, "")
         if refused is not None:
             return refused.message
@@ -348,7 +349,7 @@ class Client:
         self._keep()
         following.start()
         if self._caller is not None and desk.doors.access is not None:
-            self._unwatch = desk.doors.access.watch(self._caller, self._not_allowed)
+            self._unwatch = desk.doors.access.watch(self._caller, FIX, self._not_allowed)
 
     def _ended(self, ended: Ended) -> None:
         if self._unwatch is not None:

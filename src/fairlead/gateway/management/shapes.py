@@ -25,3 +25,15 @@ class AccountEndpoint(msgspec.Struct):
     endpoint_schema: EndpointSchema
     endpoint_host: str
     endpoint_url: str
+
+
+class Usage(msgspec.Struct):
+    """What a key used of an account on a day (UTC). `account` is null where it was about none."""
+
+    day: str
+    key: str
+    account: str | None
+    requests: int
+    orders: int
+    connected_websocket_ms: int
+    connected_fix_ms: int

@@ -15,6 +15,7 @@ from fairlead.core.replies import Refused
 from fairlead.core.requests import PlaceOrder
 from fairlead.gateway.callers import Caller
 from fairlead.gateway.sessions import Session
+from fairlead.gateway.usage import WEBSOCKET
 from fairlead.gateway.websocket import requests
 from fairlead.gateway.websocket.hub import Hub, Why
 from fairlead.gateway.websocket.messages import reject
@@ -82,7 +83,8 @@ class Client:
         """Begin, once the client is connected."""
         self._hub.join(self)
         if self._caller is not None and self._hub.doors.access is not None:
-            self._unwatch = self._hub.doors.access.watch(self._caller, self._not_allowed)
+            access = self._hub.doors.access
+            self._unwatch = access.watch(self._caller, WEBSOCKET, self._not_allowed)
         self._opening = asyncio.create_task(self._open_first())
 
     def received(self, messages: list[bytes]) -> None:
