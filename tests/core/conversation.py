@@ -340,6 +340,21 @@ class Conversation:
         """Return what the exchange was given for a client's id."""
         return venue_client_id(INSTALLATION, account, client_order_id)
 
+    # ── accounts ─────────────────────────────────────────────────────────────────────────────────
+
+    def come(self, account: str = "SIM") -> None:
+        """Let an account come, new or back."""
+        self._begin_batch()
+        self.engine.come(account)
+        self._end_batch()
+
+    def go(self, account: str = "SIM") -> None:
+        """Let an account go: its connection is closed first, and what was not answered is unknown."""
+        self.disconnects(account)
+        self._begin_batch()
+        self.engine.go(account)
+        self._end_batch()
+
     # ── time ─────────────────────────────────────────────────────────────────────────────────────
 
     def wait(self, seconds: str) -> None:

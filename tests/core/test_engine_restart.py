@@ -191,8 +191,9 @@ def test_an_account_no_longer_configured_keeps_its_orders() -> None:
     talk.accepts(placed(talk, account="SIM/ALICE"), "X1")
     following = talk.restart(accounts=("SIM",))
     assert following.order(account="SIM/ALICE").stage is Stage.ROUTED
-    assert following.place("b", account="SIM/ALICE").refusal == "ACCOUNT_UNAVAILABLE"
-    assert following.cancel(account="SIM/ALICE").order.cancel_pending
+    assert following.place("b", account="SIM/ALICE").refusal == "ACCOUNT_UNKNOWN"
+    assert following.cancel(account="SIM/ALICE").refusal == "ACCOUNT_UNKNOWN"
+    assert not following.order(account="SIM/ALICE").cancel_pending
 
 
 def test_an_order_an_exchange_cannot_be_asked_about_waits_for_an_operator() -> None:

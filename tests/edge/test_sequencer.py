@@ -10,8 +10,8 @@ import pytest
 
 from fairlead.core.deciding import EngineSettings
 from fairlead.core.model import Side, Stage, TimeInForce
-from fairlead.core.replies import CancelAllReply, OrderReply, Refused
-from fairlead.core.requests import CancelOrder, EndSession, QueryOrder
+from fairlead.core.replies import CancelAllReply, OrderReply, Refusal, Refused
+from fairlead.core.requests import CancelOrder, EndSession, QueryOrder, QueryOrders
 from fairlead.core.venue_messages import (
     Outcome,
     VenueCancel,
@@ -260,7 +260,7 @@ async def test_the_next_process_takes_up_what_was_under_way(open_desk: OpenDesk)
         assert ("sent", "VenuePlace") not in desk.events
 
 
-async def test_an_account_that_is_no_longer_configured_is_left_in_the_journal(
+async def test_an_account_that_is_no_longer_configured_has_gone_until_it_is_back(
     open_desk: OpenDesk,
 ) -> None:
     async with open_desk(accounts=("SIM", "SIM/ALICE")) as desk:
@@ -278,7 +278,16 @@ async def test_an_account_that_is_no_longer_configured_is_left_in_the_journal(
             )
         ])  # fmt: skip
         await desk.batch()
-    async with open_desk() as desk:  # its fills are missing: a sweep is wanted that nobody can do
+    async with open_desk() as desk:  # its fills are missing, and nobody asks for them
+        await desk.connect()
+        await desk.pass_time("60")
+        assert desk.fatal == []
+        assert desk.sequencer.metrics.alarms == {}
+        gone = await desk.submit(QueryOrders(account="SIM/ALICE"))
+        assert isinstance(gone, Refused)
+        assert gone.refusal is Refusal.ACCOUNT_UNKNOWN
+        assert desk.sequencer.is_unsettled("SIM/ALICE")
+    async with open_desk(accounts=("SIM", "SIM/ALICE")) as desk:
         await desk.connect()
         await desk.pass_time("60")
         assert desk.fatal == []

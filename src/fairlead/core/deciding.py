@@ -106,6 +106,19 @@ class Orphans(msgspec.Struct):
     is_alarmed: bool = False
 
 
+class Absent(msgspec.Struct):
+    """An account that is not here now, as it was when it went, with its unsettled orders, oldest first.
+
+    `sessions_over` are the client's sessions, of its orders, that have ended since;
+    `are_sessions_over`: all have, for they ended with the process.
+    """
+
+    account: Account
+    orders: list[Order]
+    sessions_over: set[str] = set()
+    are_sessions_over: bool = False
+
+
 class Effects(msgspec.Struct):
     """What a batch leaves to be done: commit `unit`, then the rest."""
 
@@ -123,6 +136,8 @@ class Deciding:
         self.settings = settings
         self.client_ids = ClientIds(restored.installation_id)
         self.accounts: dict[str, Account] = {}
+        self.absent: dict[str, Absent] = {}
+        self.going: list[str] = []  # accounts that are not here any more when this batch is closed
         self.orders = Orders()
         self.flights: dict[int, Flight] = {}
         self.orphans: dict[OrphanKey, Orphans] = {}
@@ -247,9 +262,18 @@ class Deciding:
     def set_mode(self, account: Account, mode: AccountMode) -> None:
         """Report the account's new mode."""
         account.mode = mode
+        self._report_account(account, None)
+
+    def set_presence(self, account: Account, *, is_here: bool) -> None:
+        """Report that the account has come, or goes with this batch."""
+        self._report_account(account, is_here)
+
+    def _report_account(self, account: Account, is_here: bool | None) -> None:
         account.sequence += 1
         account.is_dirty = True
-        report = AccountReport(account.name, account.sequence, self.now.utc_ns, mode)
+        report = AccountReport(
+            account.name, account.sequence, self.now.utc_ns, account.mode, is_here
+        )
         self.unit.reports.append(report)
         self.released.append((report, None))
 
@@ -333,13 +357,13 @@ class Deciding:
             if order.is_settled:
                 self.unit.settled.add(number)
                 self.unit.unsettled.discard(number)
-                self._let_go(number)
+                self.let_go(number)
             elif number in self._visiting:
                 self.unit.unsettled.add(number)
                 self._visiting.discard(number)
         for number in self._visiting:
             if self.orders.get(number) is not None:
-                self._let_go(number)
+                self.let_go(number)
         self._visiting.clear()
         self.trades_known.clear()
         self.client_ids.forget()
@@ -350,6 +374,9 @@ class Deciding:
             if account.is_dirty:
                 self.unit.accounts[account.name] = account.record()
                 account.is_dirty = False
+        for name in self.going:
+            del self.accounts[name]
+        self.going.clear()
         self.unit.time_ns = self.now.utc_ns
 
     def take_effects(self) -> Effects:
@@ -358,7 +385,8 @@ class Deciding:
         self._begin()
         return effects
 
-    def _let_go(self, number: int) -> None:
+    def let_go(self, number: int) -> None:
+        """Have the order in memory no longer."""
         self.orders.drop(number)
         self.flights.pop(number, None)
 

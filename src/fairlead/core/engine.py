@@ -5,9 +5,9 @@ brings it, `decide` takes the messages in order, `finish` closes the batch. It d
 clock, and is the same in production and in the seeded world.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
-from fairlead.core import checking, hearing, orphans, placing, sessions
+from fairlead.core import checking, hearing, orphans, placing, presence, sessions
 from fairlead.core.account import Account
 from fairlead.core.adopting import client_ids
 from fairlead.core.cancelling import (
@@ -66,11 +66,12 @@ class Engine:
     """Decides for every account of one process."""
 
     def __init__(
-        self, settings: EngineSettings, restored: Restored, accounts: Iterable[str]
+        self, settings: EngineSettings, restored: Restored, accounts: Collection[str]
     ) -> None:
         assert is_exact(), "call use_exact_decimals() first"
         self.deciding = Deciding(settings, restored)
         self._restored = restored
+        self._here = set(accounts)
         self._wants: dict[type, Callable[..., None]] = {
             PlaceOrder: self._want_named,
             ResolveOrder: self._want_named,
@@ -178,15 +179,21 @@ class Engine:
         self.deciding.now = now
 
     def restart(self, now: Now) -> None:
-        """Take up what was under way when the last process ended; the batch's first step."""
+        """Take up what was under way when the last process ended; the batch's first step.
+
+        An account that the journal knows and this process was not given is one that has gone.
+        """
         self.begin(now)
-        for order in self._restored.orders:
-            account = self.deciding.accounts[order.account]
-            self.deciding.orders.put(order)
-            account.ledger.order_loaded(order)
-        for order in self._restored.orders:
-            sessions.restart(self.deciding, placing.restart(self.deciding, order))
+        presence.restart(self.deciding, self._restored.orders, self._here)
         self._restored.orders.clear()
+
+    def come(self, account: str) -> None:
+        """Take an account up, new or back; in a batch of its own."""
+        presence.come(self.deciding, account)
+
+    def go(self, account: str) -> None:
+        """Let an account go; in a batch of its own, and once its connection has ended."""
+        presence.go(self.deciding, account)
 
     def request(self, request: Request, token: int) -> None:
         """Decide a client's request; its answer carries `token`."""
@@ -237,8 +244,16 @@ class Engine:
     # ── for reconciliation ───────────────────────────────────────────────────────────────────────
 
     def account(self, name: str) -> Account:
-        """Return an account of this process."""
+        """Return an account that is here."""
         return self.deciding.accounts[name]
+
+    def is_here(self, name: str) -> bool:
+        """Return whether the account is one of this process now."""
+        return name in self.deciding.accounts
+
+    def is_unsettled(self, name: str) -> bool:
+        """Return whether something is still owed to an order of the account, here or not."""
+        return presence.is_unsettled(self.deciding, name)
 
     def ask_unlisted(self, account: str, listed: set[tuple[str, str]]) -> set[int]:
         """Ask about every order we think open that the exchange did not list; return the requests.

@@ -54,7 +54,7 @@ AccountQuery = (
 
 def query_order(deciding: Deciding, request: QueryOrder, token: int) -> None:
     """Answer with the newest order of the client id, at the account if one is named."""
-    names = [request.account] if request.account else list(deciding.accounts)
+    names = [each for each in deciding.accounts if request.account in ("", each)]
     found = [
         order
         for name in names

@@ -67,7 +67,7 @@ def _accept(
     order = deciding.open(_order(deciding, request, rules), Cause.RECEIVED)
     if rejection is not None:
         reason, text = rejection
-        order = _reject(deciding, order, reason, text)
+        order = reject(deciding, order, reason, text)
         deciding.answer(token, OrderReply(order))
         return
     flight = deciding.flight(order.number)
@@ -138,7 +138,7 @@ def sent(deciding: Deciding, request: VenuePlace, now: Now) -> None:
 def place_answered(deciding: Deciding, order: Order, answer: VenueAnswer) -> Order:
     """Take the exchange's answer to sending `order`; return the order as it is now."""
     if order.stage is Stage.RECEIVED and answer.outcome is Outcome.NOT_SENT:
-        return _reject(deciding, order, Reason.NOT_SENT, f"{Reason.NOT_SENT}: {answer.text}")
+        return reject(deciding, order, Reason.NOT_SENT, f"{Reason.NOT_SENT}: {answer.text}")
     if order.stage is not Stage.ROUTING:
         return order  # the stream was quicker, or an operator; what it said stands
     if answer.outcome is Outcome.DONE:
@@ -150,8 +150,8 @@ def place_answered(deciding: Deciding, order: Order, answer: VenueAnswer) -> Ord
     if answer.outcome is Outcome.NOT_SENT:
         if order.in_doubt_ns is not None:
             return order  # an earlier hand-over may have been sent
-        return _reject(deciding, order, Reason.NOT_SENT, f"{Reason.NOT_SENT}: {answer.text}")
-    return _reject(deciding, order, Reason.EXCHANGE, answer.text or "refused without a word")
+        return reject(deciding, order, Reason.NOT_SENT, f"{Reason.NOT_SENT}: {answer.text}")
+    return reject(deciding, order, Reason.EXCHANGE, answer.text or "refused without a word")
 
 
 def answer_due(deciding: Deciding, order: Order) -> None:
@@ -161,7 +161,7 @@ def answer_due(deciding: Deciding, order: Order) -> None:
     if order.stage is Stage.RECEIVED:
         waited_ms = deciding.settings.order_answer_timeout_ms
         text = f"{Reason.NOT_SENT}: withdrawn, it could not be sent within {waited_ms} ms"
-        _reject(deciding, order, Reason.NOT_SENT, text)
+        reject(deciding, order, Reason.NOT_SENT, text)
         return
     if order.stage is Stage.ROUTING:
         if order.in_doubt_ns is None:
@@ -178,7 +178,7 @@ def restart(deciding: Deciding, order: Order) -> Order:
     flight.is_answer_due = True
     if order.stage is Stage.RECEIVED:
         text = f"{Reason.NOT_SENT}: withdrawn, the process restarted before it was sent"
-        return _reject(deciding, order, Reason.NOT_SENT, text)
+        return reject(deciding, order, Reason.NOT_SENT, text)
     if order.stage is Stage.ROUTING and order.in_doubt_ns is None:
         order = doubt(deciding, order)
     elif order.in_doubt_ns is not None:
@@ -344,7 +344,8 @@ def _order(deciding: Deciding, request: PlaceOrder, rules: Instrument) -> Order:
     )
 
 
-def _reject(deciding: Deciding, order: Order, reason: Reason, text: str) -> Order:
+def reject(deciding: Deciding, order: Order, reason: Reason, text: str) -> Order:
+    """End an order that never was at the exchange, and say why."""
     return deciding.report(
         order,
         Cause.REJECTED,

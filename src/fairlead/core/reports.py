@@ -78,12 +78,17 @@ class PositionReport(msgspec.Struct, frozen=True, array_like=True, tag="p"):
 
 
 class AccountReport(msgspec.Struct, frozen=True, array_like=True, tag="a"):
-    """The account's mode as it is from this sequence on."""
+    """The account's mode as it is from this sequence on.
+
+    `is_here`: the account has come to the process (True) or leaves it (False) while it runs, None: it is
+    about the mode alone.
+    """
 
     account: str
     sequence: int
     time_ns: int
     mode: AccountMode
+    is_here: bool | None = None
 
 
 class AlarmReport(msgspec.Struct, frozen=True, array_like=True, tag="!"):

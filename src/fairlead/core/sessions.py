@@ -18,6 +18,9 @@ from fairlead.core.requests import EndSession
 def end(deciding: Deciding, request: EndSession, token: int) -> None:
     """Cancel every order that ends with this session; in doubt, on its way or waiting, it is one too."""
     if request.account not in deciding.accounts:
+        absent = deciding.absent.get(request.account)
+        if absent is not None and any(o.session == request.session for o in absent.orders):
+            absent.sessions_over.add(request.session)  # they are cancelled when the account is back
         deciding.answer(token, account_unknown(request.account))
         return
     count = 0

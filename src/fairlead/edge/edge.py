@@ -1,7 +1,8 @@
 """One process's edge: journal, engine, sequencer and the accounts' connections, behind the port.
 
 The same class runs in production and in the seeded world; what differs is handed in: the clock, how
-an account's link is made, the journal, and how blocking reads are run. Must never decide anything.
+an account's link is made, the journal, and how blocking reads are run. Accounts come, go and log in anew
+while it runs. Must never decide anything.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from fairlead.journal.journal import Journal
 from fairlead.journal.reader import JournalReader
 
 _Result = TypeVar("_Result")
+_NOT_CONNECTED = "not connected yet"
 HISTORY_PAGE = 500
 REPORTS_PAGE = 500
 
@@ -84,9 +86,13 @@ class Edge:
         on_fatal: Callable[[BaseException], None],
         commits: Executor | None = None,
     ) -> None:
-        """`commits`: a thread for big commits, see `Sequencer`; it is shut down by `close`."""
-        self.accounts = tuple(accounts)
+        """`commits`: a thread for big commits, see `Sequencer`; it is shut down by `close`.
+
+        `make_link` is called whenever an account is to log in, and reads the login then.
+        """
         self._journal = journal
+        self._make_link = make_link
+        self._settings = settings
         self._reader = reader
         self._run_blocking = run_blocking
         self._engine = Engine(settings.engine, journal.restore(), accounts)
@@ -99,17 +105,14 @@ class Edge:
             on_fatal(cause)
 
         self.sequencer = Sequencer(self._engine, journal, clock, stopped, settings.limits, commits)
-        self._links = {name: make_link(name, self.sequencer.hear) for name in self.accounts}
-        self._lines = {
-            name: Line(
-                link,
-                Budget(settings.requests_per_s, settings.cancel_reserve),
-                Reconciler(name, self._engine, settings.reconcile),
-            )
-            for name, link in self._links.items()
-        }
+        self._links = {name: make_link(name, self.sequencer.hear) for name in accounts}
         self._is_closed = False
         self.sequencer.listen(self._note_news)
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Return the accounts that are here, or just come."""
+        return tuple(self._links)
 
     @property
     def metrics(self) -> EdgeMetrics:
@@ -118,7 +121,7 @@ class Edge:
 
     def start(self) -> None:
         """Take up what was under way, then connect; there is no other recovery."""
-        self.sequencer.start(self._lines)
+        self.sequencer.start({name: self._line(name, link) for name, link in self._links.items()})
         if self.sequencer.failure is None:
             for link in self._links.values():
                 link.start()
@@ -136,6 +139,60 @@ class Edge:
             self._commits.shutdown()  # waits for the commit under way
         self._reader.close()
         self._journal.close()
+
+    # ── accounts that come and go ────────────────────────────────────────────────────────────────
+
+    def add_account(self, name: str) -> None:
+        """Connect an account, new or back; nothing if it is here. What waits is decided before.
+
+        What it left when it went is reconciled as after a restart, so its login must be the one it had
+        then, unless `has_unsettled` says that nothing was left.
+        """
+        if name in self._links or self._is_closed:
+            return
+        link = self._links[name] = self._make_link(name, self.sequencer.hear)
+        self.sequencer.come(name, self._line(name, link))
+        link.start()
+
+    def remove_account(self, name: str) -> None:
+        """Disconnect an account and know it no more; nothing if it is not here.
+
+        Its open orders stay as they are at the exchange, and in journal and history. From the next request
+        on nobody sees them. What was not sent yet is withdrawn, what was on its way stays in doubt.
+        """
+        link = self._links.pop(name, None)
+        if link is not None:
+            link.close()
+            self.sequencer.go(name)
+
+    def renew_login(self, name: str) -> None:
+        """Have an account log in anew; nothing if it is not here. All else of it stays.
+
+        Nothing asked of the exchange is forgotten: what was not answered is unknown, as after any
+        disconnection.
+        """
+        link = self._links.get(name)
+        if link is None or self._is_closed:
+            return
+        link.close()
+        renewed = self._links[name] = self._make_link(name, self.sequencer.hear)
+        self.sequencer.reline(name, self._line(name, renewed))
+        renewed.start()
+
+    def has_unsettled(self, name: str) -> bool:
+        """Return whether the account has orders to which something is still owed, here or not.
+
+        Then its login must not become another: its orders are known to that one alone.
+        """
+        return self.sequencer.is_unsettled(name)
+
+    def _line(self, name: str, link: OwnedLink) -> Line:
+        settings = self._settings
+        return Line(
+            link,
+            Budget(settings.requests_per_s, settings.cancel_reserve),
+            Reconciler(name, self._engine, settings.reconcile),
+        )
 
     # ── the port ─────────────────────────────────────────────────────────────────────────────────
 
@@ -207,8 +264,12 @@ class Edge:
 
     def account_states(self) -> dict[str, str]:
         """Return, by account, `reconciled` or why it is not."""
-        accounts = (self._engine.account(name) for name in self.accounts)
-        return {account.name: account.trouble or "reconciled" for account in accounts}
+        return {
+            name: self._engine.account(name).trouble or "reconciled"
+            if self._engine.is_here(name)
+            else _NOT_CONNECTED
+            for name in self.accounts
+        }
 
     def has_orphans(self, account: str) -> bool:
         """Return whether fills of the account wait for the exchange to say of which order they are."""
@@ -217,7 +278,9 @@ class Edge:
     def gauges(self) -> Iterator[tuple[str, str, dict[str, float]]]:
         """Yield (name, text, value by account) of what is true now, for metrics."""
         now_ns = self.sequencer.now().utc_ns
-        orders = {name: list(self._engine.orders_of(name)) for name in self.accounts}
+        here = self._here()
+        lines = self.sequencer.lines
+        orders = {name: list(self._engine.orders_of(name)) for name in here}
         doubts = {
             name: [order.in_doubt_ns for order in held if order.in_doubt_ns is not None]
             for name, held in orders.items()
@@ -240,17 +303,17 @@ class Edge:
         yield (
             "fairlead_account_reconciled",
             "1 when the account is open for orders.",
-            {name: float(self._engine.account(name).is_reconciled) for name in self.accounts},
+            {name: float(self._engine.account(name).is_reconciled) for name in here},
         )
         yield (
             "fairlead_requests_waiting",
             "Requests that wait for the exchange's rate.",
-            {name: len(line.budget) for name, line in self._lines.items()},
+            {name: len(lines[name].budget) for name in here},
         )
         yield (
             "fairlead_requests_per_second",
             "What the account may ask its exchange now; less than configured after it refused.",
-            {name: line.budget.per_second for name, line in self._lines.items()},
+            {name: lines[name].budget.per_second for name in here},
         )
         yield (
             "fairlead_inbox_messages",
@@ -261,8 +324,12 @@ class Edge:
 
     def reconciliation_metrics(self) -> Iterator[Metric]:
         """Yield what metrics say of sweeps and drifts."""
-        accounts = [self._engine.account(name) for name in self.accounts]
+        accounts = [self._engine.account(name) for name in self._here()]
         return reconciliation_metrics(accounts, self.sequencer.now().utc_ns)
+
+    def _here(self) -> list[str]:
+        """Return the accounts that are here and have been taken up."""
+        return [name for name in self.accounts if self._engine.is_here(name)]
 
     def _forget_listener(self, key: object) -> None:
         self._listeners.pop(key, None)

@@ -10,7 +10,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import msgspec
 
@@ -80,6 +80,25 @@ class _Submitted(msgspec.Struct):
     token: int
 
 
+class _Coming(msgspec.Struct):
+    account: str
+    line: Line
+
+
+class _Going(msgspec.Struct):
+    account: str
+
+
+class _Relined(msgspec.Struct):
+    account: str
+    line: Line
+
+
+_Change = _Coming | _Going | _Relined
+_CHANGES = (_Coming, _Going, _Relined)
+_Message = _Submitted | _Change | VenueReport
+
+
 class Sequencer:
     """The pump. Call `start` once the links exist; `on_fatal` is told why the process must stop."""
 
@@ -104,8 +123,10 @@ class Sequencer:
         self._commits = commits
         self._is_committing = False
         self._is_missed = False
-        self._lines: Mapping[str, Line] = {}
-        self._inbox: deque[_Submitted | VenueReport] = deque()
+        self._lines: dict[str, Line] = {}
+        self._inbox: deque[_Message] = deque()
+        self._changes = 0  # of accounts, in the inbox
+        self._committing: Unit | None = None
         self._waiting: dict[int, tuple[asyncio.Future[Reply], int]] = {}
         self._next_token = 0
         self._scheduled_ns: int | None = None
@@ -121,7 +142,7 @@ class Sequencer:
 
     def start(self, lines: Mapping[str, Line]) -> None:
         """Take up what was under way; the first batch is the restart itself."""
-        self._lines = lines
+        self._lines = dict(lines)
         now = self._clock.now()
         self._guarded(lambda: self._run_batch(now, lambda: self._engine.restart(now)))
         self._schedule_wake()
@@ -149,9 +170,33 @@ class Sequencer:
         self._inbox.extend(reports)
         self._schedule()
 
+    def come(self, account: str, line: Line) -> None:
+        """Have an account taken up, new or back, behind all that waits; start its link afterwards."""
+        self._change(_Coming(account, line))
+
+    def go(self, account: str) -> None:
+        """Let an account go, behind all that waits; its link must have been closed."""
+        self._change(_Going(account))
+
+    def reline(self, account: str, line: Line) -> None:
+        """Give an account another line, behind all that waits; the link of the old one must be closed."""
+        self._change(_Relined(account, line))
+
+    def is_unsettled(self, account: str) -> bool:
+        """Return whether something is owed to an order of the account, or durably still is."""
+        unit = self._committing
+        return self._engine.is_unsettled(account) or (
+            unit is not None and any(order.account == account for order in unit.orders.values())
+        )
+
     def listen(self, listener: Listener) -> None:
         """Have `listener` called with every durable (report, order as of it), in order."""
         self._listeners.append(listener)
+
+    @property
+    def lines(self) -> Mapping[str, Line]:
+        """Return what the accounts that are here have of their own."""
+        return self._lines
 
     @property
     def inbox_size(self) -> int:
@@ -183,6 +228,11 @@ class Sequencer:
             if not future.done():
                 future.set_exception(ConnectionError(f"the edge has stopped: {cause}"))
         self._waiting.clear()
+
+    def _change(self, change: _Change) -> None:
+        self._changes += 1
+        self._inbox.append(change)
+        self._schedule()
 
     # ── the pump ─────────────────────────────────────────────────────────────────────────────────
 
@@ -236,13 +286,26 @@ class Sequencer:
             self.stop(error)
             self._on_fatal(error)
 
-    def _take(self) -> list[_Submitted | VenueReport]:
+    def _take(self) -> list[_Message]:
         inbox = self._inbox
+        if self._changes:
+            return self._take_to_change()
         if len(inbox) <= self._limits.batch_most:
             batch = list(inbox)
             inbox.clear()
             return batch
         return [inbox.popleft() for _ in range(self._limits.batch_most)]
+
+    def _take_to_change(self) -> list[_Message]:
+        """Take what comes before the next change of the accounts, or that one: it is a batch of its own."""
+        inbox = self._inbox
+        if isinstance(inbox[0], _CHANGES):
+            self._changes -= 1
+            return [inbox.popleft()]
+        batch: list[_Message] = []
+        while len(batch) < self._limits.batch_most and not isinstance(inbox[0], _CHANGES):
+            batch.append(inbox.popleft())
+        return batch
 
     def _run_batch(self, now: Now, decide: Callable[[], None]) -> None:
         self._engine.begin(now)
@@ -258,30 +321,50 @@ class Sequencer:
             self._commit(effects.unit)
             self._release(effects, requests)
 
-    def _decide(self, batch: list[_Submitted | VenueReport], now: Now) -> None:
+    def _decide(self, batch: list[_Message], now: Now) -> None:
         self._recall(batch)
         self.metrics.batch_messages += len(batch)
         for message in batch:
             if isinstance(message, _Submitted):
                 self._engine.request(message.request, message.token)
+            elif isinstance(message, _CHANGES):
+                self._change_accounts(message)
             else:
                 self._hear(message, now)
         for due in self.timers.take_due(now):
-            if due.kind is TimerKind.SWEEP:
-                self._lines[due.account].reconciler.due(now)
-            else:
+            if due.kind is not TimerKind.SWEEP:
                 self._engine.timer(due)
+            elif due.account in self._lines:
+                self._lines[due.account].reconciler.due(now)
 
-    def _recall(self, batch: list[_Submitted | VenueReport]) -> None:
+    def _recall(self, batch: list[_Message]) -> None:
         wanted = nothing_wanted()
         for message in batch:
-            named = message.request if isinstance(message, _Submitted) else message
-            self._engine.wants(named, wanted)
+            if not isinstance(message, _CHANGES):
+                named = message.request if isinstance(message, _Submitted) else message
+                self._engine.wants(named, wanted)
         if wanted:
             self._engine.remember(self._journal.recall(wanted))
 
+    def _change_accounts(self, change: _Change) -> None:
+        match change:
+            case _Coming(account, line):
+                self._engine.come(account)
+                self._lines[account] = line
+            case _Going(account):
+                self._engine.go(account)
+                del self._lines[account]
+            case _Relined(account, line):
+                waiting = self._lines[account].budget.clear()
+                self._lines[account] = line
+                self.hear(_not_sent(request, "the login was renewed") for request in waiting)
+            case _:
+                assert_never(change)
+
     def _hear(self, news: VenueReport, now: Now) -> None:
-        line = self._lines[news.account]
+        line = self._lines.get(news.account)
+        if line is None:
+            return  # of an account that has gone: its link had nothing more to say but "not sent"
         if isinstance(news, VenueAnswer) and news.retry_after_ms is not None:
             line.budget.refused(now.steady_ns, news.retry_after_ms)
             if line.reconciler.awaits(news.request_id):
@@ -298,7 +381,7 @@ class Sequencer:
         """Return, by account, what may be sent once this batch is durable."""
         self._engine.ask_open_questions()
         for account in self._engine.take_sweeps():
-            if account in self._lines:  # else it is in the journal and no longer configured
+            if account in self._lines:  # else it has gone
                 self._lines[account].reconciler.want(now)
         for request in self._engine.take_requests():
             self._queue(request)
@@ -334,6 +417,7 @@ class Sequencer:
         before_ns = self._clock.now().steady_ns
         prepared = self._journal.prepare(effects.unit)
         self._is_committing = True
+        self._committing = effects.unit
 
         def written(writing: Future[None]) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
@@ -341,6 +425,7 @@ class Sequencer:
 
         def finish(writing: Future[None]) -> None:
             self._is_committing = False
+            self._committing = None
             if self._failure is None:
                 self.metrics.commit.add(self._clock.now().steady_ns - before_ns)
                 self._guarded(lambda: self._release_written(writing, prepared, effects, requests))
