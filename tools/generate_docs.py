@@ -12,6 +12,7 @@ from tools.pages.doctor import doctor
 from tools.pages.exit_codes import exit_codes
 from tools.pages.faults import faults
 from tools.pages.fix_session import fix_session
+from tools.pages.management import management
 from tools.pages.metrics import metrics
 from tools.pages.order_states import order_states
 from tools.pages.refusals import refusals
@@ -27,6 +28,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/configuration.md": configuration,
     "docs/operations/doctor.md": doctor,
     "docs/reference/rest.md": rest,
+    "docs/reference/management.md": management,
     "docs/reference/websocket.md": websocket,
     "docs/reference/refusals.md": refusals,
     "docs/reference/metrics.md": metrics,

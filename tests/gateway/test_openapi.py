@@ -1,7 +1,6 @@
 """The generated document says at least what the contract's document says."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ from prometheus_client import CollectorRegistry
 from fairlead.gateway import shapes
 from fairlead.gateway.forms import FORMS
 from fairlead.gateway.health import HealthApi, Readiness
-from fairlead.gateway.openapi import openapi_document
+from fairlead.gateway.openapi_trading import trading_document
 from fairlead.gateway.rendering import Renderer, encode
 from fairlead.gateway.rest import RestApi
 from fairlead.gateway.words import CALLS, FIELDS
+from tests.gateway.contract import facts_of, resolved
 from tests.gateway.orders import ORDER, body
 from tests.gateway.scripted_edge import ScriptedEdge
 
@@ -24,53 +24,12 @@ ROOT = Path(__file__).parents[2]
 CONTRACT = ROOT.parent / "shared" / "spec" / "ems-rest.openapi.json"
 FACTS = Path(__file__).parent / "data" / "contract_facts.json"
 
-Document = dict[str, Any]
-
-
-def resolved(document: Document, schema: Document) -> Document:
-    while "$ref" in schema:
-        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
-    return schema
-
-
-def facts_of(document: Document) -> Iterator[str]:
-    """Every path, answer, schema, field with its type, required field and enum value, one a line."""
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            yield f"call {method} {path}"
-            for parameter in operation.get("parameters", ()):
-                yield f"parameter {method} {path} {parameter['in']} {parameter['name']}"
-            for status, answer in operation["responses"].items():
-                (content,) = answer["content"].values()
-                name = content["schema"]["$ref"].rsplit("/", 1)[1]
-                yield f"answer {method} {path} {status} {name}"
-    for name, schema in document["components"]["schemas"].items():
-        yield from _facts_of_schema(document, name, schema)
-
-
-def _facts_of_schema(document: Document, name: str, schema: Document) -> Iterator[str]:
-    schema = resolved(document, schema)
-    for part in schema.get("allOf", ()):
-        yield from _facts_of_schema(document, name, part)
-    if "allOf" in schema:
-        return
-    kind = {"integer": "number"}.get(schema["type"], schema["type"])
-    yield f"schema {name} {kind}"
-    for value in schema.get("enum", ()):
-        yield f"value {name} {value}"
-    for field in schema.get("required", ()):
-        yield f"required {name} {field}"
-    if "items" in schema:
-        yield from _facts_of_schema(document, f"{name}[]", schema["items"])
-    for field, of in schema.get("properties", {}).items():
-        yield from _facts_of_schema(document, f"{name}.{field}", of)
-
 
 def test_nothing_of_the_contract_is_missing() -> None:
     facts = set(json.loads(FACTS.read_text()))
     assert len(facts) > 200
     # What may be null may also be left out, so that we require no more than the contract here.
-    assert facts - set(facts_of(openapi_document())) == set()
+    assert facts - set(facts_of(trading_document())) == set()
 
 
 def test_the_frozen_facts_are_the_contract_s() -> None:
@@ -92,7 +51,7 @@ def test_every_route_is_in_the_document() -> None:
         routed |= {(prefix.decode() + tail, method) for method in methods}
     documented = {
         (path, method.upper())
-        for path, methods in openapi_document()["paths"].items()
+        for path, methods in trading_document()["paths"].items()
         for method in methods
     }
     assert documented == routed
@@ -111,7 +70,7 @@ def json_schema(schema: Any) -> Any:
 
 @pytest.mark.parametrize("omit_nulls", [False, True])
 def test_a_report_fits_its_schema(omit_nulls: bool) -> None:
-    document = openapi_document()
+    document = trading_document()
     report = json.loads(encode(Renderer(omit_nulls).order(ORDER)))
     for part in document["components"]["schemas"]["OrderExecutionReport"]["allOf"]:
         schema = resolved(document, part) | {"components": document["components"]}
@@ -119,14 +78,14 @@ def test_a_report_fits_its_schema(omit_nulls: bool) -> None:
 
 
 def test_the_good_order_fits_its_schema() -> None:
-    document = openapi_document()
+    document = trading_document()
     schema = document["components"]["schemas"]["OrderNewSingleRequest"]
     order = json.loads(body(price=10.5, amount_order=1))
     jsonschema.validate(order, schema | {"components": document["components"]})
 
 
 def test_the_fields_stand_in_the_order_they_are_sent() -> None:
-    schemas = openapi_document()["components"]["schemas"]
+    schemas = trading_document()["components"]["schemas"]
     report = json.loads(encode(Renderer().order(ORDER)))
     more = list(schemas["OrderExecutionReport_allOf"]["properties"])
     assert more == [name for name in report if name in more]
@@ -134,7 +93,7 @@ def test_the_fields_stand_in_the_order_they_are_sent() -> None:
 
 
 def test_every_call_parameter_and_field_has_words() -> None:
-    document = openapi_document()
+    document = trading_document()
     wordless = [
         f"{method.upper()} {path}: {what}"
         for path, operations in document["paths"].items()
@@ -157,7 +116,7 @@ def test_every_call_parameter_and_field_has_words() -> None:
 def test_words_are_of_calls_and_fields_that_exist() -> None:
     called = {
         f"{method.upper()} {path}"
-        for path, operations in openapi_document()["paths"].items()
+        for path, operations in trading_document()["paths"].items()
         for method in operations
     }
     assert set(CALLS) == called

@@ -1,8 +1,8 @@
 """Real answers of a real system, for the pages that show what calls look like.
 
-Starts `fairlead up` with a quiet exchange on a new folder, makes a fixed conversation with it and keeps
-what was said. What differs from run to run (times, hashes, the order of numbers between accounts) is
-put in a fixed form; everything else is as it came.
+Starts `fairlead up` with a quiet exchange on a new folder and a key for everything, makes a fixed
+conversation with it and keeps what was said. What differs from run to run (times, hashes, ports, the order
+of numbers between accounts) is put in a fixed form; everything else is as it came.
 """
 
 import functools
@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -28,6 +29,7 @@ _POLL_S = 0.02
 _FAIRLEAD = str(Path(sys.executable).with_name("fairlead"))
 # A quiet market; doubt and its end come quickly, so that they can be shown.
 _CONFIG = """\
+authentication = "keys"
 [[accounts]]
 exchange_id = "SIM"
 [[accounts]]
@@ -85,7 +87,7 @@ class Conversation(msgspec.Struct, frozen=True):
 def conversation() -> Conversation:
     """Hold the conversation, once per process, and return it."""
     with tempfile.TemporaryDirectory() as folder, _system(Path(folder)) as desk:
-        calls = dict(_calls(desk))
+        calls = dict(_calls(desk)) | dict(_management(desk))
         refusals = dict(_refusals(desk))
         calls["POST /v1/operator/resolve"] = _doubt(desk, calls, refusals)
         return Conversation(calls, refusals, desk.said("GET", "/metrics").decode())
@@ -132,6 +134,13 @@ def _calls(desk: "_Desk") -> Iterator[tuple[str, Exchanged]]:
     yield "GET /v1/operator/instruments", desk.call("GET", path)
     mode = {"exchange_id": "SIM/ALICE", "mode": "HALTED"}
     yield "POST /v1/operator/mode", desk.call("POST", "/v1/operator/mode", mode)
+
+
+def _management(desk: "_Desk") -> Iterator[tuple[str, Exchanged]]:
+    for path in ("/v1/exchanges", "/v1/locations"):
+        yield f"GET {path}", desk.call("GET", path)
+    path = "/v1/endpoints?filter_exchange_id=SIM%2FALICE"
+    yield "GET /v1/endpoints", desk.call("GET", path)
 
 
 def _refusals(desk: "_Desk") -> Iterator[tuple[str, Exchanged]]:
@@ -184,9 +193,15 @@ def _order(client_order_id: str, side: str, amount: str, price: str) -> dict[str
 class _Desk:
     """A client of a running system."""
 
-    def __init__(self, endpoint: Json) -> None:
+    def __init__(self, endpoint: Json, key: str) -> None:
         self._url = str(endpoint["url"])
         self._operator_url = str(endpoint["operator_url"])
+        self._headers = {"X-CoinAPI-Key": key}
+        addresses = {
+            urlsplit(self._url).netloc: "127.0.0.1:3080",
+            endpoint["fix"]: "127.0.0.1:3401",
+        }
+        self._usual = {str(found): usual for found, usual in addresses.items()}
 
     def said(self, method: str, path: str, body: Json = None, url: str = "") -> bytes:
         """Return the body of an answer, whatever its status."""
@@ -199,7 +214,10 @@ class _Desk:
     def call(self, method: str, path: str, body: Json = None) -> Exchanged:
         """Make a call and keep what was said."""
         status, content = self._exchanged(method, path, body, "")
-        shown = json.loads(content, parse_float=Decimal)
+        text = content.decode()
+        for found, usual in self._usual.items():
+            text = text.replace(found, usual)
+        shown = json.loads(text, parse_float=Decimal)
         return Exchanged(
             method,
             path,
@@ -237,7 +255,7 @@ class _Desk:
         request = urllib.request.Request(
             (url or self._url) + path,
             None if body is None else json.dumps(body).encode(),
-            {} if body is None else {"Content-Type": "application/json"},
+            self._headers | ({} if body is None else {"Content-Type": "application/json"}),
             method=method,
         )
         try:
@@ -252,6 +270,7 @@ class _Desk:
 def _system(folder: Path) -> Iterator[_Desk]:
     config, endpoint = folder / "config.toml", folder / "data/endpoint.json"
     config.write_text(_CONFIG, encoding="utf-8")
+    key = _new_key(folder / "data")
     command = [_FAIRLEAD, "up", "--config", str(config), "--data", str(folder / "data")]
     log = folder / "log"
     with log.open("wb") as out:
@@ -267,12 +286,21 @@ def _system(folder: Path) -> Iterator[_Desk]:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(_POLL_S)
-        desk = _Desk(json.loads(endpoint.read_bytes()))
+        desk = _Desk(json.loads(endpoint.read_bytes()), key)
         desk.wait(desk.is_reconciled)
         yield desk
     finally:
         process.kill()
         process.wait()
+
+
+def _new_key(data: Path) -> str:
+    """Make a key for everything and return its secret."""
+    scopes = ("--scope", "trade", "--scope", "manage")
+    command = [_FAIRLEAD, "keys", "create", "Desk1", *scopes, "--data", str(data), "--json"]
+    made = subprocess.run(command, capture_output=True, check=True, env={})
+    secret: str = json.loads(made.stdout)["secret"]
+    return secret
 
 
 # ── a fixed form ─────────────────────────────────────────────────────────────────────────────────
@@ -298,6 +326,8 @@ def _fixed(value: Json, name: str) -> Json:
         return _time_of("FILLED")
     if name in _AGES and value is not None:
         return _AGES[name]
+    if name == "apikey":
+        return "flk_" + _hash("key")[:22]
     if name == "traceId":
         return _hash("trace")
     return value

@@ -59,6 +59,7 @@ ROUTES: Mapping[bytes, Mapping[str, Scope | None]] = {
     b"/health/live": _OPEN,
     b"/health/ready": _OPEN,
     b"/openapi.json": _OPEN,
+    b"/openapi-management.json": _OPEN,
 }
 KEYED = frozenset({
     b"/v1/exchanges", b"/v1/locations", b"/v1/endpoints", b"/v1/usage",

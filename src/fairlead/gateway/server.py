@@ -19,7 +19,9 @@ from fairlead.gateway.guard import Doors
 from fairlead.gateway.health import HealthApi, Readiness
 from fairlead.gateway.http2 import Http2Limits
 from fairlead.gateway.management.api import ManagementApi
-from fairlead.gateway.openapi import document_routes
+from fairlead.gateway.management.openapi import management_document
+from fairlead.gateway.openapi import document_route
+from fairlead.gateway.openapi_trading import trading_document
 from fairlead.gateway.protocol import Limits, bounded
 from fairlead.gateway.rest import RestApi, RestSettings
 from fairlead.gateway.routing import Router, joined
@@ -79,7 +81,11 @@ def gateway_app(
     rest_api = RestApi(Doors(ports, access), new_trace_id, rest)
     health_api = HealthApi(readiness, registry)
     management = management or ManagementApi()
-    routes = joined(rest_api.routes, management.routes, health_api.routes, document_routes())
+    documents = joined(
+        document_route(b"/openapi.json", trading_document()),
+        document_route(b"/openapi-management.json", management_document()),
+    )
+    routes = joined(rest_api.routes, management.routes, health_api.routes, documents)
     prefixes = (*rest_api.prefixes, *management.prefixes)
     router = Router(routes, prefixes, mounts, websocket)
     served = [*routes.items(), *prefixes]

@@ -1,0 +1,37 @@
+"""The OpenAPI document of the management API: the contract's calls and schemas by their names, and ours."""
+
+from fairlead.gateway import shapes as trading_shapes
+from fairlead.gateway.forms import Schema
+from fairlead.gateway.management import shapes
+from fairlead.gateway.management.words import CALLS, FIELDS, PARAMETERS
+from fairlead.gateway.openapi import Operation, Parameter, Words, document, shape_schemas
+from fairlead.gateway.words import FIELDS as TRADING_FIELDS
+
+WORDS = Words(CALLS, PARAMETERS, FIELDS | TRADING_FIELDS)
+_DESCRIPTION = """\
+Exchanges, locations and endpoints, on the listeners of the trading API. Every call needs a key: by the header
+X-CoinAPI-Key, or by the query parameter apikey."""
+_SHAPES = (
+    shapes.ExchangeLoginRequire,
+    shapes.Locations,
+    shapes.AccountEndpoint,
+    trading_shapes.MessageError,
+    trading_shapes.ValidationError,
+)
+_FILTER = (Parameter("filter_exchange_id", is_repeated=True),)
+_INVALID = {"400": "ValidationError"}
+_BUSY = {"503": "MessageError"}
+
+OPERATIONS = (
+    Operation("/v1/exchanges", "get", (), None, {"200": "ExchangeLoginRequire[]"},
+              "exchangeLoginRequire"),
+    Operation("/v1/locations", "get", (), None, {"200": "Locations[]"}, "locations"),
+    Operation("/v1/endpoints", "get", _FILTER, None,
+              {"200": "AccountEndpoint[]"} | _INVALID | _BUSY, "endpoints"),
+)  # fmt: skip
+
+
+def management_document() -> Schema:
+    """Return the OpenAPI 3.0 document of the management API."""
+    schemas = shape_schemas(_SHAPES, {}, WORDS)
+    return document("Fairlead management API", _DESCRIPTION, OPERATIONS, schemas, WORDS)

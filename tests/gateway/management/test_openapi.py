@@ -1,0 +1,114 @@
+"""The management document says at least what the contract's document says, of what is served."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fairlead.gateway.forms import Schema
+from fairlead.gateway.gate import KEYED
+from fairlead.gateway.management import shapes
+from fairlead.gateway.management.openapi import management_document
+from fairlead.gateway.management.words import CALLS, FIELDS, PARAMETERS
+from fairlead.gateway.openapi_trading import trading_document
+from tests.gateway.contract import Document, facts_of
+from tests.gateway.management.world import Managed
+
+ROOT = Path(__file__).parents[3]
+CONTRACT = ROOT.parent / "shared" / "spec" / "ems-mgmt.openapi.json"
+FACTS = ROOT / "tests" / "gateway" / "data" / "management_facts.json"
+DOCUMENTS = {"trading": trading_document, "management": management_document}
+
+
+def test_the_frozen_facts_are_the_contract_s() -> None:
+    if not CONTRACT.exists():
+        pytest.skip(f"{CONTRACT} is not here; the frozen facts stand for it")
+    assert sorted(facts_of(json.loads(CONTRACT.read_text()))) == json.loads(FACTS.read_text())
+
+
+def test_the_document_names_answers_as_the_contract_does() -> None:
+    document = management_document()
+    ours = set(facts_of(document))
+    # Where the contract does not say what an answer holds, we may.
+    ours |= {fact.rpartition(" ")[0] + " " for fact in ours if fact.startswith("answer ")}
+    wanted = set(json.loads(FACTS.read_text()))
+    for path in document["paths"]:  # type: ignore[attr-defined]
+        of_path = {fact for fact in wanted if f" {path} " in f"{fact} "}
+        assert of_path - ours == set()
+    for name in set(document["components"]["schemas"]):  # type: ignore[index, call-overload]
+        of_schema = {fact for fact in wanted if fact.split()[1].partition(".")[0] == name}
+        assert of_schema - ours == set()
+
+
+def test_the_contract_s_operations_have_its_names() -> None:
+    if not CONTRACT.exists():
+        pytest.skip(f"{CONTRACT} is not here")
+    contract: Document = json.loads(CONTRACT.read_text())
+    for path, operations in management_document()["paths"].items():  # type: ignore[attr-defined]
+        for method, operation in operations.items():
+            theirs = contract["paths"].get(path, {}).get(method)
+            if theirs is not None:
+                assert operation["operationId"] == theirs["operationId"]
+
+
+def test_every_managed_route_is_in_the_document() -> None:
+    documented = {path.encode() for path in management_document()["paths"]}  # type: ignore[attr-defined]
+    assert documented <= KEYED
+
+
+def test_words_are_of_calls_and_fields_that_exist() -> None:
+    document: Document = management_document()
+    called = {
+        f"{method.upper()} {path}"
+        for path, operations in document["paths"].items()
+        for method in operations
+    }
+    assert set(CALLS) == called
+    taken = {
+        parameter["name"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for parameter in operation.get("parameters", ())
+    }
+    assert set(PARAMETERS) == taken
+    for name, fields in FIELDS.items():
+        assert set(fields) == set(getattr(shapes, name).__struct_fields__)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_who_calls_is_said_alike_in_both_documents(name: str) -> None:
+    document: Document = DOCUMENTS[name]()
+    assert document["security"] == [{"APIKeyHeader": []}, {"APIKeyQueryParam": []}]
+    assert document["components"]["securitySchemes"] == {
+        "APIKeyHeader": {"type": "apiKey", "in": "header", "name": "X-CoinAPI-Key"},
+        "APIKeyQueryParam": {"type": "apiKey", "in": "query", "name": "apikey"},
+    }
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            answers = operation["responses"]
+            assert {"401", "403", "429"} <= answers.keys()
+            assert ("415" in answers) == ("requestBody" in operation)
+            assert "Retry-After" in answers["429"]["headers"]
+
+
+@pytest.mark.parametrize("make", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_nothing_is_left_without_words(make: Callable[[], Schema]) -> None:
+    document: Document = make()
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert operation["summary"]
+            assert all(each["description"] for each in operation.get("parameters", ()))
+            assert all(each["description"] for each in operation["responses"].values())
+    for name, schema in document["components"]["schemas"].items():
+        for field, of in schema.get("properties", {}).items():
+            assert of.get("description") or "$ref" in of, f"{name}.{field}"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("path", "name"), [("/openapi.json", "trading"), ("/openapi-management.json", "management")]
+)
+async def test_a_document_is_served_to_everybody(gateway: Managed, path: str, name: str) -> None:
+    answer = await gateway.ask("GET", path, None)
+    assert (answer.status, answer.json) == (200, DOCUMENTS[name]())
