@@ -182,7 +182,7 @@ class App:
         self._control = Control.open(config.data, url, key_path, LOCAL, time.time_ns())
         self._followed = ControlFollowed(
             self._control,
-            lambda followed: access.replace(followed.keys),
+            lambda followed: access.replace(followed.keys, followed.certificates),
             access.end_the_uncovered,
             self._on_fatal,
         )
@@ -249,7 +249,6 @@ class App:
             websocket=tenant.websocket,
             access=self._access,
             management=self._management(tenant, listen[0], managing),
-            management_access=managing,
         )
 
     def _management(self, tenant: Tenant, listen: tuple[str, int], access: Access) -> ManagementApi:

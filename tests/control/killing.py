@@ -13,7 +13,7 @@ from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["fairlead.control.keyring", "fairlead.control.rotation", "alembic"]
+    ["fairlead.control.control", "fairlead.control.rotation", "alembic"]
 )
 _OURS = os.path.join("fairlead", "control", "")
 _TIMEOUT_S = 60

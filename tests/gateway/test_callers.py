@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from fairlead.control.addresses import read_address
+from fairlead.control.certificate import Certificate
 from fairlead.control.key_text import hash_of, new_secret
 from fairlead.control.keys import ApiKey, Rights, Scope, State
 from fairlead.core.model import AccountMode, Side, TimeInForce
@@ -40,7 +41,7 @@ from fairlead.core.requests import (
     ResolveOrder,
     SetMode,
 )
-from fairlead.gateway.callers import Access, Caller
+from fairlead.gateway.callers import Access, Caller, agreed
 from fairlead.gateway.guard import SCOPES, Doors, GuardedPort, NotAllowed
 from fairlead.gateway.usage import WEBSOCKET
 from tests.gateway.orders import ORDER
@@ -111,6 +112,112 @@ def test_a_key_that_is_not_usable_any_more_proves_nobody_and_may_nothing() -> No
     world.access.replace({})
     assert world.access.identify(SECRET, HOME) is None
     assert world.decides() == "Invalid API key"
+
+
+FINGERPRINT = "ab" * 32
+
+
+def certificate(**changes: object) -> Certificate:
+    made = Certificate(
+        fingerprint=FINGERPRINT,
+        subscription="local",
+        kid=KID,
+        serial="1",
+        created_ns=0,
+        not_after_ns=200 * S,
+        revoked_ns=None,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def certified(world: World, **changes: object) -> Caller | None:
+    """Register a certificate and return whom it proves."""
+    held = certificate(**changes)
+    world.access.replace({hash_of(SECRET): key()}, {held.fingerprint: held})
+    return world.access.identify_certificate(FINGERPRINT, HOME)
+
+
+def test_a_certificate_proves_its_key() -> None:
+    assert certified(World()) == Caller("local", KID, read_address(HOME), FINGERPRINT)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"fingerprint": "cd" * 32}, {"not_after_ns": 100 * S}, {"kid": "flk_" + "B" * 22}],
+    ids=["unregistered", "ended", "key-gone"],
+)
+def test_any_other_certificate_proves_nobody(changes: dict[str, object]) -> None:
+    assert certified(World(), **changes) is None
+
+
+def test_a_certificate_is_looked_up_at_every_request() -> None:
+    world = World()
+    caller = certified(world)
+    assert caller is not None
+    world.caller = caller
+    assert world.decides() is None
+    world.now_ns = 200 * S
+    assert world.decides() == "Invalid API key"
+    world.now_ns = 100 * S
+    world.access.replace({hash_of(SECRET): key()})  # revoked; its key is as it was
+    assert world.decides() == "Invalid API key"
+    world.caller = Caller("local", KID, read_address(HOME))
+    assert world.decides() is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"addresses": ("198.51.100.0/24",)}, "ip_not_allowed"),
+        ({"expires_ns": 100 * S}, "key_expired"),
+        ({"scopes": (Scope.READ,)}, "scope_missing"),
+        ({"accounts": ("SIM/BOB",)}, "account_not_allowed"),
+        ({}, None),
+    ],
+)
+def test_a_certificate_has_the_limits_of_its_key(
+    changes: dict[str, object], expected: str | None
+) -> None:
+    world = World()
+    caller = certified(world)
+    assert caller is not None
+    world.caller = caller
+    world.access.replace({hash_of(SECRET): key(**changes)}, {FINGERPRINT: certificate()})
+    assert world.decides(Scope.TRADE, "SIM") == expected
+
+
+def test_a_connection_ends_with_its_certificate_and_no_other_does() -> None:
+    world = World()
+    caller = certified(world)
+    assert caller is not None
+    ended: list[str] = []
+    world.access.watch(caller, lambda: ended.append("certificate"))
+    world.access.watch(world.caller, lambda: ended.append("secret"))
+    world.access.replace({hash_of(SECRET): key()}, {FINGERPRINT: certificate()})
+    assert ended == []
+    world.access.replace({hash_of(SECRET): key()})
+    assert ended == ["certificate"]
+
+
+def test_credentials_that_agree_are_one_caller() -> None:
+    by_certificate = Caller("local", KID, read_address(HOME), FINGERPRINT)
+    by_secret = Caller("local", KID, read_address(HOME))
+    other = Caller("local", "flk_" + "B" * 22, read_address(HOME))
+    assert agreed([by_certificate, by_secret]) == by_certificate
+    assert agreed([by_secret, by_secret]) == by_secret
+    for claims in ([], [None], [by_certificate, other], [by_secret, None], [None, by_secret]):
+        assert agreed(claims) is None
+
+
+def test_in_open_mode_who_shows_a_credential_is_held_to_it() -> None:
+    world = World()
+    world.access.is_open = True
+    doors = Doors({"local": world.edge}, world.access)
+    assert doors.of(None) is world.edge
+    assert doors.is_open_to(None, "SIM")
+    assert isinstance(doors.of(world.caller), GuardedPort)
+    world.becomes(accounts=("SIM",))
+    assert not doors.is_open_to(world.caller, "SIM/BOB")
 
 
 # ── the decision ─────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fairlead.tls import authority
 from fairlead.tls.authority import Issuer, Revoked
-from fairlead.tls.client import client_of_request, client_text
+from fairlead.tls.client import client_of_request, client_text, read_request
 
 NOW_NS = 1_800_000_000 * 1_000_000_000
 NOW = dt.datetime.fromtimestamp(1_800_000_000, dt.UTC)
@@ -130,14 +130,38 @@ def test_of_a_request_only_the_public_key_counts(issuer: Issuer) -> None:
         .sign(key, hashes.SHA256())
         .public_bytes(serialization.Encoding.PEM)
     )
-    text, issued = client_of_request(issuer, "flk_a1", request, NOW_NS)
+    public_key = read_request(request.decode())
+    text, issued = client_of_request(issuer, "flk_a1", public_key, NOW_NS)
     certificate = x509.load_pem_x509_certificate(text.encode())
     assert certificate.public_key() == key.public_key()
     assert certificate.subject.rfc4514_string() == "CN=flk_a1"
     assert not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     assert issued.key_id == "flk_a1"
-    with pytest.raises(ValueError, match="PEM"):
-        client_of_request(issuer, "flk_a1", b"no request", NOW_NS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "no request", "\ud7ff", "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n"),
+        "-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----\n",
+        "-----BEGIN CERTIFICATE REQUEST-----\n!!!!\n-----END CERTIFICATE REQUEST-----\n",
+    ],
+)
+def test_what_is_no_request_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"no certificate request \(PKCS#10\) in PEM"):
+        read_request(text)
+
+
+def test_a_certificate_ends_at_the_moment_that_it_is_given(issuer: Issuer) -> None:
+    key = authority.new_key().public_key()
+    for until_ns in (NOW_NS + DAY_NS, NOW_NS + 3 * 10**9):
+        ends = authority.issue_client(issuer, "a", key, NOW_NS, until_ns).not_valid_after_utc
+        assert ends.timestamp() == until_ns // 10**9
+    late = authority.issue_client(issuer, "a", key, NOW_NS, NOW_NS + 365 * DAY_NS)
+    assert (
+        late.not_valid_after_utc
+        == authority.issue_client(issuer, "a", key, NOW_NS).not_valid_after_utc
+    )
 
 
 def test_a_request_that_its_sender_cannot_have_signed_is_refused(issuer: Issuer) -> None:
@@ -149,4 +173,4 @@ def test_a_request_that_its_sender_cannot_have_signed_is_refused(issuer: Issuer)
     der[-1] ^= 1
     forged = x509.load_der_x509_csr(bytes(der)).public_bytes(serialization.Encoding.PEM)
     with pytest.raises(ValueError, match="not signed by"):
-        client_of_request(issuer, "flk_a1", forged, NOW_NS)
+        read_request(forged.decode())

@@ -5,9 +5,11 @@
     vault       secrets, sealed; key_file keeps the key that locks them, rotation turns it over
     audit       who did what, in a chain that nobody can change unnoticed
     keyring     API keys; keys says what one is, key_text how it is written, addresses from where it works
+    certificates  of keys, issued and revoked; certificate says what one is, certificate_rows how it is stored
+    authorities   who issues them: its key, sealed
     exchanges   what each exchange asks of a login, and where it is; imports nothing of the others
     accounts    logins at exchanges; logins says what one is, account_text how an account is written
-    following   the usable keys, told to whoever decides about requests
+    following   usable keys and certificates, told to whoever decides about requests
     control     all of it, open
 
 Not on the order path. Nothing here is imported by the core, the journal, the edge or the venues.

@@ -1,4 +1,4 @@
-"""An open control plane: database, vault, and what one subscription has of it: audit, keys, accounts."""
+"""An open control plane: what all subscriptions share, and what one of them has of it."""
 
 from pathlib import Path
 from types import TracebackType
@@ -6,6 +6,8 @@ from typing import Self
 
 from fairlead.control.accounts import Accounts
 from fairlead.control.audit import Audit
+from fairlead.control.authorities import Authorities
+from fairlead.control.certificates import Certificates
 from fairlead.control.errors import SubscriptionUnknown
 from fairlead.control.key_file import KeyFile
 from fairlead.control.keyring import Keyring, plain
@@ -27,7 +29,10 @@ class Control:
         self.audit = audit = Audit(store, vault, subscription, data)
         self._data = data
         self.keyring = Keyring(store, audit, audit.subscription)
-        self.subscriptions = Subscriptions(store, vault, Audit(store, vault, LOCAL, data))
+        of_all = Audit(store, vault, LOCAL, data)
+        self.subscriptions = Subscriptions(store, vault, of_all)
+        self.authorities = Authorities(vault, of_all)
+        self.certificates = Certificates(store, audit, self.keyring, self.authorities)
         self.accounts = Accounts(store, vault, audit, audit.subscription)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Subscriptions, usable keys, accounts: whoever serves by them hears of each change within a moment.
+"""Subscriptions, usable keys, certificates, accounts: who serves by them hears of each change soon.
 
 Asks the database several times a second how many changes there have been, so that what another process
 changes (`fairlead keys revoke`) counts here too. While the database cannot be asked what was last known
@@ -12,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import structlog
 
+from fairlead.control import certificate_rows
 from fairlead.control.accounts import ByName, all_accounts
+from fairlead.control.certificate import Certificate
 from fairlead.control.control import Control
 from fairlead.control.errors import ControlError
 from fairlead.control.keys import ApiKey
@@ -30,6 +32,7 @@ class Followed(msgspec.Struct, frozen=True):
     subscriptions: tuple[str, ...]
     keys: Mapping[bytes, ApiKey]
     accounts: ByName
+    certificates: Mapping[str, Certificate]
 
 
 Told = Callable[[Followed], None]
@@ -110,4 +113,6 @@ class ControlFollowed:
         names = tuple(each.name for each in control.subscriptions.listed())
         keys = control.keyring.usable()
         accounts = all_accounts(control.store, control.vault, self._known)
-        return revision, Followed(names, keys, accounts)
+        with control.store.read() as connection:
+            certificates = certificate_rows.usable(connection)
+        return revision, Followed(names, keys, accounts, certificates)

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Row, or_, select
 
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
+from fairlead.control.certificate_rows import revoke_all_of
 from fairlead.control.key_text import hash_of, is_kid, new_kid, new_secret
 from fairlead.control.keys import (
     DAY_NS,
@@ -88,7 +89,7 @@ class Keyring:
     def find(self, name: str) -> ApiKey | Denied:
         """Return the key of that public id, or label. Raises ControlError."""
         with self._store.read() as connection:
-            return self._find(connection, name)
+            return self.find_in(connection, name)
 
     # ── changing ─────────────────────────────────────────────────────────────────────────────────
 
@@ -121,14 +122,14 @@ class Keyring:
     def edit(self, actor: Actor, name: str, edit: Edit, now_ns: int) -> ApiKey | Denied:
         """Change the rights or the end of a key. Raises ControlError."""
         with self._audit.change() as change:
-            before = self._find(change, name)
+            before = self.find_in(change, name)
             after = before if isinstance(before, Denied) else _edited(before, edit, now_ns)
             return self._put(change, actor, Act.EDIT, name, before, after, now_ns)
 
     def move(self, actor: Actor, name: str, act: Act, now_ns: int) -> ApiKey | Denied:
         """Disable, enable or revoke a key. Raises ControlError."""
         with self._audit.change() as change:
-            before = self._find(change, name)
+            before = self.find_in(change, name)
             after = before if isinstance(before, Denied) else _moved(before, act, now_ns)
             return self._put(change, actor, act, name, before, after, now_ns)
 
@@ -149,6 +150,8 @@ class Keyring:
             assert isinstance(denied, Denied)
             return self._refused(change, actor, f"key.{act}", target, denied, now_ns)
         change.execute(KEYS.update().filter_by(kid=after.kid).values(_row(after)))
+        if act is Act.REVOKE:
+            revoke_all_of(change, after.kid, now_ns)
         self._done(change, actor, f"key.{act}", before, after, now_ns)
         return after
 
@@ -168,7 +171,7 @@ class Keyring:
         of_us = select(KEYS).where(KEYS.c.subscription == self._subscription)
         return of_us.order_by(KEYS.c.created_ns, KEYS.c.kid)
 
-    def _find(self, connection: Connection, name: str) -> ApiKey | Denied:
+    def find_in(self, connection: Connection, name: str) -> ApiKey | Denied:
         """Find by public id; by label only what is not revoked: a label may have had several keys."""
         by_label = (KEYS.c.label_folded == name.lower()) & (KEYS.c.state != State.REVOKED)
         is_named = is_kid(name) or (name.isascii() and name.isalnum())  # in whatever case

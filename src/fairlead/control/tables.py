@@ -127,3 +127,30 @@ Index(
     sqlite_where=_HELD,
     postgresql_where=_HELD,
 )
+
+# Who signs certificates: the newest row does. The key is sealed; that of the root is not here.
+AUTHORITIES = Table(
+    "authorities",
+    METADATA,
+    Column("fingerprint", Text, primary_key=True),
+    Column("certificate", Text, nullable=False),  # PEM
+    Column("root", Text, nullable=False),  # PEM, the certificate that it was issued by
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+)
+
+# Client certificates. One counts while it is active, in date, and its key can be used. Private keys are
+# nowhere.
+CERTIFICATES = Table(
+    "certificates",
+    METADATA,
+    Column("fingerprint", Text, primary_key=True),
+    Column("subscription", Text, ForeignKey("subscriptions.subscription"), nullable=False),
+    Column("kid", Text, nullable=False),
+    Column("serial", Text, nullable=False),  # 128 bits in hex
+    Column("created_ns", BigInteger, nullable=False),
+    Column("not_after_ns", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("revoked_ns", BigInteger, nullable=True),
+)
+Index("certificates_kid", CERTIFICATES.c.kid)

@@ -1,18 +1,20 @@
 """Who calls, and what they may. `Access.refusal` is the one place that decides it, for every protocol.
 
-A caller is a key and the address that it is used from. What the key may is looked up for each request,
-so a key that was narrowed or taken back is so from the next request on. Whoever keeps a connection for a
-caller watches it, and ends it when its rights have shrunk. For the event loop's thread.
+A caller is a key, proven by its secret or by a certificate, and the address that it is used from. What the
+key may is looked up for each request, so a key that was narrowed or taken back is so from the next request
+on. Whoever keeps a connection for a caller watches it, and ends it when its rights have shrunk. For the
+event loop's thread.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
 
 from fairlead.control.addresses import Address, Network, is_in, networks_of, read_address
+from fairlead.control.certificate import Certificate
 from fairlead.control.key_text import SECRET_CHARACTERS, hash_of
 from fairlead.control.keys import ApiKey, Scope
 from fairlead.core.replies import Refusal, Refused
@@ -26,12 +28,27 @@ _read_address = lru_cache(4_096)(read_address)
 _NOT_PROVEN = Refused(Refusal.UNAUTHENTICATED, INVALID, code=refusing.INVALID_KEY)
 
 
+_NO_CERTIFICATES: Mapping[str, Certificate] = {}
+
+
 class Caller(msgspec.Struct, frozen=True):
-    """The key that was proven, by its public id, whose it is, and from where it is used."""
+    """The key that was proven, by its public id, whose it is, and from where it is used.
+
+    `certificate`: the fingerprint of the certificate that proved it, empty where none did.
+    """
 
     subscription: str
     kid: str
     address: Address
+    certificate: str = ""
+
+
+def agreed(claims: Sequence[Caller | None]) -> Caller | None:
+    """Return the one caller that all credentials prove, as the first does; None if they do not agree."""
+    first = claims[0] if claims else None
+    if first is None or any(each is None or each.kid != first.kid for each in claims):
+        return None
+    return first
 
 
 class _Grant:
@@ -52,8 +69,9 @@ class _Grant:
 
 
 class Access:
-    """The keys that can be used, and the decision about every request.
+    """The keys and certificates that can be used, and the decision about every request.
 
+    `is_open`: who shows no credential is let through, by the trading API alone. Who shows one is held to it.
     `usage` counts what they use; `refused` how often callers were refused, by why.
     """
 
@@ -62,18 +80,30 @@ class Access:
         now_ns: Callable[[], int],
         requests_per_s: int = REQUESTS_PER_S,
         usage: Usage | None = None,
+        *,
+        is_open: bool = False,
     ) -> None:
+        self.is_open = is_open
         self.usage = Usage(now_ns) if usage is None else usage
         self.refused: Counter[str] = Counter()
         self.now_ns = now_ns
         self._rate = requests_per_s
         self._by_hash: dict[bytes, str] = {}
         self._grants: dict[str, _Grant] = {}
+        self._certificates = _NO_CERTIFICATES
         self._watchers: dict[object, tuple[Caller, _Grant, Callable[[], None]]] = {}
 
-    def replace(self, keys: Mapping[bytes, ApiKey]) -> None:
-        """Take the usable keys, by the hash of their secrets; end what they no longer cover."""
+    def replace(
+        self,
+        keys: Mapping[bytes, ApiKey],
+        certificates: Mapping[str, Certificate] = _NO_CERTIFICATES,
+    ) -> None:
+        """Take the usable keys, by the hash of their secrets, and certificates, by fingerprint.
+
+        Ends what they no longer cover.
+        """
         now_ns = self.now_ns()
+        self._certificates = certificates
         before = self._grants
         self._by_hash = {each: key.kid for each, key in keys.items()}
         self._grants = {}
@@ -96,6 +126,21 @@ class Access:
         if kid is None:
             return None
         return Caller(self._grants[kid].key.subscription, kid, _read_address(address))
+
+    def identify_certificate(self, fingerprint: str, address: str) -> Caller | None:
+        """Return who calls with a certificate that the handshake has proven, None if it proves nobody."""
+        if not self.is_in_force(fingerprint):
+            return None
+        certificate = self._certificates[fingerprint]
+        subscription, kid = certificate.subscription, certificate.kid
+        return Caller(subscription, kid, _read_address(address), fingerprint)
+
+    def is_in_force(self, fingerprint: str) -> bool:
+        """Whether a certificate counts: registered, not revoked, in date, and of a key that can be used."""
+        certificate = self._certificates.get(fingerprint)
+        if certificate is None or self.now_ns() >= certificate.not_after_ns:
+            return False
+        return certificate.kid in self._grants
 
     def accounts(self, caller: Caller) -> frozenset[str] | None:
         """Return the accounts that the caller is limited to, None: none at all."""
@@ -122,7 +167,7 @@ class Access:
         An empty account: no one in particular. Not the rate, see `charge`.
         """
         grant = self._grants.get(caller.kid)
-        if grant is None:
+        if grant is None or (caller.certificate and not self.is_in_force(caller.certificate)):
             return _NOT_PROVEN
         expires_ns = grant.key.expires_ns
         if expires_ns is not None and self.now_ns() >= expires_ns:
@@ -185,7 +230,10 @@ class Access:
         return stop
 
     def end_the_uncovered(self) -> None:
-        """End connections whose key is gone, expired or narrowed; to be called every now and then."""
+        """End connections whose key or certificate is gone, has ended, or whose key was narrowed.
+
+        To be called every now and then.
+        """
         for token, (caller, opened_with, end) in list(self._watchers.items()):
             if self.judge(caller, Scope.READ, "") is not None or _is_narrower(
                 self._grants[caller.kid], opened_with

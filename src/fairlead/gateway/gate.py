@@ -1,4 +1,4 @@
-"""Before every handler: who calls, by header or query, and whether the route is for them.
+"""Before every handler: who calls, by header, query or certificate, and whether the route is for them.
 
 Stands between border and router. Every route has its scope here; one that has none cannot be served.
 The management API needs a key always, also where the trading API is open to all.
@@ -22,7 +22,8 @@ from fairlead.gateway.answers import (
     refuse_upgrade,
     send_answer,
 )
-from fairlead.gateway.callers import INVALID, Access, Caller
+from fairlead.gateway.callers import INVALID, Access, Caller, agreed
+from fairlead.gateway.peers import Peer, peer_certificate
 
 HEADER = b"x-coinapi-key"
 _PARAMETER = "apikey"
@@ -74,21 +75,11 @@ def undeclared(routes: Iterable[tuple[bytes, str]]) -> list[tuple[bytes, str]]:
 
 
 class Gate:
-    """An ASGI application before `app`. `access` None: open mode.
+    """An ASGI application before `app`. `access` None: open mode, and nobody is known."""
 
-    `management`: who may use the management API in open mode; None: nobody is known, so nobody may.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        access: Access | None,
-        prefixes: Iterable[bytes],
-        management: Access | None = None,
-    ) -> None:
+    def __init__(self, app: ASGIApp, access: Access | None, prefixes: Iterable[bytes]) -> None:
         self._app = app
         self._access = access
-        self._management = access or management
         self._prefixes = tuple(prefixes)
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -102,13 +93,15 @@ class Gate:
                 keys += named
         route = self._route(scope)
         is_keyed = route in KEYED
-        access = self._management if is_keyed else self._access
-        if access is not None or is_keyed:
+        peer = peer_certificate(scope)
+        if self._asks(is_keyed=is_keyed, peer=peer):
             needed = _needed(scope, route)
             if needed is not PUBLIC:
-                caller = None if access is None else _identified(access, keys, scope)
+                access = self._access
+                caller = None if access is None else _identified(access, keys, peer, scope)
                 if access is None or caller is None:
-                    refused: Refused | None = _nobody(access, is_shown=bool(keys))
+                    is_shown = bool(keys) or peer is not None
+                    refused: Refused | None = _nobody(access, is_shown=is_shown)
                 else:
                     refused = _refusal(access, caller, needed, is_charged=is_keyed)
                 if refused is not None:
@@ -116,6 +109,13 @@ class Gate:
                     return
                 scope = dict(scope, **{CALLER: caller})
         await self._app(scope, receive, send)
+
+    def _asks(self, *, is_keyed: bool, peer: Peer | None) -> bool:
+        """Whether a request must say whose it is. In open mode a certificate does, wherever it is shown."""
+        if is_keyed:
+            return True
+        access = self._access
+        return access is not None and (not access.is_open or peer is not None)
 
     def _route(self, scope: AsgiScope) -> bytes | None:
         """Return the route of ROUTES that a request takes, None if none."""
@@ -149,13 +149,16 @@ def _without_keys(query: bytes) -> tuple[bytes, list[str]]:
     return b"&".join(rest), keys
 
 
-def _identified(access: Access, keys: list[str], scope: AsgiScope) -> Caller | None:
-    """Return the one caller that all credentials name."""
+def _identified(
+    access: Access, keys: list[str], peer: Peer | None, scope: AsgiScope
+) -> Caller | None:
+    """Return the one caller that all credentials name; the one of the certificate where there is one."""
     client = scope["client"]
-    if not keys or client is None:
+    if client is None:
         return None
-    callers = [access.identify(key, client[0]) for key in keys]
-    return callers[0] if all(each == callers[0] for each in callers) else None
+    address = client[0]
+    claims = [] if peer is None else [access.identify_certificate(peer.fingerprint, address)]
+    return agreed([*claims, *(access.identify(key, address) for key in keys)])
 
 
 def _nobody(access: Access | None, *, is_shown: bool) -> Refused:

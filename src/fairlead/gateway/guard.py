@@ -1,7 +1,8 @@
 """The port with a guard before it: what passes has been decided for its caller, whatever the protocol.
 
 Every protocol submits through `Doors.of(caller)`, which leads to the subscription of the caller's key and to
-no other; in open mode to that of `local`. What a key that is limited to accounts asks of all accounts, it is
+no other; in open mode that of `local` is open to who showed no
+credential. What a key that is limited to accounts asks of all accounts, it is
 answered about its own.
 """
 
@@ -88,17 +89,25 @@ class Doors:
 
     def of(self, caller: Caller | None) -> EdgePort:
         """Return the port for a caller; without one there is no way in, unless the mode is open."""
-        if self.access is None:
+        access = self._asking(caller)
+        if access is None:
             return self._ports[LOCAL]
         assert caller is not None, "nobody passes without having said who they are"
-        return GuardedPort(self._ports[caller.subscription], self.access, caller)
+        return GuardedPort(self._ports[caller.subscription], access, caller)
 
     def is_open_to(self, caller: Caller | None, account: str) -> bool:
         """Whether the caller may follow an account."""
-        if self.access is None:
+        access = self._asking(caller)
+        if access is None:
             return True
         assert caller is not None, "nobody passes without having said who they are"
-        return self.access.judge(caller, Scope.READ, account) is None
+        return access.judge(caller, Scope.READ, account) is None
+
+    def _asking(self, caller: Caller | None) -> Access | None:
+        """Return who decides about a caller, None where everybody may everything."""
+        if self.access is None or (self.access.is_open and caller is None):
+            return None
+        return self.access
 
 
 class GuardedPort:

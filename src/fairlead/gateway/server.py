@@ -70,13 +70,13 @@ def gateway_app(
     websocket: ASGIApp | None = None,
     access: Access | None = None,
     management: ManagementApi | None = None,
-    management_access: Access | None = None,
 ) -> ASGIApp:
     """Return everything a gateway serves, behind its border and its gate.
 
     `ports`: by subscription, see `Doors`. `listen`: the addresses it is reached by. `mounts`: raw path
     prefix → another ASGI application, which is behind the same border and gate. `access` None: open mode,
-    nobody is asked who they are, but by the management API, whose callers `management_access` knows then.
+    nobody is asked who they are, and nobody may use the management API, whose callers an access of open
+    mode knows.
     """
     rest_api = RestApi(Doors(ports, access), new_trace_id, rest)
     health_api = HealthApi(readiness, registry)
@@ -93,7 +93,7 @@ def gateway_app(
     assert not missing, f"routes without a scope in gateway/gate.py: {missing}"
     managed = {path for path, _ in (*management.routes.items(), *management.prefixes)}
     assert managed <= KEYED, f"management without a key, see gateway/gate.py: {managed - KEYED}"
-    gate = Gate(router, access, [prefix for prefix, _ in prefixes], management_access)
+    gate = Gate(router, access, [prefix for prefix, _ in prefixes])
     return Border(gate, listen, new_trace_id, border)
 
 

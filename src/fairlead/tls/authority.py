@@ -26,7 +26,7 @@ SERVER_DAYS = 397
 CLIENT_DAYS = 90
 REVOKED_LIST_DAYS = 30
 _SKEW = timedelta(minutes=5)  # a certificate is valid for clocks that are slow by this
-_RSA_BITS_LEAST = 2_048
+_RSA_BITS_LEAST, _RSA_BITS_MOST = 2_048, 4_096  # more would only cost each handshake time
 _KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII).fullmatch
 KEY_URI = "urn:fairlead:key:"
 
@@ -37,9 +37,26 @@ class Issuer(msgspec.Struct, frozen=True):
     certificate: x509.Certificate
     key: PrivateKey
 
+    @property
+    def ends_ns(self) -> int:
+        """Return until when it can sign."""
+        return int(self.certificate.not_valid_after_utc.timestamp()) * 1_000_000_000
+
     def __repr__(self) -> str:
         """Name the subject alone."""
         return f"Issuer({self.certificate.subject.rfc4514_string()!r})"
+
+
+class Authority(msgspec.Struct, frozen=True):
+    """Who issues, and the root that its certificate was issued by."""
+
+    issuer: Issuer
+    root: x509.Certificate
+
+    @property
+    def chain(self) -> bytes:
+        """Return what clients and listeners trust, as text: the issuing certificate and the root."""
+        return pem(self.issuer.certificate, self.root)
 
 
 class Revoked(msgspec.Struct, frozen=True):
@@ -53,7 +70,8 @@ def make_root(now_ns: int) -> Issuer:
     """Return a new root: it signs intermediates, and its key can be kept offline."""
     key = new_key()
     name = _name(f"Fairlead root {secrets.token_hex(4)}")
-    builder = _builder(name, name, key.public_key(), now_ns, ROOT_DAYS)
+    until = _moment(now_ns) + timedelta(days=ROOT_DAYS)
+    builder = _builder(name, name, key.public_key(), now_ns, until)
     return Issuer(_authority(builder, 1, key.public_key()).sign(key, hashes.SHA256()), key)
 
 
@@ -84,17 +102,24 @@ def issue_server(
 
 
 def issue_client(
-    issuer: Issuer, key_id: str, public_key: LeafKey, now_ns: int, days: int = CLIENT_DAYS
+    issuer: Issuer, key_id: str, public_key: LeafKey, now_ns: int, until_ns: int | None = None
 ) -> x509.Certificate:
     """Return a certificate for the holder of an API key, named in the SAN as `urn:fairlead:key:ID`.
 
-    It can authenticate clients and nothing else, and never outlives its issuer. Subject and names come
-    from here alone. Raises ValueError for an id that is no name, or a key that is too weak.
+    It can authenticate clients and nothing else, and ends after 90 days, with its issuer or at `until_ns`,
+    whichever comes first. Subject and names come from here alone. Raises ValueError for an id that is no
+    name, or a public key that is not taken.
     """
     if not _KEY_ID(key_id):
         raise ValueError(f"key id {key_id!r}: expected 1 to 64 letters, digits and _ . -")
     builder = _leaf(
-        issuer, _name(key_id), public_key, now_ns, days, ExtendedKeyUsageOID.CLIENT_AUTH
+        issuer,
+        _name(key_id),
+        public_key,
+        now_ns,
+        CLIENT_DAYS,
+        ExtendedKeyUsageOID.CLIENT_AUTH,
+        until_ns,
     )
     uri = x509.UniformResourceIdentifier(KEY_URI + key_id)
     alternatives = x509.SubjectAlternativeName([uri])
@@ -185,29 +210,33 @@ def general_name(name: str) -> x509.GeneralName:
 
 
 def _builder(
-    issuer_name: x509.Name, subject: x509.Name, public_key: LeafKey, now_ns: int, days: int
+    issuer_name: x509.Name, subject: x509.Name, public_key: LeafKey, now_ns: int, until: datetime
 ) -> x509.CertificateBuilder:
-    now = _moment(now_ns)
     return (
         x509.CertificateBuilder()
         .issuer_name(issuer_name)
         .subject_name(subject)
         .public_key(public_key)
         .serial_number(secrets.randbits(128) or 1)
-        .not_valid_before(now - _SKEW)
-        .not_valid_after(now + timedelta(days=days))
+        .not_valid_before(_moment(now_ns) - _SKEW)
+        .not_valid_after(until)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
 
 
 def _issued(
-    issuer: Issuer, subject: x509.Name, public_key: LeafKey, now_ns: int, days: int
+    issuer: Issuer,
+    subject: x509.Name,
+    public_key: LeafKey,
+    now_ns: int,
+    days: int,
+    until_ns: int | None = None,
 ) -> x509.CertificateBuilder:
-    """Return the beginning of a certificate that ends with its issuer at the latest."""
-    left = issuer.certificate.not_valid_after_utc - _moment(now_ns)
-    return _builder(
-        issuer.certificate.subject, subject, public_key, now_ns, max(0, min(days, left.days))
-    )
+    """Return the beginning of a certificate that ends with its issuer, or at `until_ns`, at the latest."""
+    ends = [_moment(now_ns) + timedelta(days=days), issuer.certificate.not_valid_after_utc]
+    if until_ns is not None:
+        ends.append(_moment(until_ns))
+    return _builder(issuer.certificate.subject, subject, public_key, now_ns, min(ends))
 
 
 def _leaf(
@@ -217,10 +246,11 @@ def _leaf(
     now_ns: int,
     days: int,
     usage: x509.ObjectIdentifier,
+    until_ns: int | None = None,
 ) -> x509.CertificateBuilder:
     check_public_key(public_key)
     return (
-        _issued(issuer, subject, public_key, now_ns, days)
+        _issued(issuer, subject, public_key, now_ns, days, until_ns)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(is_authority=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
@@ -229,13 +259,15 @@ def _leaf(
 
 
 def check_public_key(public_key: object) -> None:
-    """Raise ValueError unless this is a P-256 key or an RSA key of at least 2048 bits."""
+    """Raise ValueError unless this is a P-256 key, or an RSA key of 2048 to 4096 bits."""
     if isinstance(public_key, ec.EllipticCurvePublicKey):
         if isinstance(public_key.curve, ec.SECP256R1):
             return
-    elif isinstance(public_key, rsa.RSAPublicKey) and public_key.key_size >= _RSA_BITS_LEAST:
+    elif isinstance(public_key, rsa.RSAPublicKey) and (
+        _RSA_BITS_LEAST <= public_key.key_size <= _RSA_BITS_MOST
+    ):
         return
-    raise ValueError("the public key is neither P-256 nor RSA of at least 2048 bits")
+    raise ValueError("the public key is neither P-256 nor RSA of 2048 to 4096 bits")
 
 
 def _authority(

@@ -7,6 +7,7 @@ from typing import cast
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from fairlead.tls.authority import (
@@ -30,10 +31,15 @@ class Issued(msgspec.Struct, frozen=True):
     not_after_ns: int
 
 
-def client_text(issuer: Issuer, key_id: str, now_ns: int) -> tuple[str, Issued]:
-    """Return a new key pair with its certificate as text, and what to remember. Raises ValueError."""
+def client_text(
+    issuer: Issuer, key_id: str, now_ns: int, until_ns: int | None = None
+) -> tuple[str, Issued]:
+    """Return a new key pair with its certificate as text, and what to remember. Raises ValueError.
+
+    `until_ns`: when it ends at the latest, see `issue_client`.
+    """
     key = new_key()
-    certificate = issue_client(issuer, key_id, key.public_key(), now_ns)
+    certificate = issue_client(issuer, key_id, key.public_key(), now_ns, until_ns)
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -42,20 +48,31 @@ def client_text(issuer: Issuer, key_id: str, now_ns: int) -> tuple[str, Issued]:
 
 
 def client_of_request(
-    issuer: Issuer, key_id: str, request: bytes, now_ns: int
+    issuer: Issuer, key_id: str, public_key: LeafKey, now_ns: int, until_ns: int | None = None
 ) -> tuple[str, Issued]:
-    """Return the certificate for a PKCS#10 request as text, and what to remember.
-
-    Of the request only the public key counts, and that its sender holds the private one. Raises
-    ValueError when it cannot be read or proven.
-    """
-    asked = x509.load_pem_x509_csr(request)
-    if not asked.is_signature_valid:
-        raise ValueError("the request is not signed by the private key of its public key")
-    public_key = asked.public_key()
-    check_public_key(public_key)
-    certificate = issue_client(issuer, key_id, cast(LeafKey, public_key), now_ns)
+    """Return the certificate for a public key as text, and what to remember. Raises ValueError."""
+    certificate = issue_client(issuer, key_id, public_key, now_ns, until_ns)
     return pem(certificate).decode("ascii"), remembered(certificate, key_id)
+
+
+def read_request(request: str) -> LeafKey:
+    """Return the public key of a PKCS#10 request in PEM, which its sender has proven to hold.
+
+    Nothing else in it counts. Raises ValueError, saying what would be right.
+    """
+    try:
+        asked = x509.load_pem_x509_csr(request.encode())
+        public_key = asked.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("is no certificate request (PKCS#10) in PEM") from None
+    check_public_key(public_key)  # first: to check a signature by a giant key takes long
+    try:
+        is_proven = asked.is_signature_valid
+    except (ValueError, UnsupportedAlgorithm):
+        is_proven = False
+    if not is_proven:
+        raise ValueError("is not signed by the private key of its public key")
+    return cast(LeafKey, public_key)
 
 
 def remembered(certificate: x509.Certificate, key_id: str) -> Issued:

@@ -91,7 +91,7 @@ async def managed(*, is_open: bool, is_known: bool = True) -> AsyncIterator[Mana
     """Serve: in open mode if `is_open`; `is_known`: management knows its keys."""
     bound = bind("127.0.0.1", 0)
     edge, clock, book = ScriptedEdge(), [0], Book()
-    access = Access(lambda: clock[0], REQUESTS_PER_S)
+    access = Access(lambda: clock[0], REQUESTS_PER_S, is_open=is_open)
     secrets = {name: new_secret() for name in KEYS}
     keys = {name: api_key(*KEYS[name]) for name in KEYS}
     access.replace({hash_of(secret): keys[name] for name, secret in secrets.items()})
@@ -104,9 +104,8 @@ async def managed(*, is_open: bool, is_known: bool = True) -> AsyncIterator[Mana
         (address_of(bound),),
         _ready,
         CollectorRegistry(),
-        access=None if is_open else access,
+        access=access if is_known else None,
         management=ManagementApi(ExchangesApi(), endpoints, usage),
-        management_access=access if is_known else None,
         border=BorderSettings(host_names=frozenset({"ems.example"})),
     )
     server = HttpServer(app, bound)

@@ -43,7 +43,7 @@ class FixConnection(asyncio.Protocol):
             return
         transport.set_write_buffer_limits(high=settings.output_bytes_max)
         self.client = Client(
-            self._server.desk, transport, peer, _identity(self.state), str(peername[0])
+            self._server.desk, transport, peer, str(peername[0]), peer_of(self.state)
         )
         self._server.came(self)
 
@@ -155,11 +155,3 @@ def fix_collector(desk: Desk, servers: Sequence[FixServer]) -> FixCollector:
         return sum(len(server.connections) for server in servers), len(desk.live)
 
     return FixCollector(desk.metrics, present)
-
-
-def _identity(state: dict[str, Any]) -> str:
-    """Return what a session is known by beside its CompIDs: the API key that a certificate names."""
-    peer = peer_of(state)
-    if peer is None:
-        return ""
-    return f"certificate:{peer.fingerprint}" if peer.key_id is None else f"key:{peer.key_id}"

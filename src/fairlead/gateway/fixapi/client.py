@@ -34,7 +34,7 @@ from fairlead.fix.message import Fault, Message
 from fairlead.fix.settings import FIX50SP2, SessionKey
 from fairlead.fix.states import State
 from fairlead.fix.tags import PASSWORD, USERNAME
-from fairlead.gateway.callers import Caller
+from fairlead.gateway.callers import Caller, agreed
 from fairlead.gateway.feed import Item
 from fairlead.gateway.fixapi import asking, telling, words
 from fairlead.gateway.fixapi.asking import Declined, MassStatus
@@ -46,6 +46,7 @@ from fairlead.gateway.fixapi.mass_status import find_orders
 from fairlead.gateway.fixapi.requests import Mouth, Requests
 from fairlead.gateway.fixapi.telling import Part, Terms
 from fairlead.gateway.guard import NotAllowed
+from fairlead.gateway.peers import Peer
 from fairlead.gateway.usage import FIX
 
 log = structlog.get_logger()
@@ -88,14 +89,13 @@ class Client:
     """The other side of one connection."""
 
     def __init__(
-        self, desk: Desk, wire: Wire, peer: str, identity: str = "", address: str = ""
+        self, desk: Desk, wire: Wire, peer: str, address: str = "", shown: Peer | None = None
     ) -> None:
-        """`identity`: what its sessions are known by beside what they say of themselves.
-
-        `address`: from where it comes, for those who must say who they are.
-        """
-        self._identity = identity
+        """`address`: from where it comes. `shown`: by which certificate, where one is asked for."""
+        # What its sessions are known by beside what they say of themselves.
+        self._identity = "" if shown is None else shown.key_id or shown.fingerprint
         self._address = address
+        self._shown = shown
         self._caller: Caller | None = None
         self._port: EdgePort | None = None  # once it is known who calls
         self._unwatch: Callable[[], None] | None = None
@@ -291,16 +291,22 @@ class Client:
         self._work(self.session.accept(key, record, desk.now_ns()))
 
     def _identify(self, asked: LogonAsked) -> str | None:
-        """Find out who calls, where that is asked: the secret in 554, its public id may be in 553.
+        """Find out who calls, where that is asked: by certificate, or the secret in 554, or both.
 
-        Returns why the logon is refused, None if it is not.
+        The public id may be in 553. Returns why the logon is refused, None if it is not.
         """
-        access = self._desk.doors.access
-        if access is None:
+        access, shown = self._desk.doors.access, self._shown
+        if access is None or (access.is_open and shown is None):
             return None
-        caller = access.identify(asked.message.text(PASSWORD), self._address)
-        if caller is None or asked.message.text(USERNAME) not in ("", caller.kid):
-            return access.nobody(is_shown=bool(asked.message.text(PASSWORD))).message
+        secret, name = asked.message.text(PASSWORD), asked.message.text(USERNAME)
+        claims = []
+        if shown is not None:
+            claims.append(access.identify_certificate(shown.fingerprint, self._address))
+        if secret or shown is None:
+            claims.append(access.identify(secret, self._address))
+        caller = agreed(claims)
+        if caller is None or name not in ("", caller.kid):
+            return access.nobody(is_shown=shown is not None or bool(secret)).message
         refused = access.refusal(caller, Scope.READ, "")
         if refused is not None:
             return refused.message

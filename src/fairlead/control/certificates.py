@@ -1,0 +1,169 @@
+"""Certificates of a subscription's keys: issued, revoked, listed. Each change, or refusal, is audited.
+
+A certificate is bound to a key, and has no rights of its own: it counts while it is active and in date and
+its key can be used, for what that key may then. Private keys are returned once and are nowhere afterwards.
+"""
+
+import msgspec
+from sqlalchemy import Connection
+
+from fairlead.control import certificate_rows as rows
+from fairlead.control.audit import Actor, Audit, Entry, Outcome
+from fairlead.control.authorities import Authorities
+from fairlead.control.certificate import Certificate, CertificateState
+from fairlead.control.keyring import Keyring, plain
+from fairlead.control.keys import ApiKey, Denied, State
+from fairlead.control.store import Store
+from fairlead.control.tables import CERTIFICATES
+from fairlead.tls.client import Issued, client_of_request, client_text, read_request
+
+NO_AUTHORITY = "there is no authority that issues; `fairlead tls init` on the server makes one"
+OF_KEY_MAX = 100  # that are active and in date
+LISTED_MAX = 10_000
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A new certificate. `text`: what its holder is given, in PEM; perhaps with its only private key."""
+
+    certificate: Certificate
+    text: str
+
+    def __repr__(self) -> str:
+        """Name it; never show a private key."""
+        return f"Made({self.certificate!r})"
+
+
+class Certificates:
+    """The certificates of one subscription."""
+
+    def __init__(
+        self, store: Store, audit: Audit, keyring: Keyring, authorities: Authorities
+    ) -> None:
+        self._store = store
+        self._audit = audit
+        self._keyring = keyring
+        self._authorities = authorities
+
+    # ── looking ──────────────────────────────────────────────────────────────────────────────────
+
+    def listed(self, kid: str | None = None) -> list[Certificate]:
+        """Return the certificates, the newest first, of one key if `kid` is given. Raises ControlError."""
+        of_us = rows.those_of(self._audit.subscription, kid)
+        newest = of_us.order_by(CERTIFICATES.c.created_ns.desc(), CERTIFICATES.c.fingerprint)
+        with self._store.read() as connection:
+            return [
+                rows.certificate_of(row) for row in connection.execute(newest.limit(LISTED_MAX))
+            ]
+
+    # ── changing ─────────────────────────────────────────────────────────────────────────────────
+
+    def issue(
+        self, actor: Actor, name: str, now_ns: int, request: str | None = None
+    ) -> Made | Denied:
+        """Issue a certificate for the key of that public id, or label. Raises ControlError.
+
+        `request`: a PKCS#10 request in PEM for a private key that its sender keeps; None: with a new one.
+        """
+        with self._audit.change() as change:
+            key = self._keyring.find_in(change, name)
+            made = key if isinstance(key, Denied) else self._made(change, key, now_ns, request)
+            if isinstance(made, Denied):
+                target = plain(name) if isinstance(key, Denied) else key.kid
+                return self._refused(change, actor, "certificate.issue", target, made, now_ns)
+            row = _row(made.certificate)
+            change.execute(CERTIFICATES.insert().values(**row, state=CertificateState.ACTIVE))
+            entry = Entry(
+                action="certificate.issue", target=made.certificate.fingerprint, after=row
+            )
+            self._audit.append(change, actor, entry, now_ns)
+            return made
+
+    def revoke(self, actor: Actor, fingerprint: str, now_ns: int) -> Certificate | Denied:
+        """Take a certificate back for ever. Raises ControlError."""
+        with self._audit.change() as change:
+            before = self._find(change, fingerprint)
+            if not isinstance(before, Denied) and before.revoked_ns is not None:
+                before = Denied(
+                    "certificate_revoked", f"certificate {fingerprint} is revoked already"
+                )
+            if isinstance(before, Denied):
+                return self._refused(
+                    change, actor, "certificate.revoke", plain(fingerprint), before, now_ns
+                )
+            after = msgspec.structs.replace(before, revoked_ns=now_ns)
+            rows.revoke(change, now_ns, CERTIFICATES.c.fingerprint == fingerprint)
+            entry = Entry(
+                action="certificate.revoke",
+                target=fingerprint,
+                before=_row(before),
+                after=_row(after),
+            )
+            self._audit.append(change, actor, entry, now_ns)
+            return after
+
+    def _made(
+        self, change: Connection, key: ApiKey, now_ns: int, request: str | None
+    ) -> Made | Denied:
+        state = key.state(now_ns)
+        if state is not State.ACTIVE:
+            return Denied("key_unusable", f"key {key.kid} is {state}; it must be active")
+        if rows.living(change, key.kid, now_ns) >= OF_KEY_MAX:
+            text = f"key {key.kid} has {OF_KEY_MAX} certificates in force; revoke one first"
+            return Denied("certificates_too_many", text)
+        authority = self._authorities.current(change)
+        if authority is None or authority.issuer.ends_ns <= now_ns:
+            return Denied("authority_missing", NO_AUTHORITY)
+        issuer, until_ns = authority.issuer, key.expires_ns
+        try:
+            if request is None:
+                text, issued = client_text(issuer, key.kid, now_ns, until_ns)
+            else:
+                public_key = read_request(request)
+                text, issued = client_of_request(issuer, key.kid, public_key, now_ns, until_ns)
+        except ValueError as error:
+            return Denied("request_invalid", f"csr: {error}")
+        return Made(_remembered(issued, key, now_ns), text)
+
+    def _find(self, connection: Connection, fingerprint: str) -> Certificate | Denied:
+        of_us = rows.those_of(self._audit.subscription).where(
+            CERTIFICATES.c.fingerprint == fingerprint
+        )
+        is_one = fingerprint.isascii() and fingerprint.isalnum()
+        row = connection.execute(of_us).first() if is_one else None
+        if row is None:
+            text = (
+                f"there is no certificate {plain(fingerprint)}; give its SHA-256 in lower-case hex"
+            )
+            return Denied("certificate_unknown", text)
+        return rows.certificate_of(row)
+
+    def _refused(
+        self,
+        change: Connection,
+        actor: Actor,
+        action: str,
+        target: str,
+        denied: Denied,
+        now_ns: int,
+    ) -> Denied:
+        entry = Entry(
+            action=action, target=target, after={"code": denied.code}, outcome=Outcome.REFUSED
+        )
+        self._audit.append(change, actor, entry, now_ns)
+        return denied
+
+
+def _remembered(issued: Issued, key: ApiKey, now_ns: int) -> Certificate:
+    return Certificate(
+        fingerprint=issued.fingerprint,
+        subscription=key.subscription,
+        kid=key.kid,
+        serial=f"{issued.serial_number:032x}",
+        created_ns=now_ns,
+        not_after_ns=issued.not_after_ns,
+        revoked_ns=None,
+    )
+
+
+def _row(certificate: Certificate) -> dict[str, object]:
+    return msgspec.structs.asdict(certificate)
