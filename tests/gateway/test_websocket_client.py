@@ -174,6 +174,81 @@ async def test_an_account_opens_when_it_is_loaded_and_one_that_comes_later_opens
     client.ended("left")
 
 
+FAREWELL = ["SERVER_INFO", "ORDER_EXEC_REPORT_SNAPSHOT", "BALANCE_SNAPSHOT", "POSITION_SNAPSHOT"]
+
+
+def of_account(socket: Socket, account: str) -> list[dict[str, object]]:
+    return [message for message in socket.messages if message["exchange_id"] == account]
+
+
+async def until_gone(socket: Socket, account: str) -> list[dict[str, object]]:
+    """Wait for an account's end; return the messages of it, from its last SERVER_INFO on."""
+
+    def is_gone() -> bool:
+        return [each["type"] for each in of_account(socket, account)][-4:] == FAREWELL and (
+            of_account(socket, account)[-4]["is_running"] is False
+        )
+
+    await socket.until(is_gone)
+    return of_account(socket, account)[-4:]
+
+
+async def test_an_account_that_goes_ends_after_its_last_report_and_opens_anew_when_it_is_back() -> (
+    None
+):
+    world = World()
+    world.accounts["SIM/BOB"] = 3
+    client, socket = await opened(world, {"SIM/BOB": 3})
+    world.release("SIM/BOB", 2)
+    last = world.accounts.pop("SIM/BOB")
+    info, *snapshots = await until_gone(socket, "SIM/BOB")
+    assert (info["is_running"], info["sequence"]) == (False, last)
+    assert info["trouble"] == "it is no account of this server any more"
+    assert all(each["data"] == [] and each["sequence"] == last for each in snapshots)
+    assert socket.sequences[-2:] == [4, 5]
+    await socket.until(lambda: socket.types.count("SERVER_INFO") > 8)  # nothing more of it
+    assert of_account(socket, "SIM/BOB")[-1] == snapshots[-1]
+    world.accounts["SIM/BOB"] = 6
+    await socket.until(lambda: of_account(socket, "SIM/BOB")[-1] != snapshots[-1])
+    await socket.until(lambda: [m["type"] for m in of_account(socket, "SIM/BOB")][-5:] == OPENING)
+    assert of_account(socket, "SIM/BOB")[-5]["resumed"] is False
+    world.release("SIM/BOB")
+    await socket.until(lambda: socket.sequences[-1] == 7)
+    client.ended("left")
+
+
+async def test_an_account_that_was_never_loaded_can_go_too() -> None:
+    world = World()
+    world.accounts["SIM/BOB"] = None
+    client, socket = await opened(world)
+    await socket.until(lambda: of_account(socket, "SIM/BOB"))
+    del world.accounts["SIM/BOB"]
+    await until_gone(socket, "SIM/BOB")
+    client.ended("left")
+
+
+async def test_a_client_that_reads_nothing_is_told_of_the_end_when_it_does() -> None:
+    world = World()
+    world.accounts["SIM/BOB"] = 0
+    client, socket = await opened(world)
+    await turns()
+    socket.is_writable = False
+    world.release("SIM/BOB", 3)
+    del world.accounts["SIM/BOB"]
+    await world.hub.look()
+    client.see(world.hub.accounts)
+    world.accounts["SIM/BOB"] = 5  # it is back before the client has heard that it had gone
+    await world.hub.look()
+    client.see(world.hub.accounts)
+    socket.is_writable = True
+    client.writable()
+    types = [each["type"] for each in of_account(socket, "SIM/BOB")]
+    assert types[-4:] == FAREWELL
+    assert socket.sequences == [1, 2, 3]
+    await socket.until(lambda: [m["type"] for m in of_account(socket, "SIM/BOB")][-5:] == OPENING)
+    client.ended("left")
+
+
 async def test_a_resumed_client_gets_what_it_missed_in_between_the_snapshots() -> None:
     world = World()
     world.release(count=5)

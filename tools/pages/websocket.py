@@ -26,7 +26,9 @@ running example is [a page of its own](../how-to/follow-orders.md).
 
 After the upgrade, and a pause of 50 ms, each account opens with `SERVER_INFO`, `SYMBOLS_SNAPSHOT`,
 `ORDER_EXEC_REPORT_SNAPSHOT`, `BALANCE_SNAPSHOT`, `POSITION_SNAPSHOT`; then its updates follow as they happen. An account
-that was never loaded opens when it is. Numbers and times are [as in the REST API](rest.md).
+that was never loaded opens when it is, and one that is added later opens then. An account that is deleted ends: what was
+left of its updates, `SERVER_INFO` with `is_running` false, and snapshots of orders, balances and positions with nothing in
+them; should it come back, it opens anew. Numbers and times are [as in the REST API](rest.md).
 
 Requests are taken in the order in which they are sent and do not wait for one another. There is no positive
 acknowledgement: **the updates are the answer.** Orders of REST, FIX and other clients are in the stream too. An order with
@@ -114,7 +116,7 @@ _INFO = {
     "server_version": "Fairlead's version",
     "server_name": "fairlead",
     "dns_name": "the machine's name",
-    "is_running": "false: the server is about to stop",
+    "is_running": "false: the server is about to stop, or the account is no account of it any more",
     "time_server_start": "when this run began",
     "connected": "whether the account's connection to its exchange stands",
     "reconciled": "whether the account takes new orders",

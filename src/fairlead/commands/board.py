@@ -175,7 +175,7 @@ class Board:
 def state_of(info: AccountInfo) -> str:
     """Return how an account stands, in a word or its trouble."""
     if not info.is_running:
-        return "stopping"
+        return info.trouble or "stopping"
     if info.trouble:
         return info.trouble
     return "reconciled" if info.reconciled else "not reconciled"

@@ -65,8 +65,9 @@ class Client:
         self._unwatch: Callable[[], None] | None = None
         self._hub = hub
         self._connection = connection
-        self._resume = resume
+        self._resume = dict(resume)
         self._streams: dict[str, Stream] = {}
+        self._ending: list[Stream] = []  # of accounts that have gone
         self._turns: deque[Stream] = deque()
         self._outbox: deque[bytes] = deque()
         self._outbox_bytes = 0
@@ -136,10 +137,26 @@ class Client:
 
     def see(self, accounts: Mapping[str, Reconciliation]) -> None:
         """See `Told.see`."""
-        is_opened = self._opening is not None and self._opening.done()
+        if self._opening is None or not self._opening.done():
+            return  # the next look comes soon
+        for name in self._streams.keys() - accounts.keys():
+            self._end(self._streams[name])
         mine = {name for name in accounts if self._hub.doors.is_open_to(self._caller, name)}
-        if is_opened and (self._is_waiting or not mine <= self._streams.keys()):
+        if self._is_waiting or not mine <= self._streams.keys():
             self._opening = asyncio.create_task(self._open_all())
+
+    def _end(self, stream: Stream) -> None:
+        """The account has gone: it is told so once; when it comes back it opens as a new one."""
+        if stream not in self._ending:
+            self._ending.append(stream)
+            self._resume.pop(stream.account, None)
+            stream.end()
+
+    def _drop_ended(self) -> None:
+        for stream in [each for each in self._ending if each.is_over]:
+            self._ending.remove(stream)
+            self._turns.remove(stream)
+            del self._streams[stream.account]
 
     @property
     def lag(self) -> int:
@@ -164,10 +181,10 @@ class Client:
             if not self._hub.doors.is_open_to(self._caller, name):
                 continue
             if stream is None:
-                stream = Stream(self._hub, name, self._resume.get(name), self._pump)
+                stream = Stream(self._hub, state, self._resume.get(name), self._pump)
                 self._streams[name] = stream
                 self._turns.append(stream)
-            if stream.is_open:
+            if stream.is_open or stream in self._ending:
                 continue
             try:
                 first = await stream.open(state)
@@ -200,6 +217,8 @@ class Client:
                     if size < _WRITE_BYTES:
                         size += stream.pull(frames, _WRITE_BYTES - size)
                 self._turns.rotate(-1)  # a busy account leaves room for the others
+                if self._ending:
+                    self._drop_ended()
             if frames:
                 self._write(frames)
             if size < _WRITE_BYTES and not self._outbox:

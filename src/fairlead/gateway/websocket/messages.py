@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 from msgspec import UNSET
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from fairlead.core.model import Instrument
 from fairlead.core.port import Released
@@ -23,6 +23,7 @@ from fairlead.gateway.websocket import shapes
 from fairlead.gateway.websocket.requests import Reject
 
 _TEXT = 0x81  # the last frame of a text message
+_GONE = "it is no account of this server any more"
 _ORDERS_AT_ONCE = 8  # rendered before the event loop gets its turn
 
 
@@ -121,6 +122,24 @@ class Messages:
         return _frame_of(
             shapes.BalanceSnapshot("BALANCE_SNAPSHOT", account, rows, snapshot.sequence, resumed)
         )
+
+    def farewell(self, state: Reconciliation) -> list[bytes]:
+        """Return what ends an account that has gone: it is not served any more, and has nothing."""
+        account, sequence = state.account, state.sequence
+        gone = replace(state, connected=False, reconciled=False, trouble=_GONE)
+        return [
+            self.server_info(gone, is_running=False),
+            *map(
+                _frame_of,
+                (
+                    shapes.OrderSnapshot(
+                        "ORDER_EXEC_REPORT_SNAPSHOT", account, [], sequence, resumed=False
+                    ),
+                    shapes.BalanceSnapshot("BALANCE_SNAPSHOT", account, [], sequence, False),
+                    shapes.PositionSnapshot("POSITION_SNAPSHOT", account, [], sequence, False),
+                ),
+            ),
+        ]
 
     def positions(self, account: str, snapshot: SnapshotReply, *, resumed: bool) -> bytes:
         """Return POSITION_SNAPSHOT."""

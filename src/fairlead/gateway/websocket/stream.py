@@ -1,6 +1,6 @@
 """One account as one client follows it: opening, what the client missed, then live.
 
-    waiting ──loaded──▶ opening ──▶ replaying ──▶ live
+    waiting ──loaded──▶ opening ──▶ replaying ──▶ live ──the account goes──▶ over
                               └──── nothing missed ──▶
 
 It is pulled: only what the socket takes is fetched, from the feed. Must never keep more than one page.
@@ -26,14 +26,17 @@ _PAGE = 256  # from the journal at once
 class Stream:
     """One account's way to one client. `ready` is called when `pull` has something again.
 
-    `after` is the sequence that the client has, None when it has none.
+    `state`: how the account is. `after` is the sequence that the client has, None when it has none.
     """
 
     def __init__(
-        self, hub: Hub, account: str, after: int | None, ready: Callable[[], None]
+        self, hub: Hub, state: Reconciliation, after: int | None, ready: Callable[[], None]
     ) -> None:
-        self.account = account
+        self.account = state.account
         self.is_open = False
+        self.is_over = False
+        self._is_ending = False
+        self._state = state
         self._hub = hub
         self._after = after
         self._ready = ready
@@ -78,6 +81,11 @@ class Stream:
         self.is_open = True
         return first
 
+    def end(self) -> None:
+        """Have the account's end told, after all that was reported of it; then the stream is over."""
+        self._is_ending = True
+        self._ready()
+
     # ── reports ──────────────────────────────────────────────────────────────────────────────────
 
     @property
@@ -93,7 +101,9 @@ class Stream:
 
         Fewer: `ready` will be called when there is more.
         """
-        if not self.is_open or self._reading is not None:
+        if not self.is_open:
+            return self._take_leave(frames) if self._is_ending and not self.is_over else 0
+        if self._reading is not None:
             return 0
         size = 0
         is_more = True
@@ -104,7 +114,19 @@ class Stream:
                     break
             while self._items and size < room:
                 size += self._send(self._items.popleft(), frames)
+        if self._is_ending and not (self._items or is_more or self._reading):
+            size += self._take_leave(frames)
         return size
+
+    def _take_leave(self, frames: list[bytes]) -> int:
+        state = self._state
+        if self._subscription is not None:
+            state = replace(state, sequence=self._subscription.sequence)
+        farewell = self._hub.messages.farewell(state)
+        frames += farewell
+        self.is_over = True
+        self.close()
+        return sum(map(len, farewell))
 
     def close(self) -> None:
         """Follow the account no longer."""
