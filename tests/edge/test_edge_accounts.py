@@ -298,6 +298,38 @@ async def test_a_login_renewed_is_another_link_and_the_same_account(
         await running.place(client_order_id="b")
 
 
+async def test_an_account_suspended_takes_no_orders_until_its_login_is_renewed(
+    system: Callable[..., System],
+) -> None:
+    async with system(accounts=(BOB,)) as running:
+        edge = running.edge
+        assert await edge.suspend(BOB)
+        refused = await edge.submit(make_request("a", account=BOB))
+        assert isinstance(refused, Refused)
+        assert refused.refusal == "ACCOUNT_UNAVAILABLE"
+        edge.renew_login(BOB)
+        await running.connected(BOB)
+        await running.place()
+        assert not await edge.suspend(BOB)
+        assert edge.account_states() == {BOB: "reconciled"}
+        assert len(running.links[BOB]) == 2
+        edge.remove_account(BOB)
+        assert not await edge.suspend(BOB)  # what it left is known to its old login only
+        assert await edge.suspend("SIM/NOBODY")
+
+
+async def test_an_order_that_comes_just_before_is_not_sent(system: Callable[..., System]) -> None:
+    async with system(accounts=(BOB,)) as running:
+        edge = running.edge
+        waiting = asyncio.ensure_future(edge.submit(make_request("a", account=BOB)))
+        suspending = asyncio.ensure_future(edge.suspend(BOB))
+        if await suspending:
+            edge.renew_login(BOB)
+        assert (await waiting).order.stage is Stage.REJECTED
+        await running.connected(BOB)
+        assert not edge.has_unsettled(BOB)
+
+
 async def test_what_waits_when_the_login_is_renewed_is_not_sent(
     system: Callable[..., System],
 ) -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fairlead.core.model import AccountMode
 from fairlead.core.port import Released
-from fairlead.core.reports import AlarmReport
+from fairlead.core.reports import AccountReport, AlarmReport
 from fairlead.gateway.feed import Feed, FeedSettings, Subscription
 from tests.gateway.scripted_edge import ScriptedEdge
 
@@ -243,3 +244,26 @@ async def test_whatever_happens_in_between_each_report_comes_once_in_order(
     for reader, had in zip(readers, seen, strict=True):
         had += await reader.read()
         assert had == list(range(1, released + 1))
+
+
+async def test_who_watches_hears_of_an_account_before_its_next_report_and_until_he_stops() -> None:
+    edge = ScriptedEdge()
+    feed = Feed(edge)
+    told: list[tuple[str, int]] = []
+    readers: list[Reader] = []
+
+    def came(account: str, sequence: int) -> None:
+        told.append((account, sequence))
+        readers.append(Reader(feed, sequence, account))
+
+    stop = feed.watch(came)
+    there = Released(AccountReport("SIM/BOB", 4, 0, AccountMode.ACTIVE, True), None)
+    mode = Released(AccountReport("SIM/BOB", 5, 0, AccountMode.HALTED), None)
+    gone = Released(AccountReport("SIM/BOB", 7, 0, AccountMode.HALTED, False), None)
+    edge.release(there, mode, news(6, "SIM/BOB"), gone)
+    assert told == [("SIM/BOB", 4)]
+    assert readers[0].take() == [5, 6, 7]
+    stop()
+    stop()
+    readers[0].subscription.close()
+    assert edge.listeners == []

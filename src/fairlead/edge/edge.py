@@ -19,7 +19,7 @@ from fairlead.core.model import Order
 from fairlead.core.port import HistoryRow, Listener, Released, Snapshot
 from fairlead.core.replies import Refused, Reply, SnapshotReply
 from fairlead.core.reports import OrderReport, Report
-from fairlead.core.requests import QuerySnapshot, Request
+from fairlead.core.requests import QueryAccounts, QuerySnapshot, Request
 from fairlead.core.venue_messages import VenueReport
 from fairlead.edge.budget import Budget
 from fairlead.edge.clock import Clock
@@ -31,6 +31,7 @@ from fairlead.journal.journal import Journal
 from fairlead.journal.reader import JournalReader
 
 _Result = TypeVar("_Result")
+_CROWDED_S = 0.01  # between two tries where too much waits
 _NOT_CONNECTED = "not connected yet"
 HISTORY_PAGE = 500
 REPORTS_PAGE = 500
@@ -185,6 +186,24 @@ class Edge:
         Then its login must not become another: its orders are known to that one alone.
         """
         return self.sequencer.is_unsettled(name)
+
+    async def suspend(self, name: str) -> bool:
+        """Have an account take no orders, for its login to become another; whether it may.
+
+        False: something is owed to its orders, and nothing was changed. True: it is disconnected, and
+        nothing comes to be owed; then `renew_login` must follow, whatever became of the login.
+        """
+        link = self._links.get(name)
+        if link is None or self.has_unsettled(name):
+            return not self.has_unsettled(name)
+        link.close()
+        # What was said before must be decided; of a crowded inbox nobody tells that it is so no more.
+        while isinstance(await self.submit(QueryAccounts(account="")), Refused):  # noqa: ASYNC110
+            await asyncio.sleep(_CROWDED_S)
+        if self.has_unsettled(name):
+            self.renew_login(name)
+            return False
+        return True
 
     def _line(self, name: str, link: OwnedLink) -> Line:
         settings = self._settings

@@ -15,8 +15,10 @@ from collections.abc import Callable, Hashable, Sequence
 import msgspec
 
 from fairlead.core.port import EdgePort, Released
+from fairlead.core.reports import AccountReport
 
 Encoder = Callable[[Released], bytes]
+Came = Callable[[str, int], None]
 
 
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +76,7 @@ class Feed:
         self._stop_listening: Callable[[], None] | None = None
         self._pending: deque[Subscription] = deque()
         self._is_waking = False
+        self._watchers: dict[object, Came] = {}
 
     def subscribe(
         self, account: str, after_sequence: int, wake: Callable[[], None]
@@ -83,8 +86,7 @@ class Feed:
         `wake` is called when there is more, once, and again only after a `take` or `read` that
         came to the end. It is first called for what comes after such a one: begin with `read`.
         """
-        if self._stop_listening is None:
-            self._stop_listening = self._port.listen(self._released)
+        self._listen()
         ring = self._rings.get(account)
         if ring is None:
             ring = self._rings[account] = _Ring(self._settings)
@@ -92,12 +94,26 @@ class Feed:
         self.subscribers += 1
         return Subscription(self, self._port, ring, account, after_sequence, wake)
 
+    def watch(self, came: Came) -> Callable[[], None]:
+        """Have `came` called with each account that comes, new or back, and its sequence then.
+
+        At the release of that report, before anything else of the account. Returns how to stop.
+        """
+        self._listen()
+        key = object()
+        self._watchers[key] = came
+
+        def stop() -> None:
+            self._watchers.pop(key, None)
+            self._listen_no_more()
+
+        return stop
+
     def close(self) -> None:
         """Hear nothing more and wake nobody."""
-        if self._stop_listening is not None:
-            self._stop_listening()
-            self._stop_listening = None
         self._rings.clear()
+        self._watchers.clear()
+        self._listen_no_more()
         self._pending.clear()
 
     def leave(self, ring: "_Ring", account: str) -> None:
@@ -106,7 +122,15 @@ class Feed:
         ring.subscribers -= 1
         if not ring.subscribers and self._rings.get(account) is ring:
             del self._rings[account]
-        if not self._rings and self._stop_listening is not None:
+        self._listen_no_more()
+
+    def _listen(self) -> None:
+        if self._stop_listening is None:
+            self._stop_listening = self._port.listen(self._released)
+
+    def _listen_no_more(self) -> None:
+        """Stop, if nobody is left who wants to hear."""
+        if not self._rings and not self._watchers and self._stop_listening is not None:
             self._stop_listening()
             self._stop_listening = None
 
@@ -114,7 +138,11 @@ class Feed:
 
     def _released(self, batch: Sequence[Released]) -> None:
         for released in batch:
-            ring = self._rings.get(released.report.account)
+            report = released.report
+            if type(report) is AccountReport and report.is_here:
+                for came in list(self._watchers.values()):
+                    came(report.account, report.sequence)
+            ring = self._rings.get(report.account)
             if ring is not None:
                 ring.add(released)
                 if ring.idle:

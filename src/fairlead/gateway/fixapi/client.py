@@ -42,7 +42,7 @@ from fairlead.gateway.fixapi.cursor import Cursor, begun, decode_cursor, encode_
 from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.fixapi.following import Following
 from fairlead.gateway.fixapi.keeping import claimed_name, name_of
-from fairlead.gateway.fixapi.mass_status import find_orders
+from fairlead.gateway.fixapi.mass_status import Found, find_orders
 from fairlead.gateway.fixapi.requests import Mouth, Requests
 from fairlead.gateway.fixapi.telling import Part, Terms
 from fairlead.gateway.guard import NotAllowed
@@ -109,6 +109,9 @@ class Client:
         self._kept_name = "-"  # until a message says more
         self._begin = Cursor()
         self._asked: dict[str, int] = {}
+        self._away: dict[str, int] = {}  # what was told of accounts that are not present
+        self._came: dict[str, int] = {}  # accounts that come while the logon is decided
+        self._unwatch_accounts: Callable[[], None] | None = None
         self._terms = Terms()
         self._requests: Requests | None = None
         self._following: Following | None = None
@@ -260,6 +263,15 @@ class Client:
         if refusal is not None:
             self._refuse(asked.key, refusal)
             return
+        self._unwatch_accounts = desk.feed.watch(self._account_came)
+        try:
+            await self._let_on(asked)
+        finally:
+            if self._key is None:
+                self._unwatch_accounts()
+
+    async def _let_on(self, asked: LogonAsked) -> None:
+        desk = self._desk
         port = self._port = desk.doors.of(self._caller)
         try:
             reply = await port.submit(QueryAccounts(account=""))
@@ -282,10 +294,13 @@ class Client:
                 return
             key = desk.transient(key)
         record = desk.store.record(key)
-        present = {state.account: state.sequence for state in reply.accounts}
+        present = self._came | {state.account: state.sequence for state in reply.accounts}
         # What a transient session has not seen yet, its client has not seen in the other one.
         kept = decode_cursor(desk.store.record(own).cursor)
-        self._begin = begun(kept, asked.is_reset, present)
+        begin = begun(kept, asked.is_reset, present)
+        self._away = {each: begin.told[each] for each in begin.told.keys() - present.keys()}
+        told = {account: begin.told[account] for account in present}
+        self._begin = Cursor(told, begin.asked)
         desk.live[key] = self
         self._key = key
         self._work(self.session.accept(key, record, desk.now_ns()))
@@ -313,6 +328,19 @@ class Client:
         self._caller = caller
         self._identity = caller.kid
         return None
+
+    def _account_came(self, account: str, sequence: int) -> None:
+        """Follow an account that is new or back, unless it has been followed all the time."""
+        if not self._desk.doors.is_open_to(self._caller, account):
+            return
+        if self._following is None:
+            self._came.setdefault(account, sequence)
+        elif account not in self._following.told:
+            told = self._away.pop(account, sequence)
+            self._asked.setdefault(account, sequence)
+            self._following.add(account, min(told, sequence))
+            self._keep()
+            self._desk.changed(self)
 
     def _not_allowed(self) -> None:
         """End: the key is taken back, expired, or may do less than when the client came."""
@@ -360,6 +388,8 @@ class Client:
     def _ended(self, ended: Ended) -> None:
         if self._unwatch is not None:
             self._unwatch()
+        if self._unwatch_accounts is not None:
+            self._unwatch_accounts()
         if self._following is not None:
             self._following.close()
         if self._requests is not None:
@@ -469,7 +499,8 @@ class Client:
     def _keep(self) -> None:
         """Have the place in the reports stored with what was said."""
         assert self._following is not None
-        self.session.keep(encode_cursor(Cursor(self._following.told, self._asked)))
+        told = self._away | self._following.told
+        self.session.keep(encode_cursor(Cursor(told, self._asked)))
 
     # ── mass status ──────────────────────────────────────────────────────────────────────────────
 
@@ -497,7 +528,7 @@ class Client:
         assert port is not None
         accounts = [asked.account] if asked.account else list(self._asked)
         if asked.account and asked.account not in self._asked:
-            self._say_no_orders(received, f"{asked.account} is not an account of this server")
+            self._say_no_orders(received, _not_an_account(asked.account))
             return
         orders = []
         ends: dict[str, int] = {}
@@ -506,9 +537,12 @@ class Client:
                 found = await find_orders(port, account, self._asked[account], desk.settings)
             except (ConnectionError, NotAllowed):
                 return  # the server stops, or the session ends; it will be asked for again
-            if found is not None:
+            if isinstance(found, Found):
                 orders += found.orders
                 ends[account] = found.sequence
+            elif asked.account and found.refusal is replies.Refusal.ACCOUNT_UNKNOWN:
+                self._say_no_orders(received, _not_an_account(account))
+                return
         for at, order in enumerate(orders):
             if at % _TOLD_AT_ONCE == 0:
                 await self._turn()
@@ -576,6 +610,10 @@ class Client:
         """Let the others have theirs, and wait until the client takes more."""
         await asyncio.sleep(0)
         await self._writable.wait()
+
+
+def _not_an_account(account: str) -> str:
+    return f"{account} is not an account of this server"
 
 
 def _name_of(key: SessionKey) -> str:

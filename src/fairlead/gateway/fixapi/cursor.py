@@ -35,10 +35,12 @@ def begun(kept: Cursor, is_reset: bool, present: dict[str, int]) -> Cursor:
     """Return where a session goes on that logs on now, `present` being the accounts' sequences.
 
     An account that it does not know, or everything if it was reset, begins at the present; and nothing
-    lies in the future, as it would after the journal was restored from a backup.
+    lies in the future, as it would after the journal was restored from a backup. An account that is not
+    present is kept as it was, for it may come back.
     """
     told = {} if is_reset else kept.told
     return Cursor(
-        {account: min(told.get(account, now), now) for account, now in present.items()},
-        {account: min(kept.asked.get(account, now), now) for account, now in present.items()},
+        told | {account: min(told.get(account, now), now) for account, now in present.items()},
+        kept.asked
+        | {account: min(kept.asked.get(account, now), now) for account, now in present.items()},
     )

@@ -29,12 +29,20 @@ class Following:
 
     def start(self) -> None:
         """Begin; what is there already is told at once."""
-        for account, sequence in self.told.items():
-            self._subscriptions[account] = self._feed.subscribe(
-                account, sequence, partial(self._pull, account)
-            )
+        for account in self.told:
+            self._subscribe(account)
         for account in self.told:
             self._pull(account)
+
+    def add(self, account: str, sequence: int) -> None:
+        """Follow one more account, from behind a sequence on; it must have been started."""
+        self.told[account] = sequence
+        self._subscribe(account)
+        asyncio.get_running_loop().call_soon(self._pull, account)
+
+    def _subscribe(self, account: str) -> None:
+        wake = partial(self._pull, account)
+        self._subscriptions[account] = self._feed.subscribe(account, self.told[account], wake)
 
     def hold(self, why: str) -> None:
         """Tell nothing until every reason for it is let go."""

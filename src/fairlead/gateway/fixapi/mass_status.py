@@ -8,7 +8,7 @@ import msgspec
 
 from fairlead.core.model import Order
 from fairlead.core.port import EdgePort
-from fairlead.core.replies import SnapshotReply
+from fairlead.core.replies import Refused, SnapshotReply
 from fairlead.core.reports import OrderReport
 from fairlead.core.requests import QuerySnapshot
 from fairlead.gateway.fixapi.settings import FixSettings
@@ -25,14 +25,15 @@ class Found(msgspec.Struct, frozen=True):
 
 async def find_orders(
     port: EdgePort, account: str, after_sequence: int, settings: FixSettings
-) -> Found | None:
-    """Return the open orders, and those that ended after `after_sequence`; None: never loaded.
+) -> Found | Refused:
+    """Return the open orders, and those that ended after `after_sequence`; or why there are none to tell.
 
     Raises ConnectionError when the edge is stopping.
     """
     snapshot = await port.submit(QuerySnapshot(account=account))
-    if not isinstance(snapshot, SnapshotReply):
-        return None
+    if isinstance(snapshot, Refused):
+        return snapshot
+    assert isinstance(snapshot, SnapshotReply), snapshot
     orders = {order.number: order for order in snapshot.orders}
     first = max(after_sequence, snapshot.sequence - settings.mass_status_reports_max)
     ended = await _ended(port, account, first, snapshot.sequence, settings.mass_status_orders_max)
