@@ -17,12 +17,19 @@ from structlog.typing import EventDict, WrappedLogger
 
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import InstrumentKind, Order
-from fairlead.core.replies import AccountsReply, BalancesReply, PositionsReply, Reply
+from fairlead.core.replies import (
+    AccountsReply,
+    BalancesReply,
+    PositionsReply,
+    ReconciliationReply,
+    Reply,
+)
 from fairlead.core.requests import (
     CancelAll,
     QueryAccounts,
     QueryBalances,
     QueryPositions,
+    QueryReconciliation,
     Request,
     Resolution,
 )
@@ -57,6 +64,7 @@ from fairlead.venues.sim_messages import OrderState
 
 _REST_POLL_S = 0.25
 _REST_POLLS_MAX = 2_000
+_SWEEPS = 2  # the first may have begun before
 _FIRST_POLLS_MAX = 12  # at the start, before trouble begins
 _LAST_LINES = 40
 _OWED_NAMED_MAX = 3
@@ -240,8 +248,25 @@ class World:
                 for order in owed[:_OWED_NAMED_MAX]
             )
             self.laws.breaks(Law.DECIDED, f"{len(owed)} orders do not come to an end: {named}")
+        swept = await self._sweeps()
         await asyncio.sleep(2 * self.plan.edge.reconcile.interval_ms / 1_000 + 1)
+        await self._until_swept({account: count + _SWEEPS for account, count in swept.items()})
         await self._until_open()
+
+    async def _until_swept(self, wanted: dict[str, int]) -> None:
+        """Wait for so many sweeps of each account: they may be asked for slowly, after refusals."""
+        for _ in range(_REST_POLLS_MAX):
+            swept = await self._sweeps()
+            if all(swept[account] >= count for account, count in wanted.items()):
+                return
+            await asyncio.sleep(_REST_POLL_S)
+        self.laws.breaks(Law.QUIET, "sweeps do not come to their end, though nothing goes wrong")
+
+    async def _sweeps(self) -> dict[str, int]:
+        """Return how many sweeps of each account have come to their end."""
+        reply = await self._ask(QueryReconciliation(account=""))
+        assert isinstance(reply, ReconciliationReply)
+        return {each.account: each.sweeps_succeeded for each in reply.accounts}
 
     async def _judge(self) -> None:
         self.conversation.note("world", "is judged")
