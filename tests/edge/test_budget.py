@@ -117,6 +117,28 @@ def test_a_sweep_gets_its_share_however_many_orders_and_questions_wait() -> None
     assert went.count(VenueQuery) == len(went) // (PASSED_MOST + 1)
 
 
+def test_what_was_withdrawn_while_it_waited_takes_nothing_from_the_others() -> None:
+    budget = Budget(4, 1)
+    for number in range(PASSED_MOST):
+        budget.add(place(number))
+    budget.add(query())
+    budget.add(POLL)
+    went = budget.take(0, lambda request: not isinstance(request, VenuePlace))
+    assert kinds(went) == [VenueQuery, VenueBalances]
+    assert len(budget) == 0
+    budget.add(place())
+    assert kinds(budget.take(0)) == [VenuePlace]  # the third of what four and a reserve of one give
+
+
+def test_nothing_is_handed_over_that_may_not_go_yet() -> None:
+    budget = Budget(3, 1)
+    handed: list[VenueRequest] = []
+    for number in range(5):
+        budget.add(place(number))
+    went = budget.take(0, lambda request: not handed.append(request))
+    assert handed == went == [place(0), place(1)]
+
+
 def test_what_waits_long_never_goes_before_a_cancel() -> None:
     budget = Budget(20, 1)
     budget.add(POLL)

@@ -392,6 +392,26 @@ async def test_an_order_that_waited_too_long_is_withdrawn_and_never_sent(
         assert desk.events.count(("sent", "VenuePlace")) == 1
 
 
+async def test_withdrawn_orders_leave_the_rate_to_those_that_can_still_be_sent(
+    open_desk: OpenDesk,
+) -> None:
+    async with open_desk(requests_per_s=10, cancel_reserve=1) as desk:
+        await desk.connect()
+        desk.place("a")
+        place = await desk.link.next_sent(VenuePlace)
+        desk.answers(place, Outcome.REFUSED, text="too often", retry_after_ms=60_000)
+        await desk.batch()
+        for number in range(20):
+            desk.place(f"o{number}")
+        await desk.batch()
+        await desk.pass_time("59")  # none of them could be sent in time
+        desk.place("b")
+        await desk.batch()
+        await desk.pass_time("1")
+        assert not desk.link.waiting.empty()
+        assert (await desk.link.next_sent(VenuePlace)).number == place.number + 21
+
+
 async def test_a_sweep_that_asks_too_often_goes_on_where_it_was(open_desk: OpenDesk) -> None:
     async with open_desk() as desk:
         desk.link.is_silent = True

@@ -8,6 +8,7 @@ Pure: time is an argument.
 """
 
 from collections import deque
+from collections.abc import Callable
 
 from fairlead.core.rate import SECOND_NS, Bucket
 from fairlead.core.venue_messages import VenueCancel, VenuePlace, VenueQuery, VenueRequest
@@ -50,16 +51,25 @@ class Budget:
         queue.append(request)
         return True
 
-    def take(self, now_ns: int) -> list[VenueRequest]:
-        """Remove and return what may be sent now, most urgent first."""
+    def take(
+        self, now_ns: int, hand_over: Callable[[VenueRequest], bool] | None = None
+    ) -> list[VenueRequest]:
+        """Remove and return what may be sent now, most urgent first.
+
+        `hand_over` is told of each, cancels aside; False: it was withdrawn while it waited, is not
+        returned, and takes nothing from the rate of the others.
+        """
         self._recover(now_ns)
         taken = []
         cancels = self._queues[CANCEL]
         while cancels and self._bucket.take(now_ns):
             taken.append(cancels.popleft())
-        while (kind := self._next_kind()) is not None and self._bucket.take(now_ns, self._reserve):
-            taken.append(self._queues[kind].popleft())
-            self._count_passed(kind)
+        while (kind := self._next_kind()) is not None and self._bucket.has(now_ns, self._reserve):
+            request = self._queues[kind].popleft()
+            if hand_over is None or hand_over(request):
+                self._bucket.take(now_ns, self._reserve)
+                self._count_passed(kind)
+                taken.append(request)
         return taken
 
     def wait_ns(self, now_ns: int) -> int | None:

@@ -391,14 +391,13 @@ class Sequencer:
                 self._queue(request)
             if not len(line.budget):
                 continue
-            sendable = [
-                request
-                for request in line.budget.take(now.steady_ns)
-                if not isinstance(request, VenuePlace) or self._engine.hand_over(request)
-            ]
+            sendable = line.budget.take(now.steady_ns, self._hand_over)
             if sendable:
                 granted[account] = sendable
         return granted
+
+    def _hand_over(self, request: VenueRequest) -> bool:
+        return not isinstance(request, VenuePlace) or self._engine.hand_over(request)
 
     def _queue(self, request: VenueRequest) -> None:
         if not self._lines[request.account].budget.add(request):
