@@ -11,6 +11,8 @@ from fairlead.control.certificates import Certificates
 from fairlead.control.errors import SubscriptionUnknown
 from fairlead.control.key_file import KeyFile
 from fairlead.control.keyring import Keyring, plain
+from fairlead.control.people.sessions import Sessions
+from fairlead.control.people.users import Users
 from fairlead.control.store import Store
 from fairlead.control.subscriptions import Subscriptions
 from fairlead.control.vault import Vault, open_vault
@@ -34,6 +36,8 @@ class Control:
         self.authorities = Authorities(vault, of_all)
         self.certificates = Certificates(store, audit, self.keyring, self.authorities)
         self.accounts = Accounts(store, vault, audit, audit.subscription)
+        self.users = Users(store, audit)
+        self.sessions = Sessions(store, vault, self._audit_of)
 
     @classmethod
     def open(
@@ -66,6 +70,9 @@ class Control:
                 " (`fairlead subscriptions create` makes another)"
             )
         return type(self)(self.store, self.vault, self.key_file, self._data, subscription)
+
+    def _audit_of(self, subscription: str) -> Audit:
+        return Audit(self.store, self.vault, subscription, self._data)
 
     def close(self) -> None:
         """Give the database back."""

@@ -21,8 +21,13 @@ _SECRET = re.compile("(fl_(?:live|test)_[0-9A-Za-z]{43})([0-9A-Za-z]{6})", re.AS
 
 
 def new_kid() -> str:
-    """Return a new public id."""
-    return f"flk_{_random(_KID_CHARACTERS)}"
+    """Return a new public id of a key."""
+    return new_id("flk_")
+
+
+def new_id(prefix: str) -> str:
+    """Return a new public id of something."""
+    return prefix + _random(_KID_CHARACTERS)
 
 
 def new_secret(*, is_test: bool = False) -> str:

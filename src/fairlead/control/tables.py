@@ -154,3 +154,72 @@ CERTIFICATES = Table(
     Column("revoked_ns", BigInteger, nullable=True),
 )
 Index("certificates_kid", CERTIFICATES.c.kid)
+
+# People. One who was removed stays, for the audit; the address is free again. An address is one user's,
+# whatever the subscription: it is what people sign in by.
+USERS = Table(
+    "users",
+    METADATA,
+    Column("user", Text, primary_key=True),
+    Column("subscription", Text, ForeignKey("subscriptions.subscription"), nullable=False),
+    Column("email", Text, nullable=False),
+    Column("email_folded", Text, nullable=False),
+    Column("password", Text, nullable=False),  # Argon2id
+    Column("phrase", Text, nullable=False),  # shown in mails, against false ones
+    Column("totp", LargeBinary, nullable=True),  # sealed; NULL: no second factor
+    Column("totp_step", BigInteger, nullable=False),  # of the last code that was accepted
+    Column("created_ns", BigInteger, nullable=False),
+    Column("removed_ns", BigInteger, nullable=True),
+    Column("version", BigInteger, nullable=False),
+)
+_PRESENT = text("removed_ns IS NULL")
+Index(
+    "users_email",
+    USERS.c.email_folded,
+    unique=True,
+    sqlite_where=_PRESENT,
+    postgresql_where=_PRESENT,
+)
+
+# Each works once, and is gone then.
+RECOVERY_CODES = Table(
+    "recovery_codes",
+    METADATA,
+    Column("user", Text, ForeignKey("users.user"), primary_key=True),
+    Column("code_hash", LargeBinary, primary_key=True),
+)
+
+# What a link in a terminal or a mail lets somebody do, once: become a user.
+LINKS = Table(
+    "links",
+    METADATA,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("subscription", Text, ForeignKey("subscriptions.subscription"), nullable=False),
+    Column("email", Text, nullable=False),  # empty: whoever has the link says it
+    Column("expires_ns", BigInteger, nullable=False),
+)
+
+# Who is signed in; one that has ended is gone.
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("session", Text, primary_key=True),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("user", Text, ForeignKey("users.user"), nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("seen_ns", BigInteger, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+)
+
+# What was tried of late by whom, where there is a limit to it.
+ATTEMPTS = Table(
+    "attempts",
+    METADATA,
+    Column("attempt", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("time_ns", BigInteger, nullable=False),
+)
+Index("attempts_of", ATTEMPTS.c.kind, ATTEMPTS.c.subject, ATTEMPTS.c.time_ns)

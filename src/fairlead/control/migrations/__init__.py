@@ -3,4 +3,4 @@
 A step that has been released is never changed: a change of the tables is a new step.
 """
 
-HEAD = "r0005"  # the newest step, so that an up-to-date database is opened without Alembic
+HEAD = "r0006"  # the newest step, so that an up-to-date database is opened without Alembic

@@ -1,0 +1,390 @@
+"""Signing in and out, step by step, and who a cookie is. Of all subscriptions: a person says an e-mail
+address, and whose it is shows.
+
+Every refusal before somebody is signed in reads the same and takes as long. The token of a session is
+in its cookie alone; a new one, and a new session, comes with each step.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, delete, select
+
+from fairlead.control.audit import Actor, Audit, Entry, Outcome
+from fairlead.control.key_text import new_id
+from fairlead.control.keys import Denied
+from fairlead.control.people import one_time, passwords
+from fairlead.control.people.person import From, Session, Stage, User
+from fairlead.control.people.throttles import (
+    SECOND_FACTOR,
+    SIGN_IN,
+    SIGN_IN_ADDRESS,
+    attempt,
+    forgive,
+)
+from fairlead.control.people.users import put, user_of
+from fairlead.control.store import Store
+from fairlead.control.tables import RECOVERY_CODES, SESSIONS, USERS
+from fairlead.control.vault import Place, Vault
+from fairlead.core.requests import LOCAL
+
+SESSIONS_MAX = 20  # of a user; one more ends the oldest
+AGENT_CHARACTERS_MAX = 200
+_PREFIX = "ses_"
+_SEEN_EVERY_NS = 60 * 1_000_000_000  # so that not every request is a change
+_CODES = "one-time codes"
+
+REFUSED = Denied("sign_in_refused", "the e-mail address or the password is not right")
+CODE_WRONG = Denied("code_wrong", "the code is not right, was used already, or is too old")
+_OVER = Denied("session_over", "the session is over; sign in again")
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """A session that has just begun, with the one copy of its token that there is."""
+
+    user: User
+    session: Session
+    token: str
+
+    def __repr__(self) -> str:
+        """Name the session, never the token."""
+        return f"SignedIn({self.session!r})"
+
+
+class Limited(msgspec.Struct, frozen=True):
+    """Too many attempts: there may be one again in so many ns."""
+
+    wait_ns: int
+
+
+class Enrolled(msgspec.Struct, frozen=True):
+    """A second factor that was switched on: the codes that stand in for it, told this once."""
+
+    recovery_codes: tuple[str, ...]
+
+
+class Sessions:
+    """The sessions of everybody. `audit_of`: the audit of a subscription."""
+
+    def __init__(self, store: Store, vault: Vault, audit_of: Callable[[str], Audit]) -> None:
+        self._store = store
+        self._vault = vault
+        self._audit_of = audit_of
+
+    # ── in ───────────────────────────────────────────────────────────────────────────────────────
+
+    def sign_in(
+        self, email: str, password: str, origin: From, now_ns: int
+    ) -> SignedIn | Denied | Limited:
+        """Begin a session; where there is a second factor, one that is only good to give it.
+
+        Raises ControlError.
+        """
+        folded = email.lower()[:320]
+        subject = f"{folded} {origin.address}"
+        with self._store.change() as change:
+            wait_ns = attempt(change, SIGN_IN_ADDRESS, origin.address, now_ns)
+            if wait_ns is None:
+                wait_ns = attempt(change, SIGN_IN, subject, now_ns)
+            row = _by_email(change, folded)
+        if wait_ns is not None:
+            return Limited(wait_ns)
+        is_right = passwords.fits(password, None if row is None else row.password)  # takes long
+        audit = self._audit_of(LOCAL if row is None else row.subscription)
+        with audit.change() as change:
+            now = None if row is None else _by_email(change, folded)
+            if not is_right or now is None or now.password != row.password:
+                # What is no user's address may be a password in the wrong field: it is not kept.
+                target = "-" if row is None else row.user
+                self._refused(audit, change, "user.sign_in", target, REFUSED, origin, now_ns)
+                return REFUSED
+            forgive(change, SIGN_IN, subject)
+            stage = Stage.WHOLE if now.totp is None else Stage.PASSWORD
+            begun = self._begin(change, now, stage, origin, now_ns)
+            actor = Actor(now.user, origin.address, "password")
+            self._done(audit, change, actor, "user.sign_in", begun.session, now_ns)
+            return begun
+
+    def give_code(
+        self, token: str, code: str, origin: From, now_ns: int
+    ) -> SignedIn | Denied | Limited:
+        """Give the second factor, or a recovery code in its place: the whole session begins.
+
+        Raises ControlError.
+        """
+        found = self._found(token, now_ns)
+        if found is None or found[1].stage is not Stage.PASSWORD:
+            return _OVER
+        user, session = found
+        with self._store.change() as change:
+            wait_ns = attempt(change, SECOND_FACTOR, f"{user.user} {origin.address}", now_ns)
+        if wait_ns is not None:
+            return Limited(wait_ns)
+        audit = self._audit_of(user.subscription)
+        with audit.change() as change:
+            row = _session_row(change, token)
+            if row is None:  # ended meanwhile
+                return _OVER
+            factor = self.use_code(change, user, code, now_ns)
+            if factor is None:
+                self._refused(
+                    audit, change, "user.second_factor", user.user, CODE_WRONG, origin, now_ns
+                )
+                return CODE_WRONG
+            forgive(change, SECOND_FACTOR, f"{user.user} {origin.address}")
+            change.execute(delete(SESSIONS).where(SESSIONS.c.session == session.session))
+            begun = self._begin(change, row, Stage.WHOLE, origin, now_ns)
+            actor = Actor(user.user, origin.address, f"password+{factor}")
+            self._done(audit, change, actor, "user.second_factor", begun.session, now_ns)
+            return begun
+
+    def begin(self, user: User, origin: From, now_ns: int) -> SignedIn:
+        """Begin the session of somebody who has just become a user. Raises ControlError."""
+        audit = self._audit_of(user.subscription)
+        with audit.change() as change:
+            row = change.execute(select(USERS).where(USERS.c.user == user.user)).one()
+            begun = self._begin(change, row, Stage.WHOLE, origin, now_ns)
+            actor = Actor(user.user, origin.address, "link")
+            self._done(audit, change, actor, "user.sign_in", begun.session, now_ns)
+            return begun
+
+    def _begin(
+        self, change: Connection, row: Row[Any], stage: Stage, origin: From, now_ns: int
+    ) -> SignedIn:
+        """Begin a session; there is room for it, if need be, by the end of the oldest."""
+        held = select(SESSIONS).where(SESSIONS.c.user == row.user)
+        rows = change.execute(held.order_by(SESSIONS.c.seen_ns.desc())).all()
+        for at, each in enumerate(rows):
+            if at >= SESSIONS_MAX - 1 or _session(each).is_over(now_ns):
+                change.execute(delete(SESSIONS).where(SESSIONS.c.session == each.session))
+        token = one_time.new_token()
+        session = Session(
+            session=new_id(_PREFIX),
+            user=row.user,
+            stage=stage,
+            created_ns=now_ns,
+            seen_ns=now_ns,
+            address=origin.address,
+            agent="".join(c for c in origin.agent if c.isprintable())[:AGENT_CHARACTERS_MAX],
+        )
+        change.execute(
+            SESSIONS.insert().values(
+                msgspec.to_builtins(session) | {"token_hash": one_time.token_hash(token)}
+            )
+        )
+        return SignedIn(user_of(row), session, token)
+
+    # ── who it is ────────────────────────────────────────────────────────────────────────────────
+
+    def of(self, token: str, now_ns: int) -> tuple[User, Session] | None:
+        """Return whose token it is, and that it was seen; None when it is nobody's any more.
+
+        Raises ControlError.
+        """
+        found = self._found(token, now_ns)
+        if found is None:
+            return None
+        user, session = found
+        if now_ns - session.seen_ns >= _SEEN_EVERY_NS:
+            seen = SESSIONS.update().filter_by(session=session.session)
+            with self._store.change() as change:
+                change.execute(seen.values(seen_ns=now_ns))
+            session = msgspec.structs.replace(session, seen_ns=now_ns)
+        return user, session
+
+    def _found(self, token: str, now_ns: int) -> tuple[User, Session] | None:
+        with self._store.read() as connection:
+            row = _session_row(connection, token)
+            held = (
+                None
+                if row is None
+                else connection.execute(
+                    select(SESSIONS).where(SESSIONS.c.token_hash == one_time.token_hash(token))
+                ).first()
+            )
+        if row is None or held is None:
+            return None
+        session = _session(held)
+        return None if session.is_over(now_ns) else (user_of(row), session)
+
+    def listed(self, user: User, now_ns: int) -> list[Session]:
+        """Return the user's sessions, the one seen last first. Raises ControlError."""
+        held = select(SESSIONS).where(SESSIONS.c.user == user.user)
+        with self._store.read() as connection:
+            rows = connection.execute(held.order_by(SESSIONS.c.seen_ns.desc())).all()
+        return [each for each in map(_session, rows) if not each.is_over(now_ns)]
+
+    # ── out ──────────────────────────────────────────────────────────────────────────────────────
+
+    def end(self, user: User, session: str, actor: Actor, now_ns: int) -> Denied | None:
+        """End one of the user's sessions. Raises ControlError."""
+        audit = self._audit_of(user.subscription)
+        with audit.change() as change:
+            of_user = (SESSIONS.c.user == user.user) & (SESSIONS.c.session == session)
+            if change.execute(delete(SESSIONS).where(of_user)).rowcount == 0:
+                return Denied("session_unknown", "there is no such session of yours")
+            entry = Entry(action="user.sign_out", target=session)
+            audit.append(change, actor, entry, now_ns)
+            return None
+
+    def end_all(self, change: Connection, user: User, but: str = "") -> int:
+        """End the user's sessions but one, within a change; return how many."""
+        others = (SESSIONS.c.user == user.user) & (SESSIONS.c.session != but)
+        return change.execute(delete(SESSIONS).where(others)).rowcount
+
+    # ── the password ─────────────────────────────────────────────────────────────────────────────
+
+    def change_password(
+        self, user: User, session: str, password: str, new_password: str, origin: From, now_ns: int
+    ) -> Denied | Limited | None:
+        """Change the password of who knows the present one; every other session ends.
+
+        Raises ControlError.
+        """
+        denied = passwords.password_wrong(new_password, user.email)
+        if denied is not None:
+            return denied
+        subject = f"{user.email.lower()} {origin.address}"
+        with self._store.change() as change:
+            wait_ns = attempt(change, SIGN_IN, subject, now_ns)
+            row = _by_id(change, user.user)
+        if wait_ns is not None:
+            return Limited(wait_ns)
+        is_right = passwords.fits(password, None if row is None else row.password)
+        kept = passwords.hash_of(new_password)
+        audit = self._audit_of(user.subscription)
+        actor = Actor(user.user, origin.address, "password")
+        with audit.change() as change:
+            now = _by_id(change, user.user)
+            if not is_right or now is None or now.password != row.password:
+                wrong = Denied("password_wrong", "the present password is not right")
+                self._refused(audit, change, "user.password", user.user, wrong, origin, now_ns)
+                return wrong
+            forgive(change, SIGN_IN, subject)
+            change.execute(USERS.update().filter_by(user=user.user).values(password=kept))
+            ended = self.end_all(change, user, but=session)
+            entry = Entry(action="user.password", target=user.user, after={"sessions_ended": ended})
+            audit.append(change, actor, entry, now_ns)
+        return None
+
+    # ── the second factor ────────────────────────────────────────────────────────────────────────
+
+    def use_code(self, change: Connection, user: User, code: str, now_ns: int) -> str | None:
+        """Use up a code of the second factor, or a recovery code; return which it was, None: neither.
+
+        Within the change that does what the code is for.
+        """
+        row = _by_id(change, user.user)
+        if row is None or row.totp is None:
+            return None
+        secret = self._vault.open(change, _place(user), row.totp).decode()
+        step = one_time.totp_step(secret, code, now_ns, row.totp_step)
+        if step is not None:
+            change.execute(USERS.update().filter_by(user=user.user).values(totp_step=step))
+            return "totp"
+        hashed = one_time.code_hash(self._codes_key(change, user), code)
+        of_it = (RECOVERY_CODES.c.user == user.user) & (RECOVERY_CODES.c.code_hash == hashed)
+        used = change.execute(delete(RECOVERY_CODES).where(of_it)).rowcount
+        return "recovery" if used else None
+
+    def enrol(
+        self, change: Connection, user: User, secret: str, code: str, session: str, now_ns: int
+    ) -> Enrolled | Denied:
+        """Switch the second factor on, by a code of its secret; every other session ends.
+
+        Within a change, which the caller audits.
+        """
+        step = one_time.totp_step(secret, code, now_ns, 0)
+        if step is None:
+            return CODE_WRONG
+        sealed = self._vault.seal(change, _place(user), secret.encode())
+        codes = one_time.new_recovery_codes()
+        of_user = USERS.update().filter_by(user=user.user)
+        change.execute(of_user.values(totp=sealed, totp_step=step, version=user.version + 1))
+        self._forget_codes(change, user)
+        key = self._codes_key(change, user)
+        change.execute(
+            RECOVERY_CODES.insert(),
+            [{"user": user.user, "code_hash": one_time.code_hash(key, each)} for each in codes],
+        )
+        self.end_all(change, user, but=session)
+        return Enrolled(tuple(codes))
+
+    def drop_factor(self, change: Connection, user: User, session: str) -> User:
+        """Switch the second factor off; every other session ends. Within a change, audited by the caller."""
+        after = msgspec.structs.replace(user, has_second_factor=False, version=user.version + 1)
+        change.execute(USERS.update().filter_by(user=user.user).values(totp=None))
+        put(change, after)
+        self._forget_codes(change, user)
+        self.end_all(change, user, but=session)
+        return after
+
+    def _forget_codes(self, change: Connection, user: User) -> None:
+        change.execute(delete(RECOVERY_CODES).where(RECOVERY_CODES.c.user == user.user))
+
+    def _codes_key(self, connection: Connection, user: User) -> bytes:
+        return self._vault.derived(connection, user.subscription, _CODES)
+
+    # ── the audit ────────────────────────────────────────────────────────────────────────────────
+
+    def _done(
+        self,
+        audit: Audit,
+        change: Connection,
+        actor: Actor,
+        action: str,
+        session: Session,
+        now_ns: int,
+    ) -> None:
+        after = {"session": session.session, "stage": str(session.stage)}
+        audit.append(change, actor, Entry(action=action, target=session.user, after=after), now_ns)
+
+    def _refused(
+        self,
+        audit: Audit,
+        change: Connection,
+        action: str,
+        target: str,
+        denied: Denied,
+        origin: From,
+        now_ns: int,
+    ) -> None:
+        actor = Actor("-", origin.address, "none")
+        cause = {"code": denied.code}
+        entry = Entry(action=action, target=target, after=cause, outcome=Outcome.REFUSED)
+        audit.append(change, actor, entry, now_ns)
+
+
+def _by_email(connection: Connection, folded: str) -> Any:
+    named = select(USERS).where(USERS.c.email_folded == folded, USERS.c.removed_ns.is_(None))
+    return connection.execute(named).first()
+
+
+def _by_id(connection: Connection, user: str) -> Any:
+    named = select(USERS).where(USERS.c.user == user, USERS.c.removed_ns.is_(None))
+    return connection.execute(named).first()
+
+
+def _session_row(connection: Connection, token: str) -> Any:
+    """Return the row of the user whose session has this token."""
+    hashed = one_time.token_hash(token)
+    of_session = select(USERS).join(SESSIONS, SESSIONS.c.user == USERS.c.user)
+    present = of_session.where(SESSIONS.c.token_hash == hashed, USERS.c.removed_ns.is_(None))
+    return connection.execute(present).first()
+
+
+def _session(row: Row[Any]) -> Session:
+    return Session(
+        session=row.session,
+        user=row.user,
+        stage=Stage(row.stage),
+        created_ns=row.created_ns,
+        seen_ns=row.seen_ns,
+        address=row.address,
+        agent=row.agent,
+    )
+
+
+def _place(user: User) -> Place:
+    return Place(user.subscription, "user", user.user, "totp", 1)

@@ -1,0 +1,48 @@
+"""How often something may be tried: counted in the database, so that neither a restart nor a second
+process forgets it. An attempt counts before anybody knows what comes of it, so parallel ones count too.
+"""
+
+import msgspec
+from sqlalchemy import Connection, delete, func, select
+
+from fairlead.control.tables import ATTEMPTS
+
+_S = 1_000_000_000
+_MINUTE = 60 * _S
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """At most `count` attempts of a kind by one subject within `window_ns`."""
+
+    kind: str
+    count: int
+    window_ns: int
+
+
+# By e-mail and address together: who tries from elsewhere must not be able to lock an owner out.
+SIGN_IN = Limit("sign_in", 10, 15 * _MINUTE)
+SIGN_IN_ADDRESS = Limit("sign_in_address", 60, 15 * _MINUTE)
+SECOND_FACTOR = Limit("second_factor", 10, 15 * _MINUTE)
+
+
+def attempt(change: Connection, limit: Limit, subject: str, now_ns: int) -> int | None:
+    """Count an attempt; return None, or in how many ns there may be one again, having counted nothing."""
+    of_kind = (ATTEMPTS.c.kind == limit.kind) & (ATTEMPTS.c.subject == subject)
+    since = now_ns - limit.window_ns
+    change.execute(
+        delete(ATTEMPTS).where(ATTEMPTS.c.kind == limit.kind, ATTEMPTS.c.time_ns <= since)
+    )
+    count, oldest = change.execute(
+        select(func.count(), func.min(ATTEMPTS.c.time_ns)).where(of_kind)
+    ).one()
+    if count >= limit.count:
+        return int(oldest) + limit.window_ns - now_ns
+    change.execute(ATTEMPTS.insert().values(kind=limit.kind, subject=subject, time_ns=now_ns))
+    return None
+
+
+def forgive(change: Connection, limit: Limit, subject: str) -> None:
+    """Forget a subject's attempts: it has shown that they were its own."""
+    change.execute(
+        delete(ATTEMPTS).where(ATTEMPTS.c.kind == limit.kind, ATTEMPTS.c.subject == subject)
+    )

@@ -1,0 +1,56 @@
+"""People for tests: a user who has signed in, on both databases, with passwords that are quick to check."""
+
+from collections.abc import Iterator
+
+import pytest
+from argon2 import PasswordHasher
+
+from fairlead.control.control import Control
+from fairlead.control.keys import DAY_NS
+from fairlead.control.people import passwords
+from fairlead.control.people.person import From, User
+from fairlead.control.people.sessions import SignedIn
+from tests.control.conftest import (  # noqa: F401 - fixtures
+    OWNER,
+    control,
+    database_url,
+    open_control,
+    postgresql,
+)
+
+NOW = 1_000 * DAY_NS
+MINUTE = 60 * 1_000_000_000
+HERE, ELSEWHERE = From("192.0.2.1", "Firefox"), From("192.0.2.2", "curl")
+EMAIL, PASSWORD = "ann@desk.example", "seven unrelated words"
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Argon2id as ever, at a cost that tests can pay a thousand times."""
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(1, 64, 1))
+    passwords._nobodys.cache_clear()
+    yield
+    passwords._nobodys.cache_clear()
+
+
+@pytest.fixture
+def ann(control: Control) -> User:  # noqa: F811
+    return made(control)
+
+
+def made(control: Control, email: str = EMAIL) -> User:  # noqa: F811
+    """Return a new user: the first by the owner's link, others by invitation."""
+    token = control.users.first_link(OWNER, NOW)
+    if token is None:
+        invited = control.users.invite(OWNER, email, NOW)
+        assert isinstance(invited, str), invited
+        token = invited
+    user = control.users.accept(token, email, PASSWORD, HERE, NOW)
+    assert isinstance(user, User), user
+    return user
+
+
+def signed_in(control: Control, now_ns: int = NOW, email: str = EMAIL) -> SignedIn:  # noqa: F811
+    begun = control.sessions.sign_in(email, PASSWORD, HERE, now_ns)
+    assert isinstance(begun, SignedIn), begun
+    return begun
