@@ -1,6 +1,6 @@
 """The composition root: builds the parts in order, runs them, takes them down in reverse.
 
-    journal → exchange (unless it runs elsewhere) → edge with a link per account → gateway
+    journal → control plane, exchange (unless it runs elsewhere) → edge with a link per account → gateway
 
 Reads the clocks, installs the signal handlers, tunes the garbage collector. Must never decide
 anything about an order.
@@ -51,7 +51,7 @@ from fairlead.venues.pipe import Pipe
 
 if TYPE_CHECKING:
     from fairlead.control.control import Control
-    from fairlead.control.following import ControlFollowed
+    from fairlead.control.following import ControlFollowed, Followed
     from fairlead.control.metering import Metering
     from fairlead.control.usage import UsageAsked, Used
 
@@ -78,10 +78,11 @@ class App:
         self._fix_tls: FixServer | None = None
         self._server: HttpServer | None = None
         self._secure: SecureListeners | None = None
-        self._control: Control | None = None
+        self._control: asyncio.Future[Control] | None = None
         self._followed: ControlFollowed | None = None
         self._metering: Metering | None = None
-        self._access: Access | None = None
+        is_open = config.authentication != KEYS
+        self._access = Access(time.time_ns, config.http.key_requests_per_s, is_open=is_open)
         self._is_announced = False
         self._collections: asyncio.TimerHandle | None = None
 
@@ -99,16 +100,12 @@ class App:
             self._secure = self._bind_secure()
             if config.fix.listen is not None:
                 bound_fix = _bind(config.fix.listen)
-            if config.authentication == KEYS:
-                self._access = Access(time.time_ns, config.http.key_requests_per_s)
-            self._tenant = Tenant(
-                config.data, config.accounts, config, self._connect, self._on_fatal, self._access
-            )
+            self._tenant = Tenant(config.data, config, self._connect, self._on_fatal, self._access)
             self._tenant.open()
-            if self._access is not None:
-                await self._follow_keys(self._access)
-            if config.exchange_url is None:
+            self._control = self._loop.run_in_executor(None, _open_control, config)
+            if config.exchange_url is None:  # meanwhile
                 self._exchange = self._start_exchange()
+            await self._follow(await self._control, self._tenant)
             secured_fix = self._secure.fix
             self._tenant.start(has_fix=bound_fix is not None or secured_fix is not None)
             if self._tenant.desk is not None:
@@ -147,7 +144,8 @@ class App:
         if self._followed is not None:
             await self._followed.stop()
         if self._control is not None:
-            self._control.close()
+            with contextlib.suppress(ControlError, OSError):  # it was not opened; the start said so
+                (await self._control).close()
         if self._tenant is not None:
             self._tenant.close()
         if self._exchange is not None:
@@ -170,24 +168,20 @@ class App:
         )
         return SecureListeners(listen, clients_listen, settings, fix_listen=fix_listen)
 
-    async def _follow_keys(self, access: Access) -> None:
-        """Open the control plane and know its keys; see that connections end with them."""
-        from fairlead.control.control import Control  # 0.2 s of imports that open mode does without
+    async def _follow(self, control: "Control", tenant: Tenant) -> None:
+        """Know keys, certificates and accounts, from now on, and count who uses what."""
         from fairlead.control.following import ControlFollowed
         from fairlead.control.metering import Metering
 
-        config = self._config
-        url = None if config.control.url is None else config.control.url.text
-        key_path = config.control.key_file
-        self._control = Control.open(config.data, url, key_path, LOCAL, time.time_ns())
-        self._followed = ControlFollowed(
-            self._control,
-            lambda followed: access.replace(followed.keys, followed.certificates),
-            access.end_the_uncovered,
-            self._on_fatal,
-        )
+        access = self._access
+
+        def told(followed: "Followed") -> None:
+            access.replace(followed.keys, followed.certificates)
+            tenant.take_accounts(followed.accounts.get(LOCAL, {}))
+
+        self._followed = ControlFollowed(control, told, access.end_the_uncovered, self._on_fatal)
         await self._followed.start()
-        self._metering = Metering(self._control.store, access.usage, time.time_ns, self._on_fatal)
+        self._metering = Metering(control.store, access.usage, time.time_ns, self._on_fatal)
         self._metering.start()
 
     def _start_exchange(self) -> Exchange:
@@ -235,9 +229,8 @@ class App:
         mounts: dict[bytes, ASGIApp] = {}
         if self._exchange is not None:
             mounts[b"/operator"] = operator_app(self._exchange)
-        managing = self._access or Access(time.time_ns, self._config.http.key_requests_per_s)
         assert self._secure is not None
-        registry.register(RefusedCollector(managing.refused, self._secure.refused))
+        registry.register(RefusedCollector(self._access.refused, self._secure.refused))
         return gateway_app(
             {LOCAL: tenant.edge},
             listen,
@@ -248,21 +241,20 @@ class App:
             mounts=mounts,
             websocket=tenant.websocket,
             access=self._access,
-            management=self._management(tenant, listen[0], managing),
+            management=self._management(tenant, listen[0]),
         )
 
-    def _management(self, tenant: Tenant, listen: tuple[str, int], access: Access) -> ManagementApi:
+    def _management(self, tenant: Tenant, listen: tuple[str, int]) -> ManagementApi:
         assert self._secure is not None
         listeners = [Listener("http", *listen), *self._secure.listening]
         if self._fix is not None:
             listeners.append(Listener("fix", *self._fix.address))
-        endpoints = EndpointsApi(listeners, lambda _: tenant.edge, access, new_trace_id)
-        usage = UsageApi(self._read_usage, access, time.time_ns)
+        endpoints = EndpointsApi(listeners, lambda _: tenant.edge, self._access, new_trace_id)
+        usage = UsageApi(self._read_usage, self._access, time.time_ns)
         return ManagementApi(ExchangesApi(), endpoints, usage)
 
     async def _read_usage(self, asked: "UsageAsked", limit: int) -> "list[Used]":
-        if self._metering is None:
-            raise ControlError("there is no control plane")
+        assert self._metering is not None
         return await self._metering.read(asked, limit)
 
     def pulse(self) -> Pulse:
@@ -368,6 +360,25 @@ async def _call(on_ready: OnReady, endpoint: Endpoint) -> None:
     result = on_ready(endpoint)
     if result is not None:
         await result
+
+
+def _open_control(config: Config) -> "Control":
+    """Open the control plane, and have it know the configured accounts. Raises ControlError and OSError.
+
+    For a thread: 0.2 s of imports are had meanwhile.
+    """
+    from fairlead.config.importing import import_accounts
+    from fairlead.control.control import Control
+
+    url = None if config.control.url is None else config.control.url.text
+    now_ns = time.time_ns()
+    control = Control.open(config.data, url, config.control.key_file, LOCAL, now_ns)
+    try:
+        import_accounts(config, control.accounts, now_ns)
+    except BaseException:
+        control.close()
+        raise
+    return control
 
 
 def _bind(listen: Listen) -> socket.socket:

@@ -7,14 +7,15 @@ parts know no others. Must never decide anything about an order, nor listen on a
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from prometheus_client.registry import Collector
 
-from fairlead.config import AccountConfig, Config
+from fairlead.config import Config
+from fairlead.control.logins import Account
 from fairlead.core.exact import use_exact_decimals
 from fairlead.edge.clock import SystemClock
 from fairlead.edge.edge import Edge, EdgeSettings, Inbox, OwnedLink
@@ -43,7 +44,6 @@ class Tenant:
     def __init__(
         self,
         folder: Path,
-        accounts: Sequence[AccountConfig],
         config: Config,
         connect: Callable[[], Connect],
         on_fatal: Callable[[BaseException], None],
@@ -51,7 +51,7 @@ class Tenant:
     ) -> None:
         """`connect` gives the way to the exchange for one account's link; `access` None: open mode."""
         self._folder = folder
-        self._accounts = accounts
+        self._accounts: Mapping[str, Account] = {}
         self._config = config
         self._new_connect = connect
         self._on_fatal = on_fatal
@@ -71,6 +71,10 @@ class Tenant:
         """Take the folder: from then on no other process can. Raises JournalError and OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._journal = Journal.open(self._folder)
+
+    def take_accounts(self, accounts: Mapping[str, Account]) -> None:
+        """Take the accounts by name, as they are from now on; before the start."""
+        self._accounts = accounts
 
     def start(self, *, has_fix: bool) -> None:
         """Take up what was under way, connect the accounts, make what callers are given.
@@ -159,7 +163,7 @@ class Tenant:
             reader=JournalReader(self._folder),
             run_blocking=self._run_blocking,
             clock=SystemClock(),
-            accounts=[account.exchange_id for account in self._accounts],
+            accounts=list(self._accounts),
             make_link=self._make_link,
             settings=EdgeSettings(
                 engine=config.engine,
@@ -175,10 +179,9 @@ class Tenant:
         return edge
 
     def _make_link(self, name: str, inbox: Inbox) -> OwnedLink:
-        account = next(each for each in self._accounts if each.exchange_id == name)
         return Link(
             name,
-            SimDialect(name, *_login(account)),
+            SimDialect(name, *_login(self._accounts[name])),
             self._new_connect(),
             inbox,
             loop=self._loop,
@@ -198,5 +201,5 @@ class Tenant:
         return await self._loop.run_in_executor(self._readers, work)
 
 
-def _login(account: AccountConfig) -> tuple[str, str]:
+def _login(account: Account) -> tuple[str, str]:
     return account.parameters["PublicApiKey"], account.parameters["PrivateApiKey"]

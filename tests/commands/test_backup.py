@@ -122,6 +122,8 @@ def test_a_backup_under_load_holds_every_report_it_promised(
         "journal.sqlite",
         "exchange/exchange.sqlite",
         "fairlead.toml",
+        "control.sqlite",
+        "audit-head.json",
     }
     assert json.loads((tmp_path / "copy" / "manifest.json").read_text()) == manifest
     assert (tmp_path / "copy" / "journal.sqlite").stat().st_mode & 0o077 == 0
@@ -135,6 +137,7 @@ def test_a_backup_under_load_holds_every_report_it_promised(
         assert [each.report.sequence for each in kept] == list(range(1, promised[name] + 1))
         assert kept == reports(ems.folder, name, promised[name])
 
+    shutil.copy(tmp_path / "data.key", tmp_path / "elsewhere.key")
     again = Ems(tmp_path / "elsewhere", tmp_path / "elsewhere" / "fairlead.toml")
     with running(again):
         agrees_with_its_exchange(again.reconciled())
@@ -188,7 +191,7 @@ def test_a_stopped_folder_comes_back_from_one_file_with_its_keys(
     with tarfile.open(tmp_path / "copy.tar") as archive:
         assert archive.getnames()[0] == "manifest.json"
     assert fairlead("restore", "copy.tar", "--data", "new", folder=tmp_path).code == 0
-    assert (tmp_path / "new/accounts.toml").read_bytes() == (stopped / "accounts.toml").read_bytes()
+    shutil.copy(tmp_path / "data.key", tmp_path / "new.key")
     again = Ems(tmp_path / "new", tmp_path / "fairlead.toml")
     with running(again), closing(again.reconciled().api()) as api:
         assert api.status("rests").json["status"] == "NEW"
@@ -212,7 +215,7 @@ def test_the_control_plane_comes_back_and_its_key_is_in_no_backup(
     assert "is missing" in fairlead("audit", "verify", "--data", "new", folder=tmp_path).err
     (tmp_path / "data.key").rename(tmp_path / "new.key")
     assert fairlead("audit", "verify", "--data", "new", folder=tmp_path).out.startswith(
-        "1 rows: all"
+        "2 rows: all"
     )
 
 
@@ -277,7 +280,7 @@ def _change(path: Path, name: str, value: object) -> None:
         (lambda copy: _flip(copy / "journal.sqlite"), "journal.sqlite: "),
         (lambda copy: _shorten(copy / "journal.sqlite"), "the backup is damaged, use another"),
         (lambda copy: _flip(copy / "exchange/exchange.sqlite"), "exchange/exchange.sqlite: "),
-        (lambda copy: (copy / "accounts.toml").unlink(), "accounts.toml"),
+        (lambda copy: (copy / "control.sqlite").unlink(), "control.sqlite"),
         (lambda copy: (copy / "manifest.json").unlink(), "manifest.json is missing"),
         (lambda copy: _shorten(copy / "manifest.json"), "Input data was truncated"),
         (lambda copy: _change(copy / "manifest.json", "format", 2), "format 2, this program knows 1"),

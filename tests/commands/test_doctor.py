@@ -28,6 +28,13 @@ from tests.system import ANY_PORT, FAIRLEAD, QUICK, Ems, running, write_config
 SETTINGS = {**QUICK, "exchange.participants": False, "listen": ANY_PORT, "fix.listen": ANY_PORT}
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 NOBODY = 65_534
+KEPT_KEYS = """
+[[accounts]]
+exchange_id = "SIM"
+[accounts.parameters]
+PublicApiKey = "p"
+PrivateApiKey = "s"
+"""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -70,6 +77,7 @@ def folder_of_a_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def stopped(folder_of_a_day: Path, tmp_path: Path) -> Path:
     """A copy of it, to be broken."""
+    shutil.copy(folder_of_a_day.with_name("data.key"), tmp_path / "data.key")
     return Path(shutil.copytree(folder_of_a_day, tmp_path / "data"))
 
 
@@ -294,6 +302,7 @@ def test_a_journal_that_this_user_may_not_read(stopped: Path) -> None:
 def test_rights_that_others_should_not_have_and_files_that_should_not_be_there(
     stopped: Path,
 ) -> None:
+    (stopped / "accounts.toml").write_text(KEPT_KEYS)
     (stopped / "accounts.toml").chmod(0o644)
     stopped.chmod(0o757)
     (stopped / "notes.txt").write_text("buy low")

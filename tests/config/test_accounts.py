@@ -1,6 +1,5 @@
-"""Accounts: their names, their parameters, and the keys that are made for those without any."""
+"""Accounts as they are configured: their names and their parameters."""
 
-import stat
 from pathlib import Path
 
 import pytest
@@ -84,23 +83,13 @@ def test_a_secret_is_never_repeated(tmp_path: Path) -> None:
     assert "hidden" not in repr(AccountConfig("SIM", {"PrivateApiKey": "hidden"}))
 
 
-def test_without_accounts_there_is_one_whose_keys_stay_the_same(tmp_path: Path) -> None:
-    (first,) = accounts(tmp_path)
-    assert first.exchange_id == "SIM"
-    assert [len(first.parameters[name]) for name in ("PublicApiKey", "PrivateApiKey")] == [32, 64]
-    file = tmp_path / "accounts.toml"
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert accounts(tmp_path) == (first,)
-    assert [each.name for each in tmp_path.iterdir()] == ["accounts.toml"]
-
-
-def test_another_account_gets_keys_of_its_own_and_the_first_keeps_its(tmp_path: Path) -> None:
-    (first,) = accounts(tmp_path)
-    both = accounts(tmp_path, "SIM SIM/ALICE")
-    assert both[0] == first
-    assert both[1].parameters != first.parameters
-    assert accounts(tmp_path, ["SIM/ALICE"]) == both[1:]
-    assert accounts(tmp_path) == (first,)
+def test_without_accounts_and_without_keys_nothing_is_made(tmp_path: Path) -> None:
+    assert accounts(tmp_path) == ()
+    assert accounts(tmp_path, "SIM SIM/ALICE") == (
+        AccountConfig("SIM", {}),
+        AccountConfig("SIM/ALICE", {}),
+    )
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_given_keys_are_used_and_kept_nowhere(tmp_path: Path) -> None:
@@ -113,21 +102,6 @@ def test_given_keys_are_used_and_kept_nowhere(tmp_path: Path) -> None:
         AccountConfig("SIM", {"PublicApiKey": "p", "PrivateApiKey": "s"}),
     )
     assert not (tmp_path / "data").exists()
-
-
-@pytest.mark.parametrize("text", ["", "accounts = 1", "[[accounts]]\nexchange_id = 'sim'", "="])
-def test_a_kept_file_that_was_changed_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "accounts.toml"
-    file.write_text(text)
-    with pytest.raises(ConfigError, match="put the file back as it was"):
-        accounts(tmp_path)
-    assert file.read_text() == text
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="file"):
-        accounts(tmp_path / "file" / "data")
 
 
 def test_an_open_network_is_refused_before_anything_is_written(tmp_path: Path) -> None:

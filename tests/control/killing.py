@@ -13,9 +13,14 @@ from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["fairlead.control.control", "fairlead.control.rotation", "alembic"]
+    [
+        "fairlead.control.control",
+        "fairlead.control.rotation",
+        "fairlead.config.importing",
+        "alembic",
+    ]
 )
-_OURS = os.path.join("fairlead", "control", "")
+_OURS = (os.path.join("fairlead", "control", ""), os.path.join("fairlead", "config", ""))
 _TIMEOUT_S = 60
 
 
@@ -36,7 +41,7 @@ def _run(line: int, action: Callable[..., None], arguments: tuple[object, ...]) 
 
     def count(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal left
-        if _OURS not in frame.f_code.co_filename:
+        if not any(folder in frame.f_code.co_filename for folder in _OURS):
             return None
         if event == "line":
             left -= 1

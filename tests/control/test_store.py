@@ -1,5 +1,6 @@
 """The control database: made, brought up to date, changed by one at a time, refused when it is not ours."""
 
+import json
 import signal
 import stat
 import subprocess
@@ -11,15 +12,16 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, create_engine, func, inspect, select, text
 
 import fairlead.control
 from fairlead.control.errors import ControlError, StoreNewer, StoreUnusable
 from fairlead.control.migrations import HEAD
 from fairlead.control.names import DATABASE
-from fairlead.control.store import Store
-from fairlead.control.tables import METADATA, SUBSCRIPTIONS
+from fairlead.control.store import Store, migrate
+from fairlead.control.tables import CONTROL, METADATA, SUBSCRIPTIONS
 from tests.control.conftest import OpenStore
+from tests.postgresql import Server
 
 RACERS = 8
 
@@ -43,6 +45,37 @@ def test_a_new_database_has_the_tables_that_the_code_declares(store: Store) -> N
         assert compare_metadata(context, METADATA) == []
 
 
+def reflected(connection: Connection) -> dict[str, object]:
+    """Return all that a database says of its tables, conditions of indexes included."""
+    seen = inspect(connection)
+    return {
+        name: (
+            json.dumps(seen.get_columns(name), default=str),
+            seen.get_pk_constraint(name),
+            seen.get_foreign_keys(name),
+            seen.get_check_constraints(name),
+            json.dumps(seen.get_indexes(name), default=str),
+        )
+        for name in sorted(seen.get_table_names())
+    }
+
+
+def test_a_new_database_is_what_all_the_steps_make_of_an_empty_one(
+    tmp_path: Path, store: Store, database_url: str | None, request: pytest.FixtureRequest
+) -> None:
+    other = f"sqlite:///{tmp_path / 'stepped.sqlite'}"
+    if database_url is not None:
+        server: Server = request.getfixturevalue("postgresql")
+        other = server.new_database().replace("postgresql://", "postgresql+psycopg://")
+    engine = create_engine(other)
+    with engine.begin() as connection, store.read() as new:
+        migrate(connection, "a database")
+        assert reflected(connection) == reflected(new)
+        rows = [each.execute(select(CONTROL)).all() for each in (connection, new)]
+        assert rows[0] == rows[1] == [(1, 0)]
+    engine.dispose()
+
+
 def test_the_named_head_is_the_newest_step_and_the_steps_are_one_line() -> None:
     folder = Path(fairlead.control.__file__).parent / "migrations"
     steps = list(ScriptDirectory(str(folder)).walk_revisions())
@@ -58,11 +91,10 @@ def test_what_was_stored_is_there_when_it_is_opened_again(open_store: OpenStore)
     assert names(open_store()) == ["desk"]
 
 
-def test_an_up_to_date_database_is_opened_without_alembic(tmp_path: Path) -> None:
-    Store.open(tmp_path).close()
+def test_a_new_and_an_up_to_date_database_are_opened_without_alembic(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from fairlead.control.store import Store;"
-        f"Store.open(Path({str(tmp_path)!r})).close();"
+        f"[Store.open(Path({str(tmp_path)!r})).close() for _ in range(2)];"
         "sys.exit('alembic' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -66,8 +66,9 @@ is one, `SIM`. An account is an exchange (`SIM` is the only one so far) and an o
 `~/.,:;!@#$%^&*-_+=` and 1 to 64 letters, digits and separators. Its parameters are what the exchange's
 login asks for, all or none: SIM's are `PublicApiKey` and `PrivateApiKey`.
 
-An account without parameters gets a pair that is made once and kept in `accounts.toml` in the data folder,
-readable by its owner alone. Keep that file with the folder: the exchange knows the account by the pair.
+An account without parameters gets a pair that is made once. Each account is imported into the control plane
+the first time that its name is seen, and kept there from then on, whatever the configuration says later:
+[Accounts](../operations/accounts.md).
 
 ## Open network
 

@@ -77,7 +77,7 @@ class Demo:
         self._endpoint = endpoint
         self._config = config
         self._began_ns = began_ns
-        self._account = config.accounts[0].exchange_id
+        self._account = ""
         self._client = Client(endpoint.url, client_settings())
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._stopped = threading.Event()
@@ -102,6 +102,11 @@ class Demo:
             f"  [dim]data in {escape(str(self._config.data))}[/]\n"
         )
         show.flush()  # waiting may take long
+        accounts = self._client.accounts()
+        if not accounts:
+            self._line("There is no account to trade with; `fairlead accounts set` adds one.")
+            return
+        self._account = accounts[0].exchange_id
         self._wait_until_reconciled()
         self._show_earlier()
         before = self._balances()
@@ -252,6 +257,10 @@ class Demo:
         shown = program if len(program.parts) < 4 else program.name
         where = "" if self._config.data == Path("data") else f" --data {self._config.data}"
         self._line(f"   or: {shown} order buy {_QUANTITY} {_SYMBOL} {order.price}{where}")
+        self._line(
+            "\n   The management API (accounts, exchanges, endpoints) asks for a key, which you make by"
+            f"\n   {shown} keys create Manager1 --scope manage{where}"
+        )
 
     def _is_over(self, deadline: float) -> bool:
         """Wait a little; return whether that was enough."""

@@ -4,7 +4,8 @@
     table      one row per setting: name, kind, meaning
     kinds      reading one value, from TOML or from text
     loading    file, environment and flags in rising priority → one Config, or every finding
-    accounts   the accounts' grammar, and the keys that are made when none are given
+    accounts   the accounts' grammar
+    importing  the accounts, given once to the control plane, which keeps them from then on
     origins    where each value comes from, for config show
     page       docs/reference/configuration.md, generated from the table
 

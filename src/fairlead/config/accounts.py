@@ -1,16 +1,12 @@
-"""The accounts: how they are named, what a login needs, and keys for those who gave none.
+"""The accounts as they are configured: how they are named, what a login needs.
 
-Generated keys are kept in DIR/accounts.toml, readable by the owner alone, and are on disk before they
-are used: an exchange refuses a known public key that comes with another private one, so a pair that
-was lost is an account that was lost.
+The control plane imports each once and keeps it from then on (`control/importing.py`). Earlier versions kept
+keys that they had made in DIR/accounts.toml; those are imported too, and the file is gone then.
 """
 
-import contextlib
 import os
 import re
-import secrets
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 
 from fairlead.config.kinds import Wrong, shown
@@ -88,26 +84,7 @@ def _exchange(exchange_id: str) -> str:
     return match[1]
 
 
-# ── generated keys ───────────────────────────────────────────────────────────────────────────────
-
-
-def with_keys(accounts: Sequence[AccountConfig], data: Path) -> tuple[AccountConfig, ...]:
-    """Return `accounts`, those without parameters with the keys kept in `data`, made if need be.
-
-    Without any account there is one: SIM. Raises OSError, and Wrong if the file is not what was
-    written.
-    """
-    accounts = accounts or (AccountConfig(DEFAULT_ACCOUNT, {}),)
-    lacking = [account.exchange_id for account in accounts if not account.parameters]
-    if not lacking:
-        return tuple(accounts)
-    file = data / FILE_NAME
-    kept = kept_accounts(file)
-    if not all(name in kept for name in lacking):
-        kept = _keep(file, kept, lacking)
-    return tuple(
-        account if account.parameters else kept[account.exchange_id] for account in accounts
-    )
+# ── the file of earlier versions ───────────────────────────────────────────────────────────────────
 
 
 def kept_accounts(file: Path) -> dict[str, AccountConfig]:
@@ -122,42 +99,13 @@ def kept_accounts(file: Path) -> dict[str, AccountConfig]:
     return {account.exchange_id: account for account in accounts if account.parameters}
 
 
-def _keep(
-    file: Path, kept: dict[str, AccountConfig], lacking: list[str]
-) -> dict[str, AccountConfig]:
-    """Write the file anew with keys for `lacking`; return what it holds now."""
-    kept = dict(kept)
-    for name in lacking:
-        if name not in kept:
-            kept[name] = AccountConfig(name, _new_parameters(name))
-    lines = ["# Keys that Fairlead made for accounts configured without any. Keep this file.\n"]
-    for account in kept.values():
-        lines.append(
-            f'\n[[accounts]]\nexchange_id = "{account.exchange_id}"\n[accounts.parameters]\n'
-        )
-        for key, value in account.parameters.items():
-            lines.append(f'{key} = "{value}"\n')
-    file.parent.mkdir(parents=True, exist_ok=True)
-    _write_durably(file, "".join(lines))
-    return kept
-
-
-def _new_parameters(exchange_id: str) -> dict[str, str]:
-    parameters = EXCHANGES[_exchange(exchange_id)].parameters
-    return {each.name: secrets.token_hex(32 if each.is_secret else 16) for each in parameters}
-
-
-def _write_durably(file: Path, text: str) -> None:
-    """Replace `file` in one step, readable by its owner alone, on disk when this returns."""
-    new = file.with_name(f".{file.name}.{os.getpid()}")
-    with contextlib.suppress(FileNotFoundError):
-        new.unlink()
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w") as opened:
-        opened.write(text)
+def erase(file: Path) -> None:
+    """Overwrite the file and remove it, durably: what it kept is elsewhere. Raises OSError."""
+    with file.open("r+b") as opened:
+        opened.write(bytes(os.fstat(opened.fileno()).st_size))
         opened.flush()
         os.fsync(opened.fileno())
-    new.replace(file)
+    file.unlink()
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,7 +1,6 @@
 """File, environment and flags in rising priority → one Config, or everything that is wrong.
 
-Every unknown or wrong setting is named with where it stands and what would be right. The only thing
-written is DIR/accounts.toml, when an account has no keys.
+Every unknown or wrong setting is named with where it stands and what would be right. Writes nothing.
 """
 
 import difflib
@@ -14,7 +13,7 @@ from typing import TypeVar, cast
 import msgspec
 
 from fairlead.config import model
-from fairlead.config.accounts import read_accounts, with_keys
+from fairlead.config.accounts import read_accounts
 from fairlead.config.kinds import Wrong, is_loopback, shown
 from fairlead.config.table import BY_NAME, SETTINGS
 from fairlead.core.deciding import EngineSettings
@@ -71,27 +70,17 @@ class Given(msgspec.Struct, frozen=True):
 def load(
     path: Path | None, environment: Mapping[str, str], flags: Mapping[str, object]
 ) -> model.Config:
-    """Return the configuration of `fairlead up`, every account with its keys.
-
-    Those without any get them from DIR/accounts.toml, which is made if need be. Raises ConfigError.
-    """
+    """Return the configuration of `fairlead up`. Raises ConfigError."""
     config, findings = salvage(path, environment, flags)
     if findings:
         raise ConfigError(findings)
-    try:
-        accounts = with_keys(config.accounts, config.data)
-    except (OSError, Wrong) as error:
-        raise ConfigError([str(error)]) from None
-    return msgspec.structs.replace(config, accounts=accounts)
+    return config
 
 
 def salvage(
     path: Path | None, environment: Mapping[str, str], flags: Mapping[str, object]
 ) -> tuple[model.Config, list[str]]:
-    """Return what `fairlead up` would make of the settings that are right, and all that is wrong.
-
-    Writes nothing: accounts without keys are without them still.
-    """
+    """Return what `fairlead up` would make of the settings that are right, and all that is wrong."""
     config, findings = _read(path, environment, flags)
     if not findings:
         findings += _unasked(config)

@@ -6,6 +6,7 @@ Values only. A value is never repeated in what is said of it: whatever it was me
 import hashlib
 import hmac
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -103,6 +104,14 @@ def _wrong(declared: Declared, name: str, value: object, expected: str) -> str |
     if parameter.is_secret and _IS_MASKED(str(value)):
         return "is a masked value, as it is shown; give the whole secret"
     return None
+
+
+def new_parameters(account: str) -> dict[str, str]:
+    """Return a login that nobody has, for an exchange that takes any."""
+    return {
+        each.name: secrets.token_hex(32 if each.is_secret else 16)
+        for each in declared_of(account).parameters
+    }
 
 
 def masked(account: str, parameters: Mapping[str, str]) -> dict[str, str]:

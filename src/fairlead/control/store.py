@@ -12,20 +12,40 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from fairlead.control.errors import ControlError, StoreNewer, StoreUnusable
 from fairlead.control.migrations import HEAD
 from fairlead.control.names import DATABASE
-from fairlead.control.tables import CONTROL
+from fairlead.control.tables import CONTROL, METADATA
 
 POSTGRESQL = "postgresql"
 _LOCK_WAIT_S = 30.0  # for another process's change
 _CONNECTIONS_MAX = 16
 _CONNECT_WAIT_S = 10
 _CHANGE = "fairlead_change"  # execution option: the transaction takes SQLite's write lock first
+_STEP = Table(  # as Alembic makes it
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 _MIGRATION_LOCK = 0x0FA1_121E_AD00  # PostgreSQL's advisory lock while tables are made
 
 
@@ -144,8 +164,11 @@ class Store:
             if connection.dialect.name == POSTGRESQL:
                 lock = {"lock": _MIGRATION_LOCK}
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), lock)
-            if _found(connection) != HEAD:  # another process may have been quicker
-                _migrate(connection, self.place)
+            found = _found(connection)  # another process may have been quicker
+            if found is None:
+                _make(connection)
+            elif found != HEAD:
+                migrate(connection, self.place)
 
 
 # ── opening ──────────────────────────────────────────────────────────────────────────────────────
@@ -216,8 +239,16 @@ def _found(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
-def _migrate(connection: Connection, place: str) -> None:
-    """Bring the tables to the newest step, within the transaction that is open."""
+def _make(connection: Connection) -> None:
+    """Make the tables as they are declared, without going through their history, which takes 0.2 s."""
+    METADATA.create_all(connection, checkfirst=False)
+    connection.execute(CONTROL.insert().values(row=1, revision=0))
+    _STEP.create(connection)
+    connection.execute(_STEP.insert().values(version_num=HEAD))
+
+
+def migrate(connection: Connection, place: str) -> None:
+    """Bring the tables to the newest step, within the transaction that is open. Raises StoreNewer."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError

@@ -9,6 +9,7 @@ too low, which it does not (docs/decisions/0018).
 One process at a time; `commit` may run in a thread of its own, one call after the other.
 """
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterable
@@ -75,9 +76,13 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Close the file for good: everything committed is on disk when this returns."""
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute("UPDATE lives SET is_closed = 1")
+        """Close the file for good: everything committed is on disk when this returns.
+
+        On a full disk it cannot say so any more, and the next start takes it for the file of one that died.
+        """
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("UPDATE lives SET is_closed = 1")
         self._connection.close()
         os.close(self._lock_descriptor)
 
