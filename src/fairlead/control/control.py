@@ -11,6 +11,7 @@ from fairlead.control.certificates import Certificates
 from fairlead.control.errors import SubscriptionUnknown
 from fairlead.control.key_file import KeyFile
 from fairlead.control.keyring import Keyring, plain
+from fairlead.control.people.challenges import Challenges
 from fairlead.control.people.sessions import Sessions
 from fairlead.control.people.users import Users
 from fairlead.control.store import Store
@@ -38,6 +39,7 @@ class Control:
         self.accounts = Accounts(store, vault, audit, audit.subscription)
         self.users = Users(store, audit)
         self.sessions = Sessions(store, vault, self._audit_of)
+        self.challenges = Challenges(store, vault, audit, self.sessions)
 
     @classmethod
     def open(

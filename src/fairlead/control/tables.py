@@ -223,3 +223,18 @@ ATTEMPTS = Table(
     Column("time_ns", BigInteger, nullable=False),
 )
 Index("attempts_of", ATTEMPTS.c.kind, ATTEMPTS.c.subject, ATTEMPTS.c.time_ns)
+
+# What somebody has asked to be granted, until the codes for it come: the payload is what will be done.
+CHALLENGES = Table(
+    "challenges",
+    METADATA,
+    Column("challenge", Text, primary_key=True),
+    Column("user", Text, ForeignKey("users.user"), nullable=False),
+    Column("session", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),  # sealed
+    Column("code_hash", LargeBinary, nullable=False),
+    Column("expires_ns", BigInteger, nullable=False),
+    Column("tries_left", Integer, nullable=False),
+)
+Index("challenges_of", CHALLENGES.c.user, CHALLENGES.c.action, unique=True)

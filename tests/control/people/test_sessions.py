@@ -9,13 +9,11 @@ from sqlalchemy import select
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
 from fairlead.control.keys import Denied
-from fairlead.control.people import one_time
 from fairlead.control.people.person import IDLE_NS, LONGEST_NS, Stage, User
 from fairlead.control.people.sessions import (
     CODE_WRONG,
     REFUSED,
     SESSIONS_MAX,
-    Enrolled,
     Limited,
     SignedIn,
 )
@@ -28,23 +26,14 @@ from tests.control.people.conftest import (
     MINUTE,
     NOW,
     PASSWORD,
+    SECRET,
+    code_at,
+    enrolled,
     made,
     signed_in,
 )
 
-SECRET = one_time.new_totp_secret()
 RACERS = 8
-
-
-def code_at(now_ns: int) -> str:
-    return one_time.totp_code(SECRET, now_ns // (30 * 10**9))
-
-
-def enrolled(control: Control, user: User, now_ns: int = NOW - 10 * MINUTE) -> Enrolled:
-    with control.store.change() as change:
-        result = control.sessions.enrol(change, user, SECRET, code_at(now_ns), "", now_ns)
-    assert isinstance(result, Enrolled)
-    return result
 
 
 def rows(control: Control) -> list[str]:
