@@ -1,12 +1,13 @@
 """`python -m benchmarks [name …]`: run, print one table, and keep it beside this file.
 
-    orders    durable orders by REST and the echo they are compared with
-    million   a million orders: steadiness, memory, bytes; then a restart on them
-    restart   a restart on a million closed orders that were made quickly
-    streams   orders with all their reports over WebSocket and FIX, and by REST
-    fanout    an order's reports to 1,000 subscribers; subscribers that do not read
-    fix       the FIX codec and session alone, and QuickFIX (needs quickfix: make env-fix)
-    profile   where the time of an order goes (needs py-spy)
+    orders          durable orders by REST and the echo they are compared with
+    authentication  orders by REST, open and with keys by header
+    million         a million orders: steadiness, memory, bytes; then a restart on them
+    restart         a restart on a million closed orders that were made quickly
+    streams         orders with all their reports over WebSocket and FIX, and by REST
+    fanout          an order's reports to 1,000 subscribers; subscribers that do not read
+    fix             the FIX codec and session alone, and QuickFIX (needs quickfix: make env-fix)
+    profile         where the time of an order goes (needs py-spy)
 
 Without names: all of them. `--quick` makes everything small: it shows that it works and measures nothing.
 """
@@ -20,13 +21,23 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import fanout, fix_alone, machine, million, orders, profile, restart, streams
+from benchmarks import (
+    authentication,
+    fanout,
+    fix_alone,
+    machine,
+    million,
+    orders,
+    profile,
+    restart,
+    streams,
+)
 from benchmarks.tables import Section, as_text
 
 RESULTS = Path(__file__).parent / "results"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "explanation" / "performance.md"
 TABLE_BEGINS, TABLE_ENDS = "<!-- table -->\n", "<!-- end of table -->\n"
-NAMES = ("orders", "million", "restart", "streams", "fanout", "fix", "profile")
+NAMES = ("orders", "authentication", "million", "restart", "streams", "fanout", "fix", "profile")
 
 
 class Sizes(msgspec.Struct, frozen=True):
@@ -143,6 +154,10 @@ def _run(
         _say("orders")
         compared = orders.compare(folder / "orders", cores, sizes.counts, sizes.rounds)
         sections.append(orders.section(compared))
+    if "authentication" in names:
+        _say("authentication")
+        asked = authentication.compare(folder / "keys", cores, sizes.counts, sizes.rounds)
+        sections.append(authentication.section(asked))
     if "million" in names:
         _say("million")
         data = folder / "million"

@@ -137,12 +137,12 @@ async def drive(address: tuple[str, int], requests: list[NextRequest]) -> Latenc
     return Latencies(each, total_ns, body_bytes, load_cpu_ns)
 
 
-def request_bytes(address: tuple[str, int], body: bytes) -> bytes:
-    """Return a whole POST /v1/orders."""
+def request_bytes(address: tuple[str, int], body: bytes, headers: bytes = b"") -> bytes:
+    """Return a whole POST /v1/orders. `headers`: further ones, each with its line end."""
     host = f"{address[0]}:{address[1]}".encode()
     return (
         b"POST /v1/orders HTTP/1.1\r\nhost: %s\r\ncontent-type: application/json\r\n"
-        b"content-length: %d\r\n\r\n%s" % (host, len(body), body)
+        b"content-length: %d\r\n%s\r\n%s" % (host, len(body), headers, body)
     )
 
 

@@ -53,14 +53,16 @@ def cycle() -> list[Planned]:
     return planned
 
 
-def connections(address: tuple[str, int], number: int, total: int) -> list[NextRequest]:
+def connections(
+    address: tuple[str, int], number: int, total: int, headers: bytes = b""
+) -> list[NextRequest]:
     """Return the requests of `number` connections that send `total` orders or a few less.
 
-    Every connection sends whole cycles.
+    Every connection sends whole cycles. `headers`: further ones of every request.
     """
     halves: list[tuple[bytes, bytes]] = []
     for planned in cycle():
-        before, _, after = request_bytes(address, planned.body()).partition(ID)
+        before, _, after = request_bytes(address, planned.body(), headers).partition(ID)
         halves.append((before, after))
     ids = random_ids()
     each = share(number, total)

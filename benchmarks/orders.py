@@ -133,13 +133,15 @@ def _compare(
 
 def drive_mix(server: Running, connections: int, count: int) -> Latencies:
     """Send `count` orders of the mix over `connections` connections."""
-    return uvloop.run(drive(server.address, mix.connections(server.address, connections, count)))
+    requests = mix.connections(server.address, connections, count, server.headers)
+    return uvloop.run(drive(server.address, requests))
 
 
 def counters(server: Running) -> dict[str, float]:
     """Return the samples of `GET /metrics` by name with labels."""
     url = f"http://{server.address[0]}:{server.address[1]}/metrics"
-    with urllib.request.urlopen(url) as answer:
+    headers = dict(line.split(": ") for line in server.headers.decode().splitlines())
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
         lines = answer.read().decode().splitlines()
     samples = (line.rpartition(" ") for line in lines if not line.startswith("#"))
     return {name: float(value) for name, _, value in samples}

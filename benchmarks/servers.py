@@ -28,6 +28,7 @@ from starlette.routing import Route
 from benchmarks.load import LoadFailed
 
 HOST = "127.0.0.1"
+PROGRAM = Path(sysconfig.get_path("scripts")) / "fairlead"
 START_TIMEOUT_S = 60.0
 _POLL_S = 0.002
 
@@ -35,7 +36,7 @@ _POLL_S = 0.002
 class Running(msgspec.Struct, frozen=True):
     """A server that serves. Times are of the monotonic clock, in ns: process started, serving.
 
-    `fix`: where it takes FIX, None where it does not.
+    `fix`: where it takes FIX, None where it does not. `headers`: what every request must carry.
     """
 
     process_id: int
@@ -43,13 +44,33 @@ class Running(msgspec.Struct, frozen=True):
     started_ns: int
     serving_ns: int
     fix: tuple[str, int] | None = None
+    headers: bytes = b""
 
 
-def system(core: int, data: Path) -> contextlib.AbstractContextManager[Running]:
+@contextlib.contextmanager
+def keyed_system(core: int, data: Path) -> Iterator[Running]:
+    """Run the system as `system` does, but with keys: with scope, accounts and addresses of its own."""
+    config = data.with_name(f"{data.name}.toml")
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text('authentication = "keys"\n')
+    made = subprocess.run(
+        [
+            *(str(PROGRAM), "keys", "create", "Bench1", "--data", str(data), "--json"),
+            *("--scope", "trade", "--account", "SIM", "--account", "SIM/ALICE"),
+            *("--address", "127.0.0.0/8"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    headers = f"x-coinapi-key: {msgspec.json.decode(made.stdout)['secret']}\r\n".encode()
+    with system(core, data, "--config", str(config)) as server:
+        yield msgspec.structs.replace(server, headers=headers)
+
+
+def system(core: int, data: Path, *flags: str) -> contextlib.AbstractContextManager[Running]:
     """Run the system on `core` for the length of the block."""
-    program = Path(sysconfig.get_path("scripts")) / "fairlead"
     command = [
-        str(program),
+        str(PROGRAM),
         "up",
         "--data",
         str(data),
@@ -59,7 +80,7 @@ def system(core: int, data: Path) -> contextlib.AbstractContextManager[Running]:
         f"{HOST}:0",
         "--no-participants",
     ]
-    command += ["--account", "SIM", "--account", "SIM/ALICE"]
+    command += ["--account", "SIM", "--account", "SIM/ALICE", *flags]
     endpoint = data / "endpoint.json"
 
     def ports(process_id: int) -> tuple[int, int | None] | None:

@@ -24,6 +24,18 @@ def test_quick_orders_print_one_table_and_leave_the_same_as_json(
     assert figures["orders_1_commits_per_order"] >= 2
 
 
+def test_open_and_keyed_orders_are_compared_by_turns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert benchmarks.main(["authentication", "--quick", "--results", str(tmp_path)]) == 0
+    assert "orders with keys ≥ 0.9 of open, by processor time" in capsys.readouterr().out
+    (file,) = tmp_path.iterdir()
+    finding = msgspec.json.decode(file.read_bytes(), type=benchmarks.Finding)
+    figures = finding.sections[0].figures
+    assert figures["authentication_32_ratio"] > 0
+    assert figures["authentication_1_ratio_per_s"] > 0
+
+
 def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         benchmarks.main(["ordres"])

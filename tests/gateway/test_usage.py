@@ -107,7 +107,7 @@ async def test_what_is_refused_is_no_usage_and_counted_by_why() -> None:
             refusing.ACCOUNT_NOT_ALLOWED: 2,
             refusing.IP_NOT_ALLOWED: 1,
             refusing.KEY_EXPIRED: 1,
-            refusing.INVALID_KEY: 0,
+            refusing.INVALID_KEY: 1,
             refusing.NO_KEY: 1,
         }
     )

@@ -51,6 +51,7 @@ _AGES = {
     "duration_ms": 4,
     "rate_usd_age_ms": 800,
 }
+_COUNTS = {"requests": 31, "orders": 12}  # of usage
 _DAY = "2026-01-05T09:30:0"  # the time of everything shown
 _STATUS_TIMES = {
     "RECEIVED": "0.0000000Z",
@@ -141,6 +142,9 @@ def _management(desk: "_Desk") -> Iterator[tuple[str, Exchanged]]:
         yield f"GET {path}", desk.call("GET", path)
     path = "/v1/endpoints?filter_exchange_id=SIM%2FALICE"
     yield "GET /v1/endpoints", desk.call("GET", path)
+    path = "/v1/usage?account=SIM"
+    desk.wait(lambda: desk.json("GET", path))  # it is written every few seconds
+    yield "GET /v1/usage", desk.call("GET", path)
 
 
 def _refusals(desk: "_Desk") -> Iterator[tuple[str, Exchanged]]:
@@ -326,7 +330,11 @@ def _fixed(value: Json, name: str) -> Json:
         return _time_of("FILLED")
     if name in _AGES and value is not None:
         return _AGES[name]
-    if name == "apikey":
+    if name in _COUNTS:
+        return _COUNTS[name]
+    if name == "day":
+        return _DAY[:10]
+    if name in ("apikey", "key"):
         return "flk_" + _hash("key")[:22]
     if name == "traceId":
         return _hash("trace")

@@ -24,6 +24,8 @@ from fairlead.gateway.usage import KeyUsage, Usage
 INVALID = "Invalid API key"
 REQUESTS_PER_S = 10_000
 _S = 1_000_000_000  # ns
+_IPV4 = 4
+_PLACES_MAX = 1_024  # addresses that are remembered for each key
 _read_address = lru_cache(4_096)(read_address)
 _NOT_PROVEN = Refused(Refusal.UNAUTHENTICATED, INVALID, code=refusing.INVALID_KEY)
 
@@ -64,8 +66,22 @@ class _Grant:
         self.networks: tuple[Network, ...] | None = None
         if addresses is not None:
             self.networks = networks_of(addresses)
+        self._places: dict[int, bool] = {}  # whether addresses lie in the networks, as asked before
         self.budget = budget
         self.filled_ns = now_ns
+
+    def is_used_from(self, address: Address) -> bool:
+        """Whether the key may be used from there."""
+        if self.networks is None:
+            return True
+        number = int(address)
+        place = number if address.version == _IPV4 else -1 - number
+        is_near = self._places.get(place)
+        if is_near is None:
+            if len(self._places) == _PLACES_MAX:
+                self._places.clear()
+            is_near = self._places[place] = is_in(address, self.networks)
+        return is_near
 
 
 class Access:
@@ -174,7 +190,7 @@ class Access:
             ended = datetime.fromtimestamp(expires_ns // _S, UTC)
             text = f"the key expired at {ended:%FT%TZ}"
             return _refused(Refusal.UNAUTHENTICATED, refusing.KEY_EXPIRED, text)
-        if grant.networks is not None and not is_in(caller.address, grant.networks):
+        if not grant.is_used_from(caller.address):
             text = f"the key may not be used from {caller.address}"
             return _refused(Refusal.FORBIDDEN, refusing.IP_NOT_ALLOWED, text)
         if scope is None or scope not in grant.scopes:
@@ -190,10 +206,12 @@ class Access:
         """Count one request of the caller; return the refusal of one too many in its second."""
         grant = self._grants.get(caller.kid)
         if grant is None:
-            return _NOT_PROVEN
+            return self.nobody(is_shown=True)
         now_ns = self.now_ns()
-        gained = max(0, now_ns - grant.filled_ns) * self._rate / _S
-        grant.budget = min(float(self._rate), grant.budget + gained)
+        if now_ns > grant.filled_ns:
+            grant.budget += (now_ns - grant.filled_ns) * self._rate / _S
+            if grant.budget > self._rate:
+                grant.budget = float(self._rate)
         grant.filled_ns = now_ns
         if grant.budget < 1:
             self.refused[refusing.RATE_EXCEEDED] += 1

@@ -128,15 +128,15 @@ class GuardedPort:
         if type(request) is PlaceOrder:
             return await self._place(request)
         reply = await self._asked(request)
-        is_about_account = not isinstance(reply, Refused | ChecksReply)
-        self._access.count(self._caller, request.account if is_about_account else "")
+        is_about_none = type(reply) is Refused or type(reply) is ChecksReply
+        self._access.count(self._caller, "" if is_about_none else request.account)
         return reply
 
     async def _place(self, request: PlaceOrder) -> Reply:
         """Place the order in the caller's name, and count it unless it is an old one sent again."""
         caller, asked_ns = self._caller, self._access.now_ns()
         reply = await self._port.submit(msgspec.structs.replace(request, caller=caller.kid))
-        order = reply.order if isinstance(reply, OrderReply | Refused) else None
+        order = reply.order if type(reply) is OrderReply or type(reply) is Refused else None
         if order is None:
             self._access.count(caller, "")
         else:

@@ -9,16 +9,18 @@ from fairlead.gateway.words import FIELDS as TRADING_FIELDS
 
 WORDS = Words(CALLS, PARAMETERS, FIELDS | TRADING_FIELDS)
 _DESCRIPTION = """\
-Exchanges, locations and endpoints, on the listeners of the trading API. Every call needs a key: by the header
-X-CoinAPI-Key, or by the query parameter apikey."""
+Exchanges, locations, endpoints and usage, on the listeners of the trading API. Every call needs a key: by the
+header X-CoinAPI-Key, or by the query parameter apikey."""
 _SHAPES = (
     shapes.ExchangeLoginRequire,
     shapes.Locations,
     shapes.AccountEndpoint,
+    shapes.Usage,
     trading_shapes.MessageError,
     trading_shapes.ValidationError,
 )
 _FILTER = (Parameter("filter_exchange_id", is_repeated=True),)
+_OF_USAGE = tuple(Parameter(name) for name in ("key", "account", "from", "to"))
 _INVALID = {"400": "ValidationError"}
 _BUSY = {"503": "MessageError"}
 
@@ -28,6 +30,8 @@ OPERATIONS = (
     Operation("/v1/locations", "get", (), None, {"200": "Locations[]"}, "locations"),
     Operation("/v1/endpoints", "get", _FILTER, None,
               {"200": "AccountEndpoint[]"} | _INVALID | _BUSY, "endpoints"),
+    Operation("/v1/usage", "get", _OF_USAGE, None,
+              {"200": "Usage[]", "400": "MessageError"} | _BUSY),
 )  # fmt: skip
 
 
