@@ -19,7 +19,8 @@ from benchmarks.tables import Requirement, Section
 
 ROUNDS = 3
 RECONCILED_TIMEOUT_S = 30.0
-FILLED = 'fairlead_orders_status_total{reason="",status="FILLED"}'
+OWN = '{subscription="local"}'
+FILLED = 'fairlead_orders_status_total{reason="",status="FILLED",subscription="local"}'
 RATIO_MIN = 0.25  # of orders/s to echoes/s, with 32 connections
 TAIL_MAX = 10  # p99 to p50, with 32 connections
 MEDIAN_MAX_US = 1_000  # with one connection …
@@ -122,10 +123,10 @@ def _compare(
         result.orders.drive(connections, count)
         after = counters(ours)
         counted.flushes += (flush_count(folder) or 0) - flushes
-        counted.commits += grown(before, after, "fairlead_commit_seconds_count")
-        counted.commit_s += grown(before, after, "fairlead_commit_seconds_sum")
-        counted.batches += grown(before, after, "fairlead_batches_total")
-        counted.messages += grown(before, after, "fairlead_messages_total")
+        counted.commits += grown(before, after, f"fairlead_commit_seconds_count{OWN}")
+        counted.commit_s += grown(before, after, f"fairlead_commit_seconds_sum{OWN}")
+        counted.batches += grown(before, after, f"fairlead_batches_total{OWN}")
+        counted.messages += grown(before, after, f"fairlead_messages_total{OWN}")
         filled = grown(before, after, FILLED)
         assert filled * 2 == result.orders.rounds[-1].count, "half of the orders fill"
     return result

@@ -19,7 +19,7 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["import
 
 # Every package and module that the contracts name, and a few that they cover by their package.
 SKELETON = (
-    *("__init__", "cli", "commands", "app", "tenant", "config"),
+    *("__init__", "cli", "commands", "app", "tenants", "tenant", "config"),
     *(
         "core.__init__",
         "core.port",
@@ -54,7 +54,8 @@ ALLOWED = """
     commands -> client.calls         client.calls -> core.model
     app -> gateway.rest              app -> edge.sequencer           app -> venues.sim
     app -> exchange.book             app -> config                   app -> journal.journal
-    app -> tenant                    tenant -> config                tenant -> edge.sequencer
+    app -> tenants                   tenants -> tenant
+    tenant -> config                 tenant -> edge.sequencer
     config -> edge.sequencer         config -> exchange.book         config -> gateway.rest
     simulation.world -> exchange.book                                simulation.world -> edge.sequencer
     gateway.rest -> core.port        gateway.rest -> core.model      gateway.rest -> core.order
@@ -75,7 +76,8 @@ FORBIDDEN = """
     core.engine -> config            layers
     edge.sequencer -> config         layers
     config -> app                    layers
-    tenant -> app                    layers
+    tenants -> app                   layers
+    tenant -> tenants                layers
     gateway.rest -> tenant           layers
     edge.sequencer -> app            layers
     app -> simulation.world          layers

@@ -8,32 +8,33 @@ anything about an order.
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from starlette.types import ASGIApp
+from prometheus_client.metrics_core import Metric
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fairlead.config import Config, Listen
 from fairlead.config.loading import KEYS
 from fairlead.control.errors import ControlError
 from fairlead.core.exact import use_exact_decimals
+from fairlead.core.port import EdgePort
 from fairlead.core.requests import LOCAL
-from fairlead.edge.pulse import Pulse
 from fairlead.endpoint import ENDPOINT_FILE, Endpoint, write_endpoint
 from fairlead.exchange.build import Setup, build_exchange
 from fairlead.exchange.operator import operator_app
 from fairlead.exchange.server import Exchange
-from fairlead.gateway.callers import Access
+from fairlead.gateway.answers import CALLER
+from fairlead.gateway.callers import Access, Caller
 from fairlead.gateway.fixapi.acceptor import FixConnection, FixServer, fix_collector
-from fairlead.gateway.fixapi.desk import Desk
+from fairlead.gateway.fixapi.entrance import Entrance
+from fairlead.gateway.health import of_subscription
 from fairlead.gateway.http2 import Http2Protocol
 from fairlead.gateway.listeners import FixListener, ListenerSettings, SecureListeners
 from fairlead.gateway.management.api import ManagementApi
@@ -42,16 +43,18 @@ from fairlead.gateway.management.exchanges import ExchangesApi
 from fairlead.gateway.management.usage import UsageApi
 from fairlead.gateway.protocol import BoundedProtocol
 from fairlead.gateway.refusing import RefusedCollector
+from fairlead.gateway.routing import for_the_owner
 from fairlead.gateway.server import HttpServer, address_of, bind, gateway_app, new_trace_id
 from fairlead.gateway.websocket.wire import WebSocketProtocol
+from fairlead.interpreter import Collections, process_registry, tuned
 from fairlead.supervisor import Supervisor
-from fairlead.tenant import Tenant
+from fairlead.tenants import Tenants
 from fairlead.venues.link import Tcp
 from fairlead.venues.pipe import Pipe
 
 if TYPE_CHECKING:
     from fairlead.control.control import Control
-    from fairlead.control.following import ControlFollowed, Followed
+    from fairlead.control.following import ControlFollowed
     from fairlead.control.metering import Metering
     from fairlead.control.usage import UsageAsked, Used
 
@@ -73,7 +76,8 @@ class App:
         self._loop = asyncio.get_running_loop()
         self.fatal: asyncio.Future[BaseException] = self._loop.create_future()
         self._exchange: Exchange | None = None
-        self._tenant: Tenant | None = None
+        self._tenants: Tenants | None = None
+        self._registry = process_registry()
         self._fix: FixServer | None = None
         self._fix_tls: FixServer | None = None
         self._server: HttpServer | None = None
@@ -81,10 +85,11 @@ class App:
         self._control: asyncio.Future[Control] | None = None
         self._followed: ControlFollowed | None = None
         self._metering: Metering | None = None
+        # Who may manage is asked always, who may trade only with authentication.
         is_open = config.authentication != KEYS
         self._access = Access(time.time_ns, config.http.key_requests_per_s, is_open=is_open)
         self._is_announced = False
-        self._collections: asyncio.TimerHandle | None = None
+        self._collections: Collections | None = None
 
     async def start(self) -> Endpoint:
         """Build and start the parts; when this returns, the API answers.
@@ -100,17 +105,22 @@ class App:
             self._secure = self._bind_secure()
             if config.fix.listen is not None:
                 bound_fix = _bind(config.fix.listen)
-            self._tenant = Tenant(config.data, config, self._connect, self._on_fatal, self._access)
-            self._tenant.open()
+            secured_fix = self._secure.fix
+            self._tenants = tenants = Tenants(
+                config,
+                self._connect,
+                self._on_fatal,
+                self._access,
+                has_fix=bound_fix is not None or secured_fix is not None,
+            )
+            tenants.open()
             self._control = self._loop.run_in_executor(None, _open_control, config)
             if config.exchange_url is None:  # meanwhile
                 self._exchange = self._start_exchange()
-            await self._follow(await self._control, self._tenant)
-            secured_fix = self._secure.fix
-            self._tenant.start(has_fix=bound_fix is not None or secured_fix is not None)
-            if self._tenant.desk is not None:
-                self._make_fix(self._tenant.desk, bound_fix, secured_fix)
-            app = self._gateway(self._tenant, (address_of(bound), *self._secure.addresses))
+            await self._follow(await self._control, tenants)
+            await tenants.start()
+            self._make_fix(tenants, bound_fix, secured_fix)
+            app = self._gateway(tenants, (address_of(bound), *self._secure.addresses))
             self._server = HttpServer(app, bound, config.http.connections, config.websocket)
             await self._server.start()
             await self._secure.start(app)
@@ -122,7 +132,7 @@ class App:
             if bound_fix is not None:
                 bound_fix.close()
             raise
-        self._tune_collector()
+        self._collections = tuned(config.process, self._loop)
         return self._write_endpoint(self._server)
 
     async def stop(self) -> None:
@@ -135,8 +145,8 @@ class App:
             await self._server.stop()
         if self._secure is not None:
             await self._secure.stop()
-        if self._tenant is not None:
-            await self._tenant.let_clients_go()
+        if self._tenants is not None:
+            await self._tenants.let_clients_go()
         for fix in self._fix_servers():
             await fix.stop()
         if self._metering is not None:
@@ -146,8 +156,8 @@ class App:
         if self._control is not None:
             with contextlib.suppress(ControlError, OSError):  # it was not opened; the start said so
                 (await self._control).close()
-        if self._tenant is not None:
-            self._tenant.close()
+        if self._tenants is not None:
+            self._tenants.close()
         if self._exchange is not None:
             self._exchange.close()
 
@@ -168,18 +178,14 @@ class App:
         )
         return SecureListeners(listen, clients_listen, settings, fix_listen=fix_listen)
 
-    async def _follow(self, control: "Control", tenant: Tenant) -> None:
-        """Know keys, certificates and accounts, from now on, and count who uses what."""
+    async def _follow(self, control: "Control", tenants: Tenants) -> None:
+        """Know subscriptions, keys and accounts, from now on."""
         from fairlead.control.following import ControlFollowed
         from fairlead.control.metering import Metering
 
         access = self._access
-
-        def told(followed: "Followed") -> None:
-            access.replace(followed.keys, followed.certificates)
-            tenant.take_accounts(followed.accounts.get(LOCAL, {}))
-
-        self._followed = ControlFollowed(control, told, access.end_the_uncovered, self._on_fatal)
+        ends = access.end_the_uncovered
+        self._followed = ControlFollowed(control, tenants.take, ends, self._on_fatal)
         await self._followed.start()
         self._metering = Metering(control.store, access.usage, time.time_ns, self._on_fatal)
         self._metering.start()
@@ -207,49 +213,60 @@ class App:
         return Pipe(self._loop, self._exchange.connection)
 
     def _make_fix(
-        self, desk: Desk, bound: socket.socket | None, secured: FixListener | None
+        self, tenants: Tenants, bound: socket.socket | None, secured: FixListener | None
     ) -> None:
+        entrance = Entrance(tenants.desks, self._config.fix.settings, self._access)
         if bound is not None:
-            self._fix = FixServer(desk, bound)
+            self._fix = FixServer(entrance, bound)
         if secured is not None:
-            self._fix_tls = FixServer(desk, secured.bound, secured.security)
+            self._fix_tls = FixServer(entrance, secured.bound, secured.security)
 
     def _fix_servers(self) -> list[FixServer]:
         return [each for each in (self._fix, self._fix_tls) if each is not None]
 
-    def _gateway(self, tenant: Tenant, listen: tuple[tuple[str, int], ...]) -> ASGIApp:
-        registry = CollectorRegistry()
-        for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=registry)
-        for of_tenant in tenant.collectors():
-            registry.register(of_tenant)
-        servers = self._fix_servers()
-        if servers:
-            registry.register(fix_collector(servers[0].desk, servers))
+    def _gateway(self, tenants: Tenants, listen: tuple[tuple[str, int], ...]) -> ASGIApp:
+        async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
+            await tenants.of(scope.get(CALLER)).websocket(scope, receive, send)
+
+        assert self._secure is not None
+        self._registry.register(RefusedCollector(self._access.refused, self._secure.refused))
         mounts: dict[bytes, ASGIApp] = {}
         if self._exchange is not None:
-            mounts[b"/operator"] = operator_app(self._exchange)
-        assert self._secure is not None
-        registry.register(RefusedCollector(self._access.refused, self._secure.refused))
+            mounts[b"/operator"] = for_the_owner(operator_app(self._exchange))
         return gateway_app(
-            {LOCAL: tenant.edge},
+            tenants.ports,
             listen,
-            tenant.readiness,
-            registry,
+            tenants.readiness,
+            self._metrics,
             rest=self._config.http.rest,
             border=self._config.http.border,
             mounts=mounts,
-            websocket=tenant.websocket,
+            websocket=websocket,
             access=self._access,
-            management=self._management(tenant, listen[0]),
+            management=self._management(tenants, listen[0]),
         )
 
-    def _management(self, tenant: Tenant, listen: tuple[str, int]) -> ManagementApi:
+    def _metrics(self, caller: Caller | None) -> Iterator[Metric]:
+        """Yield the numbers of the process, and those of the caller's subscription."""
+        assert self._tenants is not None
+        tenant = self._tenants.of(caller)
+        collectors = [*tenant.collectors()]
+        if tenant.desk is not None:
+            collectors.append(fix_collector(tenant.desk, self._fix_servers()))
+        yield from self._registry.collect()
+        for collector in collectors:
+            yield from of_subscription(tenant.name, collector.collect())
+
+    def _management(self, tenants: Tenants, listen: tuple[str, int]) -> ManagementApi:
         assert self._secure is not None
         listeners = [Listener("http", *listen), *self._secure.listening]
         if self._fix is not None:
             listeners.append(Listener("fix", *self._fix.address))
-        endpoints = EndpointsApi(listeners, lambda _: tenant.edge, self._access, new_trace_id)
+
+        def port_of(caller: Caller) -> EdgePort:
+            return tenants.ports[caller.subscription]
+
+        endpoints = EndpointsApi(listeners, port_of, self._access, new_trace_id)
         usage = UsageApi(self._read_usage, self._access, time.time_ns)
         return ManagementApi(ExchangesApi(), endpoints, usage)
 
@@ -257,10 +274,10 @@ class App:
         assert self._metering is not None
         return await self._metering.read(asked, limit)
 
-    def pulse(self) -> Pulse:
-        """Return what feels whether the edge is alive; the app must have been started."""
-        assert self._tenant is not None
-        return self._tenant.pulse()
+    def pulse(self) -> Callable[[], bool]:
+        """Return what feels whether every edge is alive; the app must have been started."""
+        assert self._tenants is not None
+        return self._tenants.pulse()
 
     def _on_fatal(self, cause: BaseException) -> None:
         log.error("fatal", cause=f"{type(cause).__name__}: {cause}", exc_info=cause)
@@ -296,24 +313,6 @@ class App:
         self._is_announced = True
         return endpoint
 
-    def _tune_collector(self) -> None:
-        """Keep the garbage collector's full passes off the order path: they are its tail."""
-        process = self._config.process
-        sys.setswitchinterval(process.switch_interval_us / 1e6)
-        gc.set_threshold(process.gc_young_threshold, 50, 1_000_000)
-        if process.gc_freeze:
-            gc.collect()
-            gc.freeze()
-        if process.gc_full_interval_s:
-            self._collect_later()
-
-    def _collect_later(self) -> None:
-        def collect() -> None:
-            gc.collect()
-            self._collect_later()
-
-        self._collections = self._loop.call_later(self._config.process.gc_full_interval_s, collect)
-
 
 async def run(
     config: Config, on_ready: OnReady | None = None, supervisor: Supervisor | None = None
@@ -338,7 +337,7 @@ async def run(
         beside.append(asyncio.create_task(_call(on_ready, endpoint)))
     if supervisor is not None:
         supervisor.serving(endpoint.url)
-        beside.append(asyncio.create_task(supervisor.keep_told(app.pulse().beats)))
+        beside.append(asyncio.create_task(supervisor.keep_told(app.pulse())))
     app.fatal.add_done_callback(lambda _: stopping.set())
     await stopping.wait()
     if supervisor is not None:

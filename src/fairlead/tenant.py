@@ -43,14 +43,19 @@ class Tenant:
 
     def __init__(
         self,
+        name: str,
         folder: Path,
         config: Config,
         connect: Callable[[], Connect],
         on_fatal: Callable[[BaseException], None],
-        access: Access | None = None,
+        access: Access,
+        *,
+        has_fix: bool,
     ) -> None:
-        """`connect` gives the way to the exchange for one account's link; `access` None: open mode."""
+        """`connect` gives the way to the exchange for one account's link."""
+        self.name = name
         self._folder = folder
+        self._has_fix = has_fix
         self._accounts: Mapping[str, Account] = {}
         self._config = config
         self._new_connect = connect
@@ -68,18 +73,28 @@ class Tenant:
         self._readers = ThreadPoolExecutor(1, "journal-reader", use_exact_decimals)
 
     def open(self) -> None:
-        """Take the folder: from then on no other process can. Raises JournalError and OSError."""
+        """Take the folder: from then on no other process can.
+
+        Raises JournalError, StoreError of FIX and OSError; then `close` is still to be called.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._journal = Journal.open(self._folder)
+        if self._has_fix:
+            settings = self._config.fix.settings
+            self._fix_store = Store.open(self._folder, settings.sent_messages_min)
+
+    async def open_beside(self) -> None:
+        """Do the same in a thread, beside what is served already."""
+        await self._run_blocking(self.open)
 
     def take_accounts(self, accounts: Mapping[str, Account]) -> None:
         """Take the accounts by name, as they are from now on; before the start."""
         self._accounts = accounts
 
-    def start(self, *, has_fix: bool) -> None:
+    def start(self) -> None:
         """Take up what was under way, connect the accounts, make what callers are given.
 
-        Raises StoreError of FIX and OSError; then `close` is still to be called.
+        Raises JournalError and OSError; then `close` is still to be called.
         """
         config = self._config
         assert self._journal is not None, "a tenant is opened before it is started"
@@ -92,9 +107,10 @@ class Tenant:
             config.websocket,
             omit_nulls=config.http.rest.omit_nulls,
             access=self._access,
+            subscription=self.name,
         )
-        if has_fix:
-            self._desk = self._make_desk(self._edge, self._feed)
+        if self._fix_store is not None:
+            self._desk = self._make_desk(self._edge, self._feed, self._fix_store)
 
     async def let_clients_go(self) -> None:
         """Wait for what the ends of WebSocket clients still cause; their connections are closed."""
@@ -189,12 +205,11 @@ class Tenant:
             random=random.Random(),
         )
 
-    def _make_desk(self, edge: Edge, feed: Feed) -> Desk:
+    def _make_desk(self, edge: Edge, feed: Feed, store: Store) -> Desk:
         settings = self._config.fix.settings
-        self._fix_store = Store.open(self._folder, settings.sent_messages_min)
-        self._fix_kept = open_kept(self._folder, settings)
+        kept = self._fix_kept = open_kept(self._folder, settings)
         return Desk(
-            edge, feed, self._fix_store, settings, time.time_ns, self._access, self._fix_kept
+            edge, feed, store, settings, time.time_ns, self._access, kept, subscription=self.name
         )
 
     async def _run_blocking(self, work: Callable[[], _Result]) -> _Result:

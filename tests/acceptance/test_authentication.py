@@ -107,7 +107,8 @@ def are_known(system: Keyed) -> bool:
 
 
 def is_reconciled(system: Keyed) -> bool:
-    accounts = system.ask("GET", "/health/ready").json["accounts"]
+    secret = next(iter(system.secrets.values()))
+    accounts = system.ask("GET", "/health/ready", secret).json["accounts"]
     return bool(accounts) and all(each["state"] == "reconciled" for each in accounts)
 
 

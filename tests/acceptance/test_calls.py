@@ -400,7 +400,8 @@ def test_how_the_accounts_stand_with_their_exchange(desk: Desk) -> None:
         "SIM/X",
     )
     metrics = desk.api.get("/metrics").body.decode()
-    assert re.search(r'fairlead_sweeps_total\{account="SIM",outcome="succeeded"\} [1-9]', metrics)
+    labels = 'account="SIM",outcome="succeeded",subscription="local"'
+    assert re.search(rf"fairlead_sweeps_total\{{{labels}\}} [1-9]", metrics)
 
 
 def test_spot_accounts_have_no_positions(desk: Desk) -> None:

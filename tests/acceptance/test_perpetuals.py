@@ -266,7 +266,8 @@ def test_a_liquidation_arrives_as_an_order_of_the_exchange_with_its_reason(desk:
     assert (deleveraged["side"], deleveraged["amount_filled"]) == ("BUY", D("0.1"))
     metrics = desk.api.get("/metrics").body.decode()
     for account, code in (("SIM", "liquidation"), (ALICE, "auto_deleveraging")):
-        assert f'fairlead_alarms_total{{account="{account}",code="{code}"}} 1' in metrics
+        labels = f'account="{account}",code="{code}",subscription="local"'
+        assert f"fairlead_alarms_total{{{labels}}} 1" in metrics
 
 
 def external(desk: Desk, account: str) -> list[Json]:

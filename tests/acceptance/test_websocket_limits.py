@@ -48,7 +48,7 @@ def strict_of_module(make_desk: MakeDesk) -> Iterator[Desk]:
 @pytest.fixture
 def strict(strict_of_module: Desk) -> Desk:
     """The module's system once the clients of the test before are gone."""
-    none_left = "\nfairlead_websocket_clients 0.0\n"
+    none_left = '\nfairlead_websocket_clients{subscription="local"} 0.0\n'
     until(
         lambda: none_left in strict_of_module.api.get("/metrics").body.decode(), "no client is left"
     )
@@ -269,7 +269,7 @@ def test_a_client_that_reads_nothing_is_dropped_and_others_are_served(make_desk:
 
 
 def dropped(desk: Desk, why: str) -> bool:
-    series = f'fairlead_websocket_ended_total{{why="{why}"}} 0.0'
+    series = f'fairlead_websocket_ended_total{{subscription="local",why="{why}"}} 0.0'
     return series not in desk.api.get("/metrics").body.decode()
 
 

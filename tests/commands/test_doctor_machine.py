@@ -21,10 +21,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 import fairlead
 from fairlead.gateway.answers import Call
+from fairlead.gateway.callers import Caller
 from fairlead.gateway.health import AccountHealth, HealthApi, Readiness
 from tests.commands.doctoring import doctor
 from tests.system import ANY_PORT
@@ -166,10 +166,10 @@ def test_a_package_that_is_not_installed(tmp_path: Path) -> None:
 def system_that_says(folder: Path, readiness: Readiness) -> Iterator[str]:
     """Hold the folder as a system does, and answer as one whose readiness this is."""
 
-    async def known() -> Readiness:
+    async def known(_: Caller | None) -> Readiness:
         return readiness
 
-    health = HealthApi(known, CollectorRegistry())
+    health = HealthApi(known, lambda _: ())
 
     class Ready(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name that http.server wants

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from fairlead.core.exact import use_exact_decimals
 from fairlead.gateway.border import BorderSettings
+from fairlead.gateway.callers import Caller
 from fairlead.gateway.health import Readiness
 from fairlead.gateway.protocol import Limits
 from fairlead.gateway.server import HttpServer, address_of, bind, gateway_app
@@ -54,14 +55,14 @@ async def running() -> AsyncIterator[Gateway]:
     edge, registry = ScriptedEdge(), CollectorRegistry()
     readiness: list[Readiness] = [Readiness(True, ())]
 
-    async def current() -> Readiness:
+    async def current(_: Caller | None) -> Readiness:
         return readiness[0]
 
     app = gateway_app(
         {"local": edge},
         (address_of(bound),),
         current,
-        registry,
+        lambda _: registry.collect(),
         border=BORDER,
         mounts={b"/exchange": mounted},
     )

@@ -7,9 +7,9 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
-from prometheus_client import CollectorRegistry
 
 from fairlead.gateway import shapes
+from fairlead.gateway.callers import Caller
 from fairlead.gateway.forms import FORMS
 from fairlead.gateway.health import HealthApi, Readiness
 from fairlead.gateway.openapi_trading import trading_document
@@ -38,7 +38,7 @@ def test_the_frozen_facts_are_the_contract_s() -> None:
     assert sorted(facts_of(json.loads(CONTRACT.read_text()))) == json.loads(FACTS.read_text())
 
 
-async def _ready() -> Readiness:
+async def _ready(_: Caller | None) -> Readiness:
     return Readiness(True, ())
 
 
@@ -55,7 +55,7 @@ def test_every_route_is_in_the_document() -> None:
         for method in methods
     }
     assert documented == routed
-    assert not HealthApi(_ready, CollectorRegistry()).routes.keys() & api.routes.keys()
+    assert not HealthApi(_ready, lambda _: ()).routes.keys() & api.routes.keys()
 
 
 def json_schema(schema: Any) -> Any:

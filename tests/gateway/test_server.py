@@ -5,8 +5,8 @@ import socket
 from contextlib import suppress
 
 import pytest
-from prometheus_client import CollectorRegistry
 
+from fairlead.gateway.callers import Caller
 from fairlead.gateway.health import Readiness
 from fairlead.gateway.protocol import Limits
 from fairlead.gateway.server import HttpServer, address_of, bind, gateway_app
@@ -177,13 +177,13 @@ async def test_connections_are_bounded(gateway: Gateway) -> None:
 # ── start and stop ───────────────────────────────────────────────────────────────────────────────
 
 
-async def ready() -> Readiness:
+async def ready(_: Caller | None) -> Readiness:
     return Readiness(True, ())
 
 
 def make(edge: ScriptedEdge, limits: Limits | None = None) -> HttpServer:
     bound = bind("127.0.0.1", 0)
-    app = gateway_app({"local": edge}, (address_of(bound),), ready, CollectorRegistry())
+    app = gateway_app({"local": edge}, (address_of(bound),), ready, lambda _: ())
     return HttpServer(app, bound, limits)
 
 
@@ -218,7 +218,7 @@ async def test_ipv6_loopback() -> None:
         bound = bind("::1", 0)
     except OSError as error:
         pytest.skip(f"no IPv6 here: {error}")
-    app = gateway_app({"local": ScriptedEdge()}, (address_of(bound),), ready, CollectorRegistry())
+    app = gateway_app({"local": ScriptedEdge()}, (address_of(bound),), ready, lambda _: ())
     server = HttpServer(app, bound)
     await server.start()
     data = request("GET", "/health/live", host=f"[::1]:{server.address[1]}")

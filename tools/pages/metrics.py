@@ -4,9 +4,9 @@
 
 import re
 
-from prometheus_client import CollectorRegistry, generate_latest
-
+from fairlead.core.requests import LOCAL
 from fairlead.edge.metrics import EdgeCollector, EdgeMetrics
+from fairlead.gateway.health import of_subscription, rendered
 from tools.pages.text import NOTE, code, row, table
 from tools.pages.worked import conversation
 
@@ -49,6 +49,10 @@ _TOP = f"""\
 
 Durations are in seconds. A histogram has the series `_bucket`, `_count` and `_sum`. Counters begin at 0 with
 the process. `account` is empty where a number is about all accounts together.
+
+`subscription` says whose a number is ([subscriptions](../explanation/subscriptions.md)); what has no such label is
+of the process. A key is shown its own subscription's numbers and the process's. `/health/ready` names accounts to
+their own keys alone: where keys are asked for, it tells others only whether everything is ready.
 """
 _HELP = re.compile(r"^# HELP (\S+) (.*)$", re.MULTILINE)
 _TYPE = re.compile(r"^# TYPE (\S+) (\S+)$", re.MULTILINE)
@@ -106,6 +110,5 @@ def _planted() -> str:
     """Return samples of what a quiet system has none of: alarms."""
     planted = EdgeMetrics()
     planted.alarms["SIM", "fills_missing"] = 1
-    registry = CollectorRegistry()
-    registry.register(EdgeCollector(planted, lambda: ()))
-    return generate_latest(registry).decode()
+    families = of_subscription(LOCAL, EdgeCollector(planted, lambda: ()).collect())
+    return b"".join(map(rendered, families)).decode()

@@ -21,6 +21,7 @@ from fairlead.cli import (
     metering,
     operating,
     serving,
+    subscriptions,
     trading,
 )
 from fairlead.commands.ending import Ended
@@ -50,6 +51,7 @@ _AREAS = {
     "Certificates": certifying,
     "API keys": keys,
     "Usage": metering,
+    "Subscriptions": subscriptions,
     "Control plane": keeping,
 }
 for title, area in _AREAS.items():

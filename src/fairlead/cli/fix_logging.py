@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fairlead.cli.options import DataOf
+from fairlead.core.requests import LOCAL
 
 commands = typer.Typer()
 
@@ -27,6 +28,9 @@ def fix_log(
     as_json: Annotated[
         bool, typer.Option("--json", help="A JSON object for each message.")
     ] = False,
+    subscription: Annotated[
+        str, typer.Option(help="Whose messages, see `fairlead subscriptions list`.")
+    ] = LOCAL,
     data: DataOf = None,
 ) -> None:
     """Show the messages of the FIX API, or FIX in a file, readable and without passwords."""
@@ -35,4 +39,4 @@ def fix_log(
 
     form = Form.JSON if as_json else Form.FIELDS if fields else Form.LINE
     wanted = fix_log.Wanted(session, last, follow, form)
-    fix_log.fix_log(fix_log.source_of(file, data, os.environ, follow=follow), wanted)
+    fix_log.fix_log(fix_log.source_of(file, data, os.environ, subscription, follow=follow), wanted)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fairlead.cli.options import AsJson
+from fairlead.core.requests import LOCAL
 
 commands = typer.Typer()
 vault = typer.Typer(help="The key that locks stored secrets.", no_args_is_help=True)
@@ -16,6 +17,9 @@ commands.add_typer(audit, name="audit")
 
 Data = Annotated[str | None, typer.Option(help="The data folder; it may be running.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.")]
+Subscription = Annotated[
+    str, typer.Option("--subscription", help="Whose, see `fairlead subscriptions list`.")
+]
 
 
 @vault.command("rotate")
@@ -30,16 +34,20 @@ def rotate_vault(
 
 @audit.command("verify")
 def verify_audit(
-    data: Data = None, config_file: ConfigFile = None, as_json: AsJson = False
+    subscription: Subscription = LOCAL,
+    data: Data = None,
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Find rows that were changed, taken out, added or cut off; 1 if there are any."""
     from fairlead.commands import keeping
 
-    keeping.verify_audit(config_of(config_file), flags_of(data), as_json=as_json)
+    keeping.verify_audit(config_of(config_file), flags_of(data), subscription, as_json=as_json)
 
 
 @audit.command("list")
 def list_audit(
+    subscription: Subscription = LOCAL,
     data: Data = None,
     config_file: ConfigFile = None,
     last: Annotated[int, typer.Option(min=1, max=100_000, help="So many, from the end.")] = 50,
@@ -48,7 +56,7 @@ def list_audit(
     """Show the last rows: who, when, from where, what, and whether it was refused."""
     from fairlead.commands import keeping
 
-    keeping.list_audit(config_of(config_file), flags_of(data), last, as_json=as_json)
+    keeping.list_audit(config_of(config_file), flags_of(data), subscription, last, as_json=as_json)
 
 
 def flags_of(data: str | None) -> dict[str, object]:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairlead.cli.keeping import ConfigFile, Data, config_of, flags_of
+from fairlead.cli.keeping import ConfigFile, Data, Subscription, config_of, flags_of
 from fairlead.cli.options import AsJson
+from fairlead.core.requests import LOCAL
 
 if TYPE_CHECKING:
     from fairlead.control.keys import Act
@@ -39,6 +40,7 @@ def create(
     days: Days = None,
     never_expires: NeverExpires = False,
     is_test: Annotated[bool, typer.Option("--test", help="Its secret begins fl_test_.")] = False,
+    subscription: Subscription = LOCAL,
     data: Data = None,
     config_file: ConfigFile = None,
     as_json: AsJson = False,
@@ -55,25 +57,41 @@ def create(
         addresses=address or None,
         days=None if never_expires else DAYS_DEFAULT if days is None else days,
     )
-    work.create(config_of(config_file), flags_of(data), wanted, is_test=is_test, as_json=as_json)
+    work.create(
+        config_of(config_file),
+        flags_of(data),
+        subscription,
+        wanted,
+        is_test=is_test,
+        as_json=as_json,
+    )
 
 
 @keys.command("list")
-def list_keys(data: Data = None, config_file: ConfigFile = None, as_json: AsJson = False) -> None:
+def list_keys(
+    subscription: Subscription = LOCAL,
+    data: Data = None,
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
     """Show every key, revoked ones too."""
     from fairlead.commands import keys as work
 
-    work.listed(config_of(config_file), flags_of(data), as_json=as_json)
+    work.listed(config_of(config_file), flags_of(data), subscription, as_json=as_json)
 
 
 @keys.command("show")
 def show_key(
-    name: Name, data: Data = None, config_file: ConfigFile = None, as_json: AsJson = False
+    name: Name,
+    subscription: Subscription = LOCAL,
+    data: Data = None,
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show one key; its secret nobody can show."""
     from fairlead.commands import keys as work
 
-    work.shown(config_of(config_file), flags_of(data), name, as_json=as_json)
+    work.shown(config_of(config_file), flags_of(data), subscription, name, as_json=as_json)
 
 
 @keys.command("edit")
@@ -92,6 +110,7 @@ def edit(
     version: Annotated[
         int | None, typer.Option(help="Only if it is at this version still (`keys show`).")
     ] = None,
+    subscription: Subscription = LOCAL,
     data: Data = None,
     config_file: ConfigFile = None,
     as_json: AsJson = False,
@@ -109,40 +128,60 @@ def edit(
         days=None if never_expires else UNSET if days is None else days,
         version=version,
     )
-    work.edit(config_of(config_file), flags_of(data), name, change, as_json=as_json)
+    work.edit(config_of(config_file), flags_of(data), subscription, name, change, as_json=as_json)
 
 
 @keys.command("disable")
 def disable(
-    name: Name, data: Data = None, config_file: ConfigFile = None, as_json: AsJson = False
+    name: Name,
+    subscription: Subscription = LOCAL,
+    data: Data = None,
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Let nobody use a key until it is enabled again."""
     from fairlead.control.keys import Act
 
-    _move(name, Act.DISABLE, data, config_file, as_json=as_json)
+    _move(name, Act.DISABLE, subscription, data, config_file, as_json=as_json)
 
 
 @keys.command("enable")
 def enable(
-    name: Name, data: Data = None, config_file: ConfigFile = None, as_json: AsJson = False
+    name: Name,
+    subscription: Subscription = LOCAL,
+    data: Data = None,
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Let a disabled key be used again."""
     from fairlead.control.keys import Act
 
-    _move(name, Act.ENABLE, data, config_file, as_json=as_json)
+    _move(name, Act.ENABLE, subscription, data, config_file, as_json=as_json)
 
 
 @keys.command("revoke")
 def revoke(
-    name: Name, data: Data = None, config_file: ConfigFile = None, as_json: AsJson = False
+    name: Name,
+    subscription: Subscription = LOCAL,
+    data: Data = None,
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take a key back for ever; it stays in the list, and its label is free again."""
     from fairlead.control.keys import Act
 
-    _move(name, Act.REVOKE, data, config_file, as_json=as_json)
+    _move(name, Act.REVOKE, subscription, data, config_file, as_json=as_json)
 
 
-def _move(name: str, act: "Act", data: Data, config_file: ConfigFile, *, as_json: bool) -> None:
+def _move(
+    name: str,
+    act: "Act",
+    subscription: str,
+    data: Data,
+    config_file: ConfigFile,
+    *,
+    as_json: bool,
+) -> None:
     from fairlead.commands import keys as work
 
-    work.move(config_of(config_file), flags_of(data), name, act, as_json=as_json)
+    work.move(config_of(config_file), flags_of(data), subscription, name, act, as_json=as_json)

@@ -15,6 +15,8 @@ from fairlead.commands import show
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.commands.fix_lines import Form, Raw, print_message
 from fairlead.commands.system import DEFAULT_DATA
+from fairlead.control.folders import folder_of
+from fairlead.core.requests import LOCAL
 from fairlead.fix.codec import SOH
 from fairlead.fix.log import FILE_NAME, Entry
 from fairlead.fix.log_reading import EntryLines, LogReader
@@ -45,11 +47,17 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def source_of(
-    file: str | None, data: str | None, environment: Mapping[str, str], *, follow: bool
+    file: str | None,
+    data: str | None,
+    environment: Mapping[str, str],
+    subscription: str = LOCAL,
+    *,
+    follow: bool,
 ) -> Source:
     """Return what is to be read. Raises Ended where there is nothing."""
     if file is None:
-        folder = Path(data or environment.get("FAIRLEAD_DATA") or DEFAULT_DATA)
+        of_system = Path(data or environment.get("FAIRLEAD_DATA") or DEFAULT_DATA)
+        folder = folder_of(of_system, subscription)
         return Source(str(folder / FILE_NAME), folder / FILE_NAME)
     if follow or data is not None:
         raise Ended(ExitCode.USAGE, "FILE stands alone: --data and --follow are for a system's log")

@@ -17,7 +17,7 @@ from fairlead.config import Config, ConfigError
 from fairlead.config.loading import read
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
-from fairlead.control.errors import ControlError
+from fairlead.control.errors import ControlError, SubscriptionUnknown
 from fairlead.control.rotation import rotate
 from fairlead.core.requests import LOCAL
 
@@ -39,9 +39,11 @@ def rotate_vault(config_file: Path | None, flags: Mapping[str, object], *, as_js
         show.out("the old key is gone: backups made before can only be read with a copy of it")
 
 
-def verify_audit(config_file: Path | None, flags: Mapping[str, object], *, as_json: bool) -> None:
+def verify_audit(
+    config_file: Path | None, flags: Mapping[str, object], subscription: str, *, as_json: bool
+) -> None:
     """Say whether every row of the audit is there as it was written. Raises Ended."""
-    with opened(config_file, flags) as control:
+    with opened(config_file, flags, subscription) as control:
         found = control.audit.verify()
     if as_json:
         show.out(json.dumps({"holds": found.holds, **msgspec.structs.asdict(found)}))
@@ -54,10 +56,15 @@ def verify_audit(config_file: Path | None, flags: Mapping[str, object], *, as_js
 
 
 def list_audit(
-    config_file: Path | None, flags: Mapping[str, object], count: int, *, as_json: bool
+    config_file: Path | None,
+    flags: Mapping[str, object],
+    subscription: str,
+    count: int,
+    *,
+    as_json: bool,
 ) -> None:
     """Print the last rows of the audit. Raises Ended."""
-    with opened(config_file, flags) as control:
+    with opened(config_file, flags, subscription) as control:
         rows = [row._asdict() for row in control.audit.last(count)]
     if as_json:
         for row in rows:
@@ -70,15 +77,22 @@ def list_audit(
 
 
 @contextmanager
-def opened(config_file: Path | None, flags: Mapping[str, object]) -> Iterator[Control]:
-    """Give the control plane that the settings name. Raises Ended, also for its errors."""
+def opened(
+    config_file: Path | None, flags: Mapping[str, object], subscription: str = LOCAL
+) -> Iterator[Control]:
+    """Give the control plane that the settings name, as a subscription has it.
+
+    Raises Ended, also for its errors.
+    """
     try:
         config = read(config_file, os.environ, flags)
     except ConfigError as error:
         raise Ended(ExitCode.USAGE, "\n".join(error.findings)) from None
     try:
         with open_control(config) as control:
-            yield control
+            yield control if subscription == LOCAL else control.of(subscription)
+    except SubscriptionUnknown as error:
+        raise Ended(ExitCode.REFUSED, str(error)) from None
     except (ControlError, OSError) as error:
         raise Ended(ExitCode.FATAL, str(error)) from None
 

@@ -24,13 +24,14 @@ _Result = TypeVar("_Result", ApiKey, Made)
 def create(
     config_file: Path | None,
     flags: Mapping[str, object],
+    subscription: str,
     wanted: Wanted,
     *,
     is_test: bool,
     as_json: bool,
 ) -> None:
     """Make a key and show its secret, once. Raises Ended."""
-    with opened(config_file, flags) as control:
+    with opened(config_file, flags, subscription) as control:
         made = _granted(control.keyring.create(owner(), wanted, time.time_ns(), is_test=is_test))
     if as_json:
         show.out(json.dumps({**_shown(made.key), "secret": made.secret}))
@@ -41,9 +42,11 @@ def create(
     show.out(f"{made.key.label} may {_scopes(made.key)}; expires {_expires(made.key)}")
 
 
-def listed(config_file: Path | None, flags: Mapping[str, object], *, as_json: bool) -> None:
+def listed(
+    config_file: Path | None, flags: Mapping[str, object], subscription: str, *, as_json: bool
+) -> None:
     """Print every key, revoked ones too. Raises Ended."""
-    with opened(config_file, flags) as control:
+    with opened(config_file, flags, subscription) as control:
         keys = control.keyring.listed()
     if as_json:
         show.out(json.dumps([_shown(key) for key in keys]))
@@ -56,10 +59,15 @@ def listed(config_file: Path | None, flags: Mapping[str, object], *, as_json: bo
 
 
 def shown(
-    config_file: Path | None, flags: Mapping[str, object], name: str, *, as_json: bool
+    config_file: Path | None,
+    flags: Mapping[str, object],
+    subscription: str,
+    name: str,
+    *,
+    as_json: bool,
 ) -> None:
     """Print one key. Raises Ended."""
-    with opened(config_file, flags) as control:
+    with opened(config_file, flags, subscription) as control:
         key = _granted(control.keyring.find(name))
     _print(key, as_json=as_json)
 
@@ -67,6 +75,7 @@ def shown(
 def edit(
     config_file: Path | None,
     flags: Mapping[str, object],
+    subscription: str,
     name: str,
     change: Edit,
     *,
@@ -76,18 +85,26 @@ def edit(
     _change(
         config_file,
         flags,
+        subscription,
         lambda control: control.keyring.edit(owner(), name, change, time.time_ns()),
         as_json=as_json,
     )
 
 
 def move(
-    config_file: Path | None, flags: Mapping[str, object], name: str, act: Act, *, as_json: bool
+    config_file: Path | None,
+    flags: Mapping[str, object],
+    subscription: str,
+    name: str,
+    act: Act,
+    *,
+    as_json: bool,
 ) -> None:
     """Disable, enable or revoke a key, and print it. Raises Ended."""
     _change(
         config_file,
         flags,
+        subscription,
         lambda control: control.keyring.move(owner(), name, act, time.time_ns()),
         as_json=as_json,
     )
@@ -96,11 +113,12 @@ def move(
 def _change(
     config_file: Path | None,
     flags: Mapping[str, object],
+    subscription: str,
     work: Callable[[Control], ApiKey | Denied],
     *,
     as_json: bool,
 ) -> None:
-    with opened(config_file, flags) as control:
+    with opened(config_file, flags, subscription) as control:
         key = _granted(work(control))
     _print(key, as_json=as_json)
 

@@ -5,8 +5,12 @@ import resource
 import structlog
 
 from fairlead.config import Config
+from fairlead.config.loading import KEYS
+from fairlead.control.folders import folders
 
 _OTHER_FILES = 64  # journal, WAL, readers, log, event loop, listeners, with room
+_FILES_OF_SUBSCRIPTION = 16  # its journal, FIX store and log, with their WALs, and a link
+_MORE_SUBSCRIPTIONS = 10
 
 
 def open_files_needed(config: Config) -> int:
@@ -16,7 +20,11 @@ def open_files_needed(config: Config) -> int:
     fix = fixes * config.fix.settings.connections_max
     listens = (config.listen, config.tls.listen, config.tls.clients_listen)
     listeners = sum(each is not None for each in listens)
-    return listeners * config.http.connections.connections_max + fix + links + _OTHER_FILES
+    clients = listeners * config.http.connections.connections_max + fix
+    others = 0
+    if config.authentication == KEYS:  # some more may come while it runs
+        others = len(list(folders(config.data))) + _MORE_SUBSCRIPTIONS
+    return clients + links + others * _FILES_OF_SUBSCRIPTION + _OTHER_FILES
 
 
 def raise_open_files(needed: int) -> None:

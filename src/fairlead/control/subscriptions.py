@@ -4,13 +4,13 @@ Who makes subscriptions is the machine's owner, so what happens here stands in t
 subscription is never taken away: its orders stay in its journal.
 """
 
-import re
 from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import select
 
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
+from fairlead.control.folders import is_name
 from fairlead.control.keyring import plain
 from fairlead.control.keys import Denied
 from fairlead.control.store import Store
@@ -18,7 +18,6 @@ from fairlead.control.tables import SUBSCRIPTIONS
 from fairlead.control.vault import Vault
 
 SUBSCRIPTIONS_MAX = 100  # each has threads, files and memory of its own in a running system
-is_name = re.compile("[a-z0-9][a-z0-9-]{0,31}").fullmatch
 
 
 class Subscription(msgspec.Struct, frozen=True):

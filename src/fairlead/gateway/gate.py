@@ -108,7 +108,18 @@ class Gate:
                     await _refuse(refused, scope, receive, send)
                     return
                 scope = dict(scope, **{CALLER: caller})
+            else:
+                scope = self._known(scope, keys, peer)
         await self._app(scope, receive, send)
+
+    def _known(self, scope: AsgiScope, keys: list[str], peer: Peer | None) -> AsgiScope:
+        """Return the scope with its caller where nobody is asked; who says it hears more than others do."""
+        access = self._access
+        if access is None or not (keys or peer):
+            return scope
+        caller = _identified(access, keys, peer, scope)
+        is_known = caller is not None and access.judge(caller, Scope.READ, "") is None
+        return dict(scope, **{CALLER: caller}) if is_known else scope
 
     def _asks(self, *, is_keyed: bool, peer: Peer | None) -> bool:
         """Whether a request must say whose it is. In open mode a certificate does, wherever it is shown."""

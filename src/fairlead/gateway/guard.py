@@ -95,6 +95,10 @@ class Doors:
         assert caller is not None, "nobody passes without having said who they are"
         return GuardedPort(self._ports[caller.subscription], access, caller)
 
+    def has(self, caller: Caller) -> bool:
+        """Whether the caller's subscription is among those that are behind these doors."""
+        return caller.subscription in self._ports
+
     def is_open_to(self, caller: Caller | None, account: str) -> bool:
         """Whether the caller may follow an account."""
         access = self._asking(caller)

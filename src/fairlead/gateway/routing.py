@@ -10,7 +10,9 @@ from contextlib import aclosing
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fairlead.core.requests import LOCAL
 from fairlead.gateway.answers import (
+    CALLER,
     JSON,
     Answer,
     Handler,
@@ -21,6 +23,7 @@ from fairlead.gateway.answers import (
     refuse_upgrade,
     send_answer,
 )
+from fairlead.gateway.callers import Caller
 from fairlead.gateway.wrong import cut
 
 Methods = Mapping[str, Handler]
@@ -86,11 +89,7 @@ class Router:
             if raw_path == prefix or raw_path.startswith(prefix + b"/"):
                 await app(scope, receive, send)
                 return
-        await send_answer(
-            message_answer(404, f"there is nothing at {_path(raw_path)}, see /openapi.json"),
-            scope,
-            send,
-        )
+        await send_answer(nothing_at(raw_path), scope, send)
 
     async def _upgrade(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._websocket is not None:
@@ -98,6 +97,24 @@ class Router:
             return
         answer = message_answer(404, "there is no WebSocket here")
         await refuse_upgrade(answer, scope, receive, send)
+
+
+def nothing_at(raw_path: bytes) -> Answer:
+    """Return the answer where no handler is."""
+    return message_answer(404, f"there is nothing at {_path(raw_path)}, see /openapi.json")
+
+
+def for_the_owner(app: ASGIApp) -> ASGIApp:
+    """Return what shows everybody's accounts, for keys of `local` alone; for others it is not there."""
+
+    async def owners(scope: Scope, receive: Receive, send: Send) -> None:
+        caller: Caller | None = scope.get(CALLER)
+        if caller is None or caller.subscription == LOCAL:
+            await app(scope, receive, send)
+        else:
+            await send_answer(nothing_at(scope["raw_path"]), scope, send)
+
+    return owners
 
 
 def _not_allowed(method: str, raw_path: bytes, methods: Methods) -> Answer:

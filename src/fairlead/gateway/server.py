@@ -4,11 +4,10 @@ import asyncio
 import contextlib
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from typing import cast
 
 import uvicorn
-from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from fairlead.core.port import EdgePort
@@ -16,7 +15,7 @@ from fairlead.gateway.border import Border, BorderSettings
 from fairlead.gateway.callers import Access
 from fairlead.gateway.gate import KEYED, Gate, undeclared
 from fairlead.gateway.guard import Doors
-from fairlead.gateway.health import HealthApi, Readiness
+from fairlead.gateway.health import GetMetrics, GetReadiness, HealthApi
 from fairlead.gateway.http2 import Http2Limits
 from fairlead.gateway.management.api import ManagementApi
 from fairlead.gateway.management.openapi import management_document
@@ -61,8 +60,8 @@ def address_of(bound: socket.socket) -> tuple[str, int]:
 def gateway_app(
     ports: Mapping[str, EdgePort],
     listen: tuple[tuple[str, int], ...],
-    readiness: Callable[[], Awaitable[Readiness]],
-    registry: CollectorRegistry,
+    readiness: GetReadiness,
+    metrics: GetMetrics,
     *,
     rest: RestSettings | None = None,
     border: BorderSettings | None = None,
@@ -79,7 +78,7 @@ def gateway_app(
     mode knows.
     """
     rest_api = RestApi(Doors(ports, access), new_trace_id, rest)
-    health_api = HealthApi(readiness, registry)
+    health_api = HealthApi(readiness, metrics)
     management = management or ManagementApi()
     documents = joined(
         document_route(b"/openapi.json", trading_document()),

@@ -4,14 +4,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry
-
 from fairlead.control.errors import StoreUnusable
 from fairlead.control.key_text import hash_of, new_kid, new_secret
 from fairlead.control.keys import ApiKey, Rights, Scope, State
 from fairlead.control.usage import UsageAsked, Used
 from fairlead.gateway.border import BorderSettings
-from fairlead.gateway.callers import Access
+from fairlead.gateway.callers import Access, Caller
 from fairlead.gateway.health import Readiness
 from fairlead.gateway.management.api import ManagementApi
 from fairlead.gateway.management.endpoints import EndpointsApi, Listener
@@ -69,7 +67,7 @@ class Book:
         return self.rows[:limit]
 
 
-async def _ready() -> Readiness:
+async def _ready(_: Caller | None) -> Readiness:
     return Readiness(True, ())
 
 
@@ -103,7 +101,7 @@ async def managed(*, is_open: bool, is_known: bool = True) -> AsyncIterator[Mana
         {"local": edge},
         (address_of(bound),),
         _ready,
-        CollectorRegistry(),
+        lambda _: (),
         access=access if is_known else None,
         management=ManagementApi(ExchangesApi(), endpoints, usage),
         border=BorderSettings(host_names=frozenset({"ems.example"})),

@@ -5,11 +5,14 @@ The manifest is written last. Must never accept a file that is not in it or not 
 
 import hashlib
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, BinaryIO
 
 import msgspec
 
+from fairlead.control.folders import NAME, SUBSCRIPTIONS_FOLDER
 from fairlead.control.names import DATABASE as CONTROL_NAME
 from fairlead.control.names import HEAD_FILE as HEAD_FILE_NAME
 from fairlead.exchange.store_file import FILE_NAME as STORE_NAME
@@ -25,7 +28,8 @@ ACCOUNTS = "accounts.toml"
 CONFIG = "fairlead.toml"
 CONTROL = CONTROL_NAME
 AUDIT_HEAD = HEAD_FILE_NAME
-FILES = (JOURNAL, EXCHANGE, ACCOUNTS, CONFIG, AUDIT_HEAD, CONTROL)  # all that a backup may hold
+FILES = (JOURNAL, EXCHANGE, ACCOUNTS, CONFIG, AUDIT_HEAD, CONTROL)  # all of a backup, and journals:
+_is_journal = re.compile(f"{SUBSCRIPTIONS_FOLDER}/{NAME}/{re.escape(JOURNAL)}").fullmatch
 MANIFEST_BYTES_MAX = 1 << 20
 CHUNK_BYTES = 1 << 20
 
@@ -54,6 +58,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a backup holds and promises. `exchange` is None when it is not in the backup.
 
     `time`: UTC, when the journal's moment was fixed. `was_running`: the system went on meanwhile.
+    `subscriptions`: what the journals of others than `local` promise, by name.
     """
 
     format: int
@@ -63,6 +68,24 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     journal: Promise
     exchange: StoreSummary | None
     files: tuple[File, ...]
+    subscriptions: dict[str, Promise] = {}
+
+    @property
+    def promises(self) -> dict[str, Promise]:
+        """Return what each journal promises, by the file's name."""
+        others = {journal_of(name): promise for name, promise in self.subscriptions.items()}
+        return {JOURNAL: self.journal, **others}
+
+
+def journal_of(subscription: str) -> str:
+    """Return how the journal of a subscription is called in a backup; that of `local` is JOURNAL."""
+    return f"{SUBSCRIPTIONS_FOLDER}/{subscription}/{JOURNAL}"
+
+
+def folders_of(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Return the folders that files of these names lie in under `folder`, the inner ones first."""
+    found = {parent for name in names for parent in Path(name).parents}
+    return [folder / each for each in sorted(found, key=lambda each: -len(each.parts))]
 
 
 def encode(manifest: Manifest) -> bytes:
@@ -83,7 +106,9 @@ def decode(data: bytes) -> Manifest:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ManifestError(f"{MANIFEST_NAME}: {error}; it is not as a backup wrote it") from None
     names = [file.name for file in manifest.files]
-    if JOURNAL not in names or len(set(names)) != len(names) or not set(names) <= set(FILES):
+    journals = {name for name in names if name == JOURNAL or _is_journal(name)}
+    is_known = set(names) <= {*FILES, *journals} and journals == set(manifest.promises)
+    if len(set(names)) != len(names) or not is_known:
         raise ManifestError(f"{MANIFEST_NAME}: names {', '.join(names)}; expected of {FILES}")
     return manifest
 

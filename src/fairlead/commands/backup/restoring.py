@@ -18,10 +18,9 @@ from fairlead.commands.backup.taking import PARTIAL, described
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.core.exact import use_exact_decimals
 from fairlead.exchange.store_file import StoreError, examine
-from fairlead.journal.copying import promise_of
+from fairlead.journal.copying import Promise, promise_of
 from fairlead.journal.errors import JournalError
 from fairlead.journal.opening import fsync_folder
-from fairlead.journal.verification import Verification
 from fairlead.journal.verify import verify
 
 RESTORING = ".restoring"  # ends the name of a folder that is not complete
@@ -40,7 +39,7 @@ def restore(backup: Path, data: Path, *, as_json: bool) -> None:
             draft.mkdir(parents=True)
             try:
                 _copy(opened, manifest, draft, start("copying"))
-                found = _checked(draft, manifest, start("verifying"))
+                reports = _checked(draft, manifest, start("verifying"))
                 draft.rename(data)
             except BaseException:
                 shutil.rmtree(draft, ignore_errors=True)
@@ -49,11 +48,11 @@ def restore(backup: Path, data: Path, *, as_json: bool) -> None:
     except (form.ManifestError, JournalError, StoreError, OSError, tarfile.TarError) as error:
         raise Ended(ExitCode.REFUSED, f"nothing was restored: {error}") from None
     if as_json:
-        show.out(json.dumps({"data": str(data), "verified": found.holds, "reports": found.reports}))
+        show.out(json.dumps({"data": str(data), "verified": True, "reports": reports}))
         return
     for line in described(manifest):
         show.out(line)
-    show.out(f"restored to {data} and verified: {found.reports} reports, all agree")
+    show.out(f"restored to {data} and verified: {reports} reports, all agree")
     if any(file.name == form.CONTROL for file in manifest.files):
         show.out(
             f"the key that locks its secrets is in no backup: put it at {data}.key, mode 0400,"
@@ -111,31 +110,40 @@ def _copy(opened: _Open, manifest: form.Manifest, draft: Path, advance: progress
     done = 0
     for file in manifest.files:
         target = draft / file.name
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         with opened(file.name) as source:
             form.copy_checked(source, target, file)
         done += file.bytes
         advance(done, total)
 
 
-def _checked(draft: Path, manifest: form.Manifest, advance: progress.Advance) -> Verification:
-    """Return what `verify` finds; refuse a journal that does not agree with itself or the manifest."""
-    advance(0, 2)
-    found = verify(draft)
+def _checked(draft: Path, manifest: form.Manifest, advance: progress.Advance) -> int:
+    """Return how many reports `verify` finds; refuse journals that do not agree with themselves or the
+    manifest.
+    """
+    reports = 0
+    for done, (name, promised) in enumerate(manifest.promises.items()):
+        advance(done, len(manifest.promises))
+        reports += _verified((draft / name).parent, promised)
+    if manifest.exchange is not None and examine(draft / form.EXCHANGE) != manifest.exchange:
+        raise form.ManifestError("the exchange's store holds other orders than promised")
+    for name in ("-wal", "-shm"):  # of the readers above; nothing was written
+        for database in (*manifest.promises, form.EXCHANGE):
+            (draft / f"{database}{name}").unlink(missing_ok=True)
+    for folder in form.folders_of(draft, [file.name for file in manifest.files]):
+        fsync_folder(folder)
+    return reports
+
+
+def _verified(folder: Path, promised: Promise) -> int:
+    """Return how many reports the journal in a folder holds. Raises ManifestError."""
+    found = verify(folder)
     if not found.holds:
         raise form.ManifestError(
             f"the journal does not agree with itself in {found.difference_count} places, first:"
             f" {found.differences[0]}; use another backup"
         )
-    advance(1, 2)
-    promise = promise_of(draft)
-    if promise != manifest.journal:
-        raise form.ManifestError(f"the journal holds {promise}, promised was {manifest.journal}")
-    if manifest.exchange is not None and examine(draft / form.EXCHANGE) != manifest.exchange:
-        raise form.ManifestError("the exchange's store holds other orders than promised")
-    for name in ("-wal", "-shm"):  # of the readers above; nothing was written
-        for database in (form.JOURNAL, form.EXCHANGE):
-            (draft / f"{database}{name}").unlink(missing_ok=True)
-    for folder in {(draft / file.name).parent for file in manifest.files} | {draft}:
-        fsync_folder(folder)
-    return found
+    promise = promise_of(folder)
+    if promise != promised:
+        raise form.ManifestError(f"the journal holds {promise}, promised was {promised}")
+    return found.reports

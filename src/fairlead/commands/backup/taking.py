@@ -25,7 +25,9 @@ from fairlead.commands import progress, show
 from fairlead.commands.backup import manifest as form
 from fairlead.commands.credentials import client_settings
 from fairlead.commands.ending import Ended, ExitCode
+from fairlead.control.folders import folders
 from fairlead.core.exact import use_exact_decimals
+from fairlead.core.requests import LOCAL
 from fairlead.endpoint import ENDPOINT_FILE, Endpoint, endpoint_of
 from fairlead.exchange.serve import Endpoint as ExchangeEndpoint
 from fairlead.exchange.store_file import StoreError, StoreSummary, examine
@@ -53,7 +55,7 @@ def backup(data: Path, target: Path, config_file: Path | None, *, as_json: bool)
             draft.mkdir(mode=0o700, parents=True)
             try:
                 made = _take(data, draft, config_file, endpoint, start)
-                _publish(draft, target, start)
+                _publish(draft, target, made, start)
             except BaseException:
                 shutil.rmtree(draft, ignore_errors=True)
                 raise
@@ -71,12 +73,16 @@ def backup(data: Path, target: Path, config_file: Path | None, *, as_json: bool)
 
 def described(made: form.Manifest) -> list[str]:
     """Return what a backup promises, in words."""
-    journal = made.journal
-    lines = [f"journal as of {show.short_time(made.time)} UTC, {journal.frames} commits"]
-    lines += [
-        f"  {account}: every report up to sequence {sequence}"
-        for account, sequence in journal.sequences.items()
-    ]
+    lines = []
+    for whose, journal in (("", made.journal), *made.subscriptions.items()):
+        of = f" of {whose}" if whose else ""
+        lines.append(
+            f"journal{of} as of {show.short_time(made.time)} UTC, {journal.frames} commits"
+        )
+        lines += [
+            f"  {account}: every report up to sequence {sequence}"
+            for account, sequence in journal.sequences.items()
+        ]
     if made.exchange is not None:
         lines.append(f"simulated exchange, {made.exchange.orders} orders")
     return lines
@@ -120,6 +126,7 @@ def _take(
 ) -> form.Manifest:
     time = datetime.now(UTC)
     promise = copy_journal(data, draft / form.JOURNAL, start("journal"))
+    others = _take_journals(data, draft, start)
     has_exchange = _take_exchange(data / EXCHANGE_FOLDER, draft, endpoint, start("exchange"))
     _copy_if_there(data / form.ACCOUNTS, draft / form.ACCOUNTS)
     _copy_if_there(data / form.AUDIT_HEAD, draft / form.AUDIT_HEAD)  # before its rows: never ahead
@@ -128,7 +135,18 @@ def _take(
     if config_file is not None:
         _copy(config_file, draft / form.CONFIG)
     exchange = examine(draft / form.EXCHANGE) if has_exchange else None
-    return _manifest(draft, time, promise, exchange, endpoint is not None)
+    return _manifest(draft, time, promise, others, exchange, endpoint is not None)
+
+
+def _take_journals(data: Path, draft: Path, start: progress.Start) -> dict[str, Promise]:
+    """Copy the journals of other subscriptions than `local`; return by name what they promise."""
+    promises = {}
+    for name, folder in folders(data):
+        if name != LOCAL and (folder / form.JOURNAL).exists():
+            target = draft / form.journal_of(name)
+            target.parent.mkdir(mode=0o700, parents=True)
+            promises[name] = copy_journal(folder, target, start(f"journal of {name}"))
+    return promises
 
 
 def _take_exchange(
@@ -223,11 +241,13 @@ def _manifest(
     draft: Path,
     time: datetime,
     promise: Promise,
+    others: dict[str, Promise],
     exchange: StoreSummary | None,
     was_running: bool,
 ) -> form.Manifest:
     """Make every file durable, then write the manifest that names them, durably."""
     names = [name for name in form.FILES if (draft / name).exists()]
+    names += [form.journal_of(name) for name in others]
     for name in names:
         (draft / name).chmod(0o600)
     made = form.Manifest(
@@ -238,8 +258,9 @@ def _manifest(
         journal=promise,
         exchange=exchange,
         files=tuple(form.described(draft, name) for name in names),
+        subscriptions=others,
     )
-    for folder in {(draft / name).parent for name in names}:
+    for folder in form.folders_of(draft, names):
         fsync_folder(folder)
     with form.create(draft / form.MANIFEST_NAME) as file:
         file.write(form.encode(made))
@@ -249,11 +270,11 @@ def _manifest(
     return made
 
 
-def _publish(draft: Path, target: Path, start: progress.Start) -> None:
+def _publish(draft: Path, target: Path, made: form.Manifest, start: progress.Start) -> None:
     """Give the complete backup its name: as a folder, or packed into one file."""
     if target.suffix == TAR:
         packed = draft.with_name(draft.name + TAR)
-        _pack(draft, packed, start("packing"))
+        _pack(draft, packed, made, start("packing"))
         packed.rename(target)
         shutil.rmtree(draft)
     else:
@@ -261,8 +282,8 @@ def _publish(draft: Path, target: Path, start: progress.Start) -> None:
     fsync_folder(target.parent)
 
 
-def _pack(draft: Path, packed: Path, advance: progress.Advance) -> None:
-    names = [form.MANIFEST_NAME, *(name for name in form.FILES if (draft / name).exists())]
+def _pack(draft: Path, packed: Path, made: form.Manifest, advance: progress.Advance) -> None:
+    names = [form.MANIFEST_NAME, *(file.name for file in made.files)]
     try:
         with form.create(packed) as file:
             with tarfile.open(fileobj=file, mode="w") as archive:

@@ -16,8 +16,10 @@ from fairlead.config.accounts import FILE_NAME as ACCOUNTS_NAME
 from fairlead.config.accounts import kept_accounts
 from fairlead.config.kinds import Wrong
 from fairlead.config.model import TLS_FOLDER
+from fairlead.control.folders import SUBSCRIPTIONS_FOLDER, folders
 from fairlead.control.names import DATABASE as CONTROL_NAME
 from fairlead.control.names import HEAD_FILE
+from fairlead.core.requests import LOCAL
 from fairlead.endpoint import ENDPOINT_FILE
 from fairlead.exchange.copying import FOLDER_PREFIX
 from fairlead.exchange.store_file import FILE_NAME as STORE_NAME
@@ -29,20 +31,21 @@ from fairlead.journal.opening import LOCK_NAME
 
 _DATABASE_FILES = ("", "-wal", "-shm", "-journal")
 _DRAFT = ".new"  # of a journal that was being made
-_KNOWN = {
+_KNOWN_OF_ONE = {  # of each subscription
     *(f"{JOURNAL_NAME}{suffix}" for suffix in _DATABASE_FILES),
     *(f"{FIX_NAME}{suffix}" for suffix in _DATABASE_FILES),
+    *(FIX_LOCK_NAME, FIX_LOG_NAME, f"{FIX_LOG_NAME}.1", LOCK_NAME),
+}
+_KNOWN = {
+    *_KNOWN_OF_ONE,
     *(
-        FIX_LOCK_NAME,
-        FIX_LOG_NAME,
-        f"{FIX_LOG_NAME}.1",
         HEAD_FILE,
-        LOCK_NAME,
         ENDPOINT_FILE,
         ACCOUNTS_NAME,
         EXCHANGE_FOLDER,
         CONFIG,
         TLS_FOLDER,
+        SUBSCRIPTIONS_FOLDER,
         "lost+found",
     ),
     *(f"{CONTROL_NAME}{suffix}" for suffix in _DATABASE_FILES),
@@ -129,9 +132,13 @@ def contents(patient: Patient) -> Iterator[Result]:
 
 
 def _listed(patient: Patient) -> list[Path]:
-    """Return what lies in the folder and in the exchange's, as far as this user can see it."""
+    """Return what lies in the folder, the exchange's and the subscriptions', as far as this user sees it."""
     paths: list[Path] = []
-    for folder in (patient.folder, patient.folder / EXCHANGE_FOLDER):
+    of_exchange, of_others = (
+        patient.folder / each for each in (EXCHANGE_FOLDER, SUBSCRIPTIONS_FOLDER)
+    )
+    own = [folder for _, folder in _subscriptions(patient)]
+    for folder in (patient.folder, of_exchange, of_others, *own):
         try:
             paths += sorted(folder.iterdir())
         except OSError:
@@ -139,7 +146,20 @@ def _listed(patient: Patient) -> list[Path]:
     return paths
 
 
+def _subscriptions(patient: Patient) -> list[tuple[str, Path]]:
+    """Return the folders of others than `local`, none where this user may not look."""
+    try:
+        return [each for each in folders(patient.folder) if each[0] != LOCAL]
+    except OSError:
+        return []
+
+
 def _expected(patient: Patient, folder: Path) -> set[str]:
+    others = dict(_subscriptions(patient))
+    if folder in others.values():
+        return _KNOWN_OF_ONE
+    if folder == patient.folder / SUBSCRIPTIONS_FOLDER:
+        return set(others)
     known = set(_KNOWN if folder == patient.folder else _KNOWN_OF_EXCHANGE)
     if patient.config_file is not None:
         known.add(patient.config_file.name)

@@ -1,4 +1,4 @@
-"""The journal and the embedded exchange's store: ours, whole, and in agreement with themselves."""
+"""The journals and the embedded exchange's store: ours, whole, and in agreement with themselves."""
 
 import os
 from collections.abc import Iterator
@@ -7,6 +7,8 @@ from pathlib import Path
 from fairlead.app import EXCHANGE_FOLDER
 from fairlead.commands.doctor.patient import Patient
 from fairlead.commands.doctor.problems import Fine, Result, finding
+from fairlead.control.folders import folders
+from fairlead.core.requests import LOCAL
 from fairlead.exchange.store_file import FILE_NAME as STORE_NAME
 from fairlead.exchange.store_file import StoreError, examine
 from fairlead.journal.errors import JournalError, JournalNewer, JournalTorn, NotAJournal
@@ -19,10 +21,20 @@ _TOLD_MOST = 10
 
 
 def journal(patient: Patient) -> Iterator[Result]:
-    """Look at the end of the journal, or with --full at all of it."""
-    path = patient.folder / FILE_NAME
+    """Look at the end of every journal, or with --full at all of it."""
     if not patient.can_be_read:
         return
+    try:
+        found = [*folders(patient.folder)]
+    except OSError as error:
+        yield finding("journal_unreadable", str(error))
+        return
+    for name, folder in found:
+        yield from _journal(folder, "journal" if name == LOCAL else f"journal of {name}", patient)
+
+
+def _journal(folder: Path, title: str, patient: Patient) -> Iterator[Result]:
+    path = folder / FILE_NAME
     try:
         wal = Path(f"{path}-wal")
         if not path.exists() and not (wal.exists() and wal.stat().st_size):
@@ -33,10 +45,10 @@ def journal(patient: Patient) -> Iterator[Result]:
             return
         yield from _of_wal(wal)
         if patient.is_full:
-            found = verify(patient.folder)
+            found = verify(folder)
             differences, count = found.differences, found.difference_count
         else:
-            differences = glance(patient.folder)
+            differences = glance(folder)
             count = len(differences)
     except NotAJournal as error:
         yield finding("journal_foreign", str(error))
@@ -53,7 +65,7 @@ def journal(patient: Patient) -> Iterator[Result]:
             yield finding("journal_differs", f"and {count - _TOLD_MOST} more differences")
         if not count:
             how = "all of it agrees with itself" if patient.is_full else "its end makes sense"
-            yield Fine("journal", f"{path.stat().st_size >> 10:,} KiB; {how}")
+            yield Fine(title, f"{path.stat().st_size >> 10:,} KiB; {how}")
 
 
 def _of_wal(wal: Path) -> Iterator[Result]:

@@ -10,6 +10,7 @@ import structlog
 
 from fairlead.gateway.fixapi.client import Client
 from fairlead.gateway.fixapi.desk import Desk
+from fairlead.gateway.fixapi.entrance import Entrance, Visit
 from fairlead.gateway.fixapi.metrics import FixCollector
 from fairlead.gateway.peers import NO_LONGER, counts_still, peer_of
 from fairlead.gateway.secure import SecureAcceptor, Security
@@ -20,21 +21,25 @@ _BACKLOG = 128
 
 
 class FixConnection(asyncio.Protocol):
-    """One connection; everything it hears goes to its `Client`.
+    """One connection; everything it hears goes to its `Client`, once it is known at whose desk.
 
     `state`: what is known of its TLS connection, empty on a plain one.
     """
 
     def __init__(self, server: "FixServer", state: dict[str, Any]) -> None:
         self.state = state
-        self._server = server
         self.client: Client | None = None
+        self.desk = server.entrance.owners
+        self._server = server
+        self._transport: asyncio.Transport | None = None
+        self._visit: Visit | None = None
+        self._too_late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many."""
-        settings = self._server.desk.settings
-        peername = transport.get_extra_info("peername")
-        peer = str(peername)
+        entrance = self._server.entrance
+        settings = entrance.settings
+        peer = str(transport.get_extra_info("peername"))
         if len(self._server.connections) >= settings.connections_max:
             log.warning(
                 "fix_connection_refused", peer=peer, connections_max=settings.connections_max
@@ -42,16 +47,48 @@ class FixConnection(asyncio.Protocol):
             transport.abort()
             return
         transport.set_write_buffer_limits(high=settings.output_bytes_max)
-        self.client = Client(
-            self._server.desk, transport, peer, str(peername[0]), peer_of(self.state)
+        self._transport = transport
+        self._visit = entrance.visit(
+            str(transport.get_extra_info("peername")[0]), peer_of(self.state)
         )
+        if self._visit is None:
+            self.client = self._new_client(transport)
+        else:
+            loop = asyncio.get_running_loop()
+            self._too_late = loop.call_later(settings.logon_timeout_s, self.abort)
         self._server.came(self)
+
+    def _new_client(self, transport: asyncio.Transport) -> Client:
+        peername = transport.get_extra_info("peername")
+        return Client(self.desk, transport, str(peername), str(peername[0]), peer_of(self.state))
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
+        visit = self._visit
+        if visit is not None:
+            desk = visit.take(data)
+            if desk is None:
+                return
+            self._end_visit()
+            assert self._transport is not None
+            self.desk, data = desk, visit.heard
+            self.client = self._new_client(self._transport)
         if self.client is not None:
             self.judge()
             self.client.received(data)
+
+    def abort(self) -> None:
+        """Cut it off."""
+        if self.client is not None:
+            self.client.abort()
+        elif self._transport is not None:
+            self._transport.abort()
+
+    def _end_visit(self) -> None:
+        self._visit = None
+        if self._too_late is not None:
+            self._too_late.cancel()
+            self._too_late = None
 
     def judge(self) -> None:
         """Log out whose certificate does not count any more: from then on no request is taken."""
@@ -70,17 +107,20 @@ class FixConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """End the session."""
+        self._end_visit()
         if self.client is not None:
             self.client.lost()
         self._server.gone(self)
 
 
 class FixServer:
-    """Serves a desk on one bound socket, from `start` to `stop`."""
+    """Serves all desks on one bound socket, from `start` to `stop`."""
 
-    def __init__(self, desk: Desk, bound: socket.socket, security: Security | None = None) -> None:
+    def __init__(
+        self, entrance: Entrance, bound: socket.socket, security: Security | None = None
+    ) -> None:
         """`security`: what makes it a TLS listener."""
-        self.desk = desk
+        self.entrance = entrance
         self._security = security
         self.address = address_of(bound)
         self.connections: dict[FixConnection, None] = {}
@@ -111,17 +151,19 @@ class FixServer:
             await self._server.wait_closed()
             self._bound.close()
         for connection in list(self.connections):
-            if connection.client is not None:
+            if connection.client is None:
+                connection.abort()
+            else:
                 connection.client.log_out("the server is stopping")
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.desk.settings.stop_timeout_s):
+            async with asyncio.timeout(self.entrance.settings.stop_timeout_s):
                 await self._is_empty.wait()
         for connection in list(self.connections):
-            if connection.client is not None:
-                connection.client.abort()
+            connection.abort()
         await self._is_empty.wait()
-        self.desk.flush()
-        await self.desk.finish()
+        for desk in self.entrance.desks.values():
+            desk.flush()
+            await desk.finish()
 
     def came(self, connection: FixConnection) -> None:
         """Take note of a connection."""
@@ -141,7 +183,7 @@ class FixServer:
         return FixConnection(self, state)
 
     def _is_full(self, handshakes: int) -> bool:
-        return handshakes + len(self.connections) >= self.desk.settings.connections_max
+        return handshakes + len(self.connections) >= self.entrance.settings.connections_max
 
     def _judge(self) -> None:
         for connection in list(self.connections):
@@ -149,9 +191,10 @@ class FixServer:
 
 
 def fix_collector(desk: Desk, servers: Sequence[FixServer]) -> FixCollector:
-    """Return what Prometheus asks."""
+    """Return what Prometheus asks of one desk; who has not said yet whose they are is at the owner's."""
 
     def present() -> tuple[int, int]:
-        return sum(len(server.connections) for server in servers), len(desk.live)
+        connections = (each for server in servers for each in server.connections)
+        return sum(each.desk is desk for each in connections), len(desk.live)
 
     return FixCollector(desk.metrics, present)

@@ -33,14 +33,15 @@ from fairlead.fix.happened import (
 from fairlead.fix.message import Fault, Message
 from fairlead.fix.settings import FIX50SP2, SessionKey
 from fairlead.fix.states import State
-from fairlead.fix.tags import PASSWORD, USERNAME
-from fairlead.gateway.callers import Caller, agreed
+from fairlead.fix.tags import PASSWORD
+from fairlead.gateway.callers import Caller
 from fairlead.gateway.feed import Item
 from fairlead.gateway.fixapi import asking, telling, words
 from fairlead.gateway.fixapi.asking import Declined, MassStatus
 from fairlead.gateway.fixapi.cursor import Cursor, begun, decode_cursor, encode_cursor
 from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.fixapi.following import Following
+from fairlead.gateway.fixapi.identifying import identified
 from fairlead.gateway.fixapi.keeping import claimed_name, name_of
 from fairlead.gateway.fixapi.mass_status import Found, find_orders
 from fairlead.gateway.fixapi.requests import Mouth, Requests
@@ -313,15 +314,11 @@ class Client:
         access, shown = self._desk.doors.access, self._shown
         if access is None or (access.is_open and shown is None):
             return None
-        secret, name = asked.message.text(PASSWORD), asked.message.text(USERNAME)
-        claims = []
-        if shown is not None:
-            claims.append(access.identify_certificate(shown.fingerprint, self._address))
-        if secret or shown is None:
-            claims.append(access.identify(secret, self._address))
-        caller = agreed(claims)
-        if caller is None or name not in ("", caller.kid):
-            return access.nobody(is_shown=shown is not None or bool(secret)).message
+        caller = identified(access, asked.message, self._address, shown)
+        # Its key may have come to be while the connection was shown to this desk.
+        if caller is None or not self._desk.doors.has(caller):
+            is_shown = shown is not None or bool(asked.message.text(PASSWORD))
+            return access.nobody(is_shown=is_shown).message
         refused = access.refusal(caller, Scope.READ, "")
         if refused is not None:
             return refused.message

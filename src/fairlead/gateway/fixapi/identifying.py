@@ -1,0 +1,18 @@
+"""Who a Logon says that it is: by certificate, or the secret in Password (554), or both, which must agree."""
+
+from fairlead.fix.message import Message
+from fairlead.fix.tags import PASSWORD, USERNAME
+from fairlead.gateway.callers import Access, Caller, agreed
+from fairlead.gateway.peers import Peer
+
+
+def identified(access: Access, logon: Message, address: str, shown: Peer | None) -> Caller | None:
+    """Return who that is, None if nobody; the key's public id may be in Username (553)."""
+    secret, name = logon.text(PASSWORD), logon.text(USERNAME)
+    claims = []
+    if shown is not None:
+        claims.append(access.identify_certificate(shown.fingerprint, address))
+    if secret or shown is None:
+        claims.append(access.identify(secret, address))
+    caller = agreed(claims)
+    return caller if caller is not None and name in ("", caller.kid) else None
