@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fairlead.core import doubt, engine, operating, placing, sessions
+from fairlead.core import doubt, engine, operating, placing, presence, sessions
 from fairlead.core.account import Account
 from fairlead.core.deciding import Deciding
 from fairlead.core.model import Order
@@ -20,6 +20,7 @@ from fairlead.core.requests import PlaceOrder
 from fairlead.core.unit import Recalled, Unit, Wanted
 from fairlead.core.venue_messages import VenuePositionsStated, VenueRequest
 from fairlead.edge import edge
+from fairlead.edge.edge import Edge
 from fairlead.edge.sequencer import Limits, Sequencer
 from fairlead.fix import store
 from fairlead.fix.happened import Received
@@ -34,7 +35,7 @@ from fairlead.journal.journal import Prepared
 from fairlead.simulation.disk import SimulatedJournal
 from fairlead.simulation.laws import Law
 from fairlead.simulation.machine import Machine
-from fairlead.simulation.plan import WorldPlan, plan, with_perpetuals, with_streams
+from fairlead.simulation.plan import WorldPlan, plan, with_goings, with_perpetuals, with_streams
 from fairlead.simulation.store import SimulatedStore
 from fairlead.simulation.world import run_world
 from fairlead.venues import sim, sim_words
@@ -175,6 +176,55 @@ def test_nothing_of_a_session_comes_after_its_end(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Session, "place", place)
     assert laws_broken({Law.SESSIONS}, seeds=with_sessions()) == {Law.SESSIONS}
+
+
+# ── accounts that come and go ────────────────────────────────────────────────────────────────────
+
+
+def with_accounts_going(seed: int) -> WorldPlan:
+    """Return a world in which accounts go often, and stay away for a while."""
+    world_plan = with_goings(plan(seed), Random(seed))
+    return msgspec.structs.replace(world_plan, goings=20, away_ms_max=300)
+
+
+def test_an_account_that_has_gone_is_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Edge, "remove_account", lambda *_: None)
+    assert Law.GONE in laws_broken({Law.GONE}, make_plan=with_accounts_going)
+
+
+def test_what_an_account_leaves_is_named_for_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def left_as_it_is(deciding: Deciding, order: Order) -> Order:
+        for token in deciding.flight(order.number).waiters:
+            deciding.answer(token, doubt.in_doubt_refusal(order))
+        return order
+
+    def make_plan(seed: int) -> WorldPlan:
+        world_plan = with_accounts_going(seed)
+        change = msgspec.structs.replace
+        slow = change(world_plan.edge, requests_per_s=90, cancel_reserve=20)
+        lively = change(world_plan.client, pause_ms_max=5)
+        return change(world_plan, edge=slow, client=lively)
+
+    monkeypatch.setattr(presence, "_laid_down", left_as_it_is)
+    assert Law.GONE in laws_broken({Law.GONE}, make_plan=make_plan)
+
+
+def test_a_session_that_ended_while_its_account_was_away_is_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    come = presence.come
+
+    def forgetful(deciding: Deciding, name: str) -> None:
+        absent = deciding.absent.get(name)
+        if absent is not None:
+            absent.sessions_over.clear()
+            absent.are_sessions_over = False
+        come(deciding, name)
+
+    monkeypatch.setattr(presence, "come", forgetful)
+    seeds = (each for each in range(1, 500) if plan(each).client.has_sessions)
+    broken = laws_broken({Law.SESSIONS}, seeds=seeds, make_plan=with_accounts_going)
+    assert broken == {Law.SESSIONS}
 
 
 # ── streams ──────────────────────────────────────────────────────────────────────────────────────

@@ -36,7 +36,13 @@ from fairlead.simulation.disk import SimulatedJournal
 from fairlead.simulation.gate import FixPipe
 from fairlead.simulation.machine import Machine
 from fairlead.simulation.network import CALM
-from fairlead.simulation.plan import plan, with_perpetuals, with_sessions, with_streams
+from fairlead.simulation.plan import (
+    plan,
+    with_goings,
+    with_perpetuals,
+    with_sessions,
+    with_streams,
+)
 from fairlead.simulation.store import SimulatedStore
 from fairlead.simulation.world import World, run_world
 
@@ -58,7 +64,8 @@ def test_all_laws_hold(first: int) -> None:
 
 @pytest.mark.parametrize("seed", REMEMBERED)
 def test_remembered_seeds_hold(seed: int) -> None:
-    assert not run_world(seed)[0].broken
+    as_it_was = msgspec.structs.replace(plan(seed), goings=0, late=())
+    assert not run_world(seed, changed=as_it_was)[0].broken
 
 
 def test_worlds_reach_every_fault_and_every_kind_of_crash() -> None:
@@ -92,6 +99,18 @@ def test_worlds_with_sessions_reach_every_way_in_which_one_ends() -> None:
             with_sessions(plan(seed), Random(seed)), crashes=CrashSettings(most=4, commits=20)
         )
         verdict, _ = run_world(seed, changed=changed)
+        assert not verdict.broken, (seed, verdict.broken)
+        missing -= verdict.reach.keys()
+    assert not missing
+
+
+def test_worlds_with_goings_reach_every_way_to_come_and_go() -> None:
+    missing = {"account gone", "account back", "account new", "login renewed", "stream ended"}
+    for seed in range(600, 630):
+        if not missing:
+            return
+        changed = with_goings(with_streams(plan(seed), Random(seed)), Random(seed))
+        verdict, _ = run_world(seed, changed=msgspec.structs.replace(changed, clock_jumps=0))
         assert not verdict.broken, (seed, verdict.broken)
         missing -= verdict.reach.keys()
     assert not missing

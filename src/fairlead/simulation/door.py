@@ -105,9 +105,10 @@ class Door:
         assert self._port is not None
         self._laws.asking[future] = request
         session = None if connection is None else connection.session
+        gone = dict(self._laws.gone)
         task = self._loop.create_task(_answered(self._port, session, request))
         self._tasks[task] = None
-        task.add_done_callback(lambda task: self._leave(who, request, future, task))
+        task.add_done_callback(lambda task: self._leave(who, request, future, task, gone))
 
     def _leave(
         self,
@@ -115,6 +116,7 @@ class Door:
         request: Request,
         future: asyncio.Future[Reply],
         task: "asyncio.Task[Reply]",
+        gone: dict[str, int],
     ) -> None:
         """Runs in the process: the answer is on its way, whatever becomes of the process."""
         del self._tasks[task]
@@ -125,7 +127,7 @@ class Door:
             self._loop.call_later(self._delay(), self._lose, future, who, context=context)
             return
         reply = task.result()
-        self._laws.answering(request, reply)
+        self._laws.answering(request, reply, gone)
         self._loop.call_later(self._delay(), self._arrive, future, who, reply, context=context)
 
     def _arrive(self, future: asyncio.Future[Reply], who: str, reply: Reply) -> None:

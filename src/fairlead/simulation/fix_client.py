@@ -108,7 +108,12 @@ class FixClient:
                 getattr(self, f"_{act}")()
 
     async def finish(self) -> None:
-        """Have every report and answer, see that all is right, log out. The world is calm."""
+        """Have every report and answer, see that all is right, log out. The world is calm.
+
+        What a session missed of an account that was away, a mass status tells.
+        """
+        if self._laws.have_gone:
+            self._is_mass_status_due = True
         for _ in range(_POLLS_MAX):
             if self._tend() and self._is_caught_up():
                 break

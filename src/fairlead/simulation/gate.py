@@ -242,11 +242,12 @@ class WatchedPort:
             # seen by what is still open when the end is answered, and in the end.
             self._laws.sessions.add(request.session)
         self._laws.asking[key] = request
+        gone = dict(self._laws.gone)
         try:
             reply = await self._port.submit(request)
         finally:
             self._laws.asking.pop(key, None)
-        self._laws.answering(request, reply)
+        self._laws.answering(request, reply, gone)
         return reply
 
     def history(

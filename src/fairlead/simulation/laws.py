@@ -5,24 +5,32 @@ reads the disk by a connection of its own and believes nothing else. What must h
 `judgement`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
 from fairlead.core.model import Order, Origin, Reason, Stage, TimeInForce
 from fairlead.core.order import IllegalChange, apply
 from fairlead.core.replies import (
+    AccountsReply,
+    AttentionReply,
+    BalancesReply,
     CancelAllReply,
+    InstrumentsReply,
     OrderReply,
     OrdersReply,
+    PositionsReply,
+    ReconciliationReply,
     Refusal,
     Refused,
     Reply,
     SnapshotReply,
 )
 from fairlead.core.reports import (
+    AccountReport,
     AlarmReport,
     BalanceReport,
     Cause,
@@ -66,6 +74,7 @@ class Law(Enum):
     FIX_ONCE = "a FIX session hears every report once"
     FIX_ANSWERED = "a FIX request is answered, also across connections"
     FIX_VIEW = "who comes back by FIX learns what became of every order"
+    GONE = "of an account that has gone nothing is shown, sent or left half told"
     EXPIRY = "what expires here does not stay open"
     FORGOTTEN = "what is settled is out of memory"
     VERIFY = "the journal says the same everywhere"
@@ -93,6 +102,10 @@ class Laws:
         self.sessions: set[str] = set()  # that have begun and not ended
         self.inherited: set[int] = set()  # orders that a process left to the next one
         self._is_restart = False  # until the first commit
+        self.gone: dict[str, int] = {}  # accounts that were let go, by the count of goings then
+        self.have_gone: set[str] = set()  # ever
+        self._goings = 0
+        self._ended_away: set[tuple[str, str]] = set()  # (account, session) that ended meanwhile
         self.power_failures = 0
         self.reach: dict[str, int] = {}  # how often what was to happen did happen, by name
         self._conversation = conversation
@@ -118,6 +131,8 @@ class Laws:
     def leaving(self, account: str, message: wire.ClientMessage) -> None:
         """Look at a request whose first byte is about to leave."""
         self.record.refresh()
+        if account in self.gone:
+            self.breaks(Law.GONE, f"{type(message).__name__} leaves for {account}, which has gone")
         match message:
             case wire.Place():
                 self._place_leaving(account, message)
@@ -171,8 +186,15 @@ class Laws:
         self.record.refresh()
         if self._is_restart:
             self._is_restart = False
-            left = [self.record.orders[number] for number in self.inherited]
+            left = [
+                order
+                for number in self.inherited
+                if (order := self.record.orders[number]).account not in self.record.away
+            ]
             self._session_ended(order for order in left if order.ends_with_session)
+        for report in unit.reports:
+            if isinstance(report, AccountReport) and report.is_here is False:
+                self._left(report.account)
         for number in unit.settled:
             order = unit.orders[number]
             told = self._told_closed.get((order.account, order.exchange_order_id or ""))
@@ -193,21 +215,67 @@ class Laws:
                 text = f"report {report.sequence} of {report.account} is shown and not on disk"
                 self.breaks(Law.ANSWER_DURABLE, text)
 
+    # ── accounts that come and go ────────────────────────────────────────────────────────────────
+
+    def only_here(self, here: Collection[str], accounts: Collection[str]) -> None:
+        """A process begins that has these accounts; the others of all `accounts` have gone."""
+        self.record.away = set(accounts) - set(here)
+        self.gone.clear()
+        for account in self.record.away:
+            self.account_gone(account)
+
+    def account_gone(self, account: str) -> None:
+        """An account was let go: from the next request on nothing may be seen of it."""
+        if account not in self.gone:
+            self._goings += 1
+            self.gone[account] = self._goings
+            self.have_gone.add(account)
+            self.count("account gone")
+
+    def account_comes(self, account: str) -> None:
+        """An account comes, new or back."""
+        if self.gone.pop(account, None) is not None:
+            self.count("account back" if account in self.record.reports else "account new")
+
+    def _left(self, account: str) -> None:
+        """Look at what an account leaves: what was on its way must be named for what it is."""
+        for order in self.record.orders.values():
+            is_open = order.stage is Stage.ROUTING and order.in_doubt_ns is None
+            if order.account == account and (is_open or order.stage is Stage.RECEIVED):
+                text = f"{account} leaves order {order.client_order_id} as {order.stage}"
+                self.breaks(Law.GONE, text)
+
+    def _look_for_gone(self, request: Request, reply: Reply, gone: Mapping[str, int]) -> None:
+        """Look at the answer to a request that was made when these accounts had gone."""
+        for account, going in gone.items():
+            if self.gone.get(account) != going:
+                continue  # it was back before this was answered
+            is_answered = request.account == account and not isinstance(reply, Refused)
+            if is_answered or account in _accounts_of(reply):
+                text = f"{type(request).__name__} is answered with {account}, which has gone"
+                self.breaks(Law.GONE, text)
+
     # ── what a client sees ───────────────────────────────────────────────────────────────────────
 
-    def answering(self, request: Request, reply: Reply) -> None:
-        """Look at an answer as it leaves."""
+    def answering(
+        self, request: Request, reply: Reply, gone: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        """Look at an answer as it leaves; `gone` is what `self.gone` was when it was asked for."""
+        self._look_for_gone(request, reply, gone)
         for order in _orders_of(reply):
             self._shown_order(order)
         if isinstance(request, PlaceOrder):
             self._place_answered(request, reply)
         elif isinstance(request, EndSession):
             self.sessions.discard(request.session)
-            self._session_ended(
+            ended = [
                 order
                 for order in self.record.orders.values()
                 if order.session == request.session and request.account in ("", order.account)
-            )
+            ]
+            away = self.record.away
+            self._ended_away |= {(o.account, o.session) for o in ended if o.account in away}
+            self._session_ended(order for order in ended if order.account not in away)
         elif isinstance(request, CancelOrder) and isinstance(reply, OrderReply):
             self._cancel_answered(reply.order)
         elif isinstance(reply, SnapshotReply):
@@ -310,8 +378,10 @@ class Laws:
         is_expired = after.time_in_force is TimeInForce.GOOD_TILL_TIME_OMS
         is_revived = before.stage is Stage.REJECTED
         is_left = after.ends_with_session and after.number in self.inherited
-        if is_expired or is_revived or is_left:
-            self.count("cancelled at restart" if is_left else "cancelled by itself")
+        is_away = after.ends_with_session and (after.account, after.session) in self._ended_away
+        if is_expired or is_revived or is_left or is_away:
+            is_restart = is_left and not is_away
+            self.count("cancelled at restart" if is_restart else "cancelled by itself")
             return
         asked = [each for each in self.asking.values() if _wants_cancelled(each, after)]
         if not asked:
@@ -348,6 +418,7 @@ class Record:
         self.exchange_numbers: dict[tuple[str, str], int] = {}
         self.cancels_wanted: dict[int, None] = {}
         self.resolved: dict[int, None] = {}
+        self.away: set[str] = set()  # accounts that have gone, durably
 
     def reopen(self, folder: Path) -> None:
         """Read another disk from its beginning."""
@@ -386,6 +457,11 @@ class Record:
             self._add_order(report, is_new=is_new)
         elif isinstance(report, AlarmReport) and is_new:
             self._laws.alarm(report)
+        elif isinstance(report, AccountReport) and report.is_here is not None:
+            if report.is_here:
+                self.away.discard(report.account)
+            else:
+                self.away.add(report.account)
         elif isinstance(report, BalanceReport) and is_new:
             self._laws.balance(report)
         elif isinstance(report, PositionReport) and is_new:
@@ -452,6 +528,21 @@ def _wants_cancelled(request: Request, order: Order) -> bool:
             return order.ends_with_session and request.session == order.session
         case _:
             return False
+
+
+def _accounts_of(reply: Reply) -> set[str]:
+    """Return the accounts that an answer shows."""
+    accounts = {order.account for order in _orders_of(reply)}
+    match reply:
+        case AttentionReply():
+            accounts |= {order.account for order, _ in reply.orders}
+        case BalancesReply() | PositionsReply() | InstrumentsReply():
+            accounts |= {each[0] for each in reply.accounts}
+        case AccountsReply() | ReconciliationReply():
+            accounts |= {each.account for each in reply.accounts}
+        case _:
+            pass
+    return accounts
 
 
 def _orders_of(reply: Reply) -> Sequence[Order]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable
+from enum import Enum
 from functools import partial
 from random import Random
 from typing import NoReturn, TypeVar
@@ -28,7 +29,16 @@ from fairlead.venues.link import Link
 from fairlead.venues.sim import SimDialect
 
 _DOWN_MS_MAX = 1_000
+_TOLD_US_MAX = 5_000
 _Result = TypeVar("_Result")
+
+
+class AccountChange(Enum):
+    """What becomes of an account."""
+
+    COME = "comes"
+    GO = "goes"
+    RENEW = "logs in anew"
 
 
 class Machine:
@@ -72,6 +82,7 @@ class Machine:
         self._lives = 0
         self._dead: list[object] = []  # kept, so that nothing of them is collected at a random time
         self._followed: dict[str, int] = dict.fromkeys(plan.accounts, 0)
+        self.here = [name for name in plan.accounts if name not in plan.late]
 
     # ── start ────────────────────────────────────────────────────────────────────────────────────
 
@@ -92,6 +103,7 @@ class Machine:
         reader = JournalReader(self.folder)
         self._files = [reader.close, journal.abandon]
         self._laws.restarted(self.folder)
+        self._laws.only_here(self.here, self._plan.accounts)
         journal.endanger(self._crashes, self._random, self._die, self._laws.committed)
         moment_ns = self._crashes.started()
         if moment_ns is not None:
@@ -101,7 +113,7 @@ class Machine:
             reader=reader,
             run_blocking=_run_at_once,
             clock=self._clock,
-            accounts=self._plan.accounts,
+            accounts=self.here,
             make_link=partial(self._make_link, process),
             settings=self._plan.edge,
             on_fatal=self._on_fatal,
@@ -154,12 +166,47 @@ class Machine:
 
     def is_reconciled(self, account: str) -> bool:
         """Whether the edge holds the account's books to be right."""
-        return self.edge is not None and self.edge.account_states()[account] == "reconciled"
+        return self.edge is not None and self.edge.account_states().get(account) == "reconciled"
 
     def has_whole_books(self, account: str) -> bool:
         """Whether besides no fill waits for its order: of the exchange's own orders, it may have to."""
         edge = self.edge
         return edge is not None and self.is_reconciled(account) and not edge.has_orphans(account)
+
+    # ── accounts ─────────────────────────────────────────────────────────────────────────────────
+
+    def change_account(self, name: str, change: AccountChange) -> None:
+        """Have an account come, go or log in anew. That is so at once, and survives everything.
+
+        The process hears of it a moment later, if it lives until then; else the next one does, at its
+        start.
+        """
+        if change is AccountChange.GO and name in self.here:
+            self.here.remove(name)
+        elif change is AccountChange.COME and name not in self.here:
+            self.here.append(name)
+        self._conversation.note("accounts", f"{name}: {change.value}")
+        if self._process is not None:
+            is_renewed = change is AccountChange.RENEW
+            delay_s = self._random.randrange(_TOLD_US_MAX) / 1e6
+            self._loop.call_later(
+                delay_s, self._tell_of, name, is_renewed, context=self._process.context
+            )
+
+    def _tell_of(self, name: str, is_renewed: bool) -> None:
+        """Runs in the process."""
+        edge = self.edge
+        if edge is None:
+            return
+        if name not in self.here:
+            edge.remove_account(name)
+            self._laws.account_gone(name)
+        elif is_renewed:
+            self._laws.count("login renewed")
+            edge.renew_login(name)
+        else:
+            self._laws.account_comes(name)
+            edge.add_account(name)
 
     def _on_fatal(self, error: BaseException) -> None:
         self._laws.breaks(Law.RUNS, f"{type(error).__name__}: {error}")

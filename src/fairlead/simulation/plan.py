@@ -49,6 +49,8 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
     inline); `clock_jumps` how often Fairlead's wall clock jumps, by at most
     `clock_jump_ms_max`; `strangers` orders and deposits at the exchange that are not ours; `marks` how
     often the mark prices of perpetuals are moved, in worlds that have some; `streams` who keeps one.
+    `goings` how often an account goes or logs in anew, for at most `away_ms_max`; `late` the accounts that
+    are not there from the beginning.
     """
 
     seed: int
@@ -73,6 +75,9 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
     link: LinkLimits
     dialect: SimLimits
     streams: StreamSettings | None = None
+    goings: int = 0
+    away_ms_max: int = 0
+    late: tuple[str, ...] = ()
 
 
 def plan(seed: int) -> WorldPlan:
@@ -140,7 +145,10 @@ def plan(seed: int) -> WorldPlan:
     if troubled(40):
         world_plan = with_sessions(world_plan, random)
     random = Random(f"streams {seed}")
-    return with_streams(world_plan, random) if troubled(30) else world_plan
+    if troubled(30):
+        world_plan = with_streams(world_plan, random)
+    random = Random(f"goings {seed}")
+    return with_goings(world_plan, random) if troubled(35) else world_plan
 
 
 def with_perpetuals(world_plan: WorldPlan, random: Random) -> WorldPlan:
@@ -216,6 +224,23 @@ def with_streams(world_plan: WorldPlan, random: Random) -> WorldPlan:
         ),
     )
     return msgspec.structs.replace(world_plan, streams=streams)
+
+
+def with_goings(world_plan: WorldPlan, random: Random) -> WorldPlan:
+    """Return the world with accounts that go, come back, come late and log in anew."""
+    accounts = world_plan.accounts
+    late = random.sample(accounts, random.randrange(len(accounts))) if random.randrange(2) else []
+    change, streams = msgspec.structs.replace, world_plan.streams
+    if streams is not None:  # how soon clients by WebSocket hear of it
+        info_ms = random.choice([20, 100, 1_000])
+        streams = change(streams, websocket=change(streams.websocket, server_info_ms=info_ms))
+    return change(
+        world_plan,
+        streams=streams,
+        goings=random.choice([1, 3, 8, 20]),
+        away_ms_max=random.choice([20, 300, 2_000]),
+        late=tuple(late),
+    )
 
 
 def _weather(random: Random, is_bad: bool) -> Weather:

@@ -35,17 +35,21 @@ class Joined:
         self._truth = truth
         self._opening = 0  # sequence as of which the present connection opened the account
         self._is_resumed = False
+        self._is_ended = False
+        self._is_opened = False  # by the present connection
         self._orders: dict[str, Shown] = {}
         self._balances: dict[str, Shown] = {}
         self._positions: dict[str, Shown] = {}
 
     def disconnected(self) -> None:
         """The connection is over: what comes next begins with an opening."""
-        self.is_live = False
+        self._is_opened = self.is_live = False
 
     def opened(self, info: Shown, asked: int | None, reports_max: int) -> None:
         """Take the SERVER_INFO that opens the account; `asked` is the `from` of the connection."""
         self._opening = info["sequence"]
+        self._is_ended = False
+        self._is_opened = True
         self._is_resumed = info["resumed"]
         if not self._laws.streamed(self._account, self._opening):
             return
@@ -57,8 +61,31 @@ class Joined:
             self._laws.count("stream resumed behind")
         self._laws.count("stream resumed" if self._is_resumed else "stream begun")
 
+    def ended(self, info: Shown) -> None:
+        """Take the SERVER_INFO that ends the account: if it was open, all that was reported has been told."""
+        sequence = info["sequence"]
+        if self._is_opened and self._laws.streamed(self._account, sequence):
+            missed = self._missed(sequence + 1, TOLD)
+            if not self.is_live or missed is not None:
+                text = f"it ends as of {sequence} after {self.position}; {missed} is missing"
+                self._break(Law.STREAMED, text)
+        self._opening = sequence
+        self._is_ended = True
+        self._is_opened = self._is_resumed = self.is_live = False
+        self.position = None
+        self._laws.count("stream ended")
+
+    def _take_empty(self, message: Shown) -> None:
+        """Take a snapshot of an account that has ended: nothing is left."""
+        if message["data"] or message["sequence"] != self._opening:
+            self._break(Law.GONE, f"{message['type']} after the end as of {self._opening}")
+        self._orders, self._balances, self._positions = {}, {}, {}
+
     def order_snapshot(self, message: Shown) -> None:
         """Take ORDER_EXEC_REPORT_SNAPSHOT: a new beginning."""
+        if self._is_ended:
+            self._take_empty(message)
+            return
         if self._is_resumed or message["sequence"] != self._opening:
             self._break(Law.RESUMED, f"a snapshot of {message['sequence']} after {self._opening}")
             return
@@ -69,12 +96,18 @@ class Joined:
 
     def balance_snapshot(self, message: Shown) -> None:
         """Take BALANCE_SNAPSHOT; after a replay it says that nothing more was missed."""
+        if self._is_ended:
+            self._take_empty(message)
+            return
         self._completes(message["sequence"])
         self._balances = {row["asset_id_exchange"]: row for row in message["data"]}
         self._judge_balances(self._opening)
 
     def position_snapshot(self, message: Shown) -> None:
         """Take POSITION_SNAPSHOT: from here on the account is live."""
+        if self._is_ended:
+            self._take_empty(message)
+            return
         self._completes(message["sequence"])
         self._positions = {row["symbol_id_exchange"]: row for row in message["data"]}
         self._judge_positions(self._opening)
@@ -189,6 +222,7 @@ class Heard:
         self._position: dict[str, int] = {}  # of the last report heard since the session began
         self._rewinds: dict[str, int] = {}  # one is due to each power failure
         self._ids: set[str] = set()
+        self._absent: set[str] = set()  # accounts that had gone when the session began
         self._orders: dict[tuple[str, str], tuple[str, Decimal]] = {}  # (207, 11) → (39, 14)
 
     def beginning(self) -> None:
@@ -203,16 +237,27 @@ class Heard:
         self._orders.clear()
 
     def logged_on(self) -> None:
-        """The logon was answered: everything from now on will be told."""
+        """The logon was answered: everything from now on will be told.
+
+        An account that came while nobody was logged on is new to the session at the next logon, and begins
+        at the present; so does one that came right before the process ended, with nothing stored.
+        """
         if self._begins_until is None:
             self._begins_until = self._ends()
+            self._absent = {each for each in self._accounts if self._is_absent(each)}
+        for account in self._absent - self._position.keys():
+            self._begins_until[account] = self._truth.end(account)
+
+    def _is_absent(self, account: str) -> bool:
+        return account in self._laws.gone or not self._truth.end(account)
 
     def report(self, message: Message, terms: Terms) -> None:
         """Take an ExecutionReport, in its turn."""
         exec_id = message.text(17)
         key = (message.text(207), message.text(11))
-        self._orders[key] = (message.text(39), Decimal(message.text(14)))
         account, is_report, sequence = exec_id.rpartition(":")
+        if is_report or not (key[0] in self._laws.have_gone and _is_unknown(message)):
+            self._orders[key] = (message.text(39), Decimal(message.text(14)))
         if not is_report:
             if exec_id in self._ids:
                 self._break(Law.FIX_ONCE, f"ExecID {exec_id} is used twice")
@@ -285,6 +330,12 @@ class Heard:
 
     def _break(self, law: Law, text: str) -> None:
         self._laws.breaks(law, f"{self._client}: {text}")
+
+
+def _is_unknown(message: Message) -> bool:
+    """Whether an account that has gone is why nothing is known: that says nothing about the order."""
+    text = message.text(58)
+    return text.endswith("is not an account of this server") or text.startswith("no order with")
 
 
 def _content(message: Message) -> bytes:

@@ -15,7 +15,7 @@ from fairlead.simulation.faults import Mischief, command
 from fairlead.simulation.host import Host
 from fairlead.simulation.laws import Laws
 from fairlead.simulation.loop import NS
-from fairlead.simulation.machine import public_key
+from fairlead.simulation.machine import AccountChange, Machine, public_key
 from fairlead.simulation.network import MS
 from fairlead.simulation.plan import WorldPlan
 from fairlead.venues.sim_messages import Place
@@ -36,7 +36,10 @@ class Trouble:
         clock: MachineClock,
         laws: Laws,
         conversation: Conversation,
+        machine: Machine,
     ) -> None:
+        self._machine = machine
+        self._comings = Random(f"comings {plan.seed}")
         self._plan = plan
         self._host = host
         self._clock = clock
@@ -59,6 +62,10 @@ class Trouble:
             self._tasks.append(start(self._kill()))
         for _ in range(plan.clock_jumps):
             self._tasks.append(start(self._jump()))
+        for _ in range(plan.goings):
+            self._tasks.append(start(self._account_goes()))
+        for name in plan.late:
+            self._tasks.append(start(self._account_comes(name, plan.duration_ms)))
 
     def end(self) -> None:
         """End it all."""
@@ -66,6 +73,8 @@ class Trouble:
             task.cancel()
         self._clock.offset_ns = 0
         self._host.close_market()
+        for name in self._plan.accounts:
+            self._machine.change_account(name, AccountChange.COME)
 
     async def _faults(self, wait_ms: int) -> None:
         mischief = Mischief(Random(f"mischief {self._plan.seed}"), self._plan.faults)
@@ -118,6 +127,27 @@ class Trouble:
         await self._wait(_JUMP_LASTS_MS_MAX)
         self._clock.offset_ns = 0
         self._conversation.note("clock", "is right again")
+
+    async def _account_goes(self) -> None:
+        """Let an account go and come back, at once or after a while, or only log in anew."""
+        await self._pause(self._plan.duration_ms)
+        name = self._comings.choice(self._plan.accounts)
+        match self._comings.randrange(4):
+            case 0:
+                self._machine.change_account(name, AccountChange.RENEW)
+            case 1:
+                self._machine.change_account(name, AccountChange.GO)
+                self._machine.change_account(name, AccountChange.COME)
+            case _:
+                self._machine.change_account(name, AccountChange.GO)
+                await self._account_comes(name, self._plan.away_ms_max)
+
+    async def _account_comes(self, name: str, ms_max: int) -> None:
+        await self._pause(ms_max)
+        self._machine.change_account(name, AccountChange.COME)
+
+    async def _pause(self, ms_max: int) -> None:
+        await asyncio.sleep(self._comings.randrange(1, ms_max * 1_000 + 1) / 1e6)
 
     async def _strangers(self) -> None:
         """Somebody else uses the same accounts at the exchange directly."""

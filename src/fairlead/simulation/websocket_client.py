@@ -137,7 +137,7 @@ class WebSocketClient:
     def _hear(self, data: bytes) -> None:
         message = read_json(data)
         kind = message["type"]
-        if kind == "SERVER_INFO" and "resumed" not in message:
+        if kind == "SERVER_INFO" and message["is_running"] and "resumed" not in message:
             return
         if kind == "MESSAGE_REJECT":
             self._conversation.note(self.name, f"{kind} {message['message']}")
@@ -150,6 +150,9 @@ class WebSocketClient:
     def _take(self, kind: str, message: Shown, account: str) -> None:
         joined = self._joined[account]
         match kind:
+            case "SERVER_INFO" if not message["is_running"]:
+                self._asked.pop(account, None)
+                joined.ended(message)
             case "SERVER_INFO":
                 reports_max = self._gate.settings.websocket.resume_reports_max
                 joined.opened(message, self._asked.get(account), reports_max)

@@ -136,7 +136,9 @@ class World:
             loop, world_plan, self._network, self._disk, self._clock, self._crashes,
             self.laws, self._door, self.conversation, self._host, self._gate,
         )  # fmt: skip
-        self._trouble = Trouble(world_plan, self._host, self._clock, self.laws, self.conversation)
+        self._trouble = Trouble(
+            world_plan, self._host, self._clock, self.laws, self.conversation, self._machine
+        )
         if not world_plan.strangers and not _has_perpetuals(world_plan):
             self.laws.look_at_balance = BalanceWatch(
                 world_plan.exchange.starting_balances,
@@ -227,10 +229,15 @@ class World:
     async def _is_open(self, polls_max: int) -> bool:
         for _ in range(polls_max):
             reply = await self._ask(QueryAccounts(account=""), is_patient=False)
-            if isinstance(reply, AccountsReply) and all(a.reconciled for a in reply.accounts):
+            if isinstance(reply, AccountsReply) and self._are_here(reply):
                 return True
             await asyncio.sleep(_REST_POLL_S)
         return False
+
+    def _are_here(self, reply: AccountsReply) -> bool:
+        """Whether all accounts that should be are there and reconciled."""
+        found = sorted(each.account for each in reply.accounts if each.reconciled)
+        return found == sorted(self._machine.here)
 
     async def _until_rest(self) -> None:
         """Wait until nothing is owed, then for whole sweeps to have looked at everything."""
