@@ -69,13 +69,14 @@ def gateway_app(
     websocket: ASGIApp | None = None,
     access: Access | None = None,
     management: ManagementApi | None = None,
+    people: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> ASGIApp:
     """Return everything a gateway serves, behind its border and its gate.
 
     `ports`: by subscription, see `Doors`. `listen`: the addresses it is reached by. `mounts`: raw path
     prefix → another ASGI application, which is behind the same border and gate. `access` None: open mode,
     nobody is asked who they are, and nobody may use the management API, whose callers an access of open
-    mode knows.
+    mode knows. `people`: what answers people's calls and stands before the gate, given what is behind it.
     """
     rest_api = RestApi(Doors(ports, access), new_trace_id, rest)
     health_api = HealthApi(readiness, metrics)
@@ -93,7 +94,8 @@ def gateway_app(
     managed = {path for path, _ in (*management.routes.items(), *management.prefixes)}
     assert managed <= KEYED, f"management without a key, see gateway/gate.py: {managed - KEYED}"
     gate = Gate(router, access, [prefix for prefix, _ in prefixes])
-    return Border(gate, listen, new_trace_id, border)
+    inner = gate if people is None else people(gate)
+    return Border(inner, listen, new_trace_id, border)
 
 
 def new_trace_id() -> str:

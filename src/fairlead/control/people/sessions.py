@@ -228,6 +228,10 @@ class Sessions:
             audit.append(change, actor, entry, now_ns)
             return None
 
+    def sign_out(self, user: User, session: Session, origin: From, now_ns: int) -> None:
+        """End the session that asks for it. Raises ControlError."""
+        self.end(user, session.session, Actor(user.user, origin.address, "session"), now_ns)
+
     def end_all(self, change: Connection, user: User, but: str = "") -> int:
         """End the user's sessions but one, within a change; return how many."""
         others = (SESSIONS.c.user == user.user) & (SESSIONS.c.session != but)

@@ -215,6 +215,15 @@ _LINK_INVALID = Denied(
 )
 
 
+def subscription_of_link(store: Store, token: str, now_ns: int) -> str | None:
+    """Return whose a link is, None if it is none. Raises ControlError."""
+    named = select(LINKS.c.subscription).where(
+        LINKS.c.token_hash == one_time.token_hash(token), LINKS.c.expires_ns > now_ns
+    )
+    with store.read() as connection:
+        return connection.execute(named).scalar_one_or_none()
+
+
 def user_of(row: Row[Any]) -> User:
     """Return the user of a row."""
     return User(

@@ -1,0 +1,201 @@
+"""Before the gate: calls of people, who are known by a session's cookie and never by an API key.
+
+What is no such call goes on to the gate, whose callers are keys and never people. Every change needs the
+CSRF token that only our own page can know; Origin and Host have been looked at by the border.
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
+
+import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from fairlead.control.control import Control
+from fairlead.control.errors import ControlError
+from fairlead.control.people.person import From, Session, Stage, User
+from fairlead.control.people.post import Post
+from fairlead.gateway.answers import Answer, call_of, read_body, send_answer
+from fairlead.gateway.console.visit import (
+    CSRF_HEADER,
+    Endpoint,
+    Level,
+    Routes,
+    Visit,
+    cookie_of,
+    csrf_of,
+    problem,
+)
+from fairlead.gateway.gate import HEADER as KEY_HEADER
+
+log = structlog.get_logger()
+_SAFE = ("GET", "HEAD")
+_THREADS = 2
+_WAITING_MAX = 64  # calls, of all people together; more are refused
+_PASSWORDS = 1  # one takes 64 MiB and a core for a while: so many are looked at at once
+_PASSWORDS_WAITING_MAX = 16
+_RETRY_AFTER = (b"retry-after", b"5")
+_Result = TypeVar("_Result")
+
+
+class Part(Protocol):
+    """Some of the calls. A path of `prefixes` ends in `/`; what follows is the call's `tail`."""
+
+    routes: Routes
+    prefixes: Routes
+
+
+class Busy(Exception):
+    """So many calls wait that one more is refused."""
+
+
+class Desk:
+    """What the calls work with: the control plane, in threads of their own, mail, and the time."""
+
+    def __init__(
+        self, control: Control, post: Post | None, mail: str, now_ns: Callable[[], int]
+    ) -> None:
+        """`post`: where letters are given, None: nowhere. `mail`: how, in a word."""
+        self.control = control
+        self.post = post
+        self.mail = mail
+        self.now_ns = now_ns
+        self._usual = _Queue(_THREADS, _WAITING_MAX)
+        self._passwords = _Queue(_PASSWORDS, _PASSWORDS_WAITING_MAX)
+
+    async def run(self, work: Callable[[], _Result]) -> _Result:
+        """Do what blocks. Raises Busy and what `work` raises."""
+        return await self._usual.run(work)
+
+    async def run_password(self, work: Callable[[], _Result]) -> _Result:
+        """Do what looks at a password; in a queue of its own, so that a flood of them holds up nobody else.
+
+        Raises as `run` does.
+        """
+        return await self._passwords.run(work)
+
+    def close(self) -> None:
+        """Do nothing more; what is being done is waited for."""
+        self._usual.threads.shutdown()
+        self._passwords.threads.shutdown()
+
+
+class _Queue:
+    """Threads, and how much may wait for them."""
+
+    def __init__(self, count: int, waiting_max: int) -> None:
+        self.threads = ThreadPoolExecutor(count, "console")
+        self._waiting_max = waiting_max
+        self._waiting = 0
+
+    async def run(self, work: Callable[[], _Result]) -> _Result:
+        if self._waiting >= self._waiting_max:
+            raise Busy
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+        finally:
+            self._waiting -= 1
+
+
+class Front:
+    """An ASGI application before `behind`: answers calls of people itself."""
+
+    def __init__(self, behind: ASGIApp, desk: Desk, *parts: Part) -> None:
+        self._behind = behind
+        self._desk = desk
+        self._routes = {path: each for part in parts for path, each in part.routes.items()}
+        self._prefixes = {path: each for part in parts for path, each in part.prefixes.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a call of a person, or pass it on."""
+        if scope["type"] != "http":
+            await self._behind(scope, receive, send)
+            return
+        path: bytes = scope["raw_path"]
+        methods, tail = self._routes.get(path), b""
+        if methods is None:
+            prefix = next((each for each in self._prefixes if path.startswith(each)), None)
+            if prefix is None:
+                await self._behind(scope, receive, send)
+                return
+            methods, tail = self._prefixes[prefix], path[len(prefix) :]
+        method: str = scope["method"]
+        endpoint = methods.get("GET" if method == "HEAD" else method)
+        if endpoint is None:
+            allowed = ", ".join(methods)
+            text = f"this is not possible here, use {allowed}"
+            answer = problem(405, "method_wrong", text, (b"allow", allowed.encode()))
+        else:
+            body = b"" if method in _SAFE else await read_body(receive)
+            answer = await self._answer(scope, body, tail, *endpoint)
+        await send_answer(answer, scope, send)
+
+    async def _answer(
+        self, scope: Scope, body: bytes, tail: bytes, level: Level, endpoint: Endpoint
+    ) -> Answer:
+        try:
+            visit = await self._visit(scope, body, tail)
+            refusal = visit if isinstance(visit, Answer) else _refusal(visit, level)
+            if refusal is not None:
+                return refusal
+            assert isinstance(visit, Visit)
+            return await endpoint(visit)
+        except Busy:
+            text = "too many people are signing in at this moment, try again in a few seconds"
+            return problem(503, "busy", text, _RETRY_AFTER)
+        except ControlError as error:
+            log.error("console call failed", cause=str(error))  # noqa: TRY400 - no trace
+            text = "this cannot be done now: the control database does not answer"
+            return problem(503, "unavailable", text, _RETRY_AFTER)
+
+    async def _visit(self, scope: Scope, body: bytes, tail: bytes) -> Visit | Answer:
+        headers = dict(scope["headers"])
+        is_secure = scope["scheme"] == "https"
+        client = scope["client"]
+        address = client[0] if client else ""
+        if not is_secure and not _is_loopback(address):
+            text = "people sign in over https, or on the machine itself"
+            return problem(403, "https_needed", text)
+        now_ns = self._desk.now_ns()
+        agent = headers.get(b"user-agent", b"").decode("latin-1")
+        token = cookie_of(headers, is_secure=is_secure)
+        found: tuple[User, Session] | None = None
+        if token:
+            sessions = self._desk.control.sessions
+            found = await self._desk.run(lambda: sessions.of(token, now_ns))
+        user, session = found or (None, None)
+        call = call_of(scope, body, tail)
+        origin = From(address, agent)
+        return Visit(call, origin, is_secure, now_ns, token if found else "", user, session)
+
+
+def _refusal(visit: Visit, level: Level) -> Answer | None:
+    """Return why a call is not taken: who is not signed in, or whose page did not read our answers."""
+    headers = dict(visit.call.headers)
+    if level > Level.ANYBODY:
+        session = visit.session
+        if session is None and KEY_HEADER in headers:
+            text = "an API key cannot do this, a person who is signed in can"
+            return problem(403, "session_needed", text)
+        if session is None:
+            return problem(401, "session_needed", "sign in first")
+        if level is Level.WHOLE and session.stage is not Stage.WHOLE:
+            return problem(401, "second_factor_needed", "give the code of your authenticator first")
+        if level is Level.PASSWORD and session.stage is not Stage.PASSWORD:
+            return problem(409, "signed_in_already", "you are signed in already")
+    if visit.token and visit.call.method not in _SAFE:
+        sent = headers.get(CSRF_HEADER, b"").decode("latin-1")
+        if sent != csrf_of(visit.token):
+            text = "X-CSRF-Token is missing or not that of your session, see /v1/auth/state"
+            return problem(403, "csrf_wrong", text)
+    return None
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,92 @@
+"""The users of one's subscription, invited and removed; and the sink of mail, on the machine itself."""
+
+from functools import partial
+
+from fairlead.control.audit import Actor
+from fairlead.control.control import Control
+from fairlead.control.keys import Denied
+from fairlead.control.people import letters
+from fairlead.control.people.person import User
+from fairlead.control.people.post import Sink, Unsent
+from fairlead.gateway.answers import Answer
+from fairlead.gateway.console import words
+from fairlead.gateway.console.front import Desk
+from fairlead.gateway.console.visit import Level, Routes, Visit, done, problem, refused, shown
+from fairlead.gateway.times import time_text
+
+
+class Others:
+    """The calls under /v1/users, and /v1/mail."""
+
+    def __init__(self, desk: Desk, page: str) -> None:
+        """`page`: where people find the console, for the link of an invitation."""
+        self._desk = desk
+        self._page = page
+        self.routes: Routes = {
+            b"/v1/users": {"GET": (Level.WHOLE, self.users)},
+            b"/v1/users/invitations": {"POST": (Level.WHOLE, self.invite)},
+            b"/v1/mail": {"GET": (Level.WHOLE, self.mail)},
+        }
+        self.prefixes: Routes = {b"/v1/users/": {"DELETE": (Level.WHOLE, self.remove)}}
+
+    async def users(self, visit: Visit) -> Answer:
+        """GET /v1/users"""
+        user, _ = visit.person
+        found = await self._desk.run(partial(_users, self._desk.control, user))
+        return shown(200, [words.user_shown(each) for each in found])
+
+    async def invite(self, visit: Visit) -> Answer:
+        """POST /v1/users/invitations"""
+        form = visit.form(words.Invite)
+        if isinstance(form, Answer):
+            return form
+        post = self._desk.post
+        if post is None:
+            return problem(503, "mail_unavailable", "no mail server is configured, see [mail]")
+        user, _ = visit.person
+        token = await self._desk.run(partial(_invite, self._desk.control, visit, form.email))
+        if isinstance(token, Denied):
+            return refused(token)
+        link = f"{self._page}#/invitation/{token}"
+        letter = letters.of_invitation(form.email, user.subscription, link)
+        try:
+            await post.send(letter, visit.now_ns)
+        except Unsent as error:
+            return problem(503, "mail_unavailable", str(error))
+        return done()
+
+    async def remove(self, visit: Visit) -> Answer:
+        """DELETE /v1/users/{user}"""
+        name = visit.call.tail.decode("ascii", "replace")
+        removed = await self._desk.run(partial(_remove, self._desk.control, visit, name))
+        return refused(removed) if isinstance(removed, Denied) else done()
+
+    async def mail(self, _: Visit) -> Answer:
+        """GET /v1/mail: what would have been mailed, where there is no mail server."""
+        sink = self._desk.post
+        if not isinstance(sink, Sink):
+            return problem(404, "no_sink", "letters are mailed, they are not kept here")
+        found = await self._desk.run(sink.letters)
+        return shown(
+            200,
+            [
+                words.LetterShown(time_text(each.time_ns), each.to, each.subject, each.text)
+                for each in reversed(found)
+            ],
+        )
+
+
+def _users(control: Control, user: User) -> list[User]:
+    return control.of(user.subscription).users.listed()
+
+
+def _invite(control: Control, visit: Visit, email: str) -> str | Denied:
+    user, _ = visit.person
+    actor = Actor(user.user, visit.origin.address, "session")
+    return control.of(user.subscription).users.invite(actor, email, visit.now_ns)
+
+
+def _remove(control: Control, visit: Visit, name: str) -> User | Denied:
+    user, _ = visit.person
+    actor = Actor(user.user, visit.origin.address, "session")
+    return control.of(user.subscription).users.remove(actor, name, visit.now_ns)

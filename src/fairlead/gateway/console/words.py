@@ -1,0 +1,174 @@
+"""Forms that people's calls take, and shapes of what answers them. Unknown fields are refused."""
+
+import msgspec
+
+from fairlead.control.people.person import Session, User
+from fairlead.gateway.times import time_text
+
+
+class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A body."""
+
+
+class FirstUser(Form, frozen=True):
+    """Become the first user."""
+
+    token: str
+    email: str
+    password: str
+
+    def __repr__(self) -> str:
+        """Show nothing of it."""
+        return "FirstUser(…)"
+
+
+class Invitation(Form, frozen=True):
+    """Become a user by an invitation."""
+
+    token: str
+    password: str
+
+    def __repr__(self) -> str:
+        """Show nothing of it."""
+        return "Invitation(…)"
+
+
+class SignIn(Form, frozen=True):
+    """Sign in."""
+
+    email: str
+    password: str
+
+    def __repr__(self) -> str:
+        """Show nothing of it."""
+        return "SignIn(…)"
+
+
+class SecondFactor(Form, frozen=True):
+    """The code of an authenticator, or a recovery code."""
+
+    code: str
+
+    def __repr__(self) -> str:
+        """Show nothing of it."""
+        return "SecondFactor(…)"
+
+
+class NewPassword(Form, frozen=True):
+    """Change one's password."""
+
+    password: str
+    new_password: str
+
+    def __repr__(self) -> str:
+        """Show nothing of it."""
+        return "NewPassword(…)"
+
+
+class Phrase(Form, frozen=True):
+    """What is written in each mail to oneself."""
+
+    anti_phishing: str
+
+
+class Invite(Form, frozen=True):
+    """Invite somebody."""
+
+    email: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why something was not done: `code` for programs, `message` for people."""
+
+    code: str
+    message: str
+    field: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class State(msgspec.Struct, frozen=True):
+    """Where somebody stands who opens the page."""
+
+    signed_in: bool
+    needs_first_user: bool
+    needs_second_factor: bool
+    csrf: str
+    mail: str
+
+
+class Entered(msgspec.Struct, frozen=True):
+    """Somebody who has come a step further."""
+
+    user: str
+    needs_second_factor: bool
+    csrf: str
+
+
+class Me(msgspec.Struct, frozen=True):
+    """Oneself."""
+
+    user: str
+    email: str
+    subscription: str
+    two_factor: bool
+    anti_phishing: str
+    address: str
+    session: str
+
+
+class SessionShown(msgspec.Struct, frozen=True):
+    """One of one's sessions."""
+
+    session: str
+    created: str
+    last_used: str
+    address: str
+    agent: str
+    is_this: bool
+
+
+class UserShown(msgspec.Struct, frozen=True):
+    """A user of one's subscription."""
+
+    user: str
+    email: str
+    two_factor: bool
+    created: str
+
+
+class LetterShown(msgspec.Struct, frozen=True):
+    """A letter in the sink."""
+
+    time: str
+    to: str
+    subject: str
+    text: str
+
+
+def me(user: User, session: Session, address: str) -> Me:
+    """Return oneself."""
+    return Me(
+        user=user.user,
+        email=user.email,
+        subscription=user.subscription,
+        two_factor=user.has_second_factor,
+        anti_phishing=user.phrase,
+        address=address,
+        session=session.session,
+    )
+
+
+def session_shown(session: Session, this: str) -> SessionShown:
+    """Return a session; `this` is the one that asks."""
+    return SessionShown(
+        session=session.session,
+        created=time_text(session.created_ns),
+        last_used=time_text(session.seen_ns),
+        address=session.address,
+        agent=session.agent,
+        is_this=session.session == this,
+    )
+
+
+def user_shown(user: User) -> UserShown:
+    """Return a user."""
+    return UserShown(user.user, user.email, user.has_second_factor, time_text(user.created_ns))

@@ -1,0 +1,387 @@
+"""People's calls by HTTP: every step of signing in, who may call what, and what no page may do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from argon2 import PasswordHasher
+from starlette.types import Receive, Scope, Send
+from yarl import URL
+
+from fairlead.control.audit import Actor
+from fairlead.control.control import Control
+from fairlead.control.keys import DAY_NS
+from fairlead.control.people import one_time, passwords
+from fairlead.control.people.person import User
+from fairlead.control.people.post import Sink
+from fairlead.gateway.answers import json_answer, send_answer
+from fairlead.gateway.border import Border
+from fairlead.gateway.console.entering import Entering
+from fairlead.gateway.console.front import Desk, Front
+from fairlead.gateway.console.others import Others
+from fairlead.gateway.console.own import Own
+from fairlead.gateway.server import HttpServer, address_of, bind
+
+pytestmark = pytest.mark.asyncio
+
+OWNER = Actor("owner", "local", "machine")
+EMAIL, PASSWORD = "ann@desk.example", "seven unrelated words"
+MINUTE = 60 * 10**9
+SECRET = one_time.new_totp_secret()
+
+
+async def behind(scope: Scope, receive: Receive, send: Send) -> None:
+    await send_answer(json_answer(200, "behind"), scope, send)
+
+
+class World:
+    """The console over a control plane in a folder, its time, and who calls it."""
+
+    def __init__(self, control: Control, data: Path, address: tuple[str, int]) -> None:
+        self.control = control
+        self.sink = Sink(data)
+        self.now_ns = 1_000 * DAY_NS
+        self.url = URL(f"http://{address[0]}:{address[1]}")
+
+    def browser(self) -> "Browser":
+        return Browser(self.url)
+
+    def link(self) -> str:
+        token = self.control.users.first_link(OWNER, self.now_ns)
+        assert token is not None
+        return token
+
+    async def ann(self, browser: "Browser") -> dict[str, Any]:
+        """Have a browser become the first user."""
+        form = {"token": self.link(), "email": EMAIL, "password": PASSWORD}
+        status, said = await browser.post("/v1/auth/first-user", form)
+        assert status == 201, said
+        return said
+
+    def code(self) -> str:
+        return one_time.totp_code(SECRET, self.now_ns // (30 * 10**9))
+
+    def enrol(self) -> tuple[str, ...]:
+        """Switch the second factor of the one user on, an hour ago."""
+        (user,) = self.control.users.listed()
+        earlier = self.now_ns - 60 * MINUTE
+        code = one_time.totp_code(SECRET, earlier // (30 * 10**9))
+        with self.control.store.change() as change:
+            result = self.control.sessions.enrol(change, user, SECRET, code, "", earlier)
+        codes: tuple[str, ...] = result.recovery_codes  # type: ignore[union-attr]
+        return codes
+
+
+class Browser:
+    """One cookie jar; sends the CSRF token that it was told last."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self.csrf = ""
+        self.http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+
+    async def call(
+        self, method: str, path: str, form: object = None, **headers: str
+    ) -> tuple[int, Any]:
+        headers.setdefault("X-CSRF-Token", self.csrf)
+        url = self._url.join(URL(path, encoded=True))
+        async with self.http.request(method, url, json=form, headers=headers) as response:
+            assert response.headers["Cache-Control"] == "no-store"
+            body = await response.read()
+            said = await response.json() if body else None
+            if isinstance(said, dict) and said.get("csrf"):
+                self.csrf = said["csrf"]
+            return response.status, said
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        return await self.call("GET", path)
+
+    async def post(self, path: str, form: object = None) -> tuple[int, Any]:
+        return await self.call("POST", path, form)
+
+    async def sign_in(self, password: str = PASSWORD) -> tuple[int, Any]:
+        return await self.post("/v1/auth/sign-in", {"email": EMAIL, "password": password})
+
+    @property
+    def token(self) -> str:
+        return next((each.value for each in self.http.cookie_jar), "")
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(1, 64, 1))
+    passwords._nobodys.cache_clear()
+    data = tmp_path / "data"
+    bound = bind("127.0.0.1", 0)
+    with Control.open(data, None, None, "local", 1) as control:
+        world = World(control, data, address_of(bound))
+        desk = Desk(control, world.sink, "sink", lambda: world.now_ns)
+        front = Front(behind, desk, Entering(desk), Own(desk), Others(desk, "http://page/"))
+        server = HttpServer(Border(front, [address_of(bound)], lambda: "trace"), bound)
+        await server.start()
+        yield world
+        await server.stop()
+        desk.close()
+    passwords._nobodys.cache_clear()
+
+
+@pytest_asyncio.fixture
+async def browser(world: World) -> AsyncIterator[Browser]:
+    browser = world.browser()
+    yield browser
+    await browser.http.close()
+
+
+@pytest_asyncio.fixture
+async def other(world: World) -> AsyncIterator[Browser]:
+    browser = world.browser()
+    yield browser
+    await browser.http.close()
+
+
+# ── the way in ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_first_user_by_the_link(world: World, browser: Browser) -> None:
+    assert await browser.get("/v1/auth/state") == (
+        200,
+        {"signed_in": False, "needs_first_user": True, "needs_second_factor": False,
+         "csrf": "", "mail": "sink"},
+    )  # fmt: skip
+    said = await world.ann(browser)
+    status, me = await browser.get("/v1/me")
+    assert status == 200
+    session = me.pop("session")
+    assert session.startswith("ses_")
+    assert me == {
+        "user": said["user"], "email": EMAIL, "subscription": "local", "two_factor": False,
+        "anti_phishing": "", "address": "127.0.0.1",
+    }  # fmt: skip
+    status, state = await browser.get("/v1/auth/state")
+    assert (state["signed_in"], state["needs_first_user"]) == (True, False)
+    assert state["csrf"] == said["csrf"]
+
+
+async def test_password_then_code_then_out(world: World, browser: Browser, other: Browser) -> None:
+    await world.ann(browser)
+    world.enrol()
+    assert (await other.sign_in())[1]["needs_second_factor"] is True
+    half = other.token
+    assert await other.get("/v1/me") == (
+        401, {"code": "second_factor_needed", "message": "give the code of your authenticator first"},
+    )  # fmt: skip
+    assert (await other.get("/v1/auth/state"))[1]["needs_second_factor"] is True
+    status, said = await other.post("/v1/auth/second-factor", {"code": world.code()})
+    assert (status, said["needs_second_factor"]) == (200, False)
+    assert other.token not in ("", half)
+    assert (await other.get("/v1/me"))[0] == 200
+    assert (await other.post("/v1/auth/second-factor", {"code": world.code()}))[0] == 409
+    assert (await other.post("/v1/auth/sign-out"))[0] == 204
+    assert other.token == ""
+    assert (await other.get("/v1/me"))[0] == 401
+
+
+async def test_every_refusal_to_sign_in_reads_the_same(world: World, browser: Browser) -> None:
+    await world.ann(browser)
+    stranger = {"email": "bob@desk.example", "password": PASSWORD}
+    refused = await browser.sign_in("wrong words")
+    assert refused[0] == 401
+    assert await browser.post("/v1/auth/sign-in", stranger) == refused
+
+
+async def test_too_many_tries_say_when_to_come_back(world: World, browser: Browser) -> None:
+    await world.ann(browser)
+    for _ in range(10):
+        assert (await browser.sign_in("wrong words"))[0] == 401
+    url = browser._url.join(URL("/v1/auth/sign-in"))
+    form = {"email": EMAIL, "password": PASSWORD}
+    headers = {"X-CSRF-Token": browser.csrf}
+    async with browser.http.post(url, json=form, headers=headers) as response:
+        assert (response.status, response.headers["Retry-After"]) == (429, "900")
+
+
+async def test_an_invitation_goes_by_mail(world: World, browser: Browser, other: Browser) -> None:
+    await world.ann(browser)
+    assert (await browser.post("/v1/users/invitations", {"email": "bob@desk.example"}))[0] == 204
+    status, (letter,) = await browser.get("/v1/mail")
+    assert (status, letter["to"]) == (200, "bob@desk.example")
+    token = letter["text"].partition("http://page/#/invitation/")[2].split()[0]
+    form = {"token": token, "password": PASSWORD}
+    assert (await other.post("/v1/auth/invitation", form))[0] == 201
+    status, users = await browser.get("/v1/users")
+    assert [each["email"] for each in users] == [EMAIL, "bob@desk.example"]
+    bob = users[1]["user"]
+    assert (await browser.call("DELETE", f"/v1/users/{bob}"))[0] == 204
+    assert (await other.get("/v1/me"))[0] == 401
+    assert (await browser.call("DELETE", f"/v1/users/{bob}"))[0] == 404
+
+
+# ── one's own ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_sessions_are_listed_and_ended(
+    world: World, browser: Browser, other: Browser
+) -> None:
+    await world.ann(browser)
+    await other.sign_in()
+    status, sessions = await browser.get("/v1/me/sessions")
+    assert status == 200
+    assert sorted(each["is_this"] for each in sessions) == [False, True]
+    (foreign,) = [each["session"] for each in sessions if not each["is_this"]]
+    assert (await browser.call("DELETE", f"/v1/me/sessions/{foreign}"))[0] == 204
+    assert (await other.get("/v1/me"))[0] == 401
+    assert (await browser.call("DELETE", f"/v1/me/sessions/{foreign}"))[0] == 404
+    assert (await browser.get("/v1/me"))[0] == 200
+
+
+async def test_a_new_password_ends_the_other_sessions(
+    world: World, browser: Browser, other: Browser
+) -> None:
+    await world.ann(browser)
+    await other.sign_in()
+    wrong = {"password": "wrong words", "new_password": "eight unrelated words"}
+    assert (await browser.post("/v1/me/password", wrong))[0] == 401
+    weak = {"password": PASSWORD, "new_password": "password"}
+    status, said = await browser.post("/v1/me/password", weak)
+    assert (status, said["code"], said["field"]) == (422, "password_weak", "password")
+    right = {"password": PASSWORD, "new_password": "eight unrelated words"}
+    assert (await browser.post("/v1/me/password", right))[0] == 204
+    assert (await browser.get("/v1/me"))[0] == 200
+    assert (await other.get("/v1/me"))[0] == 401
+
+
+async def test_the_phrase(world: World, browser: Browser) -> None:
+    await world.ann(browser)
+    status, me = await browser.call("PATCH", "/v1/me", {"anti_phishing": "blue heron"})
+    assert (status, me["anti_phishing"]) == (200, "blue heron")
+    assert (await browser.get("/v1/me"))[1]["anti_phishing"] == "blue heron"
+
+
+# ── what is not to be ────────────────────────────────────────────────────────────────────────────
+
+CHANGES = (
+    ("PATCH", "/v1/me", {"anti_phishing": "x"}),
+    ("POST", "/v1/me/password", {"password": PASSWORD, "new_password": "eight unrelated words"}),
+    ("POST", "/v1/users/invitations", {"email": "eve@x.example"}),
+    ("DELETE", "/v1/users/usr_1", None),
+    ("DELETE", "/v1/me/sessions/ses_1", None),
+    ("POST", "/v1/auth/sign-out", None),
+)
+
+
+@pytest.mark.parametrize("csrf", ["", "x", "stale"])
+async def test_no_change_without_the_token_that_our_page_knows(
+    world: World, browser: Browser, csrf: str
+) -> None:
+    before = await world.ann(browser)
+    sent = before["csrf"] if csrf == "stale" else csrf
+    if csrf == "stale":
+        await browser.sign_in()  # a new session, with a token of its own
+    for method, path, form in CHANGES:
+        status, said = await browser.call(method, path, form, **{"X-CSRF-Token": sent})
+        assert (status, said["code"]) == (403, "csrf_wrong"), path
+    (user,) = world.control.users.listed()
+    assert user.phrase == ""
+    assert (await browser.get("/v1/me"))[0] == 200
+
+
+async def test_no_change_from_another_page(world: World, browser: Browser) -> None:
+    await world.ann(browser)
+    url = browser._url.join(URL("/v1/me"))
+    headers = {"X-CSRF-Token": browser.csrf, "Origin": "https://eve.example"}
+    form = {"anti_phishing": "x"}
+    async with browser.http.patch(url, json=form, headers=headers) as response:
+        assert response.status == 403
+    (user,) = world.control.users.listed()
+    assert user.phrase == ""
+
+
+async def test_without_a_session_there_is_nothing_and_a_key_is_none(
+    world: World, browser: Browser
+) -> None:
+    reads = [("GET", path, None) for path in ("/v1/me", "/v1/me/sessions", "/v1/users", "/v1/mail")]
+    for method, path, form in (*reads, *CHANGES):
+        status, said = await browser.call(method, path, form)
+        assert (status, said["code"]) == (401, "session_needed"), path
+        if path != "/v1/auth/sign-out":
+            status, said = await browser.call(method, path, form, **{"X-CoinAPI-Key": "fl_live_x"})
+            assert (status, said["code"]) == (403, "session_needed"), path
+
+
+async def test_a_session_is_nobody_to_what_is_behind(world: World, browser: Browser) -> None:
+    await world.ann(browser)
+    url = browser._url.join(URL("/v1/orders"))
+    async with browser.http.get(url) as response:
+        assert await response.json() == "behind"
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"email": EMAIL}, "missing required field `password`"),
+        ({"email": EMAIL, "password": 1}, "Expected `str`, got `int` - at `$.password`"),
+        ({"email": EMAIL, "password": "x", "scopes": ["manage"]}, "unknown field `scopes`"),
+        ([], "Expected `object`, got `array`"),
+    ],
+)
+async def test_a_form_that_is_none_is_told_why(
+    world: World, browser: Browser, form: object, words: str
+) -> None:
+    status, said = await browser.post("/v1/auth/sign-in", form)
+    assert (status, said["code"]) == (422, "form_invalid")
+    assert words in said["message"]
+
+
+async def test_other_methods_are_told_which_there_are(world: World, browser: Browser) -> None:
+    status, said = await browser.call("PUT", "/v1/me")
+    assert (status, said["message"]) == (405, "this is not possible here, use GET, PATCH")
+
+
+async def test_the_cookie_is_for_us_alone(world: World, browser: Browser) -> None:
+    form = {"token": world.link(), "email": EMAIL, "password": PASSWORD}
+    url = browser._url.join(URL("/v1/auth/first-user"))
+    async with browser.http.post(url, json=form) as response:
+        cookie = response.headers["Set-Cookie"]
+    name, _, rest = cookie.partition("=")
+    assert name == "fairlead_session"
+    assert rest.partition(";")[2] == " Path=/; HttpOnly; SameSite=Strict"
+
+
+def ends_by_idling(world: World) -> None:
+    world.now_ns += 30 * MINUTE
+
+
+def ends_by_the_database(world: World) -> None:
+    (user,) = world.control.users.listed()
+    assert isinstance(user, User)
+    with world.control.store.change() as change:
+        world.control.sessions.end_all(change, user)
+
+
+@pytest.mark.parametrize("end", [ends_by_idling, ends_by_the_database])
+async def test_what_has_ended_is_over_at_the_next_call(
+    world: World, browser: Browser, end: Callable[[World], None]
+) -> None:
+    await world.ann(browser)
+    end(world)
+    assert (await browser.get("/v1/me"))[0] == 401
+
+
+async def test_a_flood_of_passwords_holds_nobody_up_who_is_signed_in(
+    world: World, browser: Browser, other: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.ann(browser)
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(4, 65_536, 1))
+    passwords._nobodys.cache_clear()
+    passwords._nobodys()
+    forms = [{"email": f"u{at}@x.example", "password": "x"} for at in range(40)]
+    flood = [asyncio.create_task(other.post("/v1/auth/sign-in", form)) for form in forms]
+    await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
+    assert (await browser.get("/v1/me"))[0] == 200
+    assert not all(each.done() for each in flood)
+    statuses = [(await each)[0] for each in flood]
+    assert set(statuses) == {401, 503}
