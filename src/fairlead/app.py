@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -21,12 +22,13 @@ from prometheus_client.metrics_core import Metric
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fairlead.config import Config, Listen
+from fairlead.config.kinds import is_loopback
 from fairlead.config.loading import KEYS
 from fairlead.control.errors import ControlError
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.port import EdgePort
 from fairlead.core.requests import LOCAL
-from fairlead.endpoint import ENDPOINT_FILE, Endpoint, write_endpoint
+from fairlead.endpoint import ENDPOINT_FILE, Endpoint, url_of, write_endpoint
 from fairlead.exchange.build import Setup, build_exchange
 from fairlead.exchange.operator import operator_app
 from fairlead.exchange.server import Exchange
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from fairlead.control.following import ControlFollowed
     from fairlead.control.metering import Metering
     from fairlead.control.usage import UsageAsked, Used
+    from fairlead.gateway.console.front import Desk as PeopleDesk
 
 log = structlog.get_logger()
 
@@ -85,6 +88,7 @@ class App:
         self._control: asyncio.Future[Control] | None = None
         self._followed: ControlFollowed | None = None
         self._metering: Metering | None = None
+        self._people: PeopleDesk | None = None
         # Who may manage is asked always, who may trade only with authentication.
         is_open = config.authentication != KEYS
         self._access = Access(time.time_ns, config.http.key_requests_per_s, is_open=is_open)
@@ -120,6 +124,7 @@ class App:
             await self._follow(await self._control, tenants)
             await tenants.start()
             self._make_fix(tenants, bound_fix, secured_fix)
+            self._people = self._open_people(await self._control, address_of(bound))
             app = self._gateway(tenants, (address_of(bound), *self._secure.addresses))
             self._server = HttpServer(app, bound, config.http.connections, config.websocket)
             await self._server.start()
@@ -153,6 +158,8 @@ class App:
             await self._metering.stop()
         if self._followed is not None:
             await self._followed.stop()
+        if self._people is not None:
+            self._people.close()
         if self._control is not None:
             with contextlib.suppress(ControlError, OSError):  # it was not opened; the start said so
                 (await self._control).close()
@@ -244,6 +251,7 @@ class App:
             websocket=websocket,
             access=self._access,
             management=self._management(tenants, listen[0]),
+            people=self._front(listen[0]),
         )
 
     def _metrics(self, caller: Caller | None) -> Iterator[Metric]:
@@ -256,6 +264,29 @@ class App:
         yield from self._registry.collect()
         for collector in collectors:
             yield from of_subscription(tenant.name, collector.collect())
+
+    def _open_people(self, control: "Control", listen: tuple[str, int]) -> "PeopleDesk":
+        from fairlead.control.people.post import SmtpSettings
+        from fairlead.gateway.console.opening import open_desk
+
+        mail, smtp = self._config.mail, None
+        if mail.server is not None:
+            smtp = SmtpSettings(
+                host=mail.server.host,
+                port=mail.server.port,
+                sender=mail.sender,
+                security=mail.security,
+                user=mail.user,
+                password=mail.password.text,
+            )
+        data = self._config.data
+        return open_desk(control, data, smtp, time.time_ns, is_loopback=is_loopback(listen[0]))
+
+    def _front(self, listen: tuple[str, int]) -> Callable[[ASGIApp], ASGIApp]:
+        from fairlead.gateway.console.opening import front_of
+
+        assert self._people is not None
+        return partial(front_of, desk=self._people, page=f"{url_of('http', *listen)}/console/")
 
     def _management(self, tenants: Tenants, listen: tuple[str, int]) -> ManagementApi:
         assert self._secure is not None
@@ -295,8 +326,7 @@ class App:
             self._on_fatal(cause)
 
     def _write_endpoint(self, server: HttpServer) -> Endpoint:
-        host, port = server.address
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        url = url_of("http", *server.address)
         operator_url = url if self._exchange is not None else None
         assert self._secure is not None
         endpoint = Endpoint(

@@ -25,6 +25,11 @@ class Endpoint(msgspec.Struct, frozen=True):
     fix_tls: str | None = None
 
 
+def url_of(scheme: str, host: str, port: int) -> str:
+    """Return the URL of an address."""
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
 def write_endpoint(folder: Path, endpoint: Endpoint) -> None:
     """Put it into a data folder, whole or not at all."""
     half_written = folder / f".{ENDPOINT_FILE}.{endpoint.pid}"

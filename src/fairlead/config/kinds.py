@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from fairlead.config.model import DatabaseUrl, Listen
+from fairlead.config.model import DatabaseUrl, Listen, SecretText
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII).fullmatch
 _DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII).fullmatch
@@ -20,7 +20,12 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?", re.ASC
 _DATABASE = re.compile(
     r"postgresql://([^:/@?\s]+(:[^/@?\s]+)?@)?[^:/@?\s]+(:[0-9]{1,5})?/[^:/@?\s]+", re.ASCII
 ).fullmatch
+_SENDER = re.compile(
+    r"[A-Za-z0-9 ._-]{1,64} <[^<>@\s]{1,64}@[A-Za-z0-9.-]{1,190}>|[^<>@\s]{1,64}@[A-Za-z0-9.-]{1,190}",
+    re.ASCII,
+).fullmatch
 _SHOWN_MAX = 80
+_SECRET_MAX = 1_024
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -215,6 +220,28 @@ def _read_comp_id(value: object, _: Path) -> str:
     raise Wrong(COMP_ID.expects)
 
 
+def _read_server(value: object, _: Path) -> Listen:
+    return _listen(value, 1, SERVER.expects)
+
+
+def _read_sender(value: object, _: Path) -> str:
+    if isinstance(value, str) and _SENDER(value):
+        return value
+    raise Wrong(SENDER.expects)
+
+
+def _read_word(value: object, _: Path) -> str:
+    if isinstance(value, str) and re.fullmatch("[!-~]{0,320}", value):
+        return value
+    raise Wrong(WORD.expects)
+
+
+def _read_secret(value: object, _: Path) -> SecretText:
+    if isinstance(value, str) and value.isprintable() and len(value) <= _SECRET_MAX:
+        return SecretText(value)
+    raise Wrong(SECRET.expects)
+
+
 def _read_listen_or_off(value: object, _: Path) -> Listen | None:
     return None if value == "off" else _listen(value, 0, LISTEN_OR_OFF.expects)
 
@@ -247,6 +274,10 @@ def _is_ip6(host: str) -> bool:
 YES_NO = Kind("true or false", _read_yes_no)
 PATH = Kind("a path", _read_path)
 TAPES = Kind("a list of files, folders or SYMBOL=FILE", _read_tapes)
+SERVER = Kind("HOST:PORT such as mail.desk.example:587", _read_server)
+SENDER = Kind("an address such as ems@desk.example, or Fairlead <ems@desk.example>", _read_sender)
+WORD = Kind("up to 320 printable ASCII characters without spaces", _read_word)
+SECRET = Kind(f"up to {_SECRET_MAX} printable characters", _read_secret, is_secret=True)
 COMP_ID = Kind("1 to 64 printable ASCII characters without spaces", _read_comp_id)
 LISTEN_OR_OFF = Kind(
     "HOST:PORT such as 127.0.0.1:3401 (port 0: any free one), or off", _read_listen_or_off

@@ -283,6 +283,7 @@ def _config(values: Mapping[str, object]) -> model.Config:
         feed=_changed(FeedSettings(), values, "feed."),
         fix=_fix(values),
         control=_changed(model.ControlConfig(), values, "control."),
+        mail=_changed(model.MailConfig(), values, "mail."),
         log=_changed(model.LogConfig(), values, "log."),
         process=_changed(model.ProcessConfig(), values, "process."),
     )

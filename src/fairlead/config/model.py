@@ -132,6 +132,28 @@ class DatabaseUrl(msgspec.Struct, frozen=True):
     __repr__ = __str__
 
 
+class SecretText(msgspec.Struct, frozen=True):
+    """A password; shows itself as ***."""
+
+    text: str
+
+    def __str__(self) -> str:
+        """Return ***."""
+        return "***" if self.text else ""
+
+    __repr__ = __str__
+
+
+class MailConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How letters to people leave. `server` None: on loopback they are kept in the data folder."""
+
+    server: Listen | None = None
+    sender: str = "fairlead@localhost.localdomain"
+    security: str = "starttls"
+    user: str = ""
+    password: SecretText = SecretText("")
+
+
 class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The control plane. `url` None: SQLite in the data folder. `key_file` None: DATA.key beside it."""
 
@@ -173,6 +195,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     feed: FeedSettings = FeedSettings()
     fix: FixConfig = FixConfig()
     control: ControlConfig = ControlConfig()
+    mail: MailConfig = MailConfig()
     log: LogConfig = LogConfig()
     process: ProcessConfig = ProcessConfig()
 

@@ -24,6 +24,7 @@ _SECTIONS = {
     "feed": "[feed]: what is kept in memory for those who follow reports",
     "fix": "[fix]: the FIX API",
     "control": "[control]: the control plane",
+    "mail": "[mail]: letters to people",
     "log": "[log]: the log",
     "process": "[process]: the interpreter",
 }

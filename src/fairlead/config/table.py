@@ -19,8 +19,12 @@ from fairlead.config.kinds import (
     PATH,
     POWER_OF_TEN,
     REMOTE,
+    SECRET,
+    SENDER,
+    SERVER,
     SPEED,
     TAPES,
+    WORD,
     YES_NO,
     Kind,
     choice,
@@ -177,6 +181,12 @@ SETTINGS: tuple[Setting, ...] = (
 
     Setting("control.url", DATABASE, "the control plane's database; not set: SQLite in the data folder. The password may stand in the environment instead, as PGPASSWORD"),
     Setting("control.key_file", PATH, "the key that locks what the control plane keeps secret, outside the data folder; not set: `data` with .key, beside it"),
+
+    Setting("mail.server", SERVER, "the mail server that letters to people are given to; not set: they are kept in the data folder, for `fairlead mail`, where the API is served on loopback, and elsewhere nothing that needs one is granted"),
+    Setting("mail.sender", SENDER, "whom they are from"),
+    Setting("mail.security", choice("starttls", "tls", "none"), "none: for a server on this machine"),
+    Setting("mail.user", WORD, "by whom we sign in there; not set: by nobody"),
+    Setting("mail.password", SECRET, "and with what; it may stand in the environment alone"),
 
     Setting("log.level", choice("debug", "info", "warning", "error"), "the least level that is logged", "--log-level"),
     Setting("log.format", choice("json", "text"), "json: one object per line; text: for people", "--log-format"),

@@ -1,0 +1,127 @@
+"""users link, invite, list, remove; mail: people, as the machine's owner looks after them."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from fairlead.commands import show
+from fairlead.commands.ending import Ended, ExitCode
+from fairlead.commands.keeping import opened, owner
+from fairlead.config import ConfigError
+from fairlead.config.loading import read
+from fairlead.control.keys import Denied
+from fairlead.control.people.person import User
+from fairlead.control.people.post import Kept, Sink
+from fairlead.gateway.times import time_text
+
+_COLUMNS = show.columns("e-mail", "user", "second factor", "since")
+_Result = TypeVar("_Result", str, User)
+
+
+def link(config_file: Path | None, flags: Mapping[str, object], *, as_json: bool) -> None:
+    """Show what makes the first user. Raises Ended."""
+    with opened(config_file, flags) as control:
+        token = control.users.first_link(owner(), time.time_ns())
+    if token is None:
+        text = "there are users already; one of them, or `fairlead users invite`, invites others"
+        raise Ended(ExitCode.REFUSED, text)
+    _show_token(token, "/v1/auth/first-user", "token, email and password", "a day", as_json=as_json)
+
+
+def invite(
+    config_file: Path | None, flags: Mapping[str, object], email: str, *, as_json: bool
+) -> None:
+    """Show what makes somebody a user. Raises Ended."""
+    with opened(config_file, flags) as control:
+        token = _done(control.users.invite(owner(), email, time.time_ns()))
+    _show_token(token, "/v1/auth/invitation", "token and password", "seven days", as_json=as_json)
+
+
+def _show_token(token: str, path: str, members: str, lasts: str, *, as_json: bool) -> None:
+    if as_json:
+        show.out(json.dumps({"token": token, "path": path}))
+        return
+    show.out(f"token  {token}")
+    show.out(f"it works once, for {lasts}: POST {members} to {path}")
+
+
+def listed(config_file: Path | None, flags: Mapping[str, object], *, as_json: bool) -> None:
+    """Print every user. Raises Ended."""
+    with opened(config_file, flags) as control:
+        users = control.users.listed()
+    if as_json:
+        show.out(json.dumps([_shown(each) for each in users]))
+        return
+    rows = [
+        [
+            each.email,
+            each.user,
+            "on" if each.has_second_factor else "off",
+            show.short_time(time_text(each.created_ns)),
+        ]
+        for each in users
+    ]
+    show.table(_COLUMNS, rows, "there are no users; `fairlead users link` makes the first")
+
+
+def remove(
+    config_file: Path | None, flags: Mapping[str, object], name: str, *, as_json: bool
+) -> None:
+    """Remove a user, and print who it was. Raises Ended."""
+    with opened(config_file, flags) as control:
+        user = _done(control.users.remove(owner(), name, time.time_ns()))
+    show.out(json.dumps(_shown(user)) if as_json else f"{user.email} is no user any more")
+
+
+def mail(
+    config_file: Path | None, flags: Mapping[str, object], count: int, *, as_json: bool
+) -> None:
+    """Print the last letters of the sink. Raises Ended."""
+    try:
+        config = read(config_file, os.environ, flags)
+    except ConfigError as error:
+        raise Ended(ExitCode.USAGE, "\n".join(error.findings)) from None
+    if config.mail.server is not None:
+        raise Ended(
+            ExitCode.REFUSED, f"letters are given to {config.mail.server}, none is kept here"
+        )
+    try:
+        letters = Sink(config.data).letters()[-count:]
+    except OSError as error:
+        raise Ended(ExitCode.FATAL, str(error)) from None
+    if as_json:
+        for each in letters:
+            show.out(json.dumps(_letter(each)))
+        return
+    for each in letters:
+        show.out(f"── {show.short_time(time_text(each.time_ns))}  to {each.to}")
+        show.out(f"{each.subject}\n\n{each.text}")
+    if not letters:
+        show.out("nothing has been written yet")
+
+
+def _letter(kept: Kept) -> dict[str, str]:
+    return {
+        "time": time_text(kept.time_ns),
+        "to": kept.to,
+        "subject": kept.subject,
+        "text": kept.text,
+    }
+
+
+def _shown(user: User) -> dict[str, object]:
+    return {
+        "user": user.user,
+        "email": user.email,
+        "second_factor": user.has_second_factor,
+        "created": time_text(user.created_ns),
+    }
+
+
+def _done(result: _Result | Denied) -> _Result:
+    if isinstance(result, Denied):
+        raise Ended(ExitCode.REFUSED, f"{result.code}: {result.message}")
+    return result

@@ -1,0 +1,37 @@
+"""The console's machine side, put together: what answers people, and where their letters go."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from fairlead.control.control import Control
+from fairlead.control.people.post import Post, Sink, Smtp, SmtpSettings
+from fairlead.gateway.console.entering import Entering
+from fairlead.gateway.console.front import Desk, Front
+from fairlead.gateway.console.others import Others
+from fairlead.gateway.console.own import Own
+
+
+def open_desk(
+    control: Control,
+    data: Path,
+    smtp: SmtpSettings | None,
+    now_ns: Callable[[], int],
+    *,
+    is_loopback: bool,
+) -> Desk:
+    """Return what people's calls work with; without a mail server letters are kept on loopback only."""
+    post: Post | None
+    if smtp is not None:
+        post, mail = Smtp(smtp), "smtp"
+    elif is_loopback:
+        post, mail = Sink(data), "sink"
+    else:
+        post, mail = None, "none"
+    return Desk(control, post, mail, now_ns)
+
+
+def front_of(behind: ASGIApp, desk: Desk, page: str) -> Front:
+    """Return what answers people's calls before `behind`. `page`: where they find the console."""
+    return Front(behind, desk, Entering(desk), Own(desk), Others(desk, page))

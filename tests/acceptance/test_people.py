@@ -1,0 +1,99 @@
+"""People on a running system: made by the owner's link, signed in, invited, gone; beside open trading."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from http.cookies import SimpleCookie
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import pytest
+
+from tests.commands.terminal import Run, fairlead
+from tests.system import ACCOUNTS, QUICK, Answer, Ems, encoded, running, write_config
+
+EMAIL, PASSWORD = "ann@desk.example", "seven unrelated words"
+
+
+class System(NamedTuple):
+    folder: Path
+    ems: Ems
+
+    def run(self, *arguments: str) -> Run:
+        done = fairlead(*arguments, "--data", "data", folder=self.folder)
+        assert done.code == 0, done
+        return done
+
+
+class Person:
+    """A browser, as far as it matters: keeps its cookie and the CSRF token."""
+
+    def __init__(self, ems: Ems) -> None:
+        self._api = ems.api()
+        self._cookie = self._csrf = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._api.close()
+
+    def call(self, method: str, path: str, form: object = None) -> Answer:
+        headers = {"Cookie": self._cookie, "X-CSRF-Token": self._csrf}
+        body = None if form is None else encoded(form)
+        answer = self._api.request(method, path, body, headers)
+        for morsel in SimpleCookie(answer.headers.get("set-cookie", "")).values():
+            self._cookie = f"{morsel.key}={morsel.value}" if morsel.value else ""
+        if answer.status < 300 and b'"csrf"' in answer.body:
+            self._csrf = answer.json["csrf"]
+        return answer
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("people")
+    config = write_config(folder / "fairlead.toml", {**QUICK, "log.level": "debug"}, ACCOUNTS)
+    ems = Ems(folder / "data", config, log_path=folder / "log")
+    with running(ems):
+        ems.reconciled()
+        yield System(folder, ems)
+
+
+def test_from_the_owners_link_to_a_second_user(system: System) -> None:
+    with Person(system.ems) as ann, Person(system.ems) as bob:
+        assert ann.call("GET", "/v1/auth/state").json["needs_first_user"] is True
+        token = system.run("users", "link", "--json").json["token"]
+        form = {"token": token, "email": EMAIL, "password": PASSWORD}
+        assert ann.call("POST", "/v1/auth/first-user", form).status == 201
+        assert bob.call("POST", "/v1/auth/first-user", form).status == 404
+        assert ann.call("GET", "/v1/me").json["email"] == EMAIL
+        (shown,) = system.run("users", "list", "--json").json
+        assert shown["email"] == EMAIL
+
+        invited = ann.call("POST", "/v1/users/invitations", {"email": "bob@desk.example"})
+        assert invited.status == 204
+        letter = system.run("mail", "--last", "1", "--json").json
+        found = re.search(r"http://127\.0\.0\.1:\d+/console/#/invitation/(\S+)", letter["text"])
+        assert found is not None
+        accepted = {"token": found[1], "password": PASSWORD}
+        assert bob.call("POST", "/v1/auth/invitation", accepted).status == 201
+        assert bob.call("GET", "/v1/mail").json[0]["to"] == "bob@desk.example"
+        system.run("users", "remove", "bob@desk.example")
+        assert bob.call("GET", "/v1/me").status == 401
+        assert ann.call("POST", "/v1/auth/sign-out").status == 204
+        assert ann.call("GET", "/v1/me").status == 401
+        again = {"email": EMAIL, "password": PASSWORD}
+        assert ann.call("POST", "/v1/auth/sign-in", again).status == 200
+
+        log = (system.folder / "log").read_text()
+        for secret in (token, found[1], PASSWORD):
+            assert secret not in log
+
+
+def test_a_person_is_no_caller_and_a_page_of_others_no_person(system: System) -> None:
+    foreign = {"Origin": "https://eve.example"}
+    body = encoded({"email": EMAIL, "password": PASSWORD})
+    with Person(system.ems) as person, closing(system.ems.api()) as api:
+        assert person.call("GET", "/v1/exchanges").status == 401
+        assert person.call("GET", "/v1/users").status == 401
+        assert api.request("POST", "/v1/auth/sign-in", body, foreign).status == 403
