@@ -12,6 +12,7 @@
 #   make docs-generate   write the pages of docs/reference that are made from code
 #   make lock        write requirements/*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
 #   make env-fix     compile QuickFIX (minutes, once), so that `make test` has the tests against it
+#   make env-api     install a client generator and schemathesis, so that `make test` has the tests with them
 #   make clean       remove the environment, caches and build output; keeps ./data
 #
 # PYTHON=python3.12 chooses the interpreter; RUN_ARGS, TEST_ARGS, BENCH_ARGS, SIMULATE_ARGS, CRASH_ARGS, SOAK_ARGS are passed on.
@@ -26,7 +27,7 @@ TEST_JOBS ?= 2
 export KILLS
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench simulate crash-test soak docs docs-generate lock clean env-run env-dev env-docs env-fix
+.PHONY: help run test check format bench simulate crash-test soak docs docs-generate lock clean env-run env-dev env-docs env-fix env-api
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -42,6 +43,9 @@ env-docs:
 
 env-fix:
 	@PYTHON="$(PYTHON)" tools/bootstrap fix
+
+env-api:
+	@PYTHON="$(PYTHON)" tools/bootstrap api
 
 run: env-run
 	@exec $(VENV)/bin/fairlead up --demo $(RUN_ARGS)

@@ -1,6 +1,7 @@
 """A system that asks for keys, on every listener that there is, and a client that starts from its URL."""
 
 import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -9,22 +10,30 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from cryptography import x509
+
+from fairlead.control.audit import Actor
+from fairlead.control.certificates import Made
+from fairlead.control.control import Control
+from fairlead.core.requests import LOCAL
+from fairlead.tls.authority import Authority
 from tests.commands.terminal import fairlead
 from tests.system import ACCOUNTS, QUICK, Answer, Ems, Json, encoded, running, until, write_config
-from tests.tls.authorities import Certificate, Desk
+from tests.tls.authorities import Desk
 
 HEADER = "X-CoinAPI-Key"
+OWNER = Actor("owner", "local", "machine")
 SCOPES = ("trade", "manage")
 
 
 class Managed(NamedTuple):
-    """`key` may do everything; `certificate` is what the listeners of certificates ask for."""
+    """`key` may do everything, and so may who shows `certificate`, which is bound to it."""
 
     folder: Path
     ems: Ems
     key: str
     desk: Desk
-    certificate: Certificate
+    certificate: Path
 
     @property
     def url(self) -> str:
@@ -35,7 +44,7 @@ class Managed(NamedTuple):
         """TLS as a client of ours speaks it, with its certificate if it `shows` it."""
         made = ssl.create_default_context(cafile=self.desk.authorities)
         if shows:
-            made.load_cert_chain(self.certificate.path)
+            made.load_cert_chain(self.certificate)
         return made
 
     def ask(
@@ -80,6 +89,20 @@ def made_key(folder: Path, label: str, *flags: str) -> str:
     return secret
 
 
+def issued(data: Path, desk: Desk, label: str) -> Path:
+    """Issue a certificate for a key of a system that does not run; return where it is, with its key."""
+    now_ns = time.time_ns()
+    root = x509.load_pem_x509_certificates(desk.authorities.read_bytes())[0]
+    with Control.open(data, None, None, LOCAL, now_ns) as control:
+        with control.audit.change() as change:
+            control.authorities.add(change, OWNER, Authority(desk.issuer, root), now_ns)
+        made = control.certificates.issue(OWNER, label, now_ns)
+    assert isinstance(made, Made), made
+    path = data.with_name(f"{label}.pem")
+    path.write_text(made.text, encoding="ascii")
+    return path
+
+
 @contextmanager
 def managed(
     folder: Path, accounts: Sequence[Json] = ACCOUNTS, **settings: object
@@ -94,9 +117,10 @@ def managed(
         accounts,
     )
     key = made_key(folder, "Desk1", *(word for scope in SCOPES for word in ("--scope", scope)))
+    certificate = issued(data, desk, "Desk1")
     flags = ("--tls", "--tls-clients", "--fix-tls")
     ems = Ems(data, config, *(word for flag in flags for word in (flag, "127.0.0.1:0")))
-    system = Managed(folder, ems, key, desk, desk.client("desk"))
+    system = Managed(folder, ems, key, desk, certificate)
     with running(ems):
         ems.ready()
         until(lambda: _is_reconciled(system), "every account is reconciled")

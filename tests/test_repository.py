@@ -16,7 +16,7 @@ import fairlead
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ("run", "dev", "docs", "fix")
+LOCKS = ["run", "dev", "docs", "fix", "api"]
 
 # One letter of each is in brackets, so that this file does not find itself.
 REGISTRY_HOSTS = re.compile(
@@ -84,14 +84,22 @@ def test_a_lock_holds_versions_and_hashes_and_nothing_else(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "kind"), [("run", "dev"), ("run", "docs"), ("run", "fix"), ("dev", "fix")]
+    ("part", "kind"),
+    [
+        ("run", "dev"),
+        ("run", "docs"),
+        ("run", "fix"),
+        ("dev", "fix"),
+        ("run", "api"),
+        ("dev", "api"),
+    ],
 )
 def test_a_lock_holds_the_locks_that_it_is_built_on(part: str, kind: str) -> None:
     held, whole = _lock(part), _lock(kind)
     assert {name: whole.get(name) for name in held} == held
 
 
-@pytest.mark.parametrize("kind", ["dev", "fix"])
+@pytest.mark.parametrize("kind", ["dev", "fix", "api"])
 def test_the_docs_lock_agrees_with_the_others(kind: str) -> None:
     other, docs = _lock(kind), _lock("docs")
     shared = other.keys() & docs.keys()
@@ -108,6 +116,8 @@ def test_every_declared_dependency_is_locked() -> None:
     docs = {_requirement_name(text) for text in groups["docs"]}
     assert dev <= _lock("dev").keys()
     assert docs <= _lock("docs").keys()
+    for group in ("fix", "api"):
+        assert {_requirement_name(text) for text in groups[group]} <= _lock(group).keys()
     assert {_requirement_name(text) for text in groups["fix"]} <= _lock("fix").keys()
 
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-_EXCHANGE = re.compile("[A-Z0-9]+")
 _VALUE = re.compile(r"[!-~]{1,128}", re.ASCII)
 VALUE_EXPECTED = "a text of 1 to 128 printable ASCII characters without spaces"
 
@@ -60,10 +59,3 @@ EXCHANGES: Mapping[str, Declared] = {
 def is_value(value: object) -> bool:
     """Whether this can be the value of a parameter: VALUE_EXPECTED."""
     return isinstance(value, str) and _VALUE.fullmatch(value) is not None
-
-
-def exchange_of(account: str) -> str:
-    """Return the exchange in an account's whole name (contract section 1)."""
-    match = _EXCHANGE.match(account)
-    assert match is not None, account
-    return match[0]

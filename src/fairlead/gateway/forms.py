@@ -158,12 +158,18 @@ def _text(description: str = "") -> Schema:
     return {"type": "string", "description": description} if description else {"type": "string"}
 
 
+def _matching(pattern: str, description: str) -> Schema:
+    return {"type": "string", "pattern": f"^{pattern}$", "description": description}
+
+
 _NUMBER: Schema = {
     "type": "number",
     "description": "A JSON number or a string holding one; exact, at most 38 digits in plain form.",
 }
-_EXCHANGE_ID = _text(f"An account: {EXCHANGE_ID_PATTERN}")
-_CLIENT_ORDER_ID = _text(f"{CLIENT_ORDER_ID_PATTERN}, unique per account for ever")
+EXCHANGE_ID = _matching(EXCHANGE_ID_PATTERN, f"An account: {EXCHANGE_ID_PATTERN}")
+CLIENT_ORDER_ID = _matching(
+    CLIENT_ORDER_ID_PATTERN, f"{CLIENT_ORDER_ID_PATTERN}, unique per account for ever"
+)
 _EXPIRE_TIME = _text("UTC, ISO 8601; required with GOOD_TILL_TIME_..., refused with the others")
 _EXEC_INST: Schema = {
     "type": "array",
@@ -174,8 +180,8 @@ _EXEC_INST: Schema = {
 
 PLACE = _form(
     "OrderNewSingleRequest",
-    Field("exchange_id", read_exchange_id, _EXCHANGE_ID, is_required=True),
-    Field("client_order_id", read_client_order_id, _CLIENT_ORDER_ID, is_required=True),
+    Field("exchange_id", read_exchange_id, EXCHANGE_ID, is_required=True),
+    Field("client_order_id", read_client_order_id, CLIENT_ORDER_ID, is_required=True),
     Field("symbol_id_exchange", read_text, _text()),
     Field("symbol_id_coinapi", read_text, _text()),
     Field("amount_order", read_positive, _NUMBER, is_required=True),
@@ -188,23 +194,23 @@ PLACE = _form(
 )
 CANCEL = _form(
     "OrderCancelSingleRequest",
-    Field("exchange_id", read_exchange_id, _EXCHANGE_ID, is_required=True),
+    Field("exchange_id", read_exchange_id, EXCHANGE_ID, is_required=True),
     Field("exchange_order_id", read_text, _text()),
-    Field("client_order_id", read_client_order_id, _CLIENT_ORDER_ID),
+    Field("client_order_id", read_client_order_id, CLIENT_ORDER_ID),
 )
 CANCEL_ALL = _form(
     "OrderCancelAllRequest",
-    Field("exchange_id", read_exchange_id, _EXCHANGE_ID, is_required=True),
+    Field("exchange_id", read_exchange_id, EXCHANGE_ID, is_required=True),
 )
 RESOLVE = _form(
     "OperatorResolveRequest",
-    Field("exchange_id", read_exchange_id, _EXCHANGE_ID, is_required=True),
-    Field("client_order_id", read_client_order_id, _CLIENT_ORDER_ID, is_required=True),
+    Field("exchange_id", read_exchange_id, EXCHANGE_ID, is_required=True),
+    Field("client_order_id", read_client_order_id, CLIENT_ORDER_ID, is_required=True),
     Field("resolution", _one_of(_named(Resolution)), _ref("Resolution"), is_required=True),
 )
 MODE = _form(
     "OperatorModeRequest",
-    Field("exchange_id", read_exchange_id, _EXCHANGE_ID, is_required=True),
+    Field("exchange_id", read_exchange_id, EXCHANGE_ID, is_required=True),
     Field("mode", _one_of(_named(AccountMode)), _ref("AccountMode"), is_required=True),
 )
 FORMS = (PLACE, CANCEL, CANCEL_ALL, RESOLVE, MODE)

@@ -20,12 +20,16 @@ NOTHING = ""  # likewise: what the body is does not matter
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """What a call takes in its query or path. `is_repeated`: as often as wanted."""
+    """What a call takes in its query or path. `is_repeated`: as often as wanted.
+
+    `schema` None: any text.
+    """
 
     name: str
     where: str = "query"
     is_required: bool = False
     is_repeated: bool = False
+    schema: Schema | None = None
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -43,11 +47,15 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 class Words(msgspec.Struct, frozen=True):
-    """What everything means: `calls` by method and path, `fields` by schema and field."""
+    """What everything means: `calls` by method and path, `fields` by schema and field.
+
+    `examples`: what can be sent as it is, by name of a parameter, or of the form of a body.
+    """
 
     calls: Mapping[str, str]
     parameters: Mapping[str, str]
     fields: Mapping[str, Mapping[str, str]]
+    examples: Mapping[str, object]
 
 
 _SECURITY_SCHEMES: Schema = {
@@ -108,7 +116,9 @@ def _operation(operation: Operation, words: Words) -> Schema:
         described["parameters"] = [_parameter(each, words) for each in operation.parameters]
     answers = {**operation.answers, **_TO_CALLERS}
     if operation.body is not None:
-        described["requestBody"] = {"content": _content(operation.body), "required": True}
+        content = _content(operation.body)
+        content["application/json"] |= {"example": words.examples[operation.body]}
+        described["requestBody"] = {"content": content, "required": True}
         answers |= _WITH_BODY
     described["responses"] = {
         status: _answer(status, answers[status]) for status in sorted(answers)
@@ -117,16 +127,19 @@ def _operation(operation: Operation, words: Words) -> Schema:
 
 
 def _parameter(parameter: Parameter, words: Words) -> Schema:
+    schema = parameter.schema or {"type": "string"}
     described: Schema = {
         "name": parameter.name,
         "in": parameter.where,
         "required": parameter.is_required,
         "description": words.parameters.get(parameter.name, ""),
-        "schema": {"type": "string"},
+        "schema": {name: of for name, of in schema.items() if name != "description"},
     }
     if parameter.is_repeated:
-        described["schema"] = {"type": "array", "items": {"type": "string"}}
+        described["schema"] = {"type": "array", "items": described["schema"]}
         described |= {"style": "form", "explode": True}
+    if parameter.name in words.examples:
+        described["example"] = words.examples[parameter.name]
     return described
 
 
@@ -139,7 +152,7 @@ def _answer(status: str, name: str) -> Schema:
     return described
 
 
-def _content(name: str) -> Schema:
+def _content(name: str) -> dict[str, Schema]:
     if name == TEXT:
         return {TEXT: {"schema": {"type": "string"}}}
     schema: Schema = {"$ref": REF + name.removesuffix(REPEATED)}

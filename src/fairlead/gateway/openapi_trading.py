@@ -5,7 +5,7 @@ A superset of the contract's document: same paths, schema names, fields, closed 
 """
 
 from fairlead.gateway import shapes
-from fairlead.gateway.forms import ENUMS, FORMS, PLACE, Schema
+from fairlead.gateway.forms import CLIENT_ORDER_ID, ENUMS, EXCHANGE_ID, FORMS, PLACE, Schema
 from fairlead.gateway.openapi import (
     REF,
     Operation,
@@ -15,12 +15,14 @@ from fairlead.gateway.openapi import (
     form_schemas,
     shape_schemas,
 )
-from fairlead.gateway.words import CALLS, FIELDS, PARAMETERS
+from fairlead.gateway.rest import HISTORY_LIMIT_MAX
+from fairlead.gateway.words import CALLS, EXAMPLES, FIELDS, PARAMETERS
 
-WORDS = Words(CALLS, PARAMETERS, FIELDS)
+WORDS = Words(CALLS, PARAMETERS, FIELDS, EXAMPLES)
 _DESCRIPTION = """\
 Orders, balances and positions; numbers are exact decimals. Every call needs a key, by the header
-X-CoinAPI-Key or by the query parameter apikey, unless the system runs without authentication."""
+X-CoinAPI-Key, by the query parameter apikey, or by a TLS client certificate of the key alone, unless the
+system runs without authentication."""
 _ANSWER_SHAPES = (
     shapes.OrderExecutionReport,
     shapes.Balance,
@@ -56,8 +58,9 @@ _ARRAYS = {
 }
 
 
-_EXCHANGE_ID = (Parameter("exchange_id"),)
-_PAGE = (Parameter("limit"), Parameter("after"))
+_EXCHANGE_ID = (Parameter("exchange_id", schema=EXCHANGE_ID),)
+_LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": HISTORY_LIMIT_MAX}
+_PAGE = (Parameter("limit", schema=_LIMIT), Parameter("after"))
 _RANGE = (
     Parameter("time_start", is_required=True),
     Parameter("time_end", is_required=True),
@@ -66,7 +69,7 @@ _RANGE_IN_PATH = (
     Parameter("time_start", "path", is_required=True),
     Parameter("time_end", "path", is_required=True),
 )
-_CLIENT_ORDER_ID = Parameter("client_order_id", "path", is_required=True)
+_CLIENT_ORDER_ID = Parameter("client_order_id", "path", is_required=True, schema=CLIENT_ORDER_ID)
 _INVALID = {"400": "ValidationError"}
 _UNREACHABLE = {"490": "MessageReject"}
 _BUSY = {"503": "MessageReject"}

@@ -194,12 +194,12 @@ class StoryReport(msgspec.Struct, kw_only=True):
     status: Status
     in_doubt: bool
     amount_filled: Number
-    exchange_order_id: str | UnsetType
-    fill: Fills | UnsetType
-    amount_closed: Number | UnsetType
-    reason: str | UnsetType
-    error_message: str | UnsetType
-    attention: str | UnsetType
+    exchange_order_id: str | UnsetType = UNSET
+    fill: Fills | UnsetType = UNSET
+    amount_closed: Number | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    error_message: str | UnsetType = UNSET
+    attention: str | UnsetType = UNSET
 
 
 class OrderStory(msgspec.Struct):

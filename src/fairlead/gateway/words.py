@@ -52,6 +52,33 @@ PARAMETERS: dict[str, str] = {
     "after": "the header X-Fairlead-After of the page before",
 }
 
+# What can be sent to a system with the account SIM, in the order of the calls, and is answered.
+EXAMPLES: dict[str, object] = {
+    "exchange_id": "SIM",
+    "client_order_id": "example-order",
+    "time_start": "2026-01-01",
+    "time_end": "2200-01-01T00:00:00Z",
+    "limit": 100,
+    "OrderNewSingleRequest": {
+        "exchange_id": "SIM",
+        "client_order_id": "example-order",
+        "symbol_id_coinapi": "SIM_SPOT_BTC_USDT",
+        "amount_order": 0.001,
+        "price": 20000,
+        "side": "BUY",
+        "order_type": "LIMIT",
+        "time_in_force": "GOOD_TILL_CANCEL",
+    },
+    "OrderCancelSingleRequest": {"exchange_id": "SIM", "client_order_id": "example-order"},
+    "OrderCancelAllRequest": {"exchange_id": "SIM"},
+    "OperatorResolveRequest": {
+        "exchange_id": "SIM",
+        "client_order_id": "example-order",
+        "resolution": "NEVER_REACHED",
+    },
+    "OperatorModeRequest": {"exchange_id": "SIM", "mode": "ACTIVE"},
+}
+
 _SYMBOL_EXCHANGE = "the market by the exchange's own name: BTC/USDT"
 _SYMBOL = "the market by its name here: SIM_SPOT_BTC_USDT"
 _EXCHANGE_ID = "the account"

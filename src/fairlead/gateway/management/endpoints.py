@@ -11,7 +11,8 @@ from typing import Literal
 
 import msgspec
 
-from fairlead.control.exchanges import EXCHANGES, exchange_of
+from fairlead.control.account_text import exchange_of
+from fairlead.control.exchanges import EXCHANGES
 from fairlead.core.port import EdgePort
 from fairlead.core.replies import AccountsReply
 from fairlead.core.requests import QueryAccounts

@@ -1,16 +1,16 @@
 """The OpenAPI document of the management API: the contract's calls and schemas by their names, and ours."""
 
 from fairlead.gateway import shapes as trading_shapes
-from fairlead.gateway.forms import Schema
+from fairlead.gateway.forms import EXCHANGE_ID, Schema
 from fairlead.gateway.management import shapes
-from fairlead.gateway.management.words import CALLS, FIELDS, PARAMETERS
+from fairlead.gateway.management.words import CALLS, EXAMPLES, FIELDS, PARAMETERS
 from fairlead.gateway.openapi import Operation, Parameter, Words, document, shape_schemas
 from fairlead.gateway.words import FIELDS as TRADING_FIELDS
 
-WORDS = Words(CALLS, PARAMETERS, FIELDS | TRADING_FIELDS)
+WORDS = Words(CALLS, PARAMETERS, FIELDS | TRADING_FIELDS, EXAMPLES)
 _DESCRIPTION = """\
 Exchanges, locations, endpoints and usage, on the listeners of the trading API. Every call needs a key: by the
-header X-CoinAPI-Key, or by the query parameter apikey."""
+header X-CoinAPI-Key, by the query parameter apikey, or by a TLS client certificate of the key alone."""
 _SHAPES = (
     shapes.ExchangeLoginRequire,
     shapes.Locations,
@@ -19,8 +19,14 @@ _SHAPES = (
     trading_shapes.MessageError,
     trading_shapes.ValidationError,
 )
-_FILTER = (Parameter("filter_exchange_id", is_repeated=True),)
-_OF_USAGE = tuple(Parameter(name) for name in ("key", "account", "from", "to"))
+_FILTER = (Parameter("filter_exchange_id", is_repeated=True, schema=EXCHANGE_ID),)
+_DAY: Schema = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+_USAGE = (
+    Parameter("key", schema={"type": "string", "pattern": "^flk_[0-9A-Za-z]{22}$"}),
+    Parameter("account", schema=EXCHANGE_ID),
+    Parameter("from", schema=_DAY),
+    Parameter("to", schema=_DAY),
+)
 _INVALID = {"400": "ValidationError"}
 _BUSY = {"503": "MessageError"}
 
@@ -30,8 +36,8 @@ OPERATIONS = (
     Operation("/v1/locations", "get", (), None, {"200": "Locations[]"}, "locations"),
     Operation("/v1/endpoints", "get", _FILTER, None,
               {"200": "AccountEndpoint[]"} | _INVALID | _BUSY, "endpoints"),
-    Operation("/v1/usage", "get", _OF_USAGE, None,
-              {"200": "Usage[]", "400": "MessageError"} | _BUSY),
+    Operation("/v1/usage", "get", _USAGE, None,
+              {"200": "Usage[]", "400": "MessageError"} | _BUSY, "usage"),
 )  # fmt: skip
 
 

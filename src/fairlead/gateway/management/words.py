@@ -21,6 +21,10 @@ PARAMETERS: dict[str, str] = {
     "to": "the last day, today unless given",
 }
 
+EXAMPLES: dict[str, object] = {
+    "filter_exchange_id": ["SIM"],
+}
+
 _ACCOUNT = "the account"
 _LOCATION = "where it is connected from, as in /v1/locations"
 
