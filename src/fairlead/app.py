@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fairlead.config import Config, Listen
 from fairlead.config.kinds import is_loopback
 from fairlead.config.loading import KEYS
+from fairlead.control.addresses import networks_of
 from fairlead.control.errors import ControlError
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.port import EdgePort
@@ -44,6 +45,7 @@ from fairlead.gateway.management.endpoints import EndpointsApi, Listener
 from fairlead.gateway.management.exchanges import ExchangesApi
 from fairlead.gateway.management.usage import UsageApi
 from fairlead.gateway.protocol import BoundedProtocol
+from fairlead.gateway.proxies import Proxies
 from fairlead.gateway.refusing import RefusedCollector
 from fairlead.gateway.routing import for_the_owner
 from fairlead.gateway.server import HttpServer, address_of, bind, gateway_app, new_trace_id
@@ -91,7 +93,12 @@ class App:
         self._people: PeopleDesk | None = None
         # Who may manage is asked always, who may trade only with authentication.
         is_open = config.authentication != KEYS
-        self._access = Access(time.time_ns, config.http.key_requests_per_s, is_open=is_open)
+        self._access = Access(
+            time.time_ns,
+            config.http.key_requests_per_s,
+            attempts_per_min=config.http.attempts_per_min,
+            is_open=is_open,
+        )
         self._is_announced = False
         self._collections: Collections | None = None
 
@@ -252,6 +259,7 @@ class App:
             access=self._access,
             management=self._management(tenants, listen[0]),
             people=self._front(listen[0]),
+            proxies=Proxies(networks_of(self._config.http.trusted_proxies)),
         )
 
     def _metrics(self, caller: Caller | None) -> Iterator[Metric]:

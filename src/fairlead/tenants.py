@@ -213,6 +213,6 @@ class Tenants:
         """Have those keys count whose subscription is here."""
         if self._followed is None:
             return
-        keys = self._followed.keys.items()
-        here = {proof: key for proof, key in keys if key.subscription in self._here}
+        keys = self._followed.keys
+        here = [usable for usable in keys if usable.key.subscription in self._here]
         self._access.replace(here, self._followed.certificates)

@@ -43,11 +43,11 @@ def test_a_script_reads_a_new_key_as_json(tmp_path: Path) -> None:
 def test_the_list_shows_every_key(folder: Path) -> None:
     lines = run(folder, "list").out.splitlines()
     assert lines[0].split() == [
-        *("label", "key", "state", "scopes", "accounts"),
+        *("label", "key", "kind", "state", "scopes", "accounts"),
         "addresses",
         "expires",
     ]
-    assert lines[1].split()[2:7] == ["active", "read,", "trade", "SIM", "all"]
+    assert lines[1].split()[2:8] == ["bearer", "active", "read,", "trade", "SIM", "all"]
     assert len(run(folder, "list", "--json").json) == 1
 
 

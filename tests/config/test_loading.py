@@ -53,6 +53,7 @@ OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "http.misspelt_media_type": ("on", "true"),
     "http.host_names": ("desk.example other", '["desk.example", "other"]'),
     "http.origins": ("https://desk.example:8443", '["https://desk.example:8443"]'),
+    "http.trusted_proxies": ("10.0.0.0/8 ::ffff:192.0.2.1", '["10.0.0.0/8", "192.0.2.1/32"]'),
     "http.request_timeout_s": ("2.5", "2.5"),
     "http.write_timeout_s": ("3", "3"),
     "fix.tls_listen": ("127.0.0.1:3301", '"127.0.0.1:3301"'),

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import select
 
 from fairlead.control.control import Control
 from fairlead.control.key_text import hash_of, is_kid, is_secret
 from fairlead.control.keyring import Edit, Made, Wanted, is_proven
-from fairlead.control.keys import DAY_NS, NEXT, Act, ApiKey, Denied, Scope, State
+from fairlead.control.keys import DAY_NS, NEXT, Act, ApiKey, Denied, Kind, Scope, State, Usable
 from fairlead.control.tables import KEYS
 from tests.control.conftest import OWNER, OpenControl
 from tests.control.killing import killed_at
@@ -26,6 +28,16 @@ def made(control: Control, label: str = "Bot1", **changes: object) -> Made:
     result = control.keyring.create(OWNER, wanted, NOW)
     assert isinstance(result, Made), result
     return result
+
+
+def secret_of(result: Made) -> str:
+    assert result.secret is not None
+    return result.secret
+
+
+def is_nowhere(secret: str, folder: Path) -> None:
+    for file in (each for each in folder.rglob("*") if each.is_file()):
+        assert secret.encode() not in file.read_bytes(), file
 
 
 def denied(result: ApiKey | Made | Denied) -> str:
@@ -58,21 +70,24 @@ def test_a_new_key_may_only_read_and_ends_after_90_days(control: Control) -> Non
 
 def test_its_secret_is_nowhere_but_in_the_answer(control: Control, tmp_path: Path) -> None:
     result = made(control)
+    secret = secret_of(result)
     assert is_kid(result.key.kid)
-    assert is_secret(result.secret)
+    assert is_secret(secret)
     (row,) = stored(control)
-    assert row["secret_hash"] == hash_of(result.secret)
-    assert result.secret not in f"{row} {control.audit.last(9)} {result.key!r}"
-    for file in (each for each in tmp_path.rglob("*") if each.is_file()):
-        assert result.secret.encode() not in file.read_bytes(), file
+    assert row["secret_hash"] == hash_of(secret)
+    assert (row["sealed_secret"], row["public_key"]) == (None, None)
+    assert secret not in f"{row} {control.audit.last(9)} {result!r}"
+    is_nowhere(secret, tmp_path)
 
 
 def test_a_secret_proves_its_key_and_no_other(control: Control) -> None:
     one, other = made(control, "Bot1"), made(control, "Bot2")
-    usable = control.keyring.usable()
-    assert usable == {hash_of(each.secret): each.key for each in (one, other)}
-    assert is_proven(one.secret, hash_of(one.secret))
-    assert not is_proven(other.secret, hash_of(one.secret))
+    usable = {each.key.kid: each for each in control.keyring.usable()}
+    for each in (one, other):
+        assert usable.pop(each.key.kid) == Usable(each.key, hash_of(secret_of(each)))
+    assert usable == {}
+    assert is_proven(secret_of(one), hash_of(secret_of(one)))
+    assert not is_proven(secret_of(other), hash_of(secret_of(one)))
 
 
 @pytest.mark.parametrize("label", ["Bot1", "aB3", "A" * 30 + "b1"])
@@ -154,10 +169,83 @@ def test_an_account_of_any_separator_can_be_a_limit(control: Control, separator:
     assert made(control, accounts=(account, "SIM")).key.rights.accounts == ("SIM", account)
 
 
+# ── keys that sign ───────────────────────────────────────────────────────────────────────────────
+
+
+def public_pem(private: Ed25519PrivateKey) -> bytes:
+    return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def test_the_secret_of_an_hmac_key_is_kept_sealed_and_has_no_hash(
+    control: Control, open_control: OpenControl, tmp_path: Path
+) -> None:
+    result = made(control, kind=Kind.HMAC)
+    secret = secret_of(result)
+    (row,) = stored(control)
+    assert (row["kind"], row["secret_hash"], row["public_key"]) == ("hmac", None, None)
+    sealed = row["sealed_secret"]
+    assert isinstance(sealed, bytes)
+    assert secret.encode() not in sealed
+    assert hash_of(secret) not in sealed
+    assert secret not in f"{control.audit.last(9)} {result!r} {control.keyring.usable()!r}"
+    is_nowhere(secret, tmp_path)
+    assert open_control().keyring.usable() == [Usable(result.key, secret.encode())]
+
+
+def test_a_sealed_secret_in_another_keys_row_opens_nothing_and_holds_up_no_other(
+    control: Control,
+) -> None:
+    one, other = (made(control, label, kind=Kind.HMAC) for label in ("Bot1", "Bot2"))
+    rows = {row["kid"]: row for row in stored(control)}
+    with control.store.change() as change:
+        stolen = rows[other.key.kid]["sealed_secret"]
+        change.execute(KEYS.update().filter_by(kid=one.key.kid).values(sealed_secret=stolen))
+    assert [each.key.label for each in control.keyring.usable()] == ["Bot2"]
+
+
+def test_of_an_ed25519_key_the_public_key_alone_is_known(control: Control) -> None:
+    private = Ed25519PrivateKey.generate()
+    result = made(control, kind=Kind.ED25519, public_key=public_pem(private))
+    assert result.secret is None
+    (row,) = stored(control)
+    raw = private.public_key().public_bytes_raw()
+    assert (row["kind"], row["public_key"]) == ("ed25519", raw)
+    assert (row["secret_hash"], row["sealed_secret"]) == (None, None)
+    assert control.keyring.usable() == [Usable(result.key, raw)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "public_key"),
+    [
+        (Kind.ED25519, None),
+        (Kind.ED25519, b"nonsense"),
+        (Kind.BEARER, public_pem(Ed25519PrivateKey.generate())),
+        (Kind.HMAC, public_pem(Ed25519PrivateKey.generate())),
+    ],
+    ids=["none", "nonsense", "for-a-bearer", "for-hmac"],
+)
+def test_a_wrong_public_key_makes_no_key(
+    control: Control, kind: Kind, public_key: bytes | None
+) -> None:
+    wanted = Wanted(label="Bot1", kind=kind, public_key=public_key, days=90)
+    assert denied(control.keyring.create(OWNER, wanted, NOW)) == "public_key_invalid"
+    assert stored(control) == []
+    assert told(control) == [("key.create", "refused")]
+
+
+def test_a_key_has_its_kind_for_ever(control: Control) -> None:
+    key = made(control, kind=Kind.HMAC).key
+    after = control.keyring.edit(OWNER, key.kid, Edit(scopes=("trade",)), NOW)
+    assert isinstance(after, ApiKey)
+    assert after.kind is Kind.HMAC
+    assert "kind" not in Edit.__struct_fields__
+
+
 # ── states ───────────────────────────────────────────────────────────────────────────────────────
 
 REACHED: dict[State, tuple[Act, ...]] = {
     State.ACTIVE: (),
+    State.SUSPENDED: (Act.SUSPEND,),
     State.DISABLED: (Act.DISABLE,),
     State.EXPIRED: (),
     State.REVOKED: (Act.REVOKE,),
@@ -194,11 +282,12 @@ def test_every_cell_of_the_state_table(control: Control, state: State, act: Act)
 
 
 def test_only_an_active_key_is_usable(control: Control) -> None:
-    for number, state in enumerate((State.ACTIVE, State.DISABLED, State.REVOKED)):
+    states = (State.ACTIVE, State.SUSPENDED, State.DISABLED, State.REVOKED)
+    for number, state in enumerate(states):
         kid = made(control, f"Bot{number}").key.kid
         for each in REACHED[state]:
             act_on(control, kid, each, NOW)
-    assert [key.label for key in control.keyring.usable().values()] == ["Bot0"]
+    assert [each.key.label for each in control.keyring.usable()] == ["Bot0"]
 
 
 def test_an_expired_key_ends_at_its_moment_and_is_extended_only_by_a_later_end(
@@ -318,7 +407,7 @@ def test_eight_edits_of_one_version_are_one(open_control: OpenControl) -> None:
 
 def create_once(data: Path, url: str | None, label: str) -> None:
     with Control.open(data, url, None, "local", 1) as control:
-        control.keyring.create(OWNER, Wanted(label=label, days=90), NOW)
+        control.keyring.create(OWNER, Wanted(label=label, kind=Kind.HMAC, days=90), NOW)
 
 
 def test_killed_at_any_line_a_key_and_its_audit_are_both_there_or_neither(

@@ -109,7 +109,7 @@ def test_keys_of_the_same_label_are_two_and_neither_is_found_by_the_other(
         assert isinstance(foreign, Denied)
         assert isinstance(unknown, Denied)
         assert foreign.code == unknown.code == "key_unknown"
-    assert {each.subscription for each in control.keyring.usable().values()} == {"local", "desk"}
+    assert {each.key.subscription for each in control.keyring.usable()} == {"local", "desk"}
 
 
 def test_each_has_an_audit_of_its_own_and_verifies_it_alone(control: Control) -> None:

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from itertools import count
@@ -208,9 +209,9 @@ class Reader:
         url = re.search(rf"http://{self.address}:\d+(?=, data|, Ctrl)", printed)
         deadline = time.monotonic() + SERVING_S
         while url is not None:
-            with urllib.request.urlopen(f"{url[0]}/v1/operator/accounts") as answer:
-                if all(account["reconciled"] for account in json.load(answer)):
-                    return
+            accounts = _health(url[0])["accounts"]
+            if accounts and all(account["state"] == "reconciled" for account in accounts):
+                return
             assert time.monotonic() < deadline, "the accounts are not reconciled"
             time.sleep(POLL_S)
 
@@ -247,6 +248,17 @@ class Reader:
     def _as_shown(self, text: str) -> str:
         shown = text.replace(self.address, LOOPBACK).replace(f" --data {self._folder}/data", "")
         return shown.replace(f"{self._folder}/", "")
+
+
+def _health(url: str) -> dict[str, Any]:
+    """Return what the system says of itself, whom it does not know too."""
+    try:
+        with urllib.request.urlopen(f"{url}/health/ready") as answer:
+            health: dict[str, Any] = json.load(answer)
+    except urllib.error.HTTPError as not_ready:
+        with not_ready:
+            health = json.load(not_ready)
+    return health
 
 
 def needs(*programs: str) -> str | None:

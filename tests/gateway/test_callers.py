@@ -9,7 +9,7 @@ import pytest
 from fairlead.control.addresses import read_address
 from fairlead.control.certificate import Certificate
 from fairlead.control.key_text import hash_of, new_secret
-from fairlead.control.keys import ApiKey, Rights, Scope, State
+from fairlead.control.keys import ApiKey, Rights, Scope, State, Usable
 from fairlead.core.model import AccountMode, Side, TimeInForce
 from fairlead.core.port import HistoryRow
 from fairlead.core.replies import (
@@ -51,6 +51,7 @@ S = 1_000_000_000
 KID = "flk_" + "A" * 22
 SECRET = new_secret()
 HOME = "192.0.2.7"
+AT_HOME = read_address(HOME)
 
 
 def key(**changes: object) -> ApiKey:
@@ -83,7 +84,7 @@ class World:
         self.port = Doors({"local": self.edge}, self.access).of(self.caller)
 
     def becomes(self, **changes: object) -> None:
-        self.access.replace({hash_of(SECRET): key(**changes)})
+        self.access.replace([Usable(key(**changes), hash_of(SECRET))])
 
     def decides(self, scope: Scope | None = Scope.READ, account: str = "") -> str | None:
         """Return the code of the refusal, None if there is none."""
@@ -95,7 +96,7 @@ class World:
 
 
 def test_a_secret_proves_its_key() -> None:
-    assert World().access.identify(SECRET, HOME) == Caller("local", KID, read_address(HOME))
+    assert World().access.identify(SECRET, AT_HOME) == Caller("local", KID, AT_HOME)
 
 
 @pytest.mark.parametrize(
@@ -104,13 +105,13 @@ def test_a_secret_proves_its_key() -> None:
     ids=["nobody's", "empty", "kid", "short", "lower", "space", "not-ascii", "long"],
 )
 def test_anything_else_proves_nobody(wrong: str) -> None:
-    assert World().access.identify(wrong, HOME) is None
+    assert World().access.identify(wrong, AT_HOME) is None
 
 
 def test_a_key_that_is_not_usable_any_more_proves_nobody_and_may_nothing() -> None:
     world = World()
-    world.access.replace({})
-    assert world.access.identify(SECRET, HOME) is None
+    world.access.replace([])
+    assert world.access.identify(SECRET, AT_HOME) is None
     assert world.decides() == "Invalid API key"
 
 
@@ -133,8 +134,8 @@ def certificate(**changes: object) -> Certificate:
 def certified(world: World, **changes: object) -> Caller | None:
     """Register a certificate and return whom it proves."""
     held = certificate(**changes)
-    world.access.replace({hash_of(SECRET): key()}, {held.fingerprint: held})
-    return world.access.identify_certificate(FINGERPRINT, HOME)
+    world.access.replace([Usable(key(), hash_of(SECRET))], {held.fingerprint: held})
+    return world.access.identify_certificate(FINGERPRINT, AT_HOME)
 
 
 def test_a_certificate_proves_its_key() -> None:
@@ -159,7 +160,7 @@ def test_a_certificate_is_looked_up_at_every_request() -> None:
     world.now_ns = 200 * S
     assert world.decides() == "Invalid API key"
     world.now_ns = 100 * S
-    world.access.replace({hash_of(SECRET): key()})  # revoked; its key is as it was
+    world.access.replace([Usable(key(), hash_of(SECRET))])  # revoked; its key is as it was
     assert world.decides() == "Invalid API key"
     world.caller = Caller("local", KID, read_address(HOME))
     assert world.decides() is None
@@ -182,7 +183,7 @@ def test_a_certificate_has_the_limits_of_its_key(
     caller = certified(world)
     assert caller is not None
     world.caller = caller
-    world.access.replace({hash_of(SECRET): key(**changes)}, {FINGERPRINT: certificate()})
+    world.access.replace([Usable(key(**changes), hash_of(SECRET))], {FINGERPRINT: certificate()})
     assert world.decides(Scope.TRADE, "SIM") == expected
 
 
@@ -191,11 +192,11 @@ def test_a_connection_ends_with_its_certificate_and_no_other_does() -> None:
     caller = certified(world)
     assert caller is not None
     ended: list[str] = []
-    world.access.watch(caller, lambda: ended.append("certificate"))
-    world.access.watch(world.caller, lambda: ended.append("secret"))
-    world.access.replace({hash_of(SECRET): key()}, {FINGERPRINT: certificate()})
+    world.access.watch(caller, WEBSOCKET, lambda: ended.append("certificate"))
+    world.access.watch(world.caller, WEBSOCKET, lambda: ended.append("secret"))
+    world.access.replace([Usable(key(), hash_of(SECRET))], {FINGERPRINT: certificate()})
     assert ended == []
-    world.access.replace({hash_of(SECRET): key()})
+    world.access.replace([Usable(key(), hash_of(SECRET))])
     assert ended == ["certificate"]
 
 
@@ -371,7 +372,7 @@ async def test_no_request_passes_for_another_account(request_: Request) -> None:
 @pytest.mark.asyncio
 async def test_the_end_of_a_session_passes_with_a_revoked_key() -> None:
     world = World()
-    world.access.replace({})
+    world.access.replace([])
     end = EndSession(account="SIM", session="ws:1")
     assert await world.port.submit(end) == Done()
     refused = await world.port.submit(CancelAll(account="SIM"))
@@ -492,7 +493,7 @@ def test_without_a_caller_there_is_a_way_in_only_in_open_mode() -> None:
 async def test_a_key_leads_to_the_port_of_its_own_subscription_and_to_no_other() -> None:
     world, foreign = World(subscription="desk"), ScriptedEdge()
     doors = Doors({"local": foreign, "desk": world.edge}, world.access)
-    caller = world.access.identify(SECRET, HOME)
+    caller = world.access.identify(SECRET, AT_HOME)
     assert caller is not None
     assert caller.subscription == "desk"
     assert isinstance(await doors.of(caller).submit(QueryBalances(account="")), Done)
@@ -538,6 +539,6 @@ def test_a_connection_ends_with_its_key_and_at_its_moment() -> None:
     world.now_ns = 101 * S
     world.access.end_the_uncovered()
     assert ended == ["expired"]
-    world.access.replace({})
+    world.access.replace([])
     world.access.watch(world.caller, WEBSOCKET, lambda: ended.append("gone"))
     assert ended == ["expired", "gone"]

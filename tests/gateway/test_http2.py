@@ -11,6 +11,7 @@ from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from starlette.types import Receive, Scope, Send
 
+from fairlead.gateway.border import Border, BorderSettings
 from fairlead.gateway.http2 import Http2Limits
 from fairlead.gateway.listeners import ListenerSettings, SecureListeners
 from fairlead.gateway.protocol import Limits
@@ -379,3 +380,32 @@ async def test_a_stop_finishes_what_runs_and_takes_nothing_new(tmp_path: Path) -
         await client.until_closed()
         assert client.goaway == ErrorCodes.NO_ERROR
         await stopping
+
+
+# ── behind the border ────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_body_that_tells_no_length_is_held_to_the_border_too(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    listeners = SecureListeners(("127.0.0.1", 0), None, ListenerSettings(desk.folder))
+    application = Application()
+    settings = BorderSettings(body_bytes_max=100)
+    await listeners.start(Border(application, listeners.addresses, lambda: "trace", settings))
+    json_type = ("content-type", "application/json")
+    try:
+        context = client_context(desk.authorities, "h2")
+        async with http2(str(listeners.https), context) as client:
+            for fields, body, status in (
+                ((json_type,), b"x" * 100, 200),
+                ((json_type,), b"x" * 101, 400),
+                ((json_type,), b"x" * 10_000, 400),
+                ((("content-type", "text/plain"),), b"x", 415),
+                ((), b"x", 415),
+                ((), b"", 200),
+            ):
+                stream = client.request("POST", "/v1/any", *fields, is_whole=False)
+                client.connection.send_data(stream, body, end_stream=True)
+                assert (await client.answer(stream))[0] == status
+    finally:
+        await listeners.stop()
+    assert len(application.scopes) == 2

@@ -14,7 +14,7 @@ from fairlead.gateway.callers import Access
 from fairlead.gateway.guard import NotAllowed
 from fairlead.gateway.usage import FIX, WEBSOCKET, Usage
 from tests.gateway.orders import ORDER
-from tests.gateway.test_callers import HOME, KID, PLACE, S, World
+from tests.gateway.test_callers import AT_HOME, KID, PLACE, S, World
 
 NOON_NS = 1_795_780_800 * S
 DAY, NEXT_DAY = day_of(NOON_NS), day_of(NOON_NS + DAY_NS)
@@ -98,9 +98,9 @@ async def test_what_is_refused_is_no_usage_and_counted_by_why() -> None:
     world.becomes(expires_ns=1)
     assert isinstance(await world.port.submit(BALANCES), Refused)
     world.becomes()
-    world.access.replace({})
+    world.access.replace([])
     assert isinstance(await world.port.submit(BALANCES), Refused)
-    world.access.nobody(is_shown=False)
+    world.access.nobody(AT_HOME, is_shown=False)
     assert world.access.refused == Counter(
         {
             refusing.SCOPE_MISSING: 1,
@@ -128,7 +128,7 @@ def test_looking_whether_something_would_be_allowed_is_no_refusal() -> None:
     world = Metered(accounts=("SIM",))
     assert world.access.judge(world.caller, None, "SIM/EVE") is not None
     world.access.end_the_uncovered()
-    assert world.access.identify("nonsense", HOME) is None
+    assert world.access.identify("nonsense", AT_HOME) is None
     assert world.access.refused == Counter()
 
 
@@ -168,7 +168,7 @@ async def test_a_changed_key_goes_on_counting() -> None:
     await world.port.submit(BALANCES)
     world.becomes(label="Bot2")
     await world.port.submit(BALANCES)
-    world.access.replace({})
+    world.access.replace([])
     assert world.taken() == [(DAY, "", {"requests": 2})]
 
 
@@ -182,7 +182,7 @@ def test_the_time_of_each_connection_counts_until_it_ends() -> None:
     ends[0]()
     world.steady_ns += 600_000
     assert world.taken() == [(DAY, "", {"websocket_ms": 1, "fix_ms": 1})]
-    world.access.replace({})  # the connections are told to end, and say when they have
+    world.access.replace([])  # the connections are told to end, and say when they have
     world.steady_ns += 1_000_000
     for end in ends:
         end()

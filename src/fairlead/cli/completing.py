@@ -41,20 +41,17 @@ def order_ids(context: typer.Context, incomplete: str) -> list[str]:
 
 def _asked(context: typer.Context, call: "Call[tuple[Found, ...]]") -> "tuple[Found, ...]":
     """Return what the system that the command line names answers; nothing when it does not."""
-    from fairlead.client import Client, ClientError, Settings
+    from msgspec.structs import replace
+
+    from fairlead.client import Client, ClientError
+    from fairlead.commands.credentials import client_settings
     from fairlead.commands.ending import Ended
     from fairlead.commands.system import find
 
     try:
         system = find(context.params.get("url"), context.params.get("data"), os.environ)
-        with Client(
-            system.url,
-            Settings(
-                timeout_s=1.0,
-                connect_timeout_s=0.3,
-                api_key=os.environ.get("FAIRLEAD_API_KEY") or None,
-            ),
-        ) as client:
+        settings = replace(client_settings(), timeout_s=1.0, connect_timeout_s=0.3)
+        with Client(system.url, settings) as client:
             return client.run(call)
     except (Ended, ClientError):
         return ()

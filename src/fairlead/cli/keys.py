@@ -1,6 +1,7 @@
 """How the commands on API keys are spelled: keys create, list, show, edit, disable, enable, revoke."""
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -28,12 +29,25 @@ Addresses = Annotated[
     typer.Option("--address", help="Only from here, such as 192.0.2.0/24 (repeat it)."),
 ]
 Days = Annotated[int | None, typer.Option(help="It expires after so many days.")]
+PublicKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--public-key",
+        metavar="FILE",
+        help="For --kind ed25519: the public key in PEM; - is standard input.",
+    ),
+]
 NeverExpires = Annotated[bool, typer.Option("--never-expires", help="It has no end.")]
 
 
 @keys.command("create")
 def create(
     label: Annotated[str, typer.Argument(help="A-Z, a-z and 0-9, each at least once: Bot1.")],
+    kind: Annotated[
+        Literal["bearer", "hmac", "ed25519"],
+        typer.Option(help="Whether requests carry its secret, or a signature."),
+    ] = "bearer",
+    public_key: PublicKey = None,
     scope: Scopes = None,
     account: Accounts = None,
     address: Addresses = None,
@@ -48,10 +62,12 @@ def create(
     """Make a key and show its secret, once; it expires after 90 days unless told otherwise."""
     from fairlead.commands import keys as work
     from fairlead.control.keyring import Wanted
-    from fairlead.control.keys import DAYS_DEFAULT
+    from fairlead.control.keys import DAYS_DEFAULT, Kind
 
     wanted = Wanted(
         label=label,
+        kind=Kind(kind),
+        public_key=None if public_key is None else work.read_file(public_key),
         scopes=scope or (),
         accounts=account or None,
         addresses=address or None,

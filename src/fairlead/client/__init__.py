@@ -2,6 +2,7 @@
 
     errors      what can go wrong: certainly not done, refused, or nobody knows
     shapes      what is sent and answered, numbers exact
+    signing     a request signed with a key, instead of sending its secret
     calls       every call as a value, and how its answer is read
     waiting     what takes several calls: place and wait, wait until final
     paging      a history page after page
@@ -28,6 +29,7 @@ from fairlead.client.errors import (
 )
 from fairlead.client.settings import Settings
 from fairlead.client.shapes import HistoryOrder, NewOrder, OrderReport, new_client_order_id
+from fairlead.client.signing import SigningKey
 from fairlead.client.sync import Client
 from fairlead.core.model import AccountMode, ExecInst, Side, Status, TimeInForce
 
@@ -49,6 +51,7 @@ __all__ = [
     "Refused",
     "Settings",
     "Side",
+    "SigningKey",
     "Status",
     "TimeInForce",
     "Unavailable",

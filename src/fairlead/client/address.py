@@ -12,6 +12,11 @@ class Address(msgspec.Struct, frozen=True):
     host: str
     port: int
 
+    @property
+    def authority(self) -> str:
+        """Return what stands in the Host header."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
     @classmethod
     def of(cls, url: str) -> "Address":
         """Return the address of `http://HOST:PORT`; raises ValueError for anything else."""

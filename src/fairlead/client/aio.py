@@ -90,7 +90,7 @@ class AsyncClient:
             connect=settings.connect_timeout_s,
             sock_read=settings.timeout_s if timeout_s is None else timeout_s,
         )
-        headers = self.settings.headers(has_body=call.body is not None)
+        headers = settings.headers(call.method, self.address.authority, call.path, call.body)
         url = URL(self.address.url + call.path, encoded=True)
         try:
             async with self._session.request(

@@ -1,6 +1,13 @@
 """How patient a client is. None of these sends anything again."""
 
+import secrets
+import time
+
 import msgspec
+
+from fairlead.client.signing import SigningKey, signed_headers
+
+_NONCE_BYTES = 16
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -8,7 +15,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `connect_timeout_s`: how long connecting may take. `idle_s`: how long a connection is kept unused,
     less than the system's 75 s. `connections_max`: of an AsyncClient at a time; further calls wait.
-    `api_key`: the secret of an API key (`fl_live_…`), for a system that asks who calls.
+    For a system that asks who calls: `api_key`, the secret of an API key (`fl_live_…`), which is sent; or
+    `signing_key`, with which every request is signed.
     """
 
     timeout_s: float = 10.0
@@ -16,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     idle_s: float = 30.0
     connections_max: int = 100
     api_key: str | None = None
+    signing_key: SigningKey | None = None
 
     def __repr__(self) -> str:
         """Show everything but the key."""
@@ -25,11 +34,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
         return f"Settings({', '.join(words)})"
 
-    def headers(self, *, has_body: bool = False) -> dict[str, str]:
-        """Return the headers of a request."""
-        headers = {"Content-Type": "application/json"} if has_body else {}
+    def headers(
+        self, method: str, host: str, target: str, body: bytes | None = None
+    ) -> dict[str, str]:
+        """Return the headers of a request, to be sent now; `host` and `target` as they are sent.
+
+        Raises ValueError if the signing key is not of a kind that signs.
+        """
+        headers = {} if body is None else {"Content-Type": "application/json"}
         if self.api_key is not None:
             headers["X-CoinAPI-Key"] = self.api_key
+        if self.signing_key is not None:
+            headers |= signed_headers(
+                self.signing_key,
+                method,
+                host,
+                target,
+                body or b"",
+                timestamp_ms=time.time_ns() // 1_000_000,
+                nonce=secrets.token_urlsafe(_NONCE_BYTES),
+            )
         return headers
 
     def at_most(self, timeout_s: float | None) -> float:

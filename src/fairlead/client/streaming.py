@@ -73,7 +73,7 @@ async def _connected(
         async with asyncio.timeout(settings.connect_timeout_s + settings.timeout_s):
             return await session.ws_connect(
                 URL(address.url + path, encoded=True),
-                headers=settings.headers(),
+                headers=settings.headers("GET", address.authority, path),
                 heartbeat=settings.timeout_s,
                 timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),
                 max_msg_size=_MESSAGE_BYTES_MAX,

@@ -95,7 +95,7 @@ class Client:
     def _exchange(
         self, connection: http.client.HTTPConnection, call: calls.Call[Any], timeout_s: float
     ) -> Answer:
-        headers = self.settings.headers(has_body=call.body is not None)
+        headers = self.settings.headers(call.method, self.address.authority, call.path, call.body)
         is_kept = False
         try:
             connection.sock.settimeout(timeout_s)

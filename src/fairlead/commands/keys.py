@@ -1,6 +1,7 @@
 """keys create, list, show, edit, disable, enable, revoke: API keys, granted by the machine's owner."""
 
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -14,10 +15,17 @@ from fairlead.commands.ending import Ended, ExitCode
 from fairlead.commands.keeping import opened, owner
 from fairlead.control.control import Control
 from fairlead.control.keyring import Edit, Made, Wanted
-from fairlead.control.keys import Act, ApiKey, Denied
+from fairlead.control.keys import Act, ApiKey, Denied, Kind
 
-_COLUMNS = show.columns("label", "key", "state", "scopes", "accounts", "addresses", "expires")
+_COLUMNS = show.columns(
+    "label", "key", "kind", "state", "scopes", "accounts", "addresses", "expires"
+)
 _ANY = "all"
+_KEPT = {
+    Kind.BEARER: "the secret is shown this once and kept nowhere: save it now",
+    Kind.HMAC: "the secret is shown this once: save it now, sign requests with it, and never send it",
+}
+_PEM_BYTES_MAX = 65_536
 _Result = TypeVar("_Result", ApiKey, Made)
 
 
@@ -34,11 +42,15 @@ def create(
     with opened(config_file, flags, subscription) as control:
         made = _granted(control.keyring.create(owner(), wanted, time.time_ns(), is_test=is_test))
     if as_json:
-        show.out(json.dumps({**_shown(made.key), "secret": made.secret}))
+        secret = {} if made.secret is None else {"secret": made.secret}
+        show.out(json.dumps({**_shown(made.key), **secret}))
         return
     show.out(f"key     {made.key.kid}")
-    show.out(f"secret  {made.secret}")
-    show.out("the secret is shown this once and kept nowhere: save it now")
+    if made.secret is None:
+        show.out("sign requests with the private key; only its public key is known here")
+    else:
+        show.out(f"secret  {made.secret}")
+        show.out(_KEPT[made.key.kind])
     show.out(f"{made.key.label} may {_scopes(made.key)}; expires {_expires(made.key)}")
 
 
@@ -52,7 +64,7 @@ def listed(
         show.out(json.dumps([_shown(key) for key in keys]))
         return
     rows = [
-        [key.label, key.kid, str(_shown(key)["state"]), *_rights(key), _expires(key)]
+        [key.label, key.kid, str(key.kind), str(_shown(key)["state"]), *_rights(key), _expires(key)]
         for key in keys
     ]
     show.table(_COLUMNS, rows, "there are no keys; `fairlead keys create LABEL` makes one")
@@ -110,6 +122,17 @@ def move(
     )
 
 
+def read_file(path: Path) -> bytes:
+    """Return what a file, or standard input, holds. Raises Ended."""
+    try:
+        if str(path) == "-":
+            return sys.stdin.buffer.read(_PEM_BYTES_MAX)
+        with path.open("rb") as file:
+            return file.read(_PEM_BYTES_MAX)
+    except OSError as error:
+        raise Ended(ExitCode.USAGE, f"{path}: {error.strerror}") from None
+
+
 def _change(
     config_file: Path | None,
     flags: Mapping[str, object],
@@ -142,6 +165,7 @@ def _shown(key: ApiKey) -> dict[str, object]:
     return {
         "kid": key.kid,
         "label": key.label,
+        "kind": str(key.kind),
         "state": str(key.state(time.time_ns())),
         "scopes": [str(each) for each in key.rights.scopes],
         "accounts": msgspec.to_builtins(key.rights.accounts),

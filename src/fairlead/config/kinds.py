@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from fairlead.config.model import DatabaseUrl, Listen, SecretText
+from fairlead.control.addresses import AddressWrong, read_networks
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII).fullmatch
 _DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII).fullmatch
@@ -144,6 +145,14 @@ def _read_origins(value: object, _: Path) -> frozenset[str]:
     if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in origins):
         raise Wrong(ORIGINS.expects)
     return frozenset(origins)
+
+
+def _read_networks(value: object, _: Path) -> tuple[str, ...]:
+    networks = words(value, NETWORKS.expects)
+    try:
+        return read_networks(networks) if networks else ()
+    except AddressWrong as wrong:
+        raise Wrong(f"{NETWORKS.expects}; {wrong}") from None
 
 
 def _read_assets(value: object, _: Path) -> tuple[tuple[str, Decimal], ...]:
@@ -289,6 +298,7 @@ DATABASE = Kind(
 )
 HOST_NAMES = Kind('a list of host names such as ["desk.example"]', _read_names)
 ORIGINS = Kind('a list of origins such as ["https://desk.example:8443"]', _read_origins)
+NETWORKS = Kind('a list of networks such as ["10.0.0.0/8", "2001:db8::1"]', _read_networks)
 ASSETS = Kind('quantities by asset such as {BTC = 100, USDT = "2500.50"}', _read_assets)
 POWER_OF_TEN = Kind("1, 0.1, 0.01 and so on", _read_power_of_ten)
 SPEED = Kind('"stepped", or a number above 0 (1: as recorded)', _read_speed)

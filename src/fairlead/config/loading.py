@@ -41,7 +41,7 @@ _VARIABLES = {setting.variable: setting.name for setting in SETTINGS} | {
     _ACCOUNTS_VARIABLE: ACCOUNTS
 }
 _OTHER_VARIABLES = frozenset(
-    {"FAIRLEAD_CONFIG", "FAIRLEAD_URL", "FAIRLEAD_API_KEY"}
+    {"FAIRLEAD_CONFIG", "FAIRLEAD_URL", "FAIRLEAD_API_KEY", "FAIRLEAD_API_KEY_ID"}
 )  # read by the command line
 _MISSPELT_MEDIA_TYPE = "appliction/json"
 

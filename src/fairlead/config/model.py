@@ -15,6 +15,7 @@ from fairlead.edge.reconcile import ReconcileSettings
 from fairlead.edge.sequencer import Limits as SequencerLimits
 from fairlead.exchange.settings import LISTED
 from fairlead.exchange.settings import Settings as ExchangeSettings
+from fairlead.gateway.attempts import ATTEMPTS_PER_MIN
 from fairlead.gateway.border import BorderSettings
 from fairlead.gateway.callers import REQUESTS_PER_S
 from fairlead.gateway.feed import FeedSettings
@@ -76,12 +77,18 @@ class ExchangeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The HTTP server: its answers, its border, its connections."""
+    """The HTTP server: its answers, its border, its connections, and who calls.
+
+    `trusted_proxies`: networks whose X-Forwarded-For counts. `attempts_per_min`: of an address, without a
+    good key.
+    """
 
     rest: RestSettings = RestSettings()
     border: BorderSettings = BorderSettings()
     connections: ConnectionLimits = ConnectionLimits()
     key_requests_per_s: int = REQUESTS_PER_S
+    attempts_per_min: int = ATTEMPTS_PER_MIN
+    trusted_proxies: tuple[str, ...] = ()
 
 
 class FixConfig(msgspec.Struct, frozen=True, kw_only=True):

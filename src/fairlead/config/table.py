@@ -15,6 +15,7 @@ from fairlead.config.kinds import (
     HOST_NAMES,
     LISTEN,
     LISTEN_OR_OFF,
+    NETWORKS,
     ORIGINS,
     PATH,
     POWER_OF_TEN,
@@ -133,6 +134,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("http.keep_alive_s", whole(1, 86_400), "an idle connection is closed after this"),
     Setting("http.stop_timeout_s", whole(1, 3_600), "for running requests when the process stops"),
     Setting("http.key_requests_per_s", _COUNT, "requests per API key, by every protocol; one more gets 429"),
+    Setting("http.attempts_per_min", whole(60, 10_000_000), "requests and logons from one address (of IPv6: one /64) that prove no key; one more gets 429. Who has a good key is not held up by them"),
+    Setting("http.trusted_proxies", NETWORKS, "proxies whose X-Forwarded-For says from where a request comes: its rightmost address that is not one of them. Not set: from the socket's peer, whatever a header says"),
     Setting("http.backlog", whole(1, 65_535), "connections waiting to be accepted"),
 
     Setting("tls.listen", LISTEN, "where the API is served over TLS, to clients without a certificate; not set: nowhere", "--tls"),

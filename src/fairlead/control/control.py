@@ -31,7 +31,7 @@ class Control:
         self.key_file = key_file
         self.audit = audit = Audit(store, vault, subscription, data)
         self._data = data
-        self.keyring = Keyring(store, audit, audit.subscription)
+        self.keyring = Keyring(store, vault, audit, audit.subscription)
         of_all = Audit(store, vault, LOCAL, data)
         self.subscriptions = Subscriptions(store, vault, of_all)
         self.authorities = Authorities(vault, of_all)

@@ -6,7 +6,7 @@ counts, and the log says so. In a thread of its own; tells in the event loop.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -17,20 +17,20 @@ from fairlead.control.accounts import ByName, all_accounts
 from fairlead.control.certificate import Certificate
 from fairlead.control.control import Control
 from fairlead.control.errors import ControlError
-from fairlead.control.keys import ApiKey
+from fairlead.control.keys import Usable
 
 log = structlog.get_logger()
 INTERVAL_S = 0.25
 
 
 class Followed(msgspec.Struct, frozen=True):
-    """What there is: usable keys by the hash of their secrets, accounts by subscription and name.
+    """What there is: usable keys with what proves them, accounts by subscription and name.
 
     Of every subscription, whose names are in `subscriptions`.
     """
 
     subscriptions: tuple[str, ...]
-    keys: Mapping[bytes, ApiKey]
+    keys: Sequence[Usable]
     accounts: ByName
     certificates: Mapping[str, Certificate]
 

@@ -1,13 +1,15 @@
 """The keys of a subscription: made, changed, taken back, listed. Each change, done or refused, is audited.
 
-A secret is returned once, by `create`, and is nowhere afterwards.
+A secret is returned once, by `create`. Afterwards its hash is kept, or, for a key that signs by HMAC, the
+secret itself, sealed. Of a key that signs by Ed25519 nobody here ever has a secret.
 """
 
 import hmac
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
+import structlog
 from sqlalchemy import Connection, Row, or_, select
 
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
@@ -20,22 +22,29 @@ from fairlead.control.keys import (
     Act,
     ApiKey,
     Denied,
+    Kind,
     Rights,
     State,
+    Usable,
     label_wrong,
     read_rights,
 )
+from fairlead.control.public_key import read_public_key
 from fairlead.control.store import Store
 from fairlead.control.tables import KEYS
+from fairlead.control.vault import Place, SealBroken, Vault
 
+log = structlog.get_logger()
 KEYS_MAX = 1_000  # of a subscription, revoked ones left out
 LISTED_MAX = 10_000
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A key to be made. None: all accounts, all addresses, no end."""
+    """A key to be made. None: all accounts, all addresses, no end. `public_key`: PEM, of Ed25519 alone."""
 
     label: str
+    kind: Kind = Kind.BEARER
+    public_key: bytes | None = None
     scopes: Sequence[str] = ()
     accounts: Sequence[str] | None = None
     addresses: Sequence[str] | None = None
@@ -56,17 +65,22 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Made(msgspec.Struct, frozen=True):
-    """A new key, with the one copy of its secret that there is."""
+    """A new key, with its secret, which is told this once; None of a key that signs by Ed25519."""
 
     key: ApiKey
-    secret: str
+    secret: str | None
+
+    def __repr__(self) -> str:
+        """Name the key; never show its secret."""
+        return f"Made({self.key!r})"
 
 
 class Keyring:
     """The keys of one subscription."""
 
-    def __init__(self, store: Store, audit: Audit, subscription: str) -> None:
+    def __init__(self, store: Store, vault: Vault, audit: Audit, subscription: str) -> None:
         self._store = store
+        self._vault = vault
         self._audit = audit
         self._subscription = subscription
 
@@ -77,14 +91,36 @@ class Keyring:
         with self._store.read() as connection:
             return [_key(row) for row in connection.execute(self._all().limit(LISTED_MAX))]
 
-    def usable(self) -> dict[bytes, ApiKey]:
-        """Return by hash of the secret the keys that are neither disabled nor revoked.
+    def usable(self) -> list[Usable]:
+        """Return the keys that are active, with what proves them.
 
-        Of every subscription: whose somebody is shows when the key is known. Raises ControlError.
+        Of every subscription: whose somebody is shows when the key is known. One whose sealed secret does
+        not open is left out, and the log says so: it must not keep the changes of the others from being
+        heard of. Raises ControlError.
         """
+        usable = []
         with self._store.read() as connection:
-            rows = connection.execute(select(KEYS).where(KEYS.c.state == State.ACTIVE))
-            return {row.secret_hash: _key(row) for row in rows}
+            for row in connection.execute(select(KEYS).where(KEYS.c.state == State.ACTIVE)):
+                try:
+                    usable.append(Usable(_key(row), self._proof(connection, row)))
+                except SealBroken as error:
+                    log.error("key unusable", key=row.kid, cause=str(error))  # noqa: TRY400
+        return usable
+
+    def _proof(self, connection: Connection, row: Row[Any]) -> bytes:
+        """Return what proves a key. Raises SealBroken."""
+        proof: bytes
+        match Kind(row.kind):
+            case Kind.BEARER:
+                proof = row.secret_hash
+            case Kind.ED25519:
+                proof = row.public_key
+            case Kind.HMAC:
+                place = _place_of_secret(row.subscription, row.kid)
+                proof = self._vault.open(connection, place, row.sealed_secret)
+            case unknown:
+                assert_never(unknown)
+        return proof
 
     def find(self, name: str) -> ApiKey | Denied:
         """Return the key of that public id, or label. Raises ControlError."""
@@ -99,10 +135,13 @@ class Keyring:
         """Make a key. Raises ControlError."""
         with self._audit.change() as change:
             rights = self._rights_of_new(change, wanted)
-            if isinstance(rights, Denied):
+            public_key = _public_key_of_new(wanted)
+            denied = next((each for each in (rights, public_key) if isinstance(each, Denied)), None)
+            if denied is not None:
                 return self._refused(
-                    change, actor, "key.create", plain(wanted.label), rights, now_ns
+                    change, actor, "key.create", plain(wanted.label), denied, now_ns
                 )
+            assert isinstance(rights, Rights)
             key = ApiKey(
                 kid=new_kid(),
                 subscription=self._subscription,
@@ -112,10 +151,21 @@ class Keyring:
                 created_ns=now_ns,
                 expires_ns=_end(wanted.days, now_ns),
                 version=1,
+                kind=wanted.kind,
             )
-            secret = new_secret(is_test=is_test)
-            folded = {"label_folded": key.label.lower(), "secret_hash": hash_of(secret)}
-            change.execute(KEYS.insert().values(_row(key) | folded))
+            secret = None if key.kind is Kind.ED25519 else new_secret(is_test=is_test)
+            kept = {
+                "label_folded": key.label.lower(),
+                "secret_hash": None,
+                "sealed_secret": None,
+                "public_key": public_key,
+            }
+            if secret is not None and key.kind is Kind.HMAC:
+                place = _place_of_secret(key.subscription, key.kid)
+                kept["sealed_secret"] = self._vault.seal(change, place, secret.encode())
+            elif secret is not None:
+                kept["secret_hash"] = hash_of(secret)
+            change.execute(KEYS.insert().values(_row(key) | kept))
             self._done(change, actor, "key.create", None, key, now_ns)
             return Made(key, secret)
 
@@ -127,7 +177,7 @@ class Keyring:
             return self._put(change, actor, Act.EDIT, name, before, after, now_ns)
 
     def move(self, actor: Actor, name: str, act: Act, now_ns: int) -> ApiKey | Denied:
-        """Disable, enable or revoke a key. Raises ControlError."""
+        """Suspend, disable, enable or revoke a key. Raises ControlError."""
         with self._audit.change() as change:
             before = self.find_in(change, name)
             after = before if isinstance(before, Denied) else _moved(before, act, now_ns)
@@ -222,6 +272,19 @@ def is_proven(secret: str, stored_hash: bytes) -> bool:
     return hmac.compare_digest(hash_of(secret), stored_hash)
 
 
+def _public_key_of_new(wanted: Wanted) -> bytes | Denied | None:
+    """Return the 32 bytes of the public key of a new key, None where its kind has none."""
+    if wanted.kind is Kind.ED25519:
+        return read_public_key(wanted.public_key or b"")
+    if wanted.public_key is None:
+        return None
+    return Denied("public_key_invalid", f"a key of kind {wanted.kind} takes no public key")
+
+
+def _place_of_secret(subscription: str, kid: str) -> Place:
+    return Place(subscription, "key", kid, "secret", 1)
+
+
 def _edited(key: ApiKey, edit: Edit, now_ns: int) -> ApiKey | Denied:
     denied = _stale(key, edit.version)
     old = key.rights
@@ -301,6 +364,7 @@ def _row(key: ApiKey) -> dict[str, object]:
         "created_ns": key.created_ns,
         "expires_ns": key.expires_ns,
         "version": key.version,
+        "kind": str(key.kind),
     }
 
 
@@ -314,4 +378,5 @@ def _key(row: Row[Any]) -> ApiKey:
         created_ns=row.created_ns,
         expires_ns=row.expires_ns,
         version=row.version,
+        kind=Kind(row.kind),
     )

@@ -1,12 +1,15 @@
 """What an API key is: its public side, its rights, its states, and how its form is checked.
 
-    state       disable     enable      edit        revoke
-    ACTIVE      DISABLED    -           ACTIVE      REVOKED
-    DISABLED    -           ACTIVE      DISABLED    REVOKED
-    EXPIRED     -           -           ACTIVE*     REVOKED      * when it is given a later end
-    REVOKED     -           -           -           -
+    state       suspend     disable     enable      edit        revoke
+    ACTIVE      SUSPENDED   DISABLED    -           ACTIVE      REVOKED
+    SUSPENDED   -           -           ACTIVE      SUSPENDED   REVOKED
+    DISABLED    -           -           ACTIVE      DISABLED    REVOKED
+    EXPIRED     -           -           -           ACTIVE*     REVOKED      * when it is given a later end
+    REVOKED     -           -           -           -           -
 
-EXPIRED is not stored: an active key is expired once its time has come. Values only; never a secret.
+EXPIRED is not stored: an active key is expired once its time has come. SUSPENDED is what a key becomes that
+its owner's second factor no longer stands for; to enable it is to grant it, as with a disabled one. Values
+only; never a secret.
 """
 
 import re
@@ -34,10 +37,19 @@ class Scope(StrEnum):
     MANAGE = "manage"
 
 
+class Kind(StrEnum):
+    """How a key is proven; chosen when it is made."""
+
+    BEARER = "bearer"  # its secret is sent
+    HMAC = "hmac"  # each request is signed with its secret, which we keep sealed
+    ED25519 = "ed25519"  # each request is signed with a private key that we never see
+
+
 class State(StrEnum):
     """Whether a key can be used."""
 
     ACTIVE = "active"
+    SUSPENDED = "suspended"
     DISABLED = "disabled"
     EXPIRED = "expired"
     REVOKED = "revoked"
@@ -46,6 +58,7 @@ class State(StrEnum):
 class Act(StrEnum):
     """What may be done to a key."""
 
+    SUSPEND = "suspend"
     DISABLE = "disable"
     ENABLE = "enable"
     EDIT = "edit"
@@ -53,9 +66,13 @@ class Act(StrEnum):
 
 
 NEXT: Mapping[tuple[State, Act], State] = {
+    (State.ACTIVE, Act.SUSPEND): State.SUSPENDED,
     (State.ACTIVE, Act.DISABLE): State.DISABLED,
     (State.ACTIVE, Act.EDIT): State.ACTIVE,
     (State.ACTIVE, Act.REVOKE): State.REVOKED,
+    (State.SUSPENDED, Act.ENABLE): State.ACTIVE,
+    (State.SUSPENDED, Act.EDIT): State.SUSPENDED,
+    (State.SUSPENDED, Act.REVOKE): State.REVOKED,
     (State.DISABLED, Act.ENABLE): State.ACTIVE,
     (State.DISABLED, Act.EDIT): State.DISABLED,
     (State.DISABLED, Act.REVOKE): State.REVOKED,
@@ -83,11 +100,26 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     created_ns: int
     expires_ns: int | None
     version: int
+    kind: Kind = Kind.BEARER
 
     def state(self, now_ns: int) -> State:
         """Return the state at a moment."""
         is_over = self.expires_ns is not None and now_ns >= self.expires_ns
         return State.EXPIRED if self.stored_state is State.ACTIVE and is_over else self.stored_state
+
+
+class Usable(msgspec.Struct, frozen=True):
+    """A key that can be used, and what it is proven by.
+
+    `proof`: the SHA-256 of a bearer's secret, the secret of HMAC, the 32 bytes of an Ed25519 public key.
+    """
+
+    key: ApiKey
+    proof: bytes
+
+    def __repr__(self) -> str:
+        """Name the key; never show what proves it."""
+        return f"Usable({self.key.kid})"
 
 
 class Denied(msgspec.Struct, frozen=True):

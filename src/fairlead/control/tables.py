@@ -58,7 +58,8 @@ AUDIT = Table(
     Column("seal", LargeBinary, nullable=False),  # HMAC over the row and the seal before it
 )
 
-# API keys. A revoked one stays, for the audit; its label is free again.
+# API keys. A revoked one stays, for the audit; its label is free again. Of the three that can prove a key
+# the one of its kind is there.
 KEYS = Table(
     "keys",
     METADATA,
@@ -66,12 +67,15 @@ KEYS = Table(
     Column("subscription", Text, ForeignKey("subscriptions.subscription"), nullable=False),
     Column("label", Text, nullable=False),
     Column("label_folded", Text, nullable=False),
-    Column("secret_hash", LargeBinary, nullable=False, unique=True),
+    Column("secret_hash", LargeBinary, nullable=True, unique=True),  # bearer: SHA-256
     Column("state", Text, nullable=False),
     Column("rights", Text, nullable=False),  # JSON
     Column("created_ns", BigInteger, nullable=False),
     Column("expires_ns", BigInteger, nullable=True),
     Column("version", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False, server_default="bearer"),
+    Column("sealed_secret", LargeBinary, nullable=True),  # HMAC: sealed by the vault
+    Column("public_key", LargeBinary, nullable=True),  # Ed25519: its 32 bytes
 )
 
 # What each key used, by day and account; rows are added to.

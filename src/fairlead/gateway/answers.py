@@ -6,7 +6,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 import msgspec
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from fairlead.gateway.callers import Caller
 from fairlead.gateway.shapes import MessageError
@@ -116,6 +116,22 @@ async def read_body(receive: Receive) -> bytes:
         message = await receive()
         parts.append(message.get("body", b""))
     return b"".join(parts)
+
+
+class Replay:
+    """Gives a body that has been read, then what the server has to say."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        """Be the `receive` of an ASGI application."""
+        body = self._body
+        if body is None:
+            return await self._receive()
+        self._body = None
+        return {"type": "http.request", "body": body, "more_body": False}
 
 
 def call_of(scope: Scope, body: bytes, tail: bytes = b"") -> Call:

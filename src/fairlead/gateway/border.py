@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterable
 
 import msgspec
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fairlead.gateway.answers import (
     JSON,
     Answer,
+    Replay,
     json_answer,
     message_answer,
     refuse_upgrade,
@@ -80,12 +81,17 @@ class Border:
         if refusal is not None:
             await send_answer(_closing(refusal) if b"expect" in headers else refusal, scope, send)
             return
-        if b"content-length" not in headers and b"transfer-encoding" not in headers:
+        is_told = b"content-length" in headers or b"transfer-encoding" in headers
+        if (
+            not is_told and scope["http_version"] != "2"
+        ):  # there only its frames say whether it has one
             await self._app(scope, receive, send)
             return
         body = await self._body(headers, receive)
+        if isinstance(body, bytes) and body and not is_told:
+            body = _check_content_type(headers.get(b"content-type")) or body
         if isinstance(body, bytes):
-            await self._app(scope, _Replay(body, receive), send)
+            await self._app(scope, Replay(body, receive), send)
         elif body is not None:
             await send_answer(body, scope, send)
 
@@ -174,21 +180,6 @@ class Border:
         text = f"is longer than {self._settings.body_bytes_max} bytes, send less"
         answer = json_answer(400, invalid([(BODY, text)], self._new_trace_id()))
         return _closing(answer) if b"expect" in headers else answer
-
-
-class _Replay:
-    """Gives the body that has been read, then what the server has to say."""
-
-    def __init__(self, body: bytes, receive: Receive) -> None:
-        self._body: bytes | None = body
-        self._receive = receive
-
-    async def __call__(self) -> Message:
-        body = self._body
-        if body is None:
-            return await self._receive()
-        self._body = None
-        return {"type": "http.request", "body": body, "more_body": False}
 
 
 def _check_content_type(value: bytes | None) -> Answer | None:

@@ -1,24 +1,26 @@
 """Who calls, and what they may. `Access.refusal` is the one place that decides it, for every protocol.
 
-A caller is a key, proven by its secret or by a certificate, and the address that it is used from. What the
-key may is looked up for each request, so a key that was narrowed or taken back is so from the next request
-on. Whoever keeps a connection for a caller watches it, and ends it when its rights have shrunk. For the
-event loop's thread.
+A caller is a key, proven by its secret, a signature or a certificate, and the address that it is used
+from. What the key may is looked up for each request, so a key that was narrowed or taken back is so from
+the next request on. Whoever keeps a connection for a caller watches it, and ends it when its rights have
+shrunk. For the event loop's thread.
 """
 
+import hmac
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 
 import msgspec
 
-from fairlead.control.addresses import Address, Network, is_in, networks_of, read_address
+from fairlead.control.addresses import Address, Network, is_in, networks_of
 from fairlead.control.certificate import Certificate
 from fairlead.control.key_text import SECRET_CHARACTERS, hash_of
-from fairlead.control.keys import ApiKey, Scope
+from fairlead.control.keys import Kind, Scope, Usable
 from fairlead.core.replies import Refusal, Refused
 from fairlead.gateway import refusing
+from fairlead.gateway.attempts import ATTEMPTS_PER_MIN, Attempts
+from fairlead.gateway.signing import NOBODY, Nonces, SignedRequest, verifier
 from fairlead.gateway.usage import KeyUsage, Usage
 
 INVALID = "Invalid API key"
@@ -26,9 +28,14 @@ REQUESTS_PER_S = 10_000
 _S = 1_000_000_000  # ns
 _IPV4 = 4
 _PLACES_MAX = 1_024  # addresses that are remembered for each key
-_read_address = lru_cache(4_096)(read_address)
+_MS = 1_000_000
+_FOUND_BY = 16  # bytes of a secret's hash; all of it is compared
 _NOT_PROVEN = Refused(Refusal.UNAUTHENTICATED, INVALID, code=refusing.INVALID_KEY)
-
+_TRIED_TOO_OFTEN = Refused(
+    Refusal.RATE_EXCEEDED,
+    f"{refusing.ATTEMPTS_EXCEEDED}: too many requests without a good key, wait a while",
+    code=refusing.ATTEMPTS_EXCEEDED,
+)
 
 _NO_CERTIFICATES: Mapping[str, Certificate] = {}
 
@@ -56,9 +63,10 @@ def agreed(claims: Sequence[Caller | None]) -> Caller | None:
 class _Grant:
     """What a key may now, what it has used, and how many requests it has left in its bucket."""
 
-    def __init__(self, key: ApiKey, used: KeyUsage, budget: float, now_ns: int) -> None:
-        rights = key.rights
-        self.key = key
+    def __init__(self, usable: Usable, used: KeyUsage, budget: float, now_ns: int) -> None:
+        rights = usable.key.rights
+        self.usable = usable
+        self.verify = verifier(usable)
         self.used = used
         self.scopes = frozenset(rights.scopes)
         self.accounts = None if rights.accounts is None else frozenset(rights.accounts)
@@ -97,59 +105,89 @@ class Access:
         requests_per_s: int = REQUESTS_PER_S,
         usage: Usage | None = None,
         *,
+        attempts_per_min: int = ATTEMPTS_PER_MIN,
         is_open: bool = False,
     ) -> None:
+        """`now_ns` is the wall clock."""
         self.is_open = is_open
         self.usage = Usage(now_ns) if usage is None else usage
         self.refused: Counter[str] = Counter()
         self.now_ns = now_ns
         self._rate = requests_per_s
-        self._by_hash: dict[bytes, str] = {}
+        self._by_hash: dict[bytes, tuple[str, bytes]] = {}
         self._grants: dict[str, _Grant] = {}
         self._certificates = _NO_CERTIFICATES
         self._watchers: dict[object, tuple[Caller, _Grant, Callable[[], None]]] = {}
+        self._nonces: Nonces | None = None
+        self._attempts = Attempts(now_ns, attempts_per_min)
 
     def replace(
         self,
-        keys: Mapping[bytes, ApiKey],
+        keys: Iterable[Usable],
         certificates: Mapping[str, Certificate] = _NO_CERTIFICATES,
     ) -> None:
-        """Take the usable keys, by the hash of their secrets, and certificates, by fingerprint.
+        """Take the usable keys, and certificates by fingerprint. Ends what they no longer cover.
 
-        Ends what they no longer cover.
+        Of signed requests none is taken that was made before the keys were first known: by then whatever
+        process served before this one must have ended.
         """
         now_ns = self.now_ns()
+        self._nonces = self._nonces or Nonces(now_ns // _MS)
         self._certificates = certificates
         before = self._grants
-        self._by_hash = {each: key.kid for each, key in keys.items()}
+        self._by_hash = {}
         self._grants = {}
-        for key in keys.values():
+        for usable in keys:
+            key = usable.key
+            if key.kind is Kind.BEARER:
+                self._by_hash[usable.proof[:_FOUND_BY]] = (key.kid, usable.proof)
             old = before.get(key.kid)
-            if old is not None and old.key == key:
+            if old is not None and old.usable == usable:
                 self._grants[key.kid] = old
             else:
                 budget = float(self._rate) if old is None else old.budget
-                self._grants[key.kid] = _Grant(key, self.usage.of(key), budget, now_ns)
+                self._grants[key.kid] = _Grant(usable, self.usage.of(key), budget, now_ns)
         self.end_the_uncovered()
 
     # ── who ──────────────────────────────────────────────────────────────────────────────────────
 
-    def identify(self, secret: str, address: str) -> Caller | None:
-        """Return who calls with this secret from this address, None if it proves nobody."""
+    def identify(self, secret: str, address: Address) -> Caller | None:
+        """Return who calls with this secret from this address, None if it proves nobody.
+
+        The secret of a key that signs proves nobody: what is never sent cannot be overheard.
+        """
         if len(secret) != SECRET_CHARACTERS:  # its checksum is for scanners: the hash decides here
             return None
-        kid = self._by_hash.get(hash_of(secret))
-        if kid is None:
+        hashed = hash_of(secret)
+        found = self._by_hash.get(hashed[:_FOUND_BY])
+        if found is None or not hmac.compare_digest(hashed, found[1]):
             return None
-        return Caller(self._grants[kid].key.subscription, kid, _read_address(address))
+        return self._caller(found[0], address)
 
-    def identify_certificate(self, fingerprint: str, address: str) -> Caller | None:
+    def identify_signed(self, request: SignedRequest, address: Address) -> Caller | None:
+        """Return who signed this request, now and for the first time, None if it proves nobody."""
+        if not request.is_formed():
+            return None
+        kid = request.kid.decode("latin-1")
+        grant = self._grants.get(kid)
+        verify = None if grant is None else grant.verify
+        is_right = (verify or NOBODY)(request.text(), bytes.fromhex(request.signature.decode()))
+        if verify is None or self._nonces is None or not is_right:
+            return None
+        now_ms = self.now_ns() // _MS
+        if not self._nonces.take(kid, request.nonce, int(request.timestamp), now_ms):
+            return None
+        return self._caller(kid, address)
+
+    def identify_certificate(self, fingerprint: str, address: Address) -> Caller | None:
         """Return who calls with a certificate that the handshake has proven, None if it proves nobody."""
         if not self.is_in_force(fingerprint):
             return None
         certificate = self._certificates[fingerprint]
-        subscription, kid = certificate.subscription, certificate.kid
-        return Caller(subscription, kid, _read_address(address), fingerprint)
+        return Caller(certificate.subscription, certificate.kid, address, fingerprint)
+
+    def _caller(self, kid: str, address: Address) -> Caller:
+        return Caller(self._grants[kid].usable.key.subscription, kid, address)
 
     def is_in_force(self, fingerprint: str) -> bool:
         """Whether a certificate counts: registered, not revoked, in date, and of a key that can be used."""
@@ -165,8 +203,14 @@ class Access:
 
     # ── what they may ────────────────────────────────────────────────────────────────────────────
 
-    def nobody(self, *, is_shown: bool) -> Refused:
-        """Return the refusal of who has proven nothing; `is_shown`: a credential was shown."""
+    def nobody(self, address: Address, *, is_shown: bool) -> Refused:
+        """Return the refusal of who has proven nothing at this address, which has so many attempts.
+
+        `is_shown`: a credential was shown.
+        """
+        if self._attempts.is_one_too_many(address):
+            self.refused[refusing.ATTEMPTS_EXCEEDED] += 1
+            return _TRIED_TOO_OFTEN
         self.refused[refusing.INVALID_KEY if is_shown else refusing.NO_KEY] += 1
         return _NOT_PROVEN
 
@@ -185,7 +229,7 @@ class Access:
         grant = self._grants.get(caller.kid)
         if grant is None or (caller.certificate and not self.is_in_force(caller.certificate)):
             return _NOT_PROVEN
-        expires_ns = grant.key.expires_ns
+        expires_ns = grant.usable.key.expires_ns
         if expires_ns is not None and self.now_ns() >= expires_ns:
             ended = datetime.fromtimestamp(expires_ns // _S, UTC)
             text = f"the key expired at {ended:%FT%TZ}"
@@ -206,7 +250,7 @@ class Access:
         """Count one request of the caller; return the refusal of one too many in its second."""
         grant = self._grants.get(caller.kid)
         if grant is None:
-            return self.nobody(is_shown=True)
+            return self.nobody(caller.address, is_shown=True)
         now_ns = self.now_ns()
         if now_ns > grant.filled_ns:
             grant.budget += (now_ns - grant.filled_ns) * self._rate / _S

@@ -1,4 +1,4 @@
-"""Before every handler: who calls, by header, query or certificate, and whether the route is for them.
+"""Before every handler: who calls, by header, query, signature or certificate, and what for.
 
 Stands between border and router. Every route has its scope here; one that has none cannot be served.
 The management API needs a key always, also where the trading API is open to all.
@@ -7,28 +7,31 @@ handlers, logs and answers never see it.
 """
 
 from collections.abc import Iterable, Mapping
-from urllib.parse import unquote_plus
 
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
+from fairlead.control.addresses import Address
 from fairlead.control.keys import Scope
 from fairlead.core.replies import Refusal, Refused
 from fairlead.gateway.answers import (
     CALLER,
     Answer,
     Header,
+    Replay,
     message_answer,
+    read_body,
     refuse_upgrade,
     send_answer,
 )
 from fairlead.gateway.callers import INVALID, Access, Caller, agreed
+from fairlead.gateway.credentials import Shown, shown_by, signed_request
 from fairlead.gateway.peers import Peer, peer_certificate
+from fairlead.gateway.proxies import Proxies, peer_address
 
-HEADER = b"x-coinapi-key"
-_PARAMETER = "apikey"
 _RETRY_AFTER: Header = (b"retry-after", b"1")
 _STATUS = {Refusal.UNAUTHENTICATED: 401, Refusal.FORBIDDEN: 403, Refusal.RATE_EXCEEDED: 429}
+_UNKNOWN = Refused(Refusal.UNAUTHENTICATED, INVALID)  # where nobody is known
 PUBLIC = None  # nobody is asked who they are
 
 _READ: Mapping[str, Scope | None] = {"GET": Scope.READ}
@@ -77,49 +80,101 @@ def undeclared(routes: Iterable[tuple[bytes, str]]) -> list[tuple[bytes, str]]:
 class Gate:
     """An ASGI application before `app`. `access` None: open mode, and nobody is known."""
 
-    def __init__(self, app: ASGIApp, access: Access | None, prefixes: Iterable[bytes]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        access: Access | None,
+        prefixes: Iterable[bytes],
+        proxies: Proxies | None = None,
+    ) -> None:
         self._app = app
         self._access = access
         self._prefixes = tuple(prefixes)
+        self._proxies = proxies or Proxies()
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Pass on what is allowed, with its caller."""
-        keys = [value.decode("latin-1") for name, value in scope["headers"] if name == HEADER]
-        query: bytes = scope["query_string"]
-        if b"apikey" in query.lower() or b"%" in query:
-            rest, named = _without_keys(query)
-            if named:
-                scope = dict(scope, query_string=rest)
-                keys += named
+        shown = shown_by(scope)
+        passed = scope
+        if shown.query != scope["query_string"]:
+            passed = dict(scope, query_string=shown.query)
         route = self._route(scope)
         is_keyed = route in KEYED
         peer = peer_certificate(scope)
         if self._asks(is_keyed=is_keyed, peer=peer):
+            body = b""
+            if shown.signed and scope["type"] == "http":
+                body = await read_body(receive)  # what the border has read and bounded
+                receive = Replay(body, receive)
             needed = _needed(scope, route)
+            caller, address = self._heard(shown, peer, scope, body)
             if needed is not PUBLIC:
-                access = self._access
-                caller = None if access is None else _identified(access, keys, peer, scope)
-                if access is None or caller is None:
-                    is_shown = bool(keys) or peer is not None
-                    refused: Refused | None = _nobody(access, is_shown=is_shown)
-                else:
-                    refused = _refusal(access, caller, needed, is_charged=is_keyed)
+                refused = self._refusal(caller, address, shown, peer, needed, is_keyed=is_keyed)
                 if refused is not None:
                     await _refuse(refused, scope, receive, send)
                     return
-                scope = dict(scope, **{CALLER: caller})
-            else:
-                scope = self._known(scope, keys, peer)
-        await self._app(scope, receive, send)
+                passed = dict(passed, **{CALLER: caller})
+            elif self._may_read(caller):  # nobody is asked; who says it hears more than others do
+                passed = dict(passed, **{CALLER: caller})
+        await self._app(passed, receive, send)
 
-    def _known(self, scope: AsgiScope, keys: list[str], peer: Peer | None) -> AsgiScope:
-        """Return the scope with its caller where nobody is asked; who says it hears more than others do."""
+    def _heard(
+        self, shown: Shown, peer: Peer | None, scope: AsgiScope, body: bytes
+    ) -> tuple[Caller | None, Address | None]:
+        """Return the one caller that all credentials prove, if there is one, and from where it is heard.
+
+        It is that of the certificate where there is one. Of a trusted proxy that says what cannot be read
+        the proxy's own address is returned, and nobody.
+        """
+        access, client = self._access, scope["client"]
+        if client is None:
+            return None, None
+        near = peer_address(client[0])
+        address = self._proxies.origin(near, shown.forwarded)
+        if address is None or access is None:
+            return None, near
+        if peer is None and not shown.signed and len(shown.keys) == 1:  # as nearly always
+            return access.identify(shown.keys[0], address), address
+        claims = [] if peer is None else [access.identify_certificate(peer.fingerprint, address)]
+        claims += [access.identify(key, address) for key in shown.keys]
+        if shown.signed:
+            # Beside a secret it is refused, and uses up no nonce.
+            signed = None if shown.keys else signed_request(shown, scope, body)
+            claims.append(None if signed is None else access.identify_signed(signed, address))
+        return agreed(claims), address
+
+    def _refusal(
+        self,
+        caller: Caller | None,
+        address: Address | None,
+        shown: Shown,
+        peer: Peer | None,
+        needed: Scope | None,
+        *,
+        is_keyed: bool,
+    ) -> Refused | None:
+        """Return why not; before somebody is proven it always reads alike.
+
+        `is_keyed`: count the request here, because nothing behind us asks the guarded port.
+        """
         access = self._access
-        if access is None or not (keys or peer):
-            return scope
-        caller = _identified(access, keys, peer, scope)
-        is_known = caller is not None and access.judge(caller, Scope.READ, "") is None
-        return dict(scope, **{CALLER: caller}) if is_known else scope
+        if access is None or address is None:
+            return _UNKNOWN
+        if caller is None:
+            is_shown = bool(shown.keys or shown.signed or peer is not None)
+            return access.nobody(address, is_shown=is_shown)
+        refused = access.refusal(caller, needed, "")
+        if refused is None and is_keyed:
+            refused = access.charge(caller)
+            if refused is None:
+                access.count(caller, "")
+        return refused
+
+    def _may_read(self, caller: Caller | None) -> bool:
+        access = self._access
+        if access is None or caller is None:
+            return False
+        return access.judge(caller, Scope.READ, "") is None
 
     def _asks(self, *, is_keyed: bool, peer: Peer | None) -> bool:
         """Whether a request must say whose it is. In open mode a certificate does, wherever it is shown."""
@@ -146,51 +201,6 @@ def _needed(scope: AsgiScope, route: bytes | None) -> Scope | None:
         return MOUNTED
     method: str = scope["method"]
     return ROUTES[route].get("GET" if method == "HEAD" else method, Scope.READ)
-
-
-def _without_keys(query: bytes) -> tuple[bytes, list[str]]:
-    """Return the query string without keys, and the keys, decoded."""
-    rest, keys = [], []
-    for part in query.split(b"&"):
-        name, _, value = part.partition(b"=")
-        if unquote_plus(name.decode("latin-1")).lower() == _PARAMETER:
-            keys.append(unquote_plus(value.decode("latin-1")))
-        else:
-            rest.append(part)
-    return b"&".join(rest), keys
-
-
-def _identified(
-    access: Access, keys: list[str], peer: Peer | None, scope: AsgiScope
-) -> Caller | None:
-    """Return the one caller that all credentials name; the one of the certificate where there is one."""
-    client = scope["client"]
-    if client is None:
-        return None
-    address = client[0]
-    if peer is None and len(keys) == 1:  # as nearly always
-        return access.identify(keys[0], address)
-    claims = [] if peer is None else [access.identify_certificate(peer.fingerprint, address)]
-    return agreed([*claims, *(access.identify(key, address) for key in keys)])
-
-
-def _nobody(access: Access | None, *, is_shown: bool) -> Refused:
-    """Return the refusal of who has proven nothing, which always reads alike."""
-    if access is None:
-        return Refused(Refusal.UNAUTHENTICATED, INVALID)
-    return access.nobody(is_shown=is_shown)
-
-
-def _refusal(
-    access: Access, caller: Caller, needed: Scope | None, *, is_charged: bool
-) -> Refused | None:
-    """Return why not. `is_charged`: count it here, because nothing behind us asks the guarded port."""
-    refused = access.refusal(caller, needed, "")
-    if refused is None and is_charged:
-        refused = access.charge(caller)
-        if refused is None:
-            access.count(caller, "")
-    return refused
 
 
 async def _refuse(refused: Refused, scope: AsgiScope, receive: Receive, send: Send) -> None:

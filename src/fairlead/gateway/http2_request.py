@@ -9,6 +9,8 @@ import structlog
 from h2.errors import ErrorCodes
 from starlette.types import Message, Scope
 
+from fairlead.gateway.credentials import TARGET
+
 if TYPE_CHECKING:
     from fairlead.gateway.http2 import Http2Protocol
 
@@ -223,5 +225,5 @@ class Http2Request:
             "query_string": query,
             "headers": fields,
             "state": self._connection.app_state.copy(),
-            "extensions": {},
+            "extensions": {TARGET: bytes(pseudo[b":path"])},
         }

@@ -23,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from fairlead.gateway.answers import WHOLE
+from fairlead.gateway.credentials import TARGET
 from fairlead.gateway.shapes import MessageError
 
 
@@ -121,7 +122,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         cycle = self.cycle
         if cycle is not None and cycle.scope is self.scope:
-            extensions: Any = {WHOLE: partial(self._send_whole, cycle)}
+            extensions: Any = {WHOLE: partial(self._send_whole, cycle), TARGET: self.url}
             self.scope["extensions"] = extensions
 
     def _send_whole(

@@ -17,8 +17,10 @@ IP_NOT_ALLOWED = "ip_not_allowed"
 SCOPE_MISSING = "scope_missing"
 ACCOUNT_NOT_ALLOWED = "account_not_allowed"
 RATE_EXCEEDED = "rate_exceeded"
+ATTEMPTS_EXCEEDED = "attempts_exceeded"
 CALLER_REASONS = (
     NO_KEY, INVALID_KEY, KEY_EXPIRED, IP_NOT_ALLOWED, SCOPE_MISSING, ACCOUNT_NOT_ALLOWED, RATE_EXCEEDED,
+    ATTEMPTS_EXCEEDED,
 )  # fmt: skip
 
 

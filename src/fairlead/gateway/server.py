@@ -22,6 +22,7 @@ from fairlead.gateway.management.openapi import management_document
 from fairlead.gateway.openapi import document_route
 from fairlead.gateway.openapi_trading import trading_document
 from fairlead.gateway.protocol import Limits, bounded
+from fairlead.gateway.proxies import Proxies
 from fairlead.gateway.rest import RestApi, RestSettings
 from fairlead.gateway.routing import Router, joined
 from fairlead.gateway.secure import Security
@@ -70,6 +71,7 @@ def gateway_app(
     access: Access | None = None,
     management: ManagementApi | None = None,
     people: Callable[[ASGIApp], ASGIApp] | None = None,
+    proxies: Proxies | None = None,
 ) -> ASGIApp:
     """Return everything a gateway serves, behind its border and its gate.
 
@@ -77,6 +79,7 @@ def gateway_app(
     prefix → another ASGI application, which is behind the same border and gate. `access` None: open mode,
     nobody is asked who they are, and nobody may use the management API, whose callers an access of open
     mode knows. `people`: what answers people's calls and stands before the gate, given what is behind it.
+    `proxies`: who is trusted to say from where a request came.
     """
     rest_api = RestApi(Doors(ports, access), new_trace_id, rest)
     health_api = HealthApi(readiness, metrics)
@@ -93,7 +96,7 @@ def gateway_app(
     assert not missing, f"routes without a scope in gateway/gate.py: {missing}"
     managed = {path for path, _ in (*management.routes.items(), *management.prefixes)}
     assert managed <= KEYED, f"management without a key, see gateway/gate.py: {managed - KEYED}"
-    gate = Gate(router, access, [prefix for prefix, _ in prefixes])
+    gate = Gate(router, access, [prefix for prefix, _ in prefixes], proxies)
     inner = gate if people is None else people(gate)
     return Border(inner, listen, new_trace_id, border)
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from fairlead.control.addresses import read_address
 from fairlead.control.key_text import hash_of, new_secret
-from fairlead.control.keys import Scope
+from fairlead.control.keys import Scope, Usable
 from fairlead.core.model import AccountMode
 from fairlead.core.replies import AccountsReply, AccountState, Reply
 from fairlead.core.requests import Request
@@ -126,8 +127,8 @@ async def told(
     edge = ScriptedEdge()
     edge.script = lambda _: accounts("SIM")
     access, secret = Access(lambda: 0), new_secret()
-    access.replace({hash_of(secret): api_key((Scope.READ,), None)})
-    caller = access.identify(secret, "127.0.0.1")
+    access.replace([Usable(api_key((Scope.READ,), None), hash_of(secret))])
+    caller = access.identify(secret, read_address("127.0.0.1"))
     api = EndpointsApi(listeners, lambda _: edge, access, lambda: "trace")
     headers = () if host is None else ((b"host", host),)
     call = Call("GET", b"", b"", "1.1", b"", b"", caller, headers, server)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from fairlead.control.errors import StoreUnusable
 from fairlead.control.key_text import hash_of, new_kid, new_secret
-from fairlead.control.keys import ApiKey, Rights, Scope, State
+from fairlead.control.keys import ApiKey, Rights, Scope, State, Usable
 from fairlead.control.usage import UsageAsked, Used
 from fairlead.gateway.border import BorderSettings
 from fairlead.gateway.callers import Access, Caller
@@ -92,7 +92,7 @@ async def managed(*, is_open: bool, is_known: bool = True) -> AsyncIterator[Mana
     access = Access(lambda: clock[0], REQUESTS_PER_S, is_open=is_open)
     secrets = {name: new_secret() for name in KEYS}
     keys = {name: api_key(*KEYS[name]) for name in KEYS}
-    access.replace({hash_of(secret): keys[name] for name, secret in secrets.items()})
+    access.replace([Usable(keys[name], hash_of(secret)) for name, secret in secrets.items()])
     kids = {name: key.kid for name, key in keys.items()}
     listeners = [*LISTENERS, Listener("http", *address_of(bound))]
     endpoints = EndpointsApi(listeners, lambda _: edge, access, lambda: "trace")

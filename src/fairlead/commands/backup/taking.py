@@ -21,6 +21,7 @@ import msgspec
 
 from fairlead import __version__
 from fairlead.app import EXCHANGE_FOLDER
+from fairlead.client.address import Address
 from fairlead.commands import progress, show
 from fairlead.commands.backup import manifest as form
 from fairlead.commands.credentials import client_settings
@@ -37,6 +38,7 @@ from fairlead.journal.opening import FolderLock, fsync_folder
 
 PARTIAL = ".partial"  # ends the name of a backup that is not complete
 TAR = ".tar"
+_COPY_PATH = "/operator/backup"
 _TIMEOUT_S = 600.0  # for an exchange to copy its store and begin to send it
 
 
@@ -207,8 +209,9 @@ def _fetch(operator_url: str, target: Path, advance: progress.Advance) -> None:
     parts = urlsplit(operator_url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
     try:
-        headers = client_settings().headers(has_body=True)
-        connection.request("POST", "/operator/backup", b"{}", headers)
+        authority = Address.of(operator_url).authority
+        headers = client_settings().headers("POST", authority, _COPY_PATH, b"{}")
+        connection.request("POST", _COPY_PATH, b"{}", headers)
         answer = connection.getresponse()
         if answer.status != 200:
             words = answer.read(1_000).decode(errors="replace")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from fairlead.client.address import Address
 from fairlead.commands.credentials import client_settings
 from fairlead.commands.doctor.patient import Patient
 from fairlead.commands.doctor.problems import Fine, Result, finding
@@ -146,7 +147,8 @@ def _asked(url: str, path: str) -> tuple[int, Any]:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
     try:
-        connection.request("GET", path, headers=client_settings().headers(has_body=False))
+        headers = client_settings().headers("GET", Address.of(url).authority, path)
+        connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
     finally:

@@ -28,7 +28,7 @@ from fairlead.gateway.console.visit import (
     csrf_of,
     problem,
 )
-from fairlead.gateway.gate import HEADER as KEY_HEADER
+from fairlead.gateway.credentials import KEY_HEADERS
 
 log = structlog.get_logger()
 _SAFE = ("GET", "HEAD")
@@ -177,7 +177,7 @@ def _refusal(visit: Visit, level: Level) -> Answer | None:
     headers = dict(visit.call.headers)
     if level > Level.ANYBODY:
         session = visit.session
-        if session is None and KEY_HEADER in headers:
+        if session is None and any(name in headers for name in KEY_HEADERS):
             text = "an API key cannot do this, a person who is signed in can"
             return problem(403, "session_needed", text)
         if session is None:

@@ -48,6 +48,7 @@ from fairlead.gateway.fixapi.requests import Mouth, Requests
 from fairlead.gateway.fixapi.telling import Part, Terms
 from fairlead.gateway.guard import NotAllowed
 from fairlead.gateway.peers import Peer
+from fairlead.gateway.proxies import peer_address
 from fairlead.gateway.usage import FIX
 
 log = structlog.get_logger()
@@ -318,7 +319,7 @@ class Client:
         # Its key may have come to be while the connection was shown to this desk.
         if caller is None or not self._desk.doors.has(caller):
             is_shown = shown is not None or bool(asked.message.text(PASSWORD))
-            return access.nobody(is_shown=is_shown).message
+            return access.nobody(peer_address(self._address), is_shown=is_shown).message
         refused = access.refusal(caller, Scope.READ, "")
         if refused is not None:
             return refused.message

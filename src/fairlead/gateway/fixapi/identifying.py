@@ -4,15 +4,17 @@ from fairlead.fix.message import Message
 from fairlead.fix.tags import PASSWORD, USERNAME
 from fairlead.gateway.callers import Access, Caller, agreed
 from fairlead.gateway.peers import Peer
+from fairlead.gateway.proxies import peer_address
 
 
 def identified(access: Access, logon: Message, address: str, shown: Peer | None) -> Caller | None:
     """Return who that is, None if nobody; the key's public id may be in Username (553)."""
+    origin = peer_address(address)
     secret, name = logon.text(PASSWORD), logon.text(USERNAME)
     claims = []
     if shown is not None:
-        claims.append(access.identify_certificate(shown.fingerprint, address))
+        claims.append(access.identify_certificate(shown.fingerprint, origin))
     if secret or shown is None:
-        claims.append(access.identify(secret, address))
+        claims.append(access.identify(secret, origin))
     caller = agreed(claims)
     return caller if caller is not None and name in ("", caller.kid) else None

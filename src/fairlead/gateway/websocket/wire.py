@@ -29,6 +29,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from fairlead.gateway.credentials import TARGET
 from fairlead.gateway.peers import NO_LONGER, UNAUTHORIZED, counts_still
 from fairlead.gateway.websocket.client import GOING_AWAY, Client, Connection
 from fairlead.gateway.websocket.hub import WebSocketSettings, Why
@@ -233,7 +234,11 @@ class WebSocketProtocol(asyncio.Protocol):
             ],
             "subprotocols": [],
             "state": self.app_state.copy(),
-            "extensions": {"websocket.http.response": {}, WIRE: self},
+            "extensions": {
+                "websocket.http.response": {},
+                WIRE: self,
+                TARGET: request.path.encode("latin-1"),
+            },
         }
 
     async def _ask_application(self, scope: Scope) -> None:
