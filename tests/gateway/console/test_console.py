@@ -1,6 +1,7 @@
 """People's calls by HTTP: every step of signing in, who may call what, and what no page may do."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
+from sqlalchemy import select
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
@@ -18,12 +20,11 @@ from fairlead.control.keys import DAY_NS
 from fairlead.control.people import one_time, passwords
 from fairlead.control.people.person import User
 from fairlead.control.people.post import Sink
+from fairlead.control.tables import CHALLENGES
 from fairlead.gateway.answers import json_answer, send_answer
 from fairlead.gateway.border import Border
-from fairlead.gateway.console.entering import Entering
-from fairlead.gateway.console.front import Desk, Front
-from fairlead.gateway.console.others import Others
-from fairlead.gateway.console.own import Own
+from fairlead.gateway.console.front import Desk
+from fairlead.gateway.console.opening import front_of
 from fairlead.gateway.server import HttpServer, address_of, bind
 
 pytestmark = pytest.mark.asyncio
@@ -120,7 +121,7 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     with Control.open(data, None, None, "local", 1) as control:
         world = World(control, data, address_of(bound))
         desk = Desk(control, world.sink, "sink", lambda: world.now_ns)
-        front = Front(behind, desk, Entering(desk), Own(desk), Others(desk, "http://page/"))
+        front = front_of(behind, desk, "http://page/")
         server = HttpServer(Border(front, [address_of(bound)], lambda: "trace"), bound)
         await server.start()
         yield world
@@ -262,6 +263,118 @@ async def test_the_phrase(world: World, browser: Browser) -> None:
     assert (await browser.get("/v1/me"))[1]["anti_phishing"] == "blue heron"
 
 
+# ── what is granted ──────────────────────────────────────────────────────────────────────────────
+
+ENABLE, DISABLE = "two_factor.enable", "two_factor.disable"
+
+
+async def asked(browser: Browser, action: str, **payload: object) -> tuple[str, str]:
+    """Ask for something; return the challenge, and the code that was mailed."""
+    form = {"action": action, "payload": payload}
+    status, said = await browser.post("/v1/challenges", form)
+    assert status == 201, said
+    assert (said["action"], said["sent_to"]) == (action, "a***@desk.example")
+    letter = (await browser.get("/v1/mail"))[1][0]
+    return said["challenge"], re.search("Your code: ([0-9]{8})", letter["text"])[1]  # type: ignore[index]
+
+
+async def confirm(browser: Browser, challenge: str, code: str, totp: str) -> tuple[int, Any]:
+    path = f"/v1/challenges/{challenge}/confirm"
+    return await browser.post(path, {"code": code, "totp": totp})
+
+
+async def test_the_second_factor_from_the_picture_to_off_again(
+    world: World, browser: Browser, other: Browser
+) -> None:
+    await world.ann(browser)
+    await other.sign_in()
+    status, new = await browser.post("/v1/me/two-factor")
+    assert status == 201
+    assert new["uri"].startswith("otpauth://totp/Fairlead:ann%40desk.example?secret=")
+    assert new["qr_svg"].startswith("<svg")
+
+    def code() -> str:
+        return one_time.totp_code(new["secret"], one_time.step_at(world.now_ns))
+
+    challenge, mailed = await asked(browser, ENABLE, secret=new["secret"])
+    assert (await confirm(browser, challenge, mailed, "000000"))[0] == 401
+    status, said = await confirm(browser, challenge, mailed, code())
+    assert status == 200
+    assert len(said["recovery_codes"]) == 10
+    assert (await browser.get("/v1/me"))[1]["two_factor"] is True
+    assert (await other.get("/v1/me"))[0] == 401
+    assert (await other.sign_in())[1]["needs_second_factor"] is True
+    assert (await browser.post("/v1/me/two-factor"))[0] == 409
+
+    world.now_ns += MINUTE
+    challenge, mailed = await asked(browser, DISABLE)
+    right = code()
+    wrong = f"{(int(mailed) + 1) % 10**8:08}"
+    assert (await confirm(browser, challenge, wrong, right))[0] == 401
+    assert await confirm(browser, challenge, mailed, right) == (200, {})
+    assert (await browser.get("/v1/me"))[1]["two_factor"] is False
+    assert (await confirm(browser, challenge, mailed, right))[0] == 410
+
+
+async def test_what_was_asked_for_is_what_is_done(world: World, browser: Browser) -> None:
+    await world.ann(browser)
+    ours, theirs = SECRET, one_time.new_totp_secret()
+    challenge, mailed = await asked(browser, ENABLE, secret=ours)
+    step = one_time.step_at(world.now_ns)
+    assert (await confirm(browser, challenge, mailed, one_time.totp_code(theirs, step)))[0] == 401
+    path = f"/v1/challenges/{challenge}/confirm"
+    swapped = {"code": mailed, "totp": world.code(), "payload": {"secret": theirs}}
+    assert (await browser.post(path, swapped))[1]["code"] == "form_invalid"
+    assert (await confirm(browser, challenge, mailed, world.code()))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "status", "code"),
+    [
+        (DISABLE, {}, 403, "two_factor_required"),
+        (ENABLE, {"secret": "short"}, 422, "secret_invalid"),
+        (ENABLE, {}, 422, "form_invalid"),
+        (ENABLE, {"secret": SECRET, "user": "usr_1"}, 422, "form_invalid"),
+        ("key.steal", {}, 422, "action_unknown"),
+    ],
+)
+async def test_what_cannot_be_asked_for_sends_nothing(
+    world: World,
+    browser: Browser,
+    action: str,
+    payload: dict[str, str],
+    status: int,
+    code: str,
+) -> None:
+    await world.ann(browser)
+    found, said = await browser.post("/v1/challenges", {"action": action, "payload": payload})
+    assert (found, said["code"]) == (status, code)
+    assert world.sink.letters() == []
+
+
+async def test_a_code_is_mailed_once_a_minute(world: World, browser: Browser) -> None:
+    await world.ann(browser)
+    await asked(browser, ENABLE, secret=SECRET)
+    form = {"action": ENABLE, "payload": {"secret": SECRET}}
+    assert (await browser.post("/v1/challenges", form))[0] == 429
+    assert len(world.sink.letters()) == 1
+    world.now_ns += MINUTE
+    await asked(browser, ENABLE, secret=SECRET)
+
+
+async def test_without_mail_nothing_is_granted_and_nothing_is_half_made(
+    world: World, browser: Browser, tmp_path: Path
+) -> None:
+    await world.ann(browser)
+    (tmp_path / "data" / "mail.jsonl").mkdir()
+    form = {"action": ENABLE, "payload": {"secret": SECRET}}
+    status, said = await browser.post("/v1/challenges", form)
+    assert (status, said["code"]) == (503, "mail_unavailable")
+    with world.control.store.read() as connection:
+        assert connection.execute(select(CHALLENGES)).all() == []
+    assert (await browser.post("/v1/auth/sign-out"))[0] == 204
+
+
 # ── what is not to be ────────────────────────────────────────────────────────────────────────────
 
 CHANGES = (
@@ -270,6 +383,9 @@ CHANGES = (
     ("POST", "/v1/users/invitations", {"email": "eve@x.example"}),
     ("DELETE", "/v1/users/usr_1", None),
     ("DELETE", "/v1/me/sessions/ses_1", None),
+    ("POST", "/v1/me/two-factor", None),
+    ("POST", "/v1/challenges", {"action": "two_factor.disable"}),
+    ("POST", "/v1/challenges/chl_1/confirm", {"code": "00000000", "totp": "000000"}),
     ("POST", "/v1/auth/sign-out", None),
 )
 

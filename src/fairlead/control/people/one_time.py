@@ -14,6 +14,8 @@ STEP_S = 30
 _STEP_NS = STEP_S * 1_000_000_000
 _STEPS_PAST = 1  # accepted beside the current one; never a future one
 ISSUER = "Fairlead"
+_SECRET_CHARACTERS = 32
+_BASE32 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 RECOVERY_CODES = 10
 MAIL_CODE_DIGITS = 8
 _RECOVERY_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is read as another
@@ -27,7 +29,7 @@ _TOKEN_CHARACTERS_MAX = 64
 
 def new_totp_secret() -> str:
     """Return a new secret of 160 bits, as authenticators take it."""
-    return pyotp.random_base32(32)
+    return pyotp.random_base32(_SECRET_CHARACTERS)
 
 
 def totp_uri(secret: str, email: str) -> str:
@@ -45,13 +47,23 @@ def totp_step(secret: str, code: str, now_ns: int, last_step: int) -> int | None
 
     None for all other codes. Whoever accepts it stores it as the last, so that none is accepted twice.
     """
-    current = now_ns // _STEP_NS
+    current = step_at(now_ns)
     found = None
     for step in range(current - _STEPS_PAST, current + 1):
         is_right = hmac.compare_digest(totp_code(secret, step).encode(), code.encode())
         if is_right and step > last_step:
             found = step
     return found
+
+
+def step_at(now_ns: int) -> int:
+    """Return the time step of a moment."""
+    return now_ns // _STEP_NS
+
+
+def is_totp_secret(text: str) -> bool:
+    """Whether it is written as `new_totp_secret` writes one."""
+    return len(text) == _SECRET_CHARACTERS and set(text) <= _BASE32
 
 
 def totp_code(secret: str, step: int) -> str:

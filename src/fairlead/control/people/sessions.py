@@ -25,7 +25,7 @@ from fairlead.control.people.throttles import (
 )
 from fairlead.control.people.users import put, user_of
 from fairlead.control.store import Store
-from fairlead.control.tables import RECOVERY_CODES, SESSIONS, USERS
+from fairlead.control.tables import CHALLENGES, RECOVERY_CODES, SESSIONS, USERS
 from fairlead.control.vault import Place, Vault
 from fairlead.core.requests import LOCAL
 
@@ -316,10 +316,14 @@ class Sessions:
         return Enrolled(tuple(codes))
 
     def drop_factor(self, change: Connection, user: User, session: str) -> User:
-        """Switch the second factor off; every other session ends. Within a change, audited by the caller."""
+        """Switch the second factor off, within a change that the caller audits.
+
+        Every other session ends, and so does whatever was asked for and not yet confirmed.
+        """
         after = msgspec.structs.replace(user, has_second_factor=False, version=user.version + 1)
         change.execute(USERS.update().filter_by(user=user.user).values(totp=None))
         put(change, after)
+        change.execute(delete(CHALLENGES).where(CHALLENGES.c.user == user.user))
         self._forget_codes(change, user)
         self.end_all(change, user, but=session)
         return after

@@ -9,6 +9,7 @@ from fairlead.control.control import Control
 from fairlead.control.people.post import Post, Sink, Smtp, SmtpSettings
 from fairlead.gateway.console.entering import Entering
 from fairlead.gateway.console.front import Desk, Front
+from fairlead.gateway.console.grants import Grants
 from fairlead.gateway.console.others import Others
 from fairlead.gateway.console.own import Own
 
@@ -34,4 +35,4 @@ def open_desk(
 
 def front_of(behind: ASGIApp, desk: Desk, page: str) -> Front:
     """Return what answers people's calls before `behind`. `page`: where they find the console."""
-    return Front(behind, desk, Entering(desk), Own(desk), Others(desk, page))
+    return Front(behind, desk, Entering(desk), Own(desk), Others(desk, page), Grants(desk))

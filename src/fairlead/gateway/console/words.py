@@ -77,6 +77,62 @@ class Invite(Form, frozen=True):
     email: str
 
 
+class Challenge(Form, frozen=True):
+    """Ask for something; `payload` is what would be done."""
+
+    action: str
+    payload: dict[str, object] = {}
+
+
+class Codes(Form, frozen=True):
+    """The code that was mailed, and that of the second factor."""
+
+    code: str
+    totp: str
+
+    def __repr__(self) -> str:
+        """Show nothing of it."""
+        return "Codes(…)"
+
+
+class TwoFactorOn(Form, frozen=True):
+    """Switch the second factor on, with a secret of POST /v1/me/two-factor."""
+
+    secret: str
+
+    def __repr__(self) -> str:
+        """Show nothing of it."""
+        return "TwoFactorOn(…)"
+
+
+class Nothing(Form, frozen=True):
+    """Nothing more needs to be said."""
+
+
+class NewSecret(msgspec.Struct, frozen=True):
+    """A secret for an authenticator: as text, as a link, as a picture."""
+
+    secret: str
+    uri: str
+    qr_svg: str
+
+
+class ChallengeShown(msgspec.Struct, frozen=True):
+    """A challenge whose code is on its way."""
+
+    challenge: str
+    action: str
+    sent_to: str
+    expires: str
+    resend_after_s: int
+
+
+class RecoveryCodes(msgspec.Struct, frozen=True):
+    """What stands in for the second factor, each once; told this once."""
+
+    recovery_codes: tuple[str, ...]
+
+
 class Problem(msgspec.Struct, frozen=True):
     """Why something was not done: `code` for programs, `message` for people."""
 

@@ -1,0 +1,251 @@
+"""What people are granted by challenge: asked for, mailed a code for, confirmed by both codes, done.
+
+Each action is one row: the form of its payload, what its letter says, and what does it. What is done is
+what the challenge has kept, never what comes with the codes.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from fairlead.control.audit import Entry
+from fairlead.control.control import Control
+from fairlead.control.keys import Denied
+from fairlead.control.people import letters, one_time
+from fairlead.control.people.challenges import (
+    RESEND_NS,
+    Action,
+    Asked,
+    Granted,
+)
+from fairlead.control.people.letters import Facts
+from fairlead.control.people.person import Session, User
+from fairlead.control.people.post import Unsent
+from fairlead.control.people.sessions import CODE_WRONG, Enrolled
+from fairlead.gateway.answers import Answer
+from fairlead.gateway.console import words
+from fairlead.gateway.console.front import Desk
+from fairlead.gateway.console.visit import Level, Routes, Visit, problem, refused, shown
+from fairlead.gateway.times import time_text
+
+_S = 1_000_000_000
+Prove = Callable[[Connection, bytes, str], str | None]
+
+
+class Doing(msgspec.Struct, frozen=True):
+    """What an action is done with."""
+
+    control: Control
+    user: User
+    session: Session
+    granted: Granted
+    now_ns: int
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """One action: its payload's form, the words of its letter, and what does it.
+
+    `check` says what is wrong with a payload before anything is mailed. `prove`, for an action that has no
+    second factor to ask for, says by what the second code is right.
+    """
+
+    form: type[msgspec.Struct]
+    sentence: str
+    facts: Callable[[Any], Facts]
+    perform: Callable[[Doing, Any], object | Denied]
+    check: Callable[[Any, User], Denied | None] = lambda *_: None
+    prove: Callable[[Control, User, int], Prove] | None = None
+
+
+class Grants:
+    """The calls under /v1/challenges, and what begins the second factor."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.routes: Routes = {
+            b"/v1/me/two-factor": {"POST": (Level.WHOLE, self.new_secret)},
+            b"/v1/challenges": {"POST": (Level.WHOLE, self.ask)},
+        }
+        self.prefixes: Routes = {b"/v1/challenges/": {"POST": (Level.WHOLE, self.confirm)}}
+
+    async def new_secret(self, visit: Visit) -> Answer:
+        """POST /v1/me/two-factor: a secret for an authenticator; it counts once it is confirmed."""
+        user, _ = visit.person
+        if user.has_second_factor:
+            text = "two-factor authentication is on; switch it off before you set it up anew"
+            return problem(409, "two_factor_on", text)
+        secret = one_time.new_totp_secret()
+        uri = one_time.totp_uri(secret, user.email)
+        return shown(201, words.NewSecret(secret, uri, one_time.picture(uri)))
+
+    async def ask(self, visit: Visit) -> Answer:
+        """POST /v1/challenges: keep what is asked for, and mail its code."""
+        form = visit.form(words.Challenge)
+        if isinstance(form, Answer):
+            return form
+        grant = GRANTS.get(form.action)
+        if grant is None:
+            known = ", ".join(GRANTS)
+            return problem(422, "action_unknown", f"the action is none of {known}", field="action")
+        try:
+            payload = msgspec.convert(form.payload, grant.form)
+        except msgspec.ValidationError as error:
+            return problem(422, "form_invalid", f"the payload is not as it should be: {error}")
+        user, _ = visit.person
+        denied = grant.check(payload, user)
+        if denied is not None:
+            return refused(denied)
+        post = self._desk.post
+        if post is None:
+            return problem(503, "mail_unavailable", "no mail server is configured, see [mail]")
+        work = partial(_ask, self._desk.control, visit, Action(form.action), payload)
+        asked = await self._desk.run(work)
+        if not isinstance(asked, Asked):
+            return refused(asked)
+        letter = letters.of_code(
+            user,
+            grant.sentence,
+            grant.facts(payload),
+            asked.code,
+            visit.origin.address,
+            visit.now_ns,
+        )
+        try:
+            await post.send(letter, visit.now_ns)
+        except Unsent as error:
+            withdraw = partial(_withdraw, self._desk.control, user, asked)
+            await self._desk.run(withdraw)
+            return problem(503, "mail_unavailable", f"{error}; nothing was granted")
+        return shown(
+            201,
+            words.ChallengeShown(
+                challenge=asked.challenge,
+                action=str(asked.action),
+                sent_to=masked(user.email),
+                expires=time_text(asked.expires_ns),
+                resend_after_s=RESEND_NS // _S,
+            ),
+        )
+
+    async def confirm(self, visit: Visit) -> Answer:
+        """POST /v1/challenges/{challenge}/confirm: do what was kept, if both codes are right."""
+        name, slash, rest = visit.call.tail.decode("ascii", "replace").partition("/")
+        if (slash, rest) != ("/", "confirm"):
+            return problem(404, "challenge_unknown", "see POST /v1/challenges/{challenge}/confirm")
+        form = visit.form(words.Codes)
+        if isinstance(form, Answer):
+            return form
+        work = partial(_confirm, self._desk.control, visit, name, form)
+        result = await self._desk.run(work)
+        return refused(result) if isinstance(result, Denied) else shown(200, result)
+
+
+def masked(email: str) -> str:
+    """Return an e-mail address as those know it whose it is."""
+    name, _, domain = email.partition("@")
+    return f"{name[0]}***@{domain}"
+
+
+def _ask(control: Control, visit: Visit, action: Action, payload: msgspec.Struct) -> Any:
+    user, session = visit.person
+    challenges = control.of(user.subscription).challenges
+    kept = msgspec.json.encode(payload)
+    return challenges.ask(user, session, action, kept, visit.origin, visit.now_ns)
+
+
+def _withdraw(control: Control, user: User, asked: Asked) -> None:
+    control.of(user.subscription).challenges.withdraw(asked)
+
+
+def _confirm(control: Control, visit: Visit, challenge: str, codes: words.Codes) -> object | Denied:
+    user, session = visit.person
+    of_user = control.of(user.subscription)
+
+    def perform(granted: Granted) -> object | Denied:
+        grant = GRANTS[granted.action]
+        payload = msgspec.json.decode(granted.payload, type=grant.form)
+        return grant.perform(Doing(of_user, user, session, granted, visit.now_ns), payload)
+
+    prove = None
+    if not user.has_second_factor:
+        prove = _prove_pending(visit.now_ns)
+    return of_user.challenges.confirm(
+        user,
+        session,
+        challenge,
+        (codes.code, codes.totp),
+        visit.origin,
+        visit.now_ns,
+        perform,
+        prove,
+    )
+
+
+# ── the second factor ────────────────────────────────────────────────────────────────────────────
+
+
+def _prove_pending(now_ns: int) -> Prove:
+    """Return what finds out whether a code is of the secret that is to be switched on."""
+
+    def prove(_: Connection, payload: bytes, code: str) -> str | None:
+        secret = msgspec.json.decode(payload, type=words.TwoFactorOn).secret
+        return None if one_time.totp_step(secret, code, now_ns, 0) is None else "totp"
+
+    return prove
+
+
+_IS_ON = Denied("two_factor_on", "two-factor authentication is on already")
+
+
+def _secret_wrong(payload: words.TwoFactorOn, user: User) -> Denied | None:
+    if user.has_second_factor:
+        return _IS_ON
+    if one_time.is_totp_secret(payload.secret):
+        return None
+    return Denied("secret_invalid", "the secret is not one of POST /v1/me/two-factor")
+
+
+def _switch_on(doing: Doing, payload: words.TwoFactorOn) -> object | Denied:
+    """Switch it on. The code was looked at already: the step it is of counts as used."""
+    granted, user = doing.granted, doing.user
+    if user.has_second_factor:  # since it was asked for
+        return _IS_ON
+    code = one_time.totp_code(payload.secret, one_time.step_at(doing.now_ns))
+    sessions = doing.control.sessions
+    enrolled = sessions.enrol(
+        granted.change, user, payload.secret, code, doing.session.session, doing.now_ns
+    )
+    if not isinstance(enrolled, Enrolled):
+        return CODE_WRONG
+    entry = Entry(action="user.two_factor.enable", target=user.user)
+    doing.control.audit.append(granted.change, granted.actor, entry, doing.now_ns)
+    return words.RecoveryCodes(enrolled.recovery_codes)
+
+
+def _switch_off(doing: Doing, _: words.Nothing) -> object | Denied:
+    granted, user = doing.granted, doing.user
+    doing.control.sessions.drop_factor(granted.change, user, doing.session.session)
+    entry = Entry(action="user.two_factor.disable", target=user.user)
+    doing.control.audit.append(granted.change, granted.actor, entry, doing.now_ns)
+    return words.Nothing()
+
+
+def _no_facts(_: object) -> Facts:
+    return ()
+
+
+GRANTS: Mapping[str, Grant] = {
+    Action.FACTOR_ENABLE: Grant(
+        words.TwoFactorOn,
+        "switch two-factor authentication on",
+        _no_facts,
+        _switch_on,
+        _secret_wrong,
+    ),
+    Action.FACTOR_DISABLE: Grant(
+        words.Nothing, "switch two-factor authentication off", _no_facts, _switch_off
+    ),
+}
