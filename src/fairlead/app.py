@@ -40,6 +40,7 @@ from fairlead.gateway.fixapi.entrance import Entrance
 from fairlead.gateway.health import of_subscription
 from fairlead.gateway.http2 import Http2Protocol
 from fairlead.gateway.listeners import FixListener, ListenerSettings, SecureListeners
+from fairlead.gateway.management.accounts import AccountsApi
 from fairlead.gateway.management.api import ManagementApi
 from fairlead.gateway.management.endpoints import EndpointsApi, Listener
 from fairlead.gateway.management.exchanges import ExchangesApi
@@ -59,6 +60,7 @@ from fairlead.venues.pipe import Pipe
 if TYPE_CHECKING:
     from fairlead.control.control import Control
     from fairlead.control.following import ControlFollowed
+    from fairlead.control.keeper import AccountKeepers
     from fairlead.control.metering import Metering
     from fairlead.control.usage import UsageAsked, Used
     from fairlead.gateway.console.front import Desk as PeopleDesk
@@ -89,6 +91,7 @@ class App:
         self._secure: SecureListeners | None = None
         self._control: asyncio.Future[Control] | None = None
         self._followed: ControlFollowed | None = None
+        self._keepers: AccountKeepers | None = None
         self._metering: Metering | None = None
         self._people: PeopleDesk | None = None
         # Who may manage is asked always, who may trade only with authentication.
@@ -163,6 +166,8 @@ class App:
             await fix.stop()
         if self._metering is not None:
             await self._metering.stop()
+        if self._keepers is not None:
+            await self._keepers.stop()
         if self._followed is not None:
             await self._followed.stop()
         if self._people is not None:
@@ -195,12 +200,15 @@ class App:
     async def _follow(self, control: "Control", tenants: Tenants) -> None:
         """Know subscriptions, keys and accounts, from now on."""
         from fairlead.control.following import ControlFollowed
+        from fairlead.control.keeper import AccountKeepers
         from fairlead.control.metering import Metering
 
         access = self._access
         ends = access.end_the_uncovered
         self._followed = ControlFollowed(control, tenants.take, ends, self._on_fatal)
         await self._followed.start()
+        look = self._followed.look
+        self._keepers = AccountKeepers(control, tenants.edge_of, look, time.time_ns)
         self._metering = Metering(control.store, access.usage, time.time_ns, self._on_fatal)
         self._metering.start()
 
@@ -297,7 +305,9 @@ class App:
         return partial(front_of, desk=self._people, page=f"{url_of('http', *listen)}/console/")
 
     def _management(self, tenants: Tenants, listen: tuple[str, int]) -> ManagementApi:
+        keepers = self._keepers
         assert self._secure is not None
+        assert keepers is not None
         listeners = [Listener("http", *listen), *self._secure.listening]
         if self._fix is not None:
             listeners.append(Listener("fix", *self._fix.address))
@@ -307,7 +317,10 @@ class App:
 
         endpoints = EndpointsApi(listeners, port_of, self._access, new_trace_id)
         usage = UsageApi(self._read_usage, self._access, time.time_ns)
-        return ManagementApi(ExchangesApi(), endpoints, usage)
+        accounts = AccountsApi(
+            lambda caller: keepers.of(caller.subscription), self._access, new_trace_id
+        )
+        return ManagementApi(accounts, ExchangesApi(), endpoints, usage)
 
     async def _read_usage(self, asked: "UsageAsked", limit: int) -> "list[Used]":
         assert self._metering is not None

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+import structlog
 from prometheus_client.registry import Collector
 
 from fairlead.config import Config
@@ -35,6 +36,7 @@ from fairlead.journal.reader import JournalReader
 from fairlead.venues.link import Connect, Link
 from fairlead.venues.sim import SimDialect
 
+log = structlog.get_logger()
 _Result = TypeVar("_Result")
 
 
@@ -56,7 +58,7 @@ class Tenant:
         self.name = name
         self._folder = folder
         self._has_fix = has_fix
-        self._accounts: Mapping[str, Account] = {}
+        self._accounts: dict[str, Account] = {}
         self._config = config
         self._new_connect = connect
         self._on_fatal = on_fatal
@@ -88,8 +90,31 @@ class Tenant:
         await self._run_blocking(self.open)
 
     def take_accounts(self, accounts: Mapping[str, Account]) -> None:
-        """Take the accounts by name, as they are from now on; before the start."""
-        self._accounts = accounts
+        """Take the accounts by name, as they are from now on: connect what is new, disconnect what is gone.
+
+        An account whose parameters changed logs in anew, unless its orders are another login's.
+        """
+        before, self._accounts = self._accounts, {**accounts}
+        edge = self._edge
+        if edge is None:  # the start connects them
+            return
+        for name in edge.accounts:
+            if name not in accounts:
+                edge.remove_account(name)
+        for name, account in accounts.items():
+            if name not in edge.accounts:
+                edge.add_account(name)
+            elif before[name].version != account.version:
+                self._renew(edge, before[name], account)
+
+    def _renew(self, edge: Edge, before: Account, after: Account) -> None:
+        name = after.exchange_id
+        if before.login != after.login and edge.has_unsettled(name):  # changed by another machine
+            self._accounts[name] = before
+            text = "its unsettled orders are the former login's, which stays; cancel them, then restart"
+            log.error("login cannot change", account=name, text=text)
+            return
+        edge.renew_login(name)
 
     def start(self) -> None:
         """Take up what was under way, connect the accounts, make what callers are given.

@@ -15,6 +15,7 @@ from fairlead.config import Config
 from fairlead.control.folders import folder_of
 from fairlead.core.port import EdgePort
 from fairlead.core.requests import LOCAL
+from fairlead.edge.edge import Edge
 from fairlead.edge.pulse import Pulse
 from fairlead.fix.store import StoreError
 from fairlead.gateway.callers import Access, Caller
@@ -106,6 +107,10 @@ class Tenants:
     def of(self, caller: Caller | None) -> Tenant:
         """Return the tenant of a caller; without one the mode is open, and it is `local`."""
         return self._here[LOCAL if caller is None else caller.subscription]
+
+    def edge_of(self, subscription: str) -> Edge:
+        """Return the edge of a subscription that is here."""
+        return self._here[subscription].edge
 
     def all(self) -> Iterator[Tenant]:
         """Yield those that are here."""

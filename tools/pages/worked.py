@@ -91,7 +91,9 @@ def conversation() -> Conversation:
         calls = dict(_calls(desk)) | dict(_management(desk))
         refusals = dict(_refusals(desk))
         calls["POST /v1/operator/resolve"] = _doubt(desk, calls, refusals)
-        return Conversation(calls, refusals, desk.said("GET", "/metrics").decode())
+        metrics = desk.said("GET", "/metrics").decode()
+        calls |= dict(_accounts(desk))  # last, since it leaves none
+        return Conversation(calls, refusals, metrics)
 
 
 # ── the conversation ─────────────────────────────────────────────────────────────────────────────
@@ -145,6 +147,17 @@ def _management(desk: "_Desk") -> Iterator[tuple[str, Exchanged]]:
     path = "/v1/usage?account=SIM"
     desk.wait(lambda: desk.json("GET", path))  # it is written every few seconds
     yield "GET /v1/usage", desk.call("GET", path)
+
+
+def _accounts(desk: "_Desk") -> Iterator[tuple[str, Exchanged]]:
+    pairs = (("PublicApiKey", "bob"), ("PrivateApiKey", "a-secret-of-bobs-own-7f3a"))
+    parameters = [{"key": key, "value": value} for key, value in pairs]
+    bob = {"exchange_id": "SIM/BOB", "parameters": parameters}
+    yield "POST /v1/accounts", desk.call("POST", "/v1/accounts", bob)
+    path = "/v1/accounts?filter_exchange_id=SIM%2FBOB"
+    yield "GET /v1/accounts", desk.call("GET", path)
+    yield "DELETE /v1/accounts", desk.call("DELETE", "/v1/accounts?exchange_id=SIM%2FBOB")
+    yield "DELETE /v1/accounts/all", desk.call("DELETE", "/v1/accounts/all")
 
 
 def _refusals(desk: "_Desk") -> Iterator[tuple[str, Exchanged]]:
@@ -334,7 +347,7 @@ def _fixed(value: Json, name: str) -> Json:
         return _COUNTS[name]
     if name == "day":
         return _DAY[:10]
-    if name in ("apikey", "key"):
+    if name in ("apikey", "key") and value.startswith("flk_"):
         return "flk_" + _hash("key")[:22]
     if name == "traceId":
         return _hash("trace")

@@ -10,6 +10,7 @@
     authorities   who issues them: its key, sealed
     exchanges   what each exchange asks of a login, and where it is; imports nothing of the others
     accounts    logins at exchanges; logins says what one is, account_text how an account is written
+    keeper      changes accounts whose edge runs
     following   usable keys and certificates, told to whoever decides about requests
     control     all of it, open
 

@@ -182,11 +182,16 @@ class Accounts:
         return names
 
     def delete_all(
-        self, actor: Actor, now_ns: int, open_orders: Mapping[str, int] | None = None
+        self,
+        actor: Actor,
+        now_ns: int,
+        open_orders: Mapping[str, int] | None = None,
+        among: frozenset[str] | None = None,
     ) -> list[str]:
-        """Delete every account; return their names. Raises ControlError."""
+        """Delete every account, with `among` of those; return their names. Raises ControlError."""
         with self._audit.change() as change:
-            rows = self._held(change)
+            held = self._held(change)
+            rows = [row for row in held if among is None or row.exchange_id in among]
             for row in rows:
                 self._erase(change, actor, row, now_ns, open_orders)
         self._store.forget_deleted()

@@ -76,6 +76,11 @@ class Control:
     def _audit_of(self, subscription: str) -> Audit:
         return Audit(self.store, self.vault, subscription, self._data)
 
+    def accounts_of(self, subscription: str) -> Accounts:
+        """Return the accounts of a subscription that there is; asks the database nothing."""
+        audit = Audit(self.store, self.vault, subscription, self._data)
+        return Accounts(self.store, self.vault, audit, subscription)
+
     def close(self) -> None:
         """Give the database back."""
         self.store.close()

@@ -55,6 +55,8 @@ ROUTES: Mapping[bytes, Mapping[str, Scope | None]] = {
     b"/v1/operator/instruments": _READ,
     b"/v1/operator/resolve": _MANAGE,
     b"/v1/operator/mode": _MANAGE,
+    b"/v1/accounts": {**_READ, "POST": Scope.MANAGE, "DELETE": Scope.MANAGE},
+    b"/v1/accounts/all": {"DELETE": Scope.MANAGE},
     b"/v1/exchanges": _READ,
     b"/v1/locations": _READ,
     b"/v1/endpoints": _READ,
@@ -66,7 +68,7 @@ ROUTES: Mapping[bytes, Mapping[str, Scope | None]] = {
     b"/openapi-management.json": _OPEN,
 }
 KEYED = frozenset({
-    b"/v1/exchanges", b"/v1/locations", b"/v1/endpoints", b"/v1/usage",
+    b"/v1/accounts", b"/v1/accounts/all", b"/v1/exchanges", b"/v1/locations", b"/v1/endpoints", b"/v1/usage",
 })  # of the management API: never open  # fmt: skip
 UPGRADE = Scope.READ  # WebSocket; what a message needs is decided at the port
 MOUNTED = Scope.MANAGE  # other applications, and whatever no route is declared for

@@ -74,5 +74,12 @@ def _read_slowly(body: bytes) -> Members:
     return members
 
 
+def pairs_of(value: object) -> list[tuple[str, object]] | None:
+    """Return the members of an object within a body, those given twice too; None: it is no object."""
+    if isinstance(value, _Pairs):
+        return value
+    return [*value.items()] if isinstance(value, dict) else None
+
+
 class _Pairs(list[tuple[str, object]]):
     """The members of one JSON object, in order, doubles included."""

@@ -9,9 +9,16 @@ from fairlead.gateway.words import FIELDS as TRADING_FIELDS
 
 WORDS = Words(CALLS, PARAMETERS, FIELDS | TRADING_FIELDS, EXAMPLES)
 _DESCRIPTION = """\
-Exchanges, locations, endpoints and usage, on the listeners of the trading API. Every call needs a key: by the
-header X-CoinAPI-Key, by the query parameter apikey, or by a TLS client certificate of the key alone."""
+Accounts, exchanges, locations, endpoints and usage, on the listeners of the trading API. Every call needs a
+key: by the header X-CoinAPI-Key, by the query parameter apikey, or by a TLS client certificate of the key
+alone."""
 _SHAPES = (
+    shapes.KeyValue,
+    shapes.GetAccount,
+    shapes.AccountData,
+    shapes.AccountDone,
+    shapes.AccountLeft,
+    shapes.AccountsDeleted,
     shapes.ExchangeLoginRequire,
     shapes.Locations,
     shapes.AccountEndpoint,
@@ -29,8 +36,19 @@ _USAGE = (
 )
 _INVALID = {"400": "ValidationError"}
 _BUSY = {"503": "MessageError"}
+_UNKNOWN = {"404": "MessageError"}
+_REFUSED = {"405": "ValidationError"}
+_NAMED = (Parameter("exchange_id", is_required=True, is_repeated=True, schema=EXCHANGE_ID),)
 
 OPERATIONS = (
+    Operation("/v1/accounts", "get", _FILTER, None, {"200": "GetAccount[]"} | _INVALID | _BUSY,
+              "getAccount"),
+    Operation("/v1/accounts", "post", (), "AccountData",
+              {"200": "AccountDone"} | _INVALID | _REFUSED | _BUSY, "persistAccount"),
+    Operation("/v1/accounts", "delete", _NAMED, None,
+              {"200": "AccountsDeleted"} | _INVALID | _UNKNOWN | _BUSY, "deleteAccount"),
+    Operation("/v1/accounts/all", "delete", (), None, {"200": "AccountsDeleted"} | _BUSY,
+              "deleteAccountAll"),
     Operation("/v1/exchanges", "get", (), None, {"200": "ExchangeLoginRequire[]"},
               "exchangeLoginRequire"),
     Operation("/v1/locations", "get", (), None, {"200": "Locations[]"}, "locations"),

@@ -37,3 +37,33 @@ class Usage(msgspec.Struct):
     orders: int
     connected_websocket_ms: int
     connected_fix_ms: int
+
+
+class KeyValue(msgspec.Struct):
+    key: str
+    value: str
+
+
+class GetAccount(msgspec.Struct):
+    exchange_id: str
+    parameters: list[KeyValue]
+
+
+class AccountData(msgspec.Struct):
+    exchange_id: str
+    parameters: list[KeyValue]
+
+
+class AccountDone(msgspec.Struct):
+    exchange_id: str
+    message: str
+
+
+class AccountLeft(msgspec.Struct):
+    exchange_id: str
+    open_orders: int
+
+
+class AccountsDeleted(msgspec.Struct):
+    message: str
+    accounts: list[AccountLeft]

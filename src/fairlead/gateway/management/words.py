@@ -1,6 +1,20 @@
 """What the calls, parameters and fields of the management API mean, once, for document and page."""
 
 CALLS: dict[str, str] = {
+    "GET /v1/accounts": (
+        "The accounts and their parameters. A secret is shown by its last four characters, one of fewer than"
+        " 16 not at all."
+    ),
+    "POST /v1/accounts": (
+        "Adds an account or replaces all its parameters; it is being connected when this returns. 405 names"
+        " what is missing, unknown or malformed, and says it when the login is another account's already, or"
+        " would change while orders are unsettled."
+    ),
+    "DELETE /v1/accounts": (
+        "Deletes accounts, all that are named or none: their credentials are erased, their connections"
+        " closed, their open orders left at the exchange."
+    ),
+    "DELETE /v1/accounts/all": "The same for every account that the key may manage.",
     "GET /v1/exchanges": "The exchanges, and what a login at each needs.",
     "GET /v1/locations": "Where the exchanges are connected from.",
     "GET /v1/endpoints": (
@@ -14,6 +28,7 @@ CALLS: dict[str, str] = {
 }
 
 PARAMETERS: dict[str, str] = {
+    "exchange_id": "the account to delete; may be given several times",
     "filter_exchange_id": "only this account; may be given several times",
     "key": "only this key, by its public id flk_…",
     "account": "only this account",
@@ -22,13 +37,36 @@ PARAMETERS: dict[str, str] = {
 }
 
 EXAMPLES: dict[str, object] = {
+    "exchange_id": ["SIM/BOB"],
     "filter_exchange_id": ["SIM"],
+    "AccountData": {
+        "exchange_id": "SIM/BOB",
+        "parameters": [
+            {"key": "PublicApiKey", "value": "bob"},
+            {"key": "PrivateApiKey", "value": "a-secret-of-bobs-own-7f3a"},
+        ],
+    },
 }
 
 _ACCOUNT = "the account"
 _LOCATION = "where it is connected from, as in /v1/locations"
 
 FIELDS: dict[str, dict[str, str]] = {
+    "KeyValue": {
+        "key": "name of a parameter, as in /v1/exchanges",
+        "value": "1 to 128 printable ASCII characters without spaces",
+    },
+    "GetAccount": {"exchange_id": _ACCOUNT, "parameters": "what its login has, secrets masked"},
+    "AccountData": {"exchange_id": _ACCOUNT, "parameters": "all that its exchange asks for"},
+    "AccountDone": {"exchange_id": _ACCOUNT, "message": "what was done, for people"},
+    "AccountLeft": {
+        "exchange_id": _ACCOUNT,
+        "open_orders": "how many it has left at the exchange; they are found when the same login is back",
+    },
+    "AccountsDeleted": {
+        "message": "what was done, for people",
+        "accounts": "those that are deleted",
+    },
     "ExchangeLoginRequire": {
         "exchange_id": "the exchange",
         "location_id": _LOCATION,
