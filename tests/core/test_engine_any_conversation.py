@@ -1,8 +1,8 @@
 """Any conversation: whatever is lost, doubled, late or out of order, in the end we agree with the exchange.
 
 A small exchange accepts, fills, cancels and forgets; what it says reaches the engine in any order, twice
-or never, and the process may end at any moment. In the end the exchange answers every question and lists
-every fill, and then its orders, fills and balances are ours.
+or never, and the process may end, and the account go and come back, at any moment. In the end the exchange
+answers every question and lists every fill, and then its orders, fills and balances are ours.
 """
 
 from decimal import Decimal
@@ -109,10 +109,30 @@ class World:
         self.sessions: dict[int, str] = {}  # by number, of orders with CANCEL_ON_DISCONNECT
         self.must_end: set[int] = set()
         self.asked_to_cancel: set[int] = set()
+        self.is_gone = False
 
     def step(self, kind: str, pick: int) -> None:
         getattr(self, f"_{kind}")(pick)
+        if self.is_gone:
+            self.on_the_way.clear()  # nobody listens
         self._take_sent()
+
+    def _go(self, pick: int) -> None:
+        """The account goes: what was sent may arrive, and is not answered."""
+        if self.is_gone:
+            return
+        for place in self.unanswered[: pick % 3]:
+            self.exchange.arrives(place)
+        self.unanswered.clear()
+        self.talk.go()
+        self.is_gone = True
+
+    def _come(self, pick: int) -> None:
+        if self.is_gone:
+            self.is_gone = False
+            self.talk.come()
+            self.talk.connects()
+            self._state(pick)
 
     def _take_sent(self) -> None:
         for request in self.talk.sent:
@@ -123,6 +143,9 @@ class World:
         self.talk.sent.clear()
 
     def _place(self, pick: int) -> None:
+        if self.is_gone:
+            assert self.talk.place("refused").refusal == "ACCOUNT_UNKNOWN"
+            return
         self.count += 1
         session, exec_inst = f"s{pick % 2}" if pick % 5 else "", ()
         if session and pick % 3:
@@ -141,14 +164,15 @@ class World:
             )
 
     def _cancel(self, pick: int) -> None:
-        if self.count:
+        if self.count and not self.is_gone:
             number = 1 + pick % self.count
             self.asked_to_cancel.add(number)
             self.talk.cancel(f"o{number}")
 
     def _cancel_all(self, pick: int) -> None:
-        self.asked_to_cancel.update(range(1, self.count + 1))
-        self.talk.cancel_all()
+        if not self.is_gone:
+            self.asked_to_cancel.update(range(1, self.count + 1))
+            self.talk.cancel_all()
 
     def _end_session(self, pick: int) -> None:
         session = f"s{pick % 2}"
@@ -205,14 +229,17 @@ class World:
     def _restart(self, pick: int) -> None:
         """The process ends: what was on its way is not heard, unsent orders never arrive."""
         self.must_end |= set(self.sessions)
-        self.talk = self.talk.restart()
+        self.talk = self.talk.restart(accounts=() if self.is_gone else ("SIM",))
         self.unanswered.clear()
         self.on_the_way.clear()
-        self.talk.connects()
-        self._state(pick)
+        if not self.is_gone:
+            self.talk.connects()
+            self._state(pick)
 
     def _state(self, pick: int) -> None:
         """The exchange states its balances, which contain every fill so far."""
+        if self.is_gone:
+            return
         self.talk.states_balances(
             ordinal=self.exchange.event,
             USDT=str(100_000 - self.exchange.paid),
@@ -223,6 +250,7 @@ class World:
 
     def agree(self) -> None:
         """Let everything be said, every question be answered and every fill be listed."""
+        self._come(0)
         self._take_sent()
         for place in self.unanswered:
             self.on_the_way.append(_answer(place, Outcome.UNKNOWN))
@@ -263,7 +291,7 @@ class World:
 KINDS = [
     "place", "place", "place_again", "cancel", "cancel_all", "arrive", "arrive", "arrive", "vanish",
     "fill", "fill", "end", "hear", "hear", "hear", "hear_twice", "lose", "wait", "state", "restart",
-    "end_session",
+    "end_session", "go", "come", "come",
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from typing import Protocol, assert_never
+from typing import Protocol, assert_never, cast
 
 import msgspec
 
@@ -96,7 +96,7 @@ class _Relined(msgspec.Struct):
 
 _Change = _Coming | _Going | _Relined
 _CHANGES = (_Coming, _Going, _Relined)
-_Message = _Submitted | _Change | VenueReport
+_Message = _Submitted | VenueReport
 
 
 class Sequencer:
@@ -124,7 +124,7 @@ class Sequencer:
         self._is_committing = False
         self._is_missed = False
         self._lines: dict[str, Line] = {}
-        self._inbox: deque[_Message] = deque()
+        self._inbox: deque[_Message | _Change] = deque()
         self._changes = 0  # of accounts, in the inbox
         self._committing: Unit | None = None
         self._waiting: dict[int, tuple[asyncio.Future[Reply], int]] = {}
@@ -286,25 +286,30 @@ class Sequencer:
             self.stop(error)
             self._on_fatal(error)
 
-    def _take(self) -> list[_Message]:
-        inbox = self._inbox
+    def _take(self) -> list[_Message] | _Change:
         if self._changes:
             return self._take_to_change()
+        inbox = cast(deque[_Message], self._inbox)
         if len(inbox) <= self._limits.batch_most:
             batch = list(inbox)
             inbox.clear()
             return batch
         return [inbox.popleft() for _ in range(self._limits.batch_most)]
 
-    def _take_to_change(self) -> list[_Message]:
+    def _take_to_change(self) -> list[_Message] | _Change:
         """Take what comes before the next change of the accounts, or that one: it is a batch of its own."""
         inbox = self._inbox
-        if isinstance(inbox[0], _CHANGES):
-            self._changes -= 1
-            return [inbox.popleft()]
         batch: list[_Message] = []
-        while len(batch) < self._limits.batch_most and not isinstance(inbox[0], _CHANGES):
-            batch.append(inbox.popleft())
+        while len(batch) < self._limits.batch_most:
+            message = inbox[0]
+            if isinstance(message, _CHANGES):
+                if batch:
+                    break
+                self._changes -= 1
+                inbox.popleft()
+                return message
+            batch.append(message)
+            inbox.popleft()
         return batch
 
     def _run_batch(self, now: Now, decide: Callable[[], None]) -> None:
@@ -321,16 +326,17 @@ class Sequencer:
             self._commit(effects.unit)
             self._release(effects, requests)
 
-    def _decide(self, batch: list[_Message], now: Now) -> None:
-        self._recall(batch)
-        self.metrics.batch_messages += len(batch)
-        for message in batch:
-            if isinstance(message, _Submitted):
-                self._engine.request(message.request, message.token)
-            elif isinstance(message, _CHANGES):
-                self._change_accounts(message)
-            else:
-                self._hear(message, now)
+    def _decide(self, batch: list[_Message] | _Change, now: Now) -> None:
+        if isinstance(batch, list):
+            self._recall(batch)
+            self.metrics.batch_messages += len(batch)
+            for message in batch:
+                if isinstance(message, _Submitted):
+                    self._engine.request(message.request, message.token)
+                else:
+                    self._hear(message, now)
+        else:
+            self._change_accounts(batch)
         for due in self.timers.take_due(now):
             if due.kind is not TimerKind.SWEEP:
                 self._engine.timer(due)
@@ -340,9 +346,8 @@ class Sequencer:
     def _recall(self, batch: list[_Message]) -> None:
         wanted = nothing_wanted()
         for message in batch:
-            if not isinstance(message, _CHANGES):
-                named = message.request if isinstance(message, _Submitted) else message
-                self._engine.wants(named, wanted)
+            named = message.request if isinstance(message, _Submitted) else message
+            self._engine.wants(named, wanted)
         if wanted:
             self._engine.remember(self._journal.recall(wanted))
 
