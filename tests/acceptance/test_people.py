@@ -7,10 +7,11 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import NamedTuple, Self
 
+import pyotp
 import pytest
 
 from tests.commands.terminal import Run, fairlead
-from tests.system import ACCOUNTS, QUICK, Answer, Ems, encoded, running, write_config
+from tests.system import ACCOUNTS, QUICK, Answer, Ems, encoded, running, until, write_config
 
 EMAIL, PASSWORD = "ann@desk.example", "seven unrelated words"
 
@@ -88,6 +89,43 @@ def test_from_the_owners_link_to_a_second_user(system: System) -> None:
         log = (system.folder / "log").read_text()
         for secret in (token, found[1], PASSWORD):
             assert secret not in log
+
+
+def asked(person: Person, system: System, action: str, **payload: object) -> tuple[str, str]:
+    """Ask for something; return where to confirm it, and the code that was mailed."""
+    said = person.call("POST", "/v1/challenges", {"action": action, "payload": payload})
+    assert said.status == 201, said
+    letter = system.run("mail", "--last", "1", "--json").json["text"]
+    code = re.search("Your code: ([0-9]{8})", letter)
+    assert code is not None
+    return f"/v1/challenges/{said.json['challenge']}/confirm", code[1]
+
+
+def test_a_key_by_both_codes_opens_the_api_until_it_is_disabled(system: System) -> None:
+    """The recovery code stands in for a code of a later step, for which a test would have to wait."""
+    with Person(system.ems) as carl, closing(system.ems.api()) as api:
+        token = system.run("users", "invite", "carl@desk.example", "--json").json["token"]
+        accepted = {"token": token, "password": PASSWORD}
+        assert carl.call("POST", "/v1/auth/invitation", accepted).status == 201
+        new = carl.call("POST", "/v1/me/two-factor").json
+        path, code = asked(carl, system, "two_factor.enable", secret=new["secret"])
+        totp = pyotp.TOTP(new["secret"]).now()
+        enabled = carl.call("POST", path, {"code": code, "totp": totp})
+        assert enabled.status == 200, enabled
+        path, code = asked(carl, system, "key.add", label="Bot1")
+        recovery = enabled.json["recovery_codes"][0]
+        added = carl.call("POST", path, {"code": code, "totp": recovery})
+        assert added.status == 201, added
+        header = {"X-CoinAPI-Key": added.json["secret"]}
+
+        def status() -> int:
+            return api.request("GET", "/v1/exchanges", headers=header).status
+
+        until(lambda: status() == 200, "the new key is known")
+        kid = added.json["kid"]
+        assert carl.call("POST", f"/v1/keys/{kid}/disable").json["state"] == "disabled"
+        until(lambda: status() == 401, "the key is taken back", timeout_s=1.0)
+    assert added.json["secret"] not in (system.folder / "log").read_text()
 
 
 def test_a_person_is_no_caller_and_a_page_of_others_no_person(system: System) -> None:

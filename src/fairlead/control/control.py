@@ -37,7 +37,7 @@ class Control:
         self.authorities = Authorities(vault, of_all)
         self.certificates = Certificates(store, audit, self.keyring, self.authorities)
         self.accounts = Accounts(store, vault, audit, audit.subscription)
-        self.users = Users(store, audit)
+        self.users = Users(store, audit, self.keyring)
         self.sessions = Sessions(store, vault, self._audit_of)
         self.challenges = Challenges(store, vault, audit, self.sessions)
 

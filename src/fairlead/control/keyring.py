@@ -76,20 +76,32 @@ class Made(msgspec.Struct, frozen=True):
 
 
 class Keyring:
-    """The keys of one subscription."""
+    """The keys of one subscription: all of them for the machine's owner, for a user that user's."""
 
-    def __init__(self, store: Store, vault: Vault, audit: Audit, subscription: str) -> None:
+    def __init__(
+        self, store: Store, vault: Vault, audit: Audit, subscription: str, user: str | None = None
+    ) -> None:
+        """`user`: who alone is asked about, and whose new keys are; None: the machine's owner."""
         self._store = store
         self._vault = vault
         self._audit = audit
         self._subscription = subscription
+        self._user = user
+
+    def of(self, user: str) -> "Keyring":
+        """Return the keyring as a user has it: nobody else's keys exist there."""
+        return Keyring(self._store, self._vault, self._audit, self._subscription, user)
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────────
 
     def listed(self) -> list[ApiKey]:
         """Return the keys, the oldest first, revoked ones too. Raises ControlError."""
         with self._store.read() as connection:
-            return [_key(row) for row in connection.execute(self._all().limit(LISTED_MAX))]
+            return self.listed_in(connection)
+
+    def listed_in(self, connection: Connection) -> list[ApiKey]:
+        """Return the same as a connection sees it."""
+        return [_key(row) for row in connection.execute(self._all().limit(LISTED_MAX))]
 
     def usable(self) -> list[Usable]:
         """Return the keys that are active, with what proves them.
@@ -134,54 +146,90 @@ class Keyring:
     ) -> Made | Denied:
         """Make a key. Raises ControlError."""
         with self._audit.change() as change:
-            rights = self._rights_of_new(change, wanted)
-            public_key = _public_key_of_new(wanted)
-            denied = next((each for each in (rights, public_key) if isinstance(each, Denied)), None)
-            if denied is not None:
-                return self._refused(
-                    change, actor, "key.create", plain(wanted.label), denied, now_ns
-                )
-            assert isinstance(rights, Rights)
-            key = ApiKey(
-                kid=new_kid(),
-                subscription=self._subscription,
-                label=wanted.label,
-                stored_state=State.ACTIVE,
-                rights=rights,
-                created_ns=now_ns,
-                expires_ns=_end(wanted.days, now_ns),
-                version=1,
-                kind=wanted.kind,
-            )
-            secret = None if key.kind is Kind.ED25519 else new_secret(is_test=is_test)
-            kept = {
-                "label_folded": key.label.lower(),
-                "secret_hash": None,
-                "sealed_secret": None,
-                "public_key": public_key,
-            }
-            if secret is not None and key.kind is Kind.HMAC:
-                place = _place_of_secret(key.subscription, key.kid)
-                kept["sealed_secret"] = self._vault.seal(change, place, secret.encode())
-            elif secret is not None:
-                kept["secret_hash"] = hash_of(secret)
-            change.execute(KEYS.insert().values(_row(key) | kept))
-            self._done(change, actor, "key.create", None, key, now_ns)
-            return Made(key, secret)
+            return self.create_in(change, actor, wanted, now_ns, is_test=is_test)
+
+    def create_in(
+        self,
+        change: Connection,
+        actor: Actor,
+        wanted: Wanted,
+        now_ns: int,
+        *,
+        is_test: bool = False,
+    ) -> Made | Denied:
+        """Make a key within a change. Raises ControlError."""
+        rights = self._rights_of_new(change, wanted)
+        public_key = _public_key_of_new(wanted)
+        denied = next((each for each in (rights, public_key) if isinstance(each, Denied)), None)
+        if denied is not None:
+            return self._refused(change, actor, "key.create", plain(wanted.label), denied, now_ns)
+        assert isinstance(rights, Rights)
+        key = ApiKey(
+            kid=new_kid(),
+            subscription=self._subscription,
+            label=wanted.label,
+            stored_state=State.ACTIVE,
+            rights=rights,
+            created_ns=now_ns,
+            expires_ns=_end(wanted.days, now_ns),
+            version=1,
+            kind=wanted.kind,
+        )
+        secret = None if key.kind is Kind.ED25519 else new_secret(is_test=is_test)
+        kept = {
+            "user": self._user or "",
+            "label_folded": key.label.lower(),
+            "secret_hash": None,
+            "sealed_secret": None,
+            "public_key": public_key,
+        }
+        if secret is not None and key.kind is Kind.HMAC:
+            place = _place_of_secret(key.subscription, key.kid)
+            kept["sealed_secret"] = self._vault.seal(change, place, secret.encode())
+        elif secret is not None:
+            kept["secret_hash"] = hash_of(secret)
+        change.execute(KEYS.insert().values(_row(key) | kept))
+        self._done(change, actor, "key.create", None, key, now_ns)
+        return Made(key, secret)
+
+    def new_wrong(self, wanted: Wanted) -> Denied | None:
+        """Say why a key could not be made now. Raises ControlError."""
+        with self._store.read() as connection:
+            rights = self._rights_of_new(connection, wanted)
+        public_key = _public_key_of_new(wanted)
+        return next((each for each in (rights, public_key) if isinstance(each, Denied)), None)
 
     def edit(self, actor: Actor, name: str, edit: Edit, now_ns: int) -> ApiKey | Denied:
         """Change the rights or the end of a key. Raises ControlError."""
         with self._audit.change() as change:
-            before = self.find_in(change, name)
-            after = before if isinstance(before, Denied) else _edited(before, edit, now_ns)
-            return self._put(change, actor, Act.EDIT, name, before, after, now_ns)
+            return self.edit_in(change, actor, name, edit, now_ns)
+
+    def edit_in(
+        self, change: Connection, actor: Actor, name: str, edit: Edit, now_ns: int
+    ) -> ApiKey | Denied:
+        """Change the rights or the end of a key within a change."""
+        before = self.find_in(change, name)
+        after = before if isinstance(before, Denied) else edited(before, edit, now_ns)
+        return self._put(change, actor, Act.EDIT, name, before, after, now_ns)
 
     def move(self, actor: Actor, name: str, act: Act, now_ns: int) -> ApiKey | Denied:
         """Suspend, disable, enable or revoke a key. Raises ControlError."""
         with self._audit.change() as change:
-            before = self.find_in(change, name)
-            after = before if isinstance(before, Denied) else _moved(before, act, now_ns)
-            return self._put(change, actor, act, name, before, after, now_ns)
+            return self.move_in(change, actor, name, act, now_ns)
+
+    def move_in(
+        self, change: Connection, actor: Actor, name: str, act: Act, now_ns: int
+    ) -> ApiKey | Denied:
+        """Suspend, disable, enable or revoke a key within a change."""
+        before = self.find_in(change, name)
+        after = before if isinstance(before, Denied) else moved(before, act, now_ns)
+        return self._put(change, actor, act, name, before, after, now_ns)
+
+    def move_all_in(self, change: Connection, actor: Actor, act: Act, now_ns: int) -> list[ApiKey]:
+        """Do the same to every key to which it can be done, within a change; return them."""
+        able = [key for key in self.listed_in(change) if (key.state(now_ns), act) in NEXT]
+        done = [self.move_in(change, actor, key.kid, act, now_ns) for key in able]
+        return [key for key in done if isinstance(key, ApiKey)]
 
     def _put(
         self,
@@ -210,7 +258,8 @@ class Keyring:
         if denied is not None:
             return denied
         living = [row for row in change.execute(self._all()) if row.state != State.REVOKED]
-        if any(row.label_folded == wanted.label.lower() for row in living):
+        ours = [row.label_folded for row in living if row.user == (self._user or "")]
+        if wanted.label.lower() in ours:
             text = f"there is a key {wanted.label} (in capitals or not); choose another label"
             return Denied("label_taken", text)
         if len(living) >= KEYS_MAX:
@@ -219,6 +268,8 @@ class Keyring:
 
     def _all(self) -> Any:
         of_us = select(KEYS).where(KEYS.c.subscription == self._subscription)
+        if self._user is not None:
+            of_us = of_us.where(KEYS.c.user == self._user)
         return of_us.order_by(KEYS.c.created_ns, KEYS.c.kid)
 
     def find_in(self, connection: Connection, name: str) -> ApiKey | Denied:
@@ -226,7 +277,12 @@ class Keyring:
         by_label = (KEYS.c.label_folded == name.lower()) & (KEYS.c.state != State.REVOKED)
         is_named = is_kid(name) or (name.isascii() and name.isalnum())  # in whatever case
         by_either = self._all().where(or_(KEYS.c.kid == name, by_label))
-        row = connection.execute(by_either).first() if is_named else None
+        rows = connection.execute(by_either).all() if is_named else []
+        if len(rows) > 1:
+            kids = ", ".join(row.kid for row in rows)
+            text = f"there are several keys {plain(name)}, of several users; give one of {kids}"
+            return Denied("key_ambiguous", text)
+        row = rows[0] if rows else None
         if row is None:
             text = f"there is no key {plain(name)}; give a public id flk_… or a label (`keys list`)"
             return Denied("key_unknown", text)
@@ -285,7 +341,8 @@ def _place_of_secret(subscription: str, kid: str) -> Place:
     return Place(subscription, "key", kid, "secret", 1)
 
 
-def _edited(key: ApiKey, edit: Edit, now_ns: int) -> ApiKey | Denied:
+def edited(key: ApiKey, edit: Edit, now_ns: int) -> ApiKey | Denied:
+    """Return a key as an edit would leave it, or why it cannot be."""
     denied = _stale(key, edit.version)
     old = key.rights
     scopes = old.scopes if edit.scopes is msgspec.UNSET else edit.scopes
@@ -312,7 +369,8 @@ def _edited(key: ApiKey, edit: Edit, now_ns: int) -> ApiKey | Denied:
     return after
 
 
-def _moved(key: ApiKey, act: Act, now_ns: int) -> ApiKey | Denied:
+def moved(key: ApiKey, act: Act, now_ns: int) -> ApiKey | Denied:
+    """Return a key as it would be afterwards, or why that cannot be."""
     state = NEXT.get((key.state(now_ns), act))
     if state is None:
         return _cannot(key, act, now_ns)

@@ -76,6 +76,7 @@ KEYS = Table(
     Column("kind", Text, nullable=False, server_default="bearer"),
     Column("sealed_secret", LargeBinary, nullable=True),  # HMAC: sealed by the vault
     Column("public_key", LargeBinary, nullable=True),  # Ed25519: its 32 bytes
+    Column("user", Text, nullable=False, server_default=""),  # whose; empty: the machine owner's
 )
 
 # What each key used, by day and account; rows are added to.
@@ -104,6 +105,7 @@ _LIVING = text("state <> 'revoked'")
 Index(
     "keys_label",
     KEYS.c.subscription,
+    KEYS.c.user,
     KEYS.c.label_folded,
     unique=True,
     sqlite_where=_LIVING,

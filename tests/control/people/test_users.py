@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from fairlead.control.control import Control
+from fairlead.control.keyring import Made, Wanted
 from fairlead.control.keys import DAY_NS, Denied
 from fairlead.control.people.person import User
 from fairlead.control.people.sessions import SignedIn
@@ -157,7 +158,12 @@ def test_a_removed_user_is_signed_out_and_the_address_is_free(control: Control, 
     bob = made(control, "bob@desk.example")
     token = signed_in(control, email=bob.email).token
     assert control.sessions.of(token, NOW) is not None
+    wanted = Wanted(label="Bot1", days=90)
+    assert isinstance(control.keyring.of(bob.user).create(OWNER, wanted, NOW), Made)
+    assert isinstance(control.keyring.create(OWNER, wanted, NOW), Made)
     assert control.users.remove(OWNER, bob.email, NOW) == bob
+    assert len(control.keyring.usable()) == 1
+    assert [each.stored_state for each in control.keyring.of(bob.user).listed()] == ["revoked"]
     assert control.sessions.of(token, NOW) is None
     assert stored(control) == [(EMAIL, True), ("bob@desk.example", False)]
     assert made(control, "bob@desk.example").user != bob.user

@@ -10,12 +10,12 @@ from sqlalchemy import Connection, Row, delete, select
 
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
 from fairlead.control.key_text import new_id
-from fairlead.control.keyring import plain
-from fairlead.control.keys import DAY_NS, Denied
+from fairlead.control.keyring import Keyring, plain
+from fairlead.control.keys import DAY_NS, Act, Denied
 from fairlead.control.people import one_time, passwords
 from fairlead.control.people.person import From, User, email_wrong
 from fairlead.control.store import Store
-from fairlead.control.tables import LINKS, RECOVERY_CODES, SESSIONS, USERS
+from fairlead.control.tables import CHALLENGES, LINKS, RECOVERY_CODES, SESSIONS, USERS
 
 USERS_MAX = 1_000  # of a subscription, removed ones left out
 LINK_NS = DAY_NS
@@ -27,9 +27,10 @@ _PREFIX = "usr_"
 class Users:
     """The users of one subscription."""
 
-    def __init__(self, store: Store, audit: Audit) -> None:
+    def __init__(self, store: Store, audit: Audit, keyring: Keyring) -> None:
         self._store = store
         self._audit = audit
+        self._keyring = keyring
         self._subscription = audit.subscription
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────────
@@ -140,7 +141,7 @@ class Users:
             return after
 
     def remove(self, actor: Actor, name: str, now_ns: int) -> User | Denied:
-        """Remove a user, whose sessions end. The last one cannot be. Raises ControlError."""
+        """Remove a user, whose sessions and keys end. The last one cannot be. Raises ControlError."""
         with self._audit.change() as change:
             rows = change.execute(self._present()).all()
             row = self._row(change, name)
@@ -152,6 +153,8 @@ class Users:
                 target = plain(name) if row is None else row.user
                 return self._refused(change, actor, "user.remove", target, denied, now_ns)
             user = user_of(row)
+            self._keyring.of(user.user).move_all_in(change, actor, Act.REVOKE, now_ns)
+            change.execute(delete(CHALLENGES).where(CHALLENGES.c.user == user.user))
             change.execute(delete(SESSIONS).where(SESSIONS.c.user == user.user))
             change.execute(delete(RECOVERY_CODES).where(RECOVERY_CODES.c.user == user.user))
             of_it = USERS.update().filter_by(user=user.user)

@@ -1,7 +1,7 @@
 """What people are granted by challenge: asked for, mailed a code for, confirmed by both codes, done.
 
-Each action is one row: the form of its payload, what its letter says, and what does it. What is done is
-what the challenge has kept, never what comes with the codes.
+Each action is one row of GRANTS. What is done is what the challenge has kept, never what comes with the
+codes.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from fairlead.control.audit import Entry
 from fairlead.control.control import Control
-from fairlead.control.keys import Denied
+from fairlead.control.keys import Act, Denied
 from fairlead.control.people import letters, one_time
 from fairlead.control.people.challenges import (
     RESEND_NS,
@@ -22,42 +22,19 @@ from fairlead.control.people.challenges import (
     Granted,
 )
 from fairlead.control.people.letters import Facts
-from fairlead.control.people.person import Session, User
+from fairlead.control.people.person import User
 from fairlead.control.people.post import Unsent
 from fairlead.control.people.sessions import CODE_WRONG, Enrolled
 from fairlead.gateway.answers import Answer
 from fairlead.gateway.console import words
 from fairlead.gateway.console.front import Desk
+from fairlead.gateway.console.granting import Asking, Doing, Grant
+from fairlead.gateway.console.own_keys import KEY_GRANTS, keyring_of
 from fairlead.gateway.console.visit import Level, Routes, Visit, problem, refused, shown
 from fairlead.gateway.times import time_text
 
 _S = 1_000_000_000
 Prove = Callable[[Connection, bytes, str], str | None]
-
-
-class Doing(msgspec.Struct, frozen=True):
-    """What an action is done with."""
-
-    control: Control
-    user: User
-    session: Session
-    granted: Granted
-    now_ns: int
-
-
-class Grant(msgspec.Struct, frozen=True):
-    """One action: its payload's form, the words of its letter, and what does it.
-
-    `check` says what is wrong with a payload before anything is mailed. `prove`, for an action that has no
-    second factor to ask for, says by what the second code is right.
-    """
-
-    form: type[msgspec.Struct]
-    sentence: str
-    facts: Callable[[Any], Facts]
-    perform: Callable[[Doing, Any], object | Denied]
-    check: Callable[[Any, User], Denied | None] = lambda *_: None
-    prove: Callable[[Control, User, int], Prove] | None = None
 
 
 class Grants:
@@ -95,9 +72,10 @@ class Grants:
         except msgspec.ValidationError as error:
             return problem(422, "form_invalid", f"the payload is not as it should be: {error}")
         user, _ = visit.person
-        denied = grant.check(payload, user)
-        if denied is not None:
-            return refused(denied)
+        asking = Asking(self._desk.control, user, visit.now_ns)
+        facts = await self._desk.run(partial(grant.ask, asking, payload))
+        if isinstance(facts, Denied):
+            return refused(facts)
         post = self._desk.post
         if post is None:
             return problem(503, "mail_unavailable", "no mail server is configured, see [mail]")
@@ -108,7 +86,7 @@ class Grants:
         letter = letters.of_code(
             user,
             grant.sentence,
-            grant.facts(payload),
+            facts,
             asked.code,
             visit.origin.address,
             visit.now_ns,
@@ -140,7 +118,7 @@ class Grants:
             return form
         work = partial(_confirm, self._desk.control, visit, name, form)
         result = await self._desk.run(work)
-        return refused(result) if isinstance(result, Denied) else shown(200, result)
+        return refused(result) if isinstance(result, Denied) else shown(*result)
 
 
 def masked(email: str) -> str:
@@ -160,14 +138,18 @@ def _withdraw(control: Control, user: User, asked: Asked) -> None:
     control.of(user.subscription).challenges.withdraw(asked)
 
 
-def _confirm(control: Control, visit: Visit, challenge: str, codes: words.Codes) -> object | Denied:
+def _confirm(
+    control: Control, visit: Visit, challenge: str, codes: words.Codes
+) -> tuple[int, object] | Denied:
     user, session = visit.person
     of_user = control.of(user.subscription)
 
-    def perform(granted: Granted) -> object | Denied:
+    def perform(granted: Granted) -> tuple[int, object] | Denied:
         grant = GRANTS[granted.action]
         payload = msgspec.json.decode(granted.payload, type=grant.form)
-        return grant.perform(Doing(of_user, user, session, granted, visit.now_ns), payload)
+        doing = Doing(of_user, user, session, granted, visit.now_ns)
+        result = grant.perform(doing, payload)
+        return result if isinstance(result, Denied) else (grant.status, result)
 
     prove = None
     if not user.has_second_factor:
@@ -200,11 +182,11 @@ def _prove_pending(now_ns: int) -> Prove:
 _IS_ON = Denied("two_factor_on", "two-factor authentication is on already")
 
 
-def _secret_wrong(payload: words.TwoFactorOn, user: User) -> Denied | None:
-    if user.has_second_factor:
+def _ask_on(asking: Asking, payload: words.TwoFactorOn) -> Facts | Denied:
+    if asking.user.has_second_factor:
         return _IS_ON
     if one_time.is_totp_secret(payload.secret):
-        return None
+        return ()
     return Denied("secret_invalid", "the secret is not one of POST /v1/me/two-factor")
 
 
@@ -225,27 +207,26 @@ def _switch_on(doing: Doing, payload: words.TwoFactorOn) -> object | Denied:
     return words.RecoveryCodes(enrolled.recovery_codes)
 
 
+def _ask_off(_: Asking, __: words.Nothing) -> Facts | Denied:
+    return (("Your API keys", "are suspended until you enable each of them"),)
+
+
 def _switch_off(doing: Doing, _: words.Nothing) -> object | Denied:
     granted, user = doing.granted, doing.user
+    keyring = keyring_of(doing.control, user)
+    keyring.move_all_in(granted.change, granted.actor, Act.SUSPEND, doing.now_ns)
     doing.control.sessions.drop_factor(granted.change, user, doing.session.session)
     entry = Entry(action="user.two_factor.disable", target=user.user)
     doing.control.audit.append(granted.change, granted.actor, entry, doing.now_ns)
     return words.Nothing()
 
 
-def _no_facts(_: object) -> Facts:
-    return ()
-
-
 GRANTS: Mapping[str, Grant] = {
+    **KEY_GRANTS,
     Action.FACTOR_ENABLE: Grant(
-        words.TwoFactorOn,
-        "switch two-factor authentication on",
-        _no_facts,
-        _switch_on,
-        _secret_wrong,
+        words.TwoFactorOn, "switch two-factor authentication on", _ask_on, _switch_on
     ),
     Action.FACTOR_DISABLE: Grant(
-        words.Nothing, "switch two-factor authentication off", _no_facts, _switch_off
+        words.Nothing, "switch two-factor authentication off", _ask_off, _switch_off
     ),
 }

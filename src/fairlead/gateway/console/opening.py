@@ -12,6 +12,7 @@ from fairlead.gateway.console.front import Desk, Front
 from fairlead.gateway.console.grants import Grants
 from fairlead.gateway.console.others import Others
 from fairlead.gateway.console.own import Own
+from fairlead.gateway.console.own_keys import OwnKeys
 
 
 def open_desk(
@@ -35,4 +36,6 @@ def open_desk(
 
 def front_of(behind: ASGIApp, desk: Desk, page: str) -> Front:
     """Return what answers people's calls before `behind`. `page`: where they find the console."""
-    return Front(behind, desk, Entering(desk), Own(desk), Others(desk, page), Grants(desk))
+    return Front(
+        behind, desk, Entering(desk), Own(desk), Others(desk, page), Grants(desk), OwnKeys(desk)
+    )

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from fairlead.control.keys import DAYS_DEFAULT
 from fairlead.control.people.person import Session, User
 from fairlead.gateway.times import time_text
 
@@ -105,6 +106,44 @@ class TwoFactorOn(Form, frozen=True):
         return "TwoFactorOn(…)"
 
 
+class KeyRights(Form, frozen=True, kw_only=True):
+    """What a key may. `ip_mode`: all, or trusted, which needs addresses."""
+
+    scopes: tuple[str, ...] = ("read",)
+    accounts: tuple[str, ...] | None = None
+    ip_mode: str = "all"
+    addresses: tuple[str, ...] = ()
+
+
+class KeyAdd(KeyRights, frozen=True, kw_only=True):
+    """Add a key."""
+
+    label: str
+    kind: str = "bearer"
+    public_key: str | None = None
+    expires_days: int | None = DAYS_DEFAULT
+
+
+class KeyEdit(KeyRights, frozen=True, kw_only=True):
+    """Change what a key may. `expires_days` null: its end stays. `version`: the one that was looked at."""
+
+    kid: str
+    version: int
+    expires_days: int | None = None
+
+
+class KeyNamed(Form, frozen=True):
+    """One key."""
+
+    kid: str
+
+
+class KeysCounted(Form, frozen=True):
+    """All keys; the number shows that whoever asks knows which."""
+
+    count: int
+
+
 class Nothing(Form, frozen=True):
     """Nothing more needs to be said."""
 
@@ -125,6 +164,41 @@ class ChallengeShown(msgspec.Struct, frozen=True):
     sent_to: str
     expires: str
     resend_after_s: int
+
+
+class KeyShown(msgspec.Struct, frozen=True):
+    """One of one's keys; never a secret or a hash."""
+
+    kid: str
+    label: str
+    kind: str
+    scopes: tuple[str, ...]
+    accounts: tuple[str, ...] | None
+    ip_mode: str
+    addresses: tuple[str, ...]
+    created: str
+    expires: str | None
+    state: str
+    version: int
+    etag: str
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """A new key with its secret, told this once; null of a key that signs by Ed25519."""
+
+    kid: str
+    secret: str | None
+    key: KeyShown
+
+    def __repr__(self) -> str:
+        """Name the key, never the secret."""
+        return f"NewKey({self.kid!r})"
+
+
+class KeysDeleted(msgspec.Struct, frozen=True):
+    """How many keys are deleted."""
+
+    deleted: int
 
 
 class RecoveryCodes(msgspec.Struct, frozen=True):

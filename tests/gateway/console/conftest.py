@@ -1,0 +1,153 @@
+"""The console over a control plane in a folder, and browsers that call it; time is what a test says."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from argon2 import PasswordHasher
+from starlette.types import Receive, Scope, Send
+from yarl import URL
+
+from fairlead.control.audit import Actor
+from fairlead.control.control import Control
+from fairlead.control.keys import DAY_NS
+from fairlead.control.people import one_time, passwords
+from fairlead.control.people.post import Sink
+from fairlead.gateway.answers import json_answer, send_answer
+from fairlead.gateway.border import Border
+from fairlead.gateway.console.front import Desk
+from fairlead.gateway.console.opening import front_of
+from fairlead.gateway.server import HttpServer, address_of, bind
+
+OWNER = Actor("owner", "local", "machine")
+EMAIL, PASSWORD = "ann@desk.example", "seven unrelated words"
+MINUTE = 60 * 10**9
+SECRET = one_time.new_totp_secret()
+
+
+async def behind(scope: Scope, receive: Receive, send: Send) -> None:
+    await send_answer(json_answer(200, "behind"), scope, send)
+
+
+class World:
+    """The console over a control plane in a folder, its time, and who calls it."""
+
+    def __init__(self, control: Control, data: Path, address: tuple[str, int]) -> None:
+        self.control = control
+        self.sink = Sink(data)
+        self.now_ns = 1_000 * DAY_NS
+        self.url = URL(f"http://{address[0]}:{address[1]}")
+
+    def browser(self) -> "Browser":
+        return Browser(self.url)
+
+    def link(self) -> str:
+        token = self.control.users.first_link(OWNER, self.now_ns)
+        assert token is not None
+        return token
+
+    async def ann(self, browser: "Browser") -> dict[str, Any]:
+        """Have a browser become the first user."""
+        form = {"token": self.link(), "email": EMAIL, "password": PASSWORD}
+        status, said = await browser.post("/v1/auth/first-user", form)
+        assert status == 201, said
+        return said
+
+    def code(self) -> str:
+        return one_time.totp_code(SECRET, self.now_ns // (30 * 10**9))
+
+    def enrol(self) -> tuple[str, ...]:
+        """Switch the second factor of the one user on, an hour ago."""
+        (user,) = self.control.users.listed()
+        earlier = self.now_ns - 60 * MINUTE
+        code = one_time.totp_code(SECRET, earlier // (30 * 10**9))
+        with self.control.store.change() as change:
+            result = self.control.sessions.enrol(change, user, SECRET, code, "", earlier)
+        codes: tuple[str, ...] = result.recovery_codes  # type: ignore[union-attr]
+        return codes
+
+
+class Browser:
+    """One cookie jar; sends the CSRF token that it was told last."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self.csrf = ""
+        self.http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+
+    async def call(
+        self, method: str, path: str, form: object = None, **headers: str
+    ) -> tuple[int, Any]:
+        headers.setdefault("X-CSRF-Token", self.csrf)
+        url = self._url.join(URL(path, encoded=True))
+        async with self.http.request(method, url, json=form, headers=headers) as response:
+            assert response.headers["Cache-Control"] == "no-store"
+            body = await response.read()
+            said = await response.json() if body else None
+            if isinstance(said, dict) and said.get("csrf"):
+                self.csrf = said["csrf"]
+            return response.status, said
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        return await self.call("GET", path)
+
+    async def post(self, path: str, form: object = None) -> tuple[int, Any]:
+        return await self.call("POST", path, form)
+
+    async def sign_in(self, password: str = PASSWORD) -> tuple[int, Any]:
+        return await self.post("/v1/auth/sign-in", {"email": EMAIL, "password": password})
+
+    @property
+    def token(self) -> str:
+        return next((each.value for each in self.http.cookie_jar), "")
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(1, 64, 1))
+    passwords._nobodys.cache_clear()
+    data = tmp_path / "data"
+    bound = bind("127.0.0.1", 0)
+    with Control.open(data, None, None, "local", 1) as control:
+        world = World(control, data, address_of(bound))
+        desk = Desk(control, world.sink, "sink", lambda: world.now_ns)
+        front = front_of(behind, desk, "http://page/")
+        server = HttpServer(Border(front, [address_of(bound)], lambda: "trace"), bound)
+        await server.start()
+        yield world
+        await server.stop()
+        desk.close()
+    passwords._nobodys.cache_clear()
+
+
+@pytest_asyncio.fixture
+async def browser(world: World) -> AsyncIterator[Browser]:
+    browser = world.browser()
+    yield browser
+    await browser.http.close()
+
+
+@pytest_asyncio.fixture
+async def other(world: World) -> AsyncIterator[Browser]:
+    browser = world.browser()
+    yield browser
+    await browser.http.close()
+
+
+async def asked(browser: Browser, action: str, **payload: object) -> tuple[str, str]:
+    """Ask for something; return the challenge, and the code that was mailed."""
+    form = {"action": action, "payload": payload}
+    status, said = await browser.post("/v1/challenges", form)
+    assert status == 201, said
+    assert (said["action"], said["sent_to"]) == (action, "a***@desk.example")
+    letter = (await browser.get("/v1/mail"))[1][0]
+    return said["challenge"], re.search("Your code: ([0-9]{8})", letter["text"])[1]  # type: ignore[index]
+
+
+async def confirm(browser: Browser, challenge: str, code: str, totp: str) -> tuple[int, Any]:
+    path = f"/v1/challenges/{challenge}/confirm"
+    return await browser.post(path, {"code": code, "totp": totp})

@@ -1,0 +1,204 @@
+"""One's own keys: added, changed, disabled, enabled, deleted, each by the two codes that grant it."""
+
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import select
+
+from fairlead.control.keyring import is_proven
+from fairlead.control.tables import KEYS
+from tests.gateway.console.conftest import (
+    MINUTE,
+    Browser,
+    World,
+    asked,
+    confirm,
+)
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest_asyncio.fixture
+async def ann(world: World, browser: Browser) -> Browser:
+    """Somebody who has a second factor and is signed in by both."""
+    await world.ann(browser)
+    world.enrol()
+    await browser.sign_in()
+    status, _ = await browser.post("/v1/auth/second-factor", {"code": world.code()})
+    assert status == 200
+    world.now_ns += 2 * MINUTE
+    return browser
+
+
+async def granted(
+    world: World, browser: Browser, action: str, **payload: object
+) -> tuple[int, Any]:
+    """Ask for something and confirm it; the next code is of a later step."""
+    challenge, code = await asked(browser, action, **payload)
+    result = await confirm(browser, challenge, code, world.code())
+    world.now_ns += 2 * MINUTE
+    return result
+
+
+async def added(world: World, browser: Browser, label: str = "Bot1", **more: object) -> Any:
+    status, said = await granted(world, browser, "key.add", label=label, **more)
+    assert status == 201, said
+    return said
+
+
+def stored(world: World) -> list[tuple[str, str, str]]:
+    with world.control.store.read() as connection:
+        rows = connection.execute(select(KEYS).order_by(KEYS.c.label))
+        return [(row.label, row.state, row.user[:4]) for row in rows]
+
+
+async def test_a_key_from_its_label_to_its_secret(world: World, ann: Browser) -> None:
+    assert await ann.get("/v1/keys") == (200, [])
+    said = await added(world, ann)
+    key = said["key"]
+    assert key["scopes"] == ["read"]
+    assert (key["ip_mode"], key["state"], key["kid"]) == ("all", "active", said["kid"])
+    assert await ann.get("/v1/keys") == (200, [key])
+    assert await ann.get(f"/v1/keys/{key['kid']}") == (200, key)
+    assert stored(world) == [("Bot1", "active", "usr_")]
+    with world.control.store.read() as connection:
+        row = connection.execute(select(KEYS)).one()
+    assert is_proven(said["secret"], row.secret_hash)
+    assert said["secret"] not in str([row, world.control.audit.last(9), world.sink.letters()])
+
+
+@pytest.mark.parametrize(
+    ("payload", "status", "code"),
+    [
+        ({"label": "bot1"}, 422, "label_invalid"),
+        ({"label": "Bot1\r\nBcc: eve"}, 422, "label_invalid"),
+        ({"label": "Bot1", "scopes": ["steal"]}, 422, "scope_unknown"),
+        ({"label": "Bot1", "scopes": ["withdraw"]}, 422, "withdraw_requires_trusted_ips"),
+        ({"label": "Bot1", "ip_mode": "trusted"}, 422, "address_invalid"),
+        ({"label": "Bot1", "ip_mode": "trusted", "addresses": ["0.0.0.0/0"]}, 422, "address_invalid"),
+        ({"label": "Bot1", "ip_mode": "all", "addresses": ["10.0.0.1"]}, 422, "address_invalid"),
+        ({"label": "Bot1", "kind": "magic"}, 422, "kind_invalid"),
+        ({"label": "Bot1", "expires_days": 0}, 422, "end_invalid"),
+        ({"label": "Bot1", "state": "active"}, 422, "form_invalid"),
+        ({"label": "Bot1", "kid": "flk_1"}, 422, "form_invalid"),
+        ({}, 422, "form_invalid"),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_a_key_sends_no_mail(
+    world: World, ann: Browser, payload: dict[str, object], status: int, code: str
+) -> None:
+    letters = len(world.sink.letters())
+    found, said = await ann.post("/v1/challenges", {"action": "key.add", "payload": payload})
+    assert (found, said["code"]) == (status, code)
+    assert len(world.sink.letters()) == letters
+    assert stored(world) == []
+
+
+async def test_an_edit_says_before_and_after_and_is_done_once(world: World, ann: Browser) -> None:
+    key = (await added(world, ann, scopes=["trade"]))["key"]
+    form = {
+        "kid": key["kid"], "version": 1, "scopes": [], "ip_mode": "trusted",
+        "addresses": ["192.0.2.0/24"],
+    }  # fmt: skip
+    status, after = await granted(world, ann, "key.edit", **form)
+    assert status == 200
+    assert (after["scopes"], after["addresses"], after["version"]) == (
+        ["read"],
+        ["192.0.2.0/24"],
+        2,
+    )
+    letter = world.sink.letters()[-1].text
+    assert "Permissions: read, trade → read" in letter
+    assert "Addresses: all → 192.0.2.0/24" in letter
+    stale = {"action": "key.edit", "payload": form}
+    assert (await ann.post("/v1/challenges", stale))[0] == 412
+    same = {"action": "key.edit", "payload": form | {"version": 2}}
+    assert (await ann.post("/v1/challenges", same))[1]["code"] == "nothing_changed"
+
+
+async def test_a_key_that_changed_since_the_code_was_sent_stays(world: World, ann: Browser) -> None:
+    key = (await added(world, ann))["key"]
+    challenge, code = await asked(ann, "key.edit", kid=key["kid"], version=1, scopes=["trade"])
+    assert (await ann.post(f"/v1/keys/{key['kid']}/disable"))[0] == 200
+    status, said = await confirm(ann, challenge, code, world.code())
+    assert (status, said["code"]) == (412, "version_stale")
+    assert (await ann.get("/v1/keys"))[1][0]["scopes"] == ["read"]
+
+
+async def test_disabling_needs_no_mail_and_enabling_does(
+    world: World, ann: Browser, tmp_path: Any
+) -> None:
+    key = (await added(world, ann))["key"]
+    mail = tmp_path / "data" / "mail.jsonl"
+    mail.rename(tmp_path / "away")
+    mail.mkdir()
+    path = f"/v1/keys/{key['kid']}/disable"
+    status, after = await ann.post(path)
+    assert (status, after["state"]) == (200, "disabled")
+    assert (await ann.post(path))[1]["code"] == "state_wrong"
+    form = {"action": "key.enable", "payload": {"kid": key["kid"]}}
+    assert (await ann.post("/v1/challenges", form))[0] == 503
+    assert stored(world) == [("Bot1", "disabled", "usr_")]
+    mail.rmdir()
+    world.now_ns += MINUTE
+    status, after = await granted(world, ann, "key.enable", kid=key["kid"])
+    assert (status, after["state"]) == (200, "active")
+
+
+async def test_one_is_deleted_and_then_all(world: World, ann: Browser) -> None:
+    kids = [(await added(world, ann, label))["kid"] for label in ("Bot1", "Bot2", "Bot3")]
+    status, after = await granted(world, ann, "key.delete", kid=kids[0])
+    assert (status, after["state"]) == (200, "revoked")
+    wrong = {"action": "key.delete_all", "payload": {"count": 3}}
+    assert (await ann.post("/v1/challenges", wrong))[1]["code"] == "count_wrong"
+    assert await granted(world, ann, "key.delete_all", count=2) == (200, {"deleted": 2})
+    assert (await ann.get("/v1/keys"))[1] == []
+    assert [state for _, state, _ in stored(world)] == ["revoked"] * 3
+    none = {"action": "key.delete_all", "payload": {"count": 0}}
+    assert (await ann.post("/v1/challenges", none))[1]["code"] == "keys_none"
+
+
+async def test_a_key_that_came_since_the_code_was_sent_is_not_deleted_unseen(
+    world: World, ann: Browser
+) -> None:
+    await added(world, ann)
+    challenge, code = await asked(ann, "key.delete_all", count=1)
+    await added(world, ann, "Bot2")
+    status, said = await confirm(ann, challenge, code, world.code())
+    assert (status, said["code"]) == (422, "count_wrong")
+    assert len((await ann.get("/v1/keys"))[1]) == 2
+
+
+async def test_nobody_elses_keys_exist(world: World, ann: Browser) -> None:
+    from fairlead.control.audit import Actor
+    from fairlead.control.keyring import Made, Wanted
+
+    owner = Actor("owner", "local", "machine")
+    made = world.control.keyring.create(owner, Wanted(label="Bot1", days=90), world.now_ns)
+    assert isinstance(made, Made)
+    kid = made.key.kid
+    assert (await ann.get("/v1/keys"))[1] == []
+    assert (await ann.get(f"/v1/keys/{kid}"))[0] == 404
+    assert (await ann.post(f"/v1/keys/{kid}/disable"))[0] == 404
+    for action, more in (
+        ("key.delete", {}),
+        ("key.enable", {}),
+        ("key.edit", {"version": 1, "scopes": ["trade"]}),
+    ):
+        form = {"action": action, "payload": {"kid": kid, **more}}
+        assert (await ann.post("/v1/challenges", form))[0] == 404, action
+    await added(world, ann)  # a label is one key's of each user
+    found = world.control.keyring.find("Bot1")
+    assert getattr(found, "code", "") == "key_ambiguous"
+
+
+async def test_without_the_second_factor_keys_are_suspended_until_each_is_enabled(
+    world: World, ann: Browser
+) -> None:
+    kid = (await added(world, ann))["kid"]
+    assert (await granted(world, ann, "two_factor.disable"))[0] == 200
+    assert (await ann.get("/v1/keys"))[1][0]["state"] == "suspended"
+    form = {"action": "key.enable", "payload": {"kid": kid}}
+    status, said = await ann.post("/v1/challenges", form)
+    assert (status, said["code"]) == (403, "two_factor_required")
