@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -185,13 +186,51 @@ def test_a_deleted_account_leaves_its_orders_at_the_exchange_and_finds_them_when
     }
 
 
-def test_an_account_that_comes_and_goes_is_told_to_streams(desk: Desk) -> None:
-    with Stream(desk.ems.endpoint["url"], accounts=1) as stream:
+def test_streams_that_were_there_before_follow_an_account_through_its_life(desk: Desk) -> None:
+    where, ida = desk.ems.endpoint, "SIM/IDA"
+    accounts = len(desk.ask("GET", "/v1/balances", key=None).json)
+    with Stream(where["url"], accounts=accounts) as stream, FixParty(where["fix"]) as party:
+
+        def next_of(kind: str, **fields: object) -> Json:
+            wanted = {"type": kind, "exchange_id": ida} | fields
+            return stream.wait(lambda each: wanted.items() <= each.items(), f"{kind} of {ida}")
+
         stream.opening()
-        assert desk.put("SIM/EVE", "eve").status == 200
-        stream.wait(lambda each: each.get("exchange_id") == "SIM/EVE", "the account is told of")
-        desk.trades("SIM/EVE")
-        assert desk.delete("SIM/EVE").status == 200
+        party.log_on()
+        assert desk.put(ida, "ida").status == 200
+        next_of("POSITION_SNAPSHOT", data=[])
+        until(lambda: desk.place(ida, "probe").status == 200, f"{ida} trades")
+        stream.report("probe", "NEW")
+        party.report("probe", "0")
+        party.say("D", *fix_order("bid", _207=ida, _44="20500.00"))
+        party.report("bid", "0")
+        last = stream.report("bid", "NEW")["sequence"]
+
+        assert desk.delete(ida).status == 200
+        end = next_of("SERVER_INFO", is_running=False)
+        assert end["sequence"] > last
+        for kind in ("ORDER_EXEC_REPORT_SNAPSHOT", "BALANCE_SNAPSHOT", "POSITION_SNAPSHOT"):
+            assert next_of(kind)["data"] == []
+        party.say("AF", (584, "all"), (585, 7))
+        party.wait(lambda said: said.get(584) == "all" and said.get(912) == "Y", "the last order")
+        listed = [said for said in party.told if said.get(584) == "all"]
+        assert ida not in {said.get(207) for said in listed}
+
+        # Filled while nobody looks, and booked once when it is back.
+        desk.place("SIM", "ask", side="SELL", price="20500.00")
+        stream.report("ask", "FILLED")
+        assert desk.put(ida, "ida").status == 200
+        opened = next_of("ORDER_EXEC_REPORT_SNAPSHOT")
+        assert opened["sequence"] > end["sequence"]
+        party.report("bid", "2")
+        until(
+            lambda: desk.ask("GET", "/v1/orders/status/bid", key=None).json["status"] == "FILLED",
+            "the fill is found",
+        )
+        fills = desk.ask("GET", "/v1/orders/status/bid", key=None).json["fills"]
+        assert [Decimal(each["amount"]) for each in fills] == [Decimal("0.01")]
+        assert [said[39] for said in party.reports_of("bid")].count("2") == 1
+        assert desk.delete(ida).status == 200
 
 
 # ── updates ──────────────────────────────────────────────────────────────────────────────────────
