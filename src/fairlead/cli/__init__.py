@@ -10,6 +10,7 @@ import sys
 import typer
 
 from fairlead.cli import (
+    accounts,
     certifying,
     checking,
     faulting,
@@ -45,6 +46,7 @@ _AREAS = {
     "Trading": trading,
     "Looking": looking,
     "FIX": fix_logging,
+    "Accounts": accounts,
     "Operating": operating,
     "Simulated exchange": faulting,
     "Checking": checking,

@@ -1,4 +1,4 @@
-"""How the commands of operators are spelled: accounts, reconciliation, in-doubt, halt, …"""
+"""How the commands of operators are spelled: reconciliation, in-doubt, halt, …"""
 
 from typing import Annotated
 
@@ -19,14 +19,6 @@ from fairlead.commands.ending import Ended, ExitCode
 commands = typer.Typer()
 in_doubt = typer.Typer(help="Orders that need an operator: in doubt, unsettled, cancels given up.")
 commands.add_typer(in_doubt, name="in-doubt", invoke_without_command=True)
-
-
-@commands.command()
-def accounts(as_json: AsJson = False, url: Url = None, data: DataOf = None) -> None:
-    """Show the accounts and whether they are reconciled."""
-    from fairlead.commands import operate
-
-    operate.accounts(system_of(url, data, as_json))
 
 
 @commands.command()

@@ -55,7 +55,7 @@ class Accounts:
         self._store = store
         self._vault = vault
         self._audit = audit
-        self._subscription = subscription
+        self.subscription = subscription
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────────
 
@@ -209,7 +209,7 @@ class Accounts:
     ) -> None:
         before = _audited(self._account(change, row))
         name = row.exchange_id
-        of_it = ACCOUNTS.update().filter_by(subscription=self._subscription, exchange_id=name)
+        of_it = ACCOUNTS.update().filter_by(subscription=self.subscription, exchange_id=name)
         change.execute(of_it.values(parameters=None, version=row.version + 1))
         left = "unknown" if open_orders is None else open_orders.get(name, 0)
         after = {"credentials": "erased", "orders_left_open_at_the_exchange": left}
@@ -217,7 +217,7 @@ class Accounts:
         self._audit.append(change, actor, entry, now_ns)
 
     def _write(self, change: Connection, account: Account, *, exists: bool) -> None:
-        place = _place(self._subscription, account.exchange_id, account.version)
+        place = _place(self.subscription, account.exchange_id, account.version)
         sealed = self._vault.seal(change, place, msgspec.json.encode(account.parameters))
         values = {
             "parameters": sealed,
@@ -226,7 +226,7 @@ class Accounts:
             "created_ns": account.created_ns,
             "version": account.version,
         }
-        key = {"subscription": self._subscription, "exchange_id": account.exchange_id}
+        key = {"subscription": self.subscription, "exchange_id": account.exchange_id}
         if exists:
             change.execute(ACCOUNTS.update().filter_by(**key).values(**values))
         else:
@@ -236,7 +236,7 @@ class Accounts:
         """Say that another account, of whatever subscription, has this login; never which."""
         held = select(ACCOUNTS).where(ACCOUNTS.c.login == login, ACCOUNTS.c.parameters.is_not(None))
         for row in change.execute(held):
-            if (row.subscription, row.exchange_id) != (self._subscription, name):
+            if (row.subscription, row.exchange_id) != (self.subscription, name):
                 text = (
                     f"the login of {name} is that of another account already; one login is one account,"
                     " delete the other first"
@@ -253,7 +253,7 @@ class Accounts:
         return fingerprint(self._vault.shared(connection, _PURPOSE), name, parameters)
 
     def _all(self) -> Any:
-        of_us = select(ACCOUNTS).where(ACCOUNTS.c.subscription == self._subscription)
+        of_us = select(ACCOUNTS).where(ACCOUNTS.c.subscription == self.subscription)
         return of_us.order_by(ACCOUNTS.c.exchange_id)
 
     def _held(self, connection: Connection) -> Sequence[Row[Any]]:

@@ -30,7 +30,7 @@ class Control:
         self.vault = vault
         self.key_file = key_file
         self.audit = audit = Audit(store, vault, subscription, data)
-        self._data = data
+        self.data = data
         self.keyring = Keyring(store, vault, audit, audit.subscription)
         of_all = Audit(store, vault, LOCAL, data)
         self.subscriptions = Subscriptions(store, vault, of_all)
@@ -71,14 +71,14 @@ class Control:
                 f"there is no subscription {plain(subscription)!r}; there is {', '.join(names)}"
                 " (`fairlead subscriptions create` makes another)"
             )
-        return type(self)(self.store, self.vault, self.key_file, self._data, subscription)
+        return type(self)(self.store, self.vault, self.key_file, self.data, subscription)
 
     def _audit_of(self, subscription: str) -> Audit:
-        return Audit(self.store, self.vault, subscription, self._data)
+        return Audit(self.store, self.vault, subscription, self.data)
 
     def accounts_of(self, subscription: str) -> Accounts:
         """Return the accounts of a subscription that there is; asks the database nothing."""
-        audit = Audit(self.store, self.vault, subscription, self._data)
+        audit = Audit(self.store, self.vault, subscription, self.data)
         return Accounts(self.store, self.vault, audit, subscription)
 
     def close(self) -> None:
