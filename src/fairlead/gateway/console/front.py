@@ -6,7 +6,7 @@ CSRF token that only our own page can know; Origin and Host have been looked at 
 
 import asyncio
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
@@ -108,12 +108,15 @@ class Front:
         self._desk = desk
         self._routes = {path: each for part in parts for path, each in part.routes.items()}
         self._prefixes = {path: each for part in parts for path, each in part.prefixes.items()}
+        self._begins = (*self._routes, *self._prefixes)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a call of a person, or pass it on."""
-        if scope["type"] != "http":
-            await self._behind(scope, receive, send)
-            return
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer a call of a person, or pass it on, which costs an order next to nothing."""
+        if scope["type"] == "http" and scope["raw_path"].startswith(self._begins):
+            return self._take(scope, receive, send)
+        return self._behind(scope, receive, send)
+
+    async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: bytes = scope["raw_path"]
         methods, tail = self._routes.get(path), b""
         if methods is None:
