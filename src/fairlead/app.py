@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from fairlead.control.metering import Metering
     from fairlead.control.usage import UsageAsked, Used
     from fairlead.gateway.console.front import Desk as PeopleDesk
+    from fairlead.gateway.console.reminding import Reminding
 
 log = structlog.get_logger()
 
@@ -94,6 +95,7 @@ class App:
         self._keepers: AccountKeepers | None = None
         self._metering: Metering | None = None
         self._people: PeopleDesk | None = None
+        self._reminding: Reminding | None = None
         # Who may manage is asked always, who may trade only with authentication.
         is_open = config.authentication != KEYS
         self._access = Access(
@@ -170,6 +172,8 @@ class App:
             await self._keepers.stop()
         if self._followed is not None:
             await self._followed.stop()
+        if self._reminding is not None:
+            await self._reminding.stop()
         if self._people is not None:
             self._people.close()
         if self._control is not None:
@@ -284,6 +288,7 @@ class App:
     def _open_people(self, control: "Control", listen: tuple[str, int]) -> "PeopleDesk":
         from fairlead.control.people.post import SmtpSettings
         from fairlead.gateway.console.opening import open_desk
+        from fairlead.gateway.console.reminding import Reminding
 
         mail, smtp = self._config.mail, None
         if mail.server is not None:
@@ -295,8 +300,11 @@ class App:
                 user=mail.user,
                 password=mail.password.text,
             )
-        data = self._config.data
-        return open_desk(control, data, smtp, time.time_ns, is_loopback=is_loopback(listen[0]))
+        data, is_local = self._config.data, is_loopback(listen[0])
+        desk = open_desk(control, data, smtp, time.time_ns, is_loopback=is_local)
+        self._reminding = Reminding(desk)
+        self._reminding.start()
+        return desk
 
     def _front(self, listen: tuple[str, int]) -> Callable[[ASGIApp], ASGIApp]:
         from fairlead.gateway.console.opening import front_of

@@ -101,7 +101,7 @@ class Keyring:
 
     def listed_in(self, connection: Connection) -> list[ApiKey]:
         """Return the same as a connection sees it."""
-        return [_key(row) for row in connection.execute(self._all().limit(LISTED_MAX))]
+        return [key_of(row) for row in connection.execute(self._all().limit(LISTED_MAX))]
 
     def usable(self) -> list[Usable]:
         """Return the keys that are active, with what proves them.
@@ -114,7 +114,7 @@ class Keyring:
         with self._store.read() as connection:
             for row in connection.execute(select(KEYS).where(KEYS.c.state == State.ACTIVE)):
                 try:
-                    usable.append(Usable(_key(row), self._proof(connection, row)))
+                    usable.append(Usable(key_of(row), self._proof(connection, row)))
                 except SealBroken as error:
                     log.error("key unusable", key=row.kid, cause=str(error))  # noqa: TRY400
         return usable
@@ -286,7 +286,7 @@ class Keyring:
         if row is None:
             text = f"there is no key {plain(name)}; give a public id flk_… or a label (`keys list`)"
             return Denied("key_unknown", text)
-        return _key(row)
+        return key_of(row)
 
     # ── the audit ────────────────────────────────────────────────────────────────────────────────
 
@@ -426,7 +426,8 @@ def _row(key: ApiKey) -> dict[str, object]:
     }
 
 
-def _key(row: Row[Any]) -> ApiKey:
+def key_of(row: Row[Any]) -> ApiKey:
+    """Return the key of a row."""
     return ApiKey(
         kid=row.kid,
         subscription=row.subscription,

@@ -244,3 +244,12 @@ CHALLENGES = Table(
     Column("tries_left", Integer, nullable=False),
 )
 Index("challenges_of", CHALLENGES.c.user, CHALLENGES.c.action, unique=True)
+
+# The last letter about the end of a key: so many days before which end.
+EXPIRY_NOTICES = Table(
+    "expiry_notices",
+    METADATA,
+    Column("kid", Text, ForeignKey("keys.kid"), primary_key=True),
+    Column("expires_ns", BigInteger, nullable=False),
+    Column("days", Integer, nullable=False),
+)

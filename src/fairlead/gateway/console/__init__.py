@@ -5,5 +5,7 @@ front     stands before the gate: cookie, CSRF token, and which step a session m
 entering  the calls of those who are not signed in yet
 own       the calls about oneself: sessions, password, phrase
 others    the users of a subscription, and the sink of mail
+own_keys  one's own API keys; granting: what an action consists of
+reminding  letters about keys that will expire
 words     forms and shapes
 """

@@ -1,0 +1,62 @@
+"""Writes to people whose keys will expire, now and then, for as long as the system runs."""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from fairlead.control.errors import ControlError
+from fairlead.control.people import letters
+from fairlead.control.people.expiring import Expiring
+from fairlead.control.people.post import Unsent
+from fairlead.gateway.console.front import Busy, Desk
+
+log = structlog.get_logger()
+INTERVAL_S = 3_600.0
+
+
+class Reminding:
+    """Looks every hour, from `start` to `stop`. What cannot be sent is tried again the next time."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._expiring = Expiring(desk.control.store)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, with a look at once."""
+        self._task = asyncio.create_task(self._go_on())
+
+    async def stop(self) -> None:
+        """Write nothing more."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _go_on(self) -> None:
+        while True:
+            try:
+                await self.remind()
+            except (ControlError, Busy) as error:
+                log.warning("keys that expire cannot be looked for", cause=str(error))
+            await asyncio.sleep(INTERVAL_S)
+
+    async def remind(self) -> int:
+        """Write what is due, and return how many letters were sent. Raises ControlError and Busy."""
+        desk, count = self._desk, 0
+        if desk.post is None:
+            return 0
+        now_ns = desk.now_ns()
+        for each in await desk.run(lambda: self._expiring.due(now_ns)):
+            key = each.key
+            assert key.expires_ns is not None
+            letter = letters.of_expiry(each.user, key.label, key.kid, key.expires_ns, each.days)
+            try:
+                await desk.post.send(letter, now_ns)
+            except Unsent as error:
+                log.warning("letter not sent", cause=str(error))
+                continue
+            await desk.run(lambda told=each: self._expiring.told(told))  # type: ignore[misc]
+            count += 1
+        return count
