@@ -300,7 +300,7 @@ class Client:
         # What a transient session has not seen yet, its client has not seen in the other one.
         kept = decode_cursor(desk.store.record(own).cursor)
         begin = begun(kept, asked.is_reset, present)
-        self._away = {each: begin.told[each] for each in begin.told.keys() - present.keys()}
+        self._away = {each: told for each, told in begin.told.items() if each not in present}
         told = {account: begin.told[account] for account in present}
         self._begin = Cursor(told, begin.asked)
         desk.live[key] = self

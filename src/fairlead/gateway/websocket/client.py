@@ -139,7 +139,7 @@ class Client:
         """See `Told.see`."""
         if self._opening is None or not self._opening.done():
             return  # the next look comes soon
-        for name in self._streams.keys() - accounts.keys():
+        for name in sorted(self._streams.keys() - accounts.keys()):
             self._end(self._streams[name])
         mine = {name for name in accounts if self._hub.doors.is_open_to(self._caller, name)}
         if self._is_waiting or not mine <= self._streams.keys():
