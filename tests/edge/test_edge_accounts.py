@@ -11,10 +11,10 @@ import pytest
 
 from fairlead.core.deciding import EngineSettings
 from fairlead.core.exact import use_exact_decimals
-from fairlead.core.model import Stage
+from fairlead.core.model import Stage, TimeInForce
 from fairlead.core.replies import OrderReply, Refused
 from fairlead.core.reports import AccountReport
-from fairlead.core.requests import QueryOrders
+from fairlead.core.requests import CancelOrder, QueryOrders
 from fairlead.core.venue_messages import (
     Outcome,
     VenueConnected,
@@ -28,7 +28,7 @@ from fairlead.edge.reconcile import ReconcileSettings
 from fairlead.edge.sequencer import Limits
 from fairlead.journal.journal import Journal
 from fairlead.journal.reader import JournalReader
-from tests.core.words import ABILITIES, START_NS, make_request
+from tests.core.words import ABILITIES, SECOND_NS, START_NS, make_request
 from tests.edge.desk import ManualClock, ScriptedLink, answer, done
 
 pytestmark = pytest.mark.asyncio
@@ -133,10 +133,12 @@ class System:
     async def batch(self) -> None:
         await self.edge.submit(QueryOrders(account=""))
 
-    async def place(self, account: str = BOB, client_order_id: str = "a") -> VenuePlace:
+    async def place(
+        self, account: str = BOB, client_order_id: str = "a", **changes: object
+    ) -> VenuePlace:
         """Place an order and have the exchange accept it."""
         reply = asyncio.ensure_future(
-            self.edge.submit(make_request(client_order_id, account=account))
+            self.edge.submit(make_request(client_order_id, account=account, **changes))
         )
         request = await self.links[account][-1].next_sent(VenuePlace)
         accepted = answer(request, Outcome.DONE, exchange_order_id=f"X-{client_order_id}")
@@ -279,6 +281,23 @@ async def test_what_waits_for_the_rate_is_withdrawn_and_the_rate_begins_anew(
         await running.batch()
         rates = {name: values for name, _, values in edge.gauges()}
         assert rates["fairlead_requests_per_second"][BOB] == 20
+
+
+async def test_a_timer_of_an_order_whose_account_has_gone_means_nothing_whoever_asks_for_it(
+    system: Callable[..., System],
+) -> None:
+    by_oms = TimeInForce.GOOD_TILL_TIME_OMS
+    expires = {"time_in_force": by_oms, "time_in_force_text": by_oms.value}
+    async with system(accounts=(BOB,)) as running:
+        edge = running.edge
+        await running.place(**expires, expire_time_ns=running.clock.now().utc_ns + SECOND_NS)
+        edge.remove_account(BOB)
+        await running.batch()
+        running.clock.advance("2")  # the next batch has the timer, and an order that is named
+        refused = await edge.submit(CancelOrder(account=BOB, client_order_id="a"))
+        assert isinstance(refused, Refused)
+        assert refused.refusal == "ACCOUNT_UNKNOWN"
+        await running.batch()
 
 
 async def test_a_login_renewed_is_another_link_and_the_same_account(

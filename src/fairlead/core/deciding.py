@@ -331,10 +331,13 @@ class Deciding:
     # ── one batch ────────────────────────────────────────────────────────────────────────────────
 
     def remember(self, recalled: Recalled) -> None:
-        """Take back settled orders for this batch, and the trades that were already booked."""
+        """Take back settled orders for this batch, and the trades that were already booked.
+
+        Of an account that has gone nothing is taken: what is not settled would find its timers due.
+        """
         self.trades_known |= recalled.trades
         for order in recalled.orders:
-            if self.orders.get(order.number) is None:
+            if order.account in self.accounts and self.orders.get(order.number) is None:
                 self.orders.put(order)
                 self._visiting.add(order.number)
 
