@@ -1,7 +1,6 @@
 """A system that asks for keys, on every listener that there is, and a client that starts from its URL."""
 
 import ssl
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -10,19 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from cryptography import x509
-
-from fairlead.control.audit import Actor
-from fairlead.control.certificates import Made
-from fairlead.control.control import Control
-from fairlead.core.requests import LOCAL
-from fairlead.tls.authority import Authority
+from tests.certified import authority_in, issued
 from tests.commands.terminal import fairlead
 from tests.system import ACCOUNTS, QUICK, Answer, Ems, Json, encoded, running, until, write_config
 from tests.tls.authorities import Desk
 
 HEADER = "X-CoinAPI-Key"
-OWNER = Actor("owner", "local", "machine")
 SCOPES = ("trade", "manage")
 
 
@@ -89,20 +81,6 @@ def made_key(folder: Path, label: str, *flags: str) -> str:
     return secret
 
 
-def issued(data: Path, desk: Desk, label: str) -> Path:
-    """Issue a certificate for a key of a system that does not run; return where it is, with its key."""
-    now_ns = time.time_ns()
-    root = x509.load_pem_x509_certificates(desk.authorities.read_bytes())[0]
-    with Control.open(data, None, None, LOCAL, now_ns) as control:
-        with control.audit.change() as change:
-            control.authorities.add(change, OWNER, Authority(desk.issuer, root), now_ns)
-        made = control.certificates.issue(OWNER, label, now_ns)
-    assert isinstance(made, Made), made
-    path = data.with_name(f"{label}.pem")
-    path.write_text(made.text, encoding="ascii")
-    return path
-
-
 @contextmanager
 def managed(
     folder: Path, accounts: Sequence[Json] = ACCOUNTS, **settings: object
@@ -110,14 +88,14 @@ def managed(
     """Have such a system in `folder` until the end of the `with`."""
     data = folder / "data"
     data.mkdir(parents=True)
-    desk = Desk(data)
+    desk = Desk(data, authority_in(data))
     config = write_config(
         folder / "fairlead.toml",
         QUICK | {"exchange.participants": False, "authentication": "keys"} | settings,
         accounts,
     )
     key = made_key(folder, "Desk1", *(word for scope in SCOPES for word in ("--scope", scope)))
-    certificate = issued(data, desk, "Desk1")
+    certificate = issued(folder, "Desk1").path
     flags = ("--tls", "--tls-clients", "--fix-tls")
     ems = Ems(data, config, *(word for flag in flags for word in (flag, "127.0.0.1:0")))
     system = Managed(folder, ems, key, desk, certificate)

@@ -42,6 +42,7 @@ from fairlead.gateway.http2 import Http2Protocol
 from fairlead.gateway.listeners import FixListener, ListenerSettings, SecureListeners
 from fairlead.gateway.management.accounts import AccountsApi
 from fairlead.gateway.management.api import ManagementApi
+from fairlead.gateway.management.certificates import CertificatesApi
 from fairlead.gateway.management.endpoints import EndpointsApi, Listener
 from fairlead.gateway.management.exchanges import ExchangesApi
 from fairlead.gateway.management.usage import UsageApi
@@ -59,7 +60,7 @@ from fairlead.venues.pipe import Pipe
 
 if TYPE_CHECKING:
     from fairlead.control.control import Control
-    from fairlead.control.following import ControlFollowed
+    from fairlead.control.following import ControlFollowed, Followed
     from fairlead.control.keeper import AccountKeepers
     from fairlead.control.metering import Metering
     from fairlead.control.usage import UsageAsked, Used
@@ -118,26 +119,28 @@ class App:
         bound = _bind(config.listen)
         bound_fix = None
         try:
-            self._secure = self._bind_secure()
             if config.fix.listen is not None:
                 bound_fix = _bind(config.fix.listen)
-            secured_fix = self._secure.fix
+            has_fix = bound_fix is not None or config.fix.tls_listen is not None
             self._tenants = tenants = Tenants(
                 config,
                 self._connect,
                 self._on_fatal,
                 self._access,
-                has_fix=bound_fix is not None or secured_fix is not None,
+                has_fix=has_fix,
             )
             tenants.open()
             self._control = self._loop.run_in_executor(None, _open_control, config)
             if config.exchange_url is None:  # meanwhile
                 self._exchange = self._start_exchange()
-            await self._follow(await self._control, tenants)
+            control = await self._control
+            self._secure = self._bind_secure(control)
+            await self._follow(control, tenants, self._secure)
             await tenants.start()
-            self._make_fix(tenants, bound_fix, secured_fix)
-            self._people = self._open_people(await self._control, address_of(bound))
-            app = self._gateway(tenants, (address_of(bound), *self._secure.addresses))
+            self._make_fix(tenants, bound_fix, self._secure.fix)
+            self._people = self._open_people(control, address_of(bound))
+            listen = (address_of(bound), *self._secure.addresses)
+            app = self._gateway(control, tenants, listen)
             self._server = HttpServer(app, bound, config.http.connections, config.websocket)
             await self._server.start()
             await self._secure.start(app)
@@ -184,7 +187,9 @@ class App:
         if self._exchange is not None:
             self._exchange.close()
 
-    def _bind_secure(self) -> SecureListeners:
+    def _bind_secure(self, control: "Control") -> SecureListeners:
+        from fairlead.control.tls_files import keep
+
         config = self._config
         settings = ListenerSettings(
             folder=config.tls_folder,
@@ -199,17 +204,29 @@ class App:
             None if each is None else (each.host, each.port)
             for each in (config.tls.listen, config.tls.clients_listen, config.fix.tls_listen)
         )
-        return SecureListeners(listen, clients_listen, settings, fix_listen=fix_listen)
+        return SecureListeners(
+            listen,
+            clients_listen,
+            settings,
+            lambda peer: self._access.is_in_force(peer.fingerprint),
+            fix_listen,
+            renew=lambda: keep(control, config.tls_folder, time.time_ns()),
+        )
 
-    async def _follow(self, control: "Control", tenants: Tenants) -> None:
-        """Know subscriptions, keys and accounts, from now on."""
+    async def _follow(self, control: "Control", tenants: Tenants, secure: SecureListeners) -> None:
+        """Know subscriptions, keys, certificates and accounts, from now on."""
         from fairlead.control.following import ControlFollowed
         from fairlead.control.keeper import AccountKeepers
         from fairlead.control.metering import Metering
 
         access = self._access
         ends = access.end_the_uncovered
-        self._followed = ControlFollowed(control, tenants.take, ends, self._on_fatal)
+
+        def take(followed: "Followed") -> None:
+            secure.look()
+            tenants.take(followed)
+
+        self._followed = ControlFollowed(control, take, ends, self._on_fatal)
         await self._followed.start()
         look = self._followed.look
         self._keepers = AccountKeepers(control, tenants.edge_of, look, time.time_ns)
@@ -250,7 +267,9 @@ class App:
     def _fix_servers(self) -> list[FixServer]:
         return [each for each in (self._fix, self._fix_tls) if each is not None]
 
-    def _gateway(self, tenants: Tenants, listen: tuple[tuple[str, int], ...]) -> ASGIApp:
+    def _gateway(
+        self, control: "Control", tenants: Tenants, listen: tuple[tuple[str, int], ...]
+    ) -> ASGIApp:
         async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
             await tenants.of(scope.get(CALLER)).websocket(scope, receive, send)
 
@@ -269,7 +288,7 @@ class App:
             mounts=mounts,
             websocket=websocket,
             access=self._access,
-            management=self._management(tenants, listen[0]),
+            management=self._management(control, tenants, listen[0]),
             people=self._front(listen[0]),
             proxies=Proxies(networks_of(self._config.http.trusted_proxies)),
         )
@@ -312,10 +331,13 @@ class App:
         assert self._people is not None
         return partial(front_of, desk=self._people, page=f"{url_of('http', *listen)}/console/")
 
-    def _management(self, tenants: Tenants, listen: tuple[str, int]) -> ManagementApi:
+    def _management(
+        self, control: "Control", tenants: Tenants, listen: tuple[str, int]
+    ) -> ManagementApi:
         keepers = self._keepers
         assert self._secure is not None
         assert keepers is not None
+        assert self._followed is not None
         listeners = [Listener("http", *listen), *self._secure.listening]
         if self._fix is not None:
             listeners.append(Listener("fix", *self._fix.address))
@@ -328,7 +350,12 @@ class App:
         accounts = AccountsApi(
             lambda caller: keepers.of(caller.subscription), self._access, new_trace_id
         )
-        return ManagementApi(accounts, ExchangesApi(), endpoints, usage)
+        certificates = CertificatesApi(
+            lambda subscription: control.of(subscription).certificates,
+            self._followed.look,
+            self._access,
+        )
+        return ManagementApi(accounts, ExchangesApi(), endpoints, usage, certificates)
 
     async def _read_usage(self, asked: "UsageAsked", limit: int) -> "list[Used]":
         assert self._metering is not None

@@ -115,10 +115,11 @@ async def serving(
     is_asked: bool = True,
     limits: Limits = PATIENT,
     judge_s: float = NEVER_S,
+    desk: Desk | None = None,
     **bounds: float,
 ) -> AsyncIterator[Served]:
     """Serve. `judge_s`: when silent connections are judged, never unless a test is about that."""
-    desk = Desk(folder)
+    desk = desk or Desk(folder)
     tls = TlsLimits(**cast(Any, bounds))
     settings = ListenerSettings(desk.folder, connections=limits, tls=tls, judge_s=judge_s)
     served = Served(desk, settings, is_asked=is_asked)
@@ -340,7 +341,7 @@ async def test_refused_handshakes_are_counted_by_why(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.revoke(gone := desk.client("gone"))
     refused: Counter[str] = Counter()
-    async with serving(tmp_path) as served:
+    async with serving(tmp_path, desk=desk) as served:
         for shown, reason in (
             (None, refusing.NO_CERTIFICATE),
             (desk.expired(), refusing.EXPIRED),
@@ -398,9 +399,11 @@ async def test_what_is_due_is_renewed_when_it_starts(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     long_ago_ns = time.time_ns() - 40 * 86_400 * 1_000_000_000
     (desk.folder / files.REVOKED).unlink()
-    files.init(desk.folder, (), long_ago_ns)
+    desk.keep(long_ago_ns)
     settings = ListenerSettings(desk.folder)
-    listeners = SecureListeners(None, ("127.0.0.1", 0), settings)
+    listeners = SecureListeners(
+        None, ("127.0.0.1", 0), settings, renew=lambda: desk.keep(time.time_ns())
+    )
     await listeners.start(Application())
     try:
         context = client_context(desk.authorities)
@@ -415,7 +418,6 @@ async def test_what_is_due_is_renewed_when_it_starts(tmp_path: Path) -> None:
 async def test_what_ends_soon_is_said(tmp_path: Path) -> None:
     """A list that nobody here can sign anew would in its end keep everybody out."""
     desk = Desk(tmp_path)
-    (desk.folder / "ca" / "issuing.key").unlink()
     day_ns = 86_400 * 1_000_000_000
     anywhere = ("127.0.0.1", 0)
     for days, expected in ((20, []), (25, ["revoked.pem"]), (395, ["revoked.pem", "server.pem"])):

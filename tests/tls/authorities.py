@@ -2,6 +2,7 @@
 
 import datetime as dt
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from fairlead.tls import authority, folder
-from fairlead.tls.authority import Issuer
+from fairlead.tls.authority import Authority, Issuer, Revoked
+from fairlead.tls.folder import Made
 
 DAY_NS = 86_400 * 1_000_000_000
 
@@ -26,20 +28,33 @@ class Certificate(NamedTuple):
 
 
 class Desk:
-    """A folder of certificates, and clients' ones beside it."""
+    """A folder of certificates, and clients' ones beside it. What is revoked is in `revoked`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, issued_by: Authority | None = None) -> None:
+        """`issued_by`: who issues, if the folder is kept by a running system."""
         self.path = path
         self.folder = path / "tls"
-        folder.init(self.folder, (), time.time_ns())
+        self.revoked: list[Revoked] = []
+        now_ns = time.time_ns()
+        if issued_by is None:
+            with folder.locked(self.folder):
+                root, _ = folder.root_of(self.folder, now_ns)
+            issued_by = Authority(authority.make_intermediate(root, now_ns), root.certificate)
+            self.issued_by = issued_by
+            self.keep(now_ns, names=())
+        self.issued_by = issued_by
 
     @property
     def issuer(self) -> Issuer:
-        return folder.load_issuer(self.folder, time.time_ns())
+        return self.issued_by.issuer
 
     @property
     def authorities(self) -> Path:
         return self.folder / folder.AUTHORITIES
+
+    def keep(self, now_ns: int, names: Sequence[str] | None = None) -> list[Made]:
+        with folder.locked(self.folder):
+            return folder.keep_in_date(self.folder, self.issued_by, self.revoked, names, now_ns)
 
     def client(self, name: str, issuer: Issuer | None = None, now_ns: int = 0) -> Certificate:
         """A certificate for clients; `now_ns`: when it was issued, now unless said."""
@@ -83,7 +98,8 @@ class Desk:
         return self._kept(name, key, certificate)
 
     def revoke(self, certificate: Certificate) -> None:
-        folder.revoke(self.folder, certificate.certificate.serial_number, time.time_ns())
+        self.revoked.append(Revoked(certificate.certificate.serial_number, time.time_ns()))
+        self.keep(time.time_ns())
 
     def _kept(
         self, name: str, key: authority.PrivateKey, certificate: x509.Certificate

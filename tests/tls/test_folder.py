@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,15 +10,41 @@ import pytest
 from cryptography import x509
 
 from fairlead.tls import authority, folder
-from fairlead.tls.folder import FolderError
+from fairlead.tls.authority import Authority, Revoked
+from fairlead.tls.folder import FolderError, Made
 
 DAY_NS = 86_400 * 1_000_000_000
 NOW_NS = time.time_ns()
 
 
+def an_authority(now_ns: int = NOW_NS) -> Authority:
+    root = authority.make_root(now_ns)
+    return Authority(authority.make_intermediate(root, now_ns), root.certificate)
+
+
+OURS = an_authority()
+
+
+def kept(
+    path: Path,
+    names: Sequence[str] | None = None,
+    now_ns: int = NOW_NS,
+    revoked: Sequence[Revoked] = (),
+    by: Authority = OURS,
+) -> list[Made]:
+    with folder.locked(path):
+        return folder.keep_in_date(path, by, revoked, names, now_ns)
+
+
+def root_of(path: Path, now_ns: int = NOW_NS) -> tuple[authority.Issuer, list[Made]]:
+    with folder.locked(path):
+        return folder.root_of(path, now_ns)
+
+
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
-    folder.init(tmp_path / "tls", ["desk.example"], NOW_NS)
+    root_of(tmp_path / "tls")
+    kept(tmp_path / "tls", ["desk.example"])
     return tmp_path / "tls"
 
 
@@ -45,8 +72,6 @@ def test_keys_are_for_the_owner_alone(made: Path) -> None:
         "ca": 0o700,
         "ca/root.pem": 0o644,
         "ca/root.key": 0o600,
-        "ca/issuing.pem": 0o644,
-        "ca/issuing.key": 0o600,
         "ca.pem": 0o644,
         "server.pem": 0o600,
         "revoked.pem": 0o644,
@@ -62,15 +87,13 @@ def test_the_server_certificate_is_one_that_ssl_loads_and_names_all(made: Path) 
 
 def test_a_second_time_nothing_is_written(made: Path) -> None:
     before = contents(made)
-    assert folder.init(made, ["desk.example"], NOW_NS) == []
-    assert folder.init(made, [], NOW_NS) == []
-    assert folder.renew(made, NOW_NS) == []
+    assert kept(made, ["desk.example"]) == kept(made, []) == kept(made) == root_of(made)[1] == []
     assert contents(made) == before
 
 
 def test_other_names_make_another_server_certificate_of_the_same_authority(made: Path) -> None:
     before = contents(made)
-    written = folder.init(made, ["other.example", "::0:1"], NOW_NS)
+    written = kept(made, ["other.example", "::0:1"])
     assert [each.path.name for each in written] == ["server.pem"]
     changed = {name for name, content in contents(made).items() if content != before[name]}
     assert changed == {"server.pem"}
@@ -79,10 +102,8 @@ def test_other_names_make_another_server_certificate_of_the_same_authority(made:
 def test_what_is_due_is_renewed_with_the_same_names(made: Path) -> None:
     before = server_of(made)
     later_ns = NOW_NS + 300 * DAY_NS
-    assert {each.path.name for each in folder.renew(made, later_ns)} == {
-        "server.pem",
-        "revoked.pem",
-    }
+    written = kept(made, now_ns=later_ns)
+    assert {each.path.name for each in written} == {"server.pem", "revoked.pem"}
     after = server_of(made)
     assert after.not_valid_after_utc > before.not_valid_after_utc
     alternatives = x509.SubjectAlternativeName
@@ -90,35 +111,62 @@ def test_what_is_due_is_renewed_with_the_same_names(made: Path) -> None:
         after.extensions.get_extension_for_class(alternatives).value
         == before.extensions.get_extension_for_class(alternatives).value
     )
-    assert folder.renew(made, later_ns) == []
+    assert kept(made, now_ns=later_ns) == []
+
+
+def test_another_authority_replaces_all_that_the_old_one_made(made: Path) -> None:
+    written = kept(made, by=an_authority())
+    assert {each.path.name for each in written} == {"ca.pem", "server.pem", "revoked.pem"}
+
+
+def test_without_a_servers_certificate_none_is_made_unless_somebody_asks(tmp_path: Path) -> None:
+    """Nobody but a person knows the server's names."""
+    written = kept(tmp_path / "tls")
+    assert {each.path.name for each in written} == {"ca.pem", "revoked.pem"}
+    assert [each.path.name for each in kept(tmp_path / "tls", [])] == ["server.pem"]
 
 
 def test_the_roots_key_may_be_elsewhere(made: Path) -> None:
     (made / folder.ROOT_KEY).unlink()
-    assert folder.init(made, ["desk.example"], NOW_NS) == []
-    assert len(folder.renew(made, NOW_NS + 300 * DAY_NS)) == 2
+    assert kept(made, ["desk.example"]) == []
+    assert len(kept(made, now_ns=NOW_NS + 300 * DAY_NS)) == 2
+    with pytest.raises(FolderError, match=r"root\.key is missing; put it back for as long as"):
+        root_of(made)
 
 
-def test_revoked_stays_revoked_through_renewals(made: Path) -> None:
-    assert folder.revoke(made, 5, NOW_NS)
-    assert folder.revoke(made, 6, NOW_NS)
-    assert not folder.revoke(made, 5, NOW_NS)
-    folder.renew(made, NOW_NS + 20 * DAY_NS)
-    assert [each.serial_number for each in authority.revoked_in(revoked_of(made))] == [5, 6]
-    number = revoked_of(made).extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    assert number == 4
+def test_the_list_says_what_is_revoked_and_its_number_grows(made: Path) -> None:
+    first = number_of(made)
+    revoked = [Revoked(5, NOW_NS // 10**9 * 10**9), Revoked(6, NOW_NS // 10**9 * 10**9)]
+    assert [each.why for each in kept(made, revoked=revoked)] == ["with what is revoked now"]
+    assert authority.revoked_in(revoked_of(made)) == revoked
+    second = number_of(made)
+    assert second > first  # although no time has passed
+    assert kept(made, revoked=revoked, now_ns=NOW_NS + DAY_NS) == []
+    kept(made, revoked=revoked, now_ns=NOW_NS + 20 * DAY_NS)
+    assert authority.revoked_in(revoked_of(made)) == revoked
+    assert number_of(made) > second
+    kept(made, revoked=revoked[:1])  # the other has ended
+    assert authority.revoked_in(revoked_of(made)) == revoked[:1]
 
 
-def test_a_revoked_list_that_is_not_ours_is_never_replaced_by_an_empty_one(
-    made: Path, tmp_path: Path
-) -> None:
-    folder.init(tmp_path / "other", [], NOW_NS)
+def number_of(path: Path) -> int:
+    number = revoked_of(path).extensions.get_extension_for_class(x509.CRLNumber).value
+    return number.crl_number
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing"])
+def test_a_list_that_cannot_be_read_is_made_anew(made: Path, content: bytes) -> None:
+    """What is revoked is not in the file but handed in, so that nothing is forgotten."""
+    (made / folder.REVOKED).write_bytes(content)
+    kept(made, revoked=[Revoked(5, NOW_NS)])
+    assert [each.serial_number for each in authority.revoked_in(revoked_of(made))] == [5]
+
+
+def test_a_list_of_another_authority_is_made_anew(made: Path, tmp_path: Path) -> None:
+    kept(tmp_path / "other", by=an_authority(), revoked=[Revoked(5, NOW_NS)])
     (made / folder.REVOKED).write_bytes((tmp_path / "other" / folder.REVOKED).read_bytes())
-    with pytest.raises(FolderError, match=r"revoked\.pem is not signed by"):
-        folder.init(made, [], NOW_NS)
-    (made / folder.REVOKED).write_text("nothing")
-    with pytest.raises(FolderError, match="no list of revoked certificates in PEM"):
-        folder.revoke(made, 7, NOW_NS)
+    assert [each.path.name for each in kept(made)] == ["revoked.pem"]
+    assert revoked_of(made).is_signature_valid(OURS.issuer.key.public_key())
 
 
 def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
@@ -126,37 +174,33 @@ def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
     half.mkdir(parents=True)
     (half / "root.key").write_text("half a key")
     (tmp_path / "tls" / ".server.pem.new").write_text("half")
-    folder.init(tmp_path / "tls", [], NOW_NS)
+    root_of(tmp_path / "tls")
+    kept(tmp_path / "tls", [])
     assert {each.name for each in (tmp_path / "tls").iterdir()} == {
         *("ca", "ca.pem", "server.pem", "revoked.pem"),
     }
 
 
-def test_two_that_make_it_at_once_make_one(tmp_path: Path) -> None:
+def test_those_that_make_it_at_once_make_one(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
-        made = list(threads.map(lambda _: folder.init(tmp_path / "tls", [], NOW_NS), range(4)))
-    assert sorted(map(len, made)) == [0, 0, 0, 7]
-    assert folder.init(tmp_path / "tls", [], NOW_NS) == []
-
-
-def test_no_revocation_is_lost_when_many_come_at_once(made: Path) -> None:
-    with ThreadPoolExecutor(4) as threads:
-        assert all(threads.map(lambda number: folder.revoke(made, number, NOW_NS), range(1, 21)))
-    numbers = [each.serial_number for each in authority.revoked_in(revoked_of(made))]
-    assert sorted(numbers) == list(range(1, 21))
+        made = list(threads.map(lambda _: root_of(tmp_path / "tls"), range(4)))
+        assert sorted(len(each) for _, each in made) == [0, 0, 0, 2]
+        assert len({root.certificate for root, _ in made}) == 1
+        written = list(threads.map(lambda _: kept(tmp_path / "tls", []), range(4)))
+    assert sorted(map(len, written)) == [0, 0, 0, 3]
 
 
 def test_a_server_certificate_that_does_not_go_with_its_key_is_replaced(made: Path) -> None:
     (made / folder.SERVER).write_bytes(
         authority.key_pem(authority.new_key()) + authority.pem(server_of(made))
     )
-    assert [each.path.name for each in folder.init(made, [], NOW_NS)] == ["server.pem"]
+    assert [each.path.name for each in kept(made, [])] == ["server.pem"]
 
 
 @pytest.mark.parametrize(
     ("name", "mode", "text"),
     [
-        ("ca/issuing.key", 0o640, "ca/issuing.key is open to others (mode 640); chmod 600 it"),
+        ("ca/root.key", 0o640, "ca/root.key is open to others (mode 640); chmod 600 it"),
         ("ca", 0o755, "ca is open to others (mode 755); chmod 700 it"),
         ("server.pem", 0o644, "server.pem is open to others (mode 644); chmod 600 it"),
     ],
@@ -165,31 +209,24 @@ def test_a_key_that_others_can_read_is_not_used(
     made: Path, name: str, mode: int, text: str
 ) -> None:
     (made / name).chmod(mode)
+    look = kept if name == "server.pem" else root_of
     with pytest.raises(FolderError) as caught:
-        folder.init(made, [], NOW_NS)
+        look(made)
     assert str(caught.value) == f"{made}/{text}"
 
 
-def test_a_missing_or_foreign_key_is_named(made: Path) -> None:
-    key = made / "ca/issuing.key"
-    key.write_bytes((made / folder.ROOT_KEY).read_bytes())
-    with pytest.raises(FolderError, match=r"issuing\.key is not the key of"):
-        folder.load_issuer(made, NOW_NS)
-    key.unlink()
-    with pytest.raises(FolderError, match=r"issuing\.key is missing: "):
-        folder.init(made, [], NOW_NS)
-    assert folder.renew(made, NOW_NS) == []
+def test_a_foreign_root_key_is_named(made: Path) -> None:
+    (made / folder.ROOT_KEY).write_bytes(authority.key_pem(authority.new_key()))
+    with pytest.raises(FolderError, match=r"root\.key is not the key of"):
+        root_of(made)
 
 
-def test_an_authority_that_has_ended_says_what_to_do(made: Path) -> None:
-    late_ns = NOW_NS + (authority.INTERMEDIATE_DAYS + 1) * DAY_NS
-    with pytest.raises(
-        FolderError, match=r"issuing\.pem ended on .* run `fairlead tls init` again"
-    ):
-        folder.init(made, [], late_ns)
+def test_a_root_that_has_ended_says_what_to_do(made: Path) -> None:
+    late_ns = NOW_NS + (authority.ROOT_DAYS + 1) * DAY_NS
+    with pytest.raises(FolderError, match=r"root\.pem ended on .*; move .*/ca away for a new root"):
+        root_of(made, late_ns)
 
 
 def test_a_wrong_name_makes_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="name 'a b': expected a host name"):
-        folder.init(tmp_path / "tls", ["a b"], NOW_NS)
-    assert not (tmp_path / "tls").exists()
+        folder.plain_names(["a b"])

@@ -165,7 +165,14 @@ def _shown(example: Exchanged) -> Iterator[str]:
     yield from ("```http", f"{example.method} {example.path}", "```", "")
     if example.body is not None:
         yield from ("```json", example.body, "```", "")
-    yield from (f"Answered {example.status}:", "", "```json", example.content, "```", "")
+    yield from (
+        f"Answered {example.status}:",
+        "",
+        f"```{example.language}",
+        example.content,
+        "```",
+        "",
+    )
 
 
 def _content(answer: Json) -> Json:

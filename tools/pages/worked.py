@@ -8,6 +8,7 @@ of numbers between accounts) is put in a fixed form; everything else is as it ca
 import functools
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,8 +23,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from fairlead.tls.authority import new_key
 
 Json = Any
+_CERTIFICATE_TIMES = {
+    "time_created": "RECEIVED",
+    "time_revoked": "CANCELED",
+    "time_expires": "PENDING_CANCEL",
+}
 _WAIT_S = 30.0
 _POLL_S = 0.02
 _FAIRLEAD = str(Path(sys.executable).with_name("fairlead"))
@@ -67,13 +77,14 @@ _STATUS_TIMES = {
 
 
 class Exchanged(msgspec.Struct, frozen=True):
-    """One call and its answer, in a fixed form. `body` and `content` are JSON as text."""
+    """One call and its answer, in a fixed form. `body` is JSON as text, so is `content` unless it is PEM."""
 
     method: str
     path: str
     body: str | None
     status: int
     content: str
+    language: str = "json"
 
 
 class Conversation(msgspec.Struct, frozen=True):
@@ -147,6 +158,26 @@ def _management(desk: "_Desk") -> Iterator[tuple[str, Exchanged]]:
     path = "/v1/usage?account=SIM"
     desk.wait(lambda: desk.json("GET", path))  # it is written every few seconds
     yield "GET /v1/usage", desk.call("GET", path)
+    yield from _certificates(desk)
+
+
+def _certificates(desk: "_Desk") -> Iterator[tuple[str, Exchanged]]:
+    pem = "/v1/certificate/pem"
+    yield f"GET {pem}", desk.call_text("GET", pem)
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    signed = request.sign(new_key(), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    csr = "/v1/certificate/csr"
+    yield f"POST {csr}", desk.call_text("POST", csr, {"csr": signed.decode()})
+    for path in ("/v1/certificate/ca", "/v1/certificate/crl"):
+        yield f"GET {path}", desk.call_text("GET", path)
+    listed = desk.json("GET", "/v1/certificates")
+    path = f"/v1/certificates/{listed[0]['fingerprint']}"
+    revoked = desk.call("DELETE", path)
+    name = _hash("certificate") * 2
+    text = revoked.content.replace(listed[0]["fingerprint"], name)
+    shown = msgspec.structs.replace(revoked, path=f"/v1/certificates/{name}", content=text)
+    yield "DELETE /v1/certificates/{fingerprint}", shown
+    yield "GET /v1/certificates", desk.call("GET", "/v1/certificates")
 
 
 def _accounts(desk: "_Desk") -> Iterator[tuple[str, Exchanged]]:
@@ -243,6 +274,12 @@ class _Desk:
             _text(_fixed(shown, "")),
         )
 
+    def call_text(self, method: str, path: str, body: Json = None) -> Exchanged:
+        """Make a call that is answered with PEM and keep what was said, without what differs each time."""
+        status, content = self._exchanged(method, path, body, "")
+        said = None if body is None else _text({key: _pem(each) for key, each in body.items()})
+        return Exchanged(method, path, said, status, _pem(content.decode()).rstrip(), "text")
+
     def settled(self, account: str, order: Json, status: str) -> None:
         """Place an order and wait until it has a status."""
         self.json("POST", "/v1/orders", order)
@@ -288,6 +325,8 @@ def _system(folder: Path) -> Iterator[_Desk]:
     config, endpoint = folder / "config.toml", folder / "data/endpoint.json"
     config.write_text(_CONFIG, encoding="utf-8")
     key = _new_key(folder / "data")
+    init = [_FAIRLEAD, "tls", "init", "--data", str(folder / "data")]
+    subprocess.run(init, capture_output=True, check=True, env={})
     command = [_FAIRLEAD, "up", "--config", str(config), "--data", str(folder / "data")]
     log = folder / "log"
     with log.open("wb") as out:
@@ -349,9 +388,20 @@ def _fixed(value: Json, name: str) -> Json:
         return _DAY[:10]
     if name in ("apikey", "key") and value.startswith("flk_"):
         return "flk_" + _hash("key")[:22]
+    if name == "serial":
+        return _hash("serial")
+    if name == "fingerprint":
+        return _hash("certificate") * 2
+    if name in ("time_created", "time_expires", "time_revoked"):
+        return None if value is None else _time_of(_CERTIFICATE_TIMES[name])
     if name == "traceId":
         return _hash("trace")
     return value
+
+
+def _pem(text: str) -> str:
+    """Return PEM with an ellipsis for each content."""
+    return re.sub(r"(-----BEGIN [^-]+-----\n).*?(\n-----END)", r"\1…\2", text, flags=re.DOTALL)
 
 
 def _time_of(status: str) -> str:

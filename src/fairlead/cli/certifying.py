@@ -1,19 +1,21 @@
-"""How the commands for certificates are spelled: tls init, tls client, tls revoke."""
+"""How the commands for certificates are spelled: tls init; certificates issue, list, revoke."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-commands = typer.Typer()
-tls = typer.Typer(help="The private authority and its certificates.", no_args_is_help=True)
-commands.add_typer(tls, name="tls")
+from fairlead.cli.keeping import ConfigFile, Data, Subscription, config_of, flags_of
+from fairlead.cli.options import AsJson
+from fairlead.core.requests import LOCAL
 
-Data = Annotated[
-    str | None, typer.Option(help="The data folder; the certificates are in `tls` there.")
-]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.")]
+commands = typer.Typer()
+tls = typer.Typer(help="The private authority and the server's certificate.", no_args_is_help=True)
+certificates = typer.Typer(
+    help="Client certificates: each a credential of an API key.", no_args_is_help=True
+)
+commands.add_typer(tls, name="tls")
+commands.add_typer(certificates, name="certificates")
 
 
 @tls.command()
@@ -26,40 +28,59 @@ def init(
     ] = None,
 ) -> None:
     """Make an authority and the server's certificate; again: what of them is due."""
-    from fairlead.commands import certificates
+    from fairlead.commands import certificates as work
 
-    certificates.init(_config_file(config), os.environ, _flags(data), name or [])
+    work.init(config_of(config), flags_of(data), name or [])
 
 
-@tls.command()
-def client(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="Whom the certificate names.")],
-    output: Annotated[Path, typer.Option(help="A new file for key and certificate.")],
+@certificates.command("issue")
+def issue(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Its public id flk_…, or its label.")],
+    output: Annotated[Path, typer.Option(help="A new file for private key and certificate.")],
+    csr: Annotated[
+        Path | None,
+        typer.Option(help="A request (PKCS#10, PEM) for a private key that stays where it is."),
+    ] = None,
+    subscription: Subscription = LOCAL,
     data: Data = None,
-    config: ConfigFile = None,
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Issue a client certificate with a new key, valid for 90 days."""
-    from fairlead.commands import certificates
+    """Issue a certificate for a key: it may what the key may, for 90 days or until the key ends."""
+    from fairlead.commands import certificates as work
 
-    certificates.client(_config_file(config), os.environ, _flags(data), key_id, output)
+    work.issue(
+        config_of(config_file), flags_of(data), subscription, key, output, csr, as_json=as_json
+    )
 
 
-@tls.command()
+@certificates.command("list")
+def list_certificates(
+    key: Annotated[
+        str | None, typer.Option(help="Only this key's: its public id flk_…, or its label.")
+    ] = None,
+    subscription: Subscription = LOCAL,
+    data: Data = None,
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every certificate, revoked and ended ones too, the newest first."""
+    from fairlead.commands import certificates as work
+
+    work.listed(config_of(config_file), flags_of(data), subscription, key, as_json=as_json)
+
+
+@certificates.command("revoke")
 def revoke(
-    certificate: Annotated[Path, typer.Argument(metavar="FILE", help="The certificate.")],
+    certificate: Annotated[
+        str, typer.Argument(metavar="CERTIFICATE", help="Its SHA-256, or a file that holds it.")
+    ],
+    subscription: Subscription = LOCAL,
     data: Data = None,
-    config: ConfigFile = None,
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Revoke a client certificate; a running system knows within a second."""
-    from fairlead.commands import certificates
+    """Take a certificate back for ever; a running system ends its connections within a second."""
+    from fairlead.commands import certificates as work
 
-    certificates.revoke(_config_file(config), os.environ, _flags(data), certificate)
-
-
-def _flags(data: str | None) -> dict[str, object]:
-    return {} if data is None else {"data": data}
-
-
-def _config_file(flag: Path | None) -> Path | None:
-    named = os.environ.get("FAIRLEAD_CONFIG")
-    return flag or (Path(named) if named else None)
+    work.revoke(config_of(config_file), flags_of(data), subscription, certificate, as_json=as_json)

@@ -84,10 +84,7 @@ def opened(
 
     Raises Ended, also for its errors.
     """
-    try:
-        config = read(config_file, os.environ, flags)
-    except ConfigError as error:
-        raise Ended(ExitCode.USAGE, "\n".join(error.findings)) from None
+    config = configured(config_file, flags)
     try:
         with open_control(config) as control:
             yield control if subscription == LOCAL else control.of(subscription)
@@ -95,6 +92,14 @@ def opened(
         raise Ended(ExitCode.REFUSED, str(error)) from None
     except (ControlError, OSError) as error:
         raise Ended(ExitCode.FATAL, str(error)) from None
+
+
+def configured(config_file: Path | None, flags: Mapping[str, object]) -> Config:
+    """Return the settings. Raises Ended."""
+    try:
+        return read(config_file, os.environ, flags)
+    except ConfigError as error:
+        raise Ended(ExitCode.USAGE, "\n".join(error.findings)) from None
 
 
 def open_control(config: Config) -> Control:

@@ -4,6 +4,7 @@ The root's key is never here: it is in the folder of `fairlead tls init`, or off
 key to anyone but who signs with it.
 """
 
+from contextlib import AbstractContextManager
 from typing import cast
 
 from cryptography import x509
@@ -37,6 +38,10 @@ class Authorities:
             cast(PrivateKey, load_pem_private_key(key, None)),
         )
         return Authority(issuer, x509.load_pem_x509_certificate(row.root.encode()))
+
+    def change(self) -> AbstractContextManager[Connection]:
+        """Give a change in which one can be added. Raises ControlError."""
+        return self._audit.change()
 
     def add(self, change: Connection, actor: Actor, authority: Authority, now_ns: int) -> None:
         """Have this one issue from now on."""

@@ -15,6 +15,7 @@ from fairlead.control.keyring import Keyring, plain
 from fairlead.control.keys import ApiKey, Denied, State
 from fairlead.control.store import Store
 from fairlead.control.tables import CERTIFICATES
+from fairlead.tls.authority import pem, revoked_list
 from fairlead.tls.client import Issued, client_of_request, client_text, read_request
 
 NO_AUTHORITY = "there is no authority that issues; `fairlead tls init` on the server makes one"
@@ -54,6 +55,23 @@ class Certificates:
             return [
                 rows.certificate_of(row) for row in connection.execute(newest.limit(LISTED_MAX))
             ]
+
+    def authority_text(self) -> str | Denied:
+        """Return in PEM who issues, and the root of both: what a client trusts. Raises ControlError."""
+        with self._store.read() as connection:
+            authority = self._authorities.current(connection)
+        if authority is None:
+            return Denied("authority_missing", NO_AUTHORITY)
+        return authority.chain.decode("ascii")
+
+    def revoked_text(self, now_ns: int) -> str | Denied:
+        """Return the list of revoked certificates in PEM, signed now. Raises ControlError."""
+        with self._store.read() as connection:
+            authority = self._authorities.current(connection)
+            entries = rows.revoked(connection, now_ns)
+        if authority is None:
+            return Denied("authority_missing", NO_AUTHORITY)
+        return pem(revoked_list(authority.issuer, entries, now_ns // 1_000_000, now_ns)).decode()
 
     # ── changing ─────────────────────────────────────────────────────────────────────────────────
 

@@ -61,6 +61,12 @@ ROUTES: Mapping[bytes, Mapping[str, Scope | None]] = {
     b"/v1/locations": _READ,
     b"/v1/endpoints": _READ,
     b"/v1/usage": _READ,
+    b"/v1/certificate/pem": {"GET": Scope.MANAGE},
+    b"/v1/certificate/csr": _MANAGE,
+    b"/v1/certificate/crl": _READ,
+    b"/v1/certificate/ca": _READ,
+    b"/v1/certificates": _READ,
+    b"/v1/certificates/": {"DELETE": Scope.MANAGE},
     b"/metrics": _READ,
     b"/health/live": _OPEN,
     b"/health/ready": _OPEN,
@@ -68,7 +74,10 @@ ROUTES: Mapping[bytes, Mapping[str, Scope | None]] = {
     b"/openapi-management.json": _OPEN,
 }
 KEYED = frozenset({
-    b"/v1/accounts", b"/v1/accounts/all", b"/v1/exchanges", b"/v1/locations", b"/v1/endpoints", b"/v1/usage",
+    b"/v1/accounts", b"/v1/accounts/all",
+    b"/v1/exchanges", b"/v1/locations", b"/v1/endpoints", b"/v1/usage", b"/v1/certificate/pem",
+    b"/v1/certificate/csr", b"/v1/certificate/crl", b"/v1/certificate/ca", b"/v1/certificates",
+    b"/v1/certificates/",
 })  # of the management API: never open  # fmt: skip
 UPGRADE = Scope.READ  # WebSocket; what a message needs is decided at the port
 MOUNTED = Scope.MANAGE  # other applications, and whatever no route is declared for

@@ -5,16 +5,18 @@ certificate on the second, so it is never the console's.
 """
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 import structlog
 from starlette.types import ASGIApp
 
+from fairlead.control.errors import ControlError
 from fairlead.gateway.http2 import Http2Limits
 from fairlead.gateway.management.endpoints import Listener
 from fairlead.gateway.peers import IsActive, Peer, PeerGate
@@ -23,10 +25,10 @@ from fairlead.gateway.secure import Security, TlsLimits
 from fairlead.gateway.server import HttpServer, address_of, bind
 from fairlead.gateway.websocket.hub import WebSocketSettings
 from fairlead.tls.contexts import ContextFiles, Contexts
-from fairlead.tls.folder import AUTHORITIES, REVOKED, SERVER, FolderError, renew
+from fairlead.tls.folder import AUTHORITIES, REVOKED, SERVER, FolderError, Made
 
 Address = tuple[str, int]
-
+Renew = Callable[[], Sequence[Made]]
 
 log = structlog.get_logger()
 
@@ -71,7 +73,7 @@ class FixListener(msgspec.Struct, frozen=True):
 class SecureListeners:
     """The TLS listeners of a system, from binding to stop; each may be missing. `fix` is not started here.
 
-    While one serves, what `fairlead tls init` made is renewed when it is due.
+    While one serves, the files of `fairlead tls init` are kept in date.
     """
 
     def __init__(
@@ -82,16 +84,21 @@ class SecureListeners:
         is_active: IsActive | None = None,
         fix_listen: Address | None = None,
         now_ns: Callable[[], int] = time.time_ns,
+        renew: Renew = lambda: (),
     ) -> None:
         """Read the certificates and bind. Raises FolderError and ListenError; then nothing is bound.
 
         A client's certificate counts, at every request and message, while it is in date, not on the list
-        of revoked ones, and `is_active` (given its fingerprint and key) says so.
+        of revoked ones, and `is_active` (given its fingerprint and key) says so. `renew` makes anew which
+        files are due and returns them; it blocks, and is called now, then in a thread.
         """
         self._settings = settings
         self._is_active = is_active
         self._now_ns = now_ns
-        self._renewing: asyncio.TimerHandle | None = None
+        self._make_anew = renew
+        self._due = asyncio.Event()
+        self._is_stopping = False
+        self._keeping: asyncio.Task[None] | None = None
         self._servers: list[HttpServer] = []
         self._plan: list[tuple[socket.socket, Security]] = []
         self.refused: Counter[str] = Counter()  # handshakes, by tls/refusing.py's reasons
@@ -137,6 +144,8 @@ class SecureListeners:
     async def start(self, app: ASGIApp) -> None:
         """Serve this application."""
         settings = self._settings
+        if self._plan or self.fix is not None:
+            self._keeping = asyncio.create_task(self._keep())
         for bound, security in self._plan:
             gated = app if security.is_active is None else PeerGate(app)
             server = HttpServer(
@@ -149,11 +158,17 @@ class SecureListeners:
         """Accept nothing more, let running requests finish within the bound, close everything."""
         for server in self._servers:
             await server.stop()
+        if self._keeping is not None:
+            self._is_stopping = True
+            self._due.set()
+            await self._keeping
         self._close()
 
+    def look(self) -> None:
+        """Have the files looked at soon: what they are made of may have changed."""
+        self._due.set()
+
     def _close(self) -> None:
-        if self._renewing is not None:
-            self._renewing.cancel()
         for bound, _ in self._plan:
             bound.close()
         if self.fix is not None:
@@ -180,20 +195,26 @@ class SecureListeners:
             contexts.current, counts, settings.tls, settings.judge_s, refused=self.refused
         )
 
+    async def _keep(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_RENEW_S):
+                    await self._due.wait()
+            if self._is_stopping:
+                return
+            self._due.clear()
+            await asyncio.get_running_loop().run_in_executor(None, self._renew)
+            try:
+                self._warn()
+            except (ValueError, OSError) as error:
+                log.warning("tls_files", text=str(error))
+
     def _renew(self) -> None:
         try:
-            for made in renew(self._settings.folder, self._now_ns()):
+            for made in self._make_anew():
                 log.info("tls_renewed", path=str(made.path), why=made.why)
-        except (FolderError, OSError) as error:
+        except (ControlError, FolderError, OSError) as error:
             log.warning("tls_renew", cause=str(error))
-        self._renewing = asyncio.get_running_loop().call_later(_RENEW_S, self._renew_and_warn)
-
-    def _renew_and_warn(self) -> None:
-        self._renew()
-        try:
-            self._warn()
-        except (ValueError, OSError) as error:
-            log.warning("tls_files", text=str(error))
 
     def _warn(self) -> None:
         """Say what ends soon: a certificate of the user's own, or a list whose authority is elsewhere."""

@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 PrivateKey = ec.EllipticCurvePrivateKey
 LeafKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
-ROOT_DAYS = 3_650
+ROOT_DAYS = 7_300  # twice as long as who issues, so that the root outlives it
 INTERMEDIATE_DAYS = 3_650
 SERVER_DAYS = 397
 CLIENT_DAYS = 90

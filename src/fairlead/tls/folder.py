@@ -1,13 +1,13 @@
 """The folder of `fairlead tls init`: its files, their modes, and keeping them in date.
 
-    ca.pem                the issuing certificate and the root: what both sides trust
-    server.pem            the server's key, its certificate and the issuing one (0600)
-    revoked.pem           the list of revoked client certificates
-    ca/root.pem, .key     the root; its key is needed by nothing that runs, so take it offline
-    ca/issuing.pem, .key  the intermediate
+    ca.pem            the issuing certificate and the root: what both sides trust
+    server.pem        the server's key, its certificate and the issuing one (0600)
+    revoked.pem       the list of revoked client certificates
+    ca/root.pem, .key the root; its key is needed by nothing that runs, so take it offline
 
-Every file is replaced as a whole, the authority appears at once: a process killed at any point
-leaves nothing half-made. Must never write a key that others can read.
+Who issues and what is revoked is handed in: the key that issues is never here. Every file is replaced as a
+whole, the root appears at once: a process killed at any point leaves nothing half-made. Must never write a
+key that others can read.
 """
 
 import fcntl
@@ -24,13 +24,25 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from fairlead.tls import authority
-from fairlead.tls.authority import Issuer, PrivateKey, Revoked
+from fairlead.tls.authority import (
+    REVOKED_LIST_DAYS,
+    SERVER_DAYS,
+    Authority,
+    Issuer,
+    PrivateKey,
+    Revoked,
+    general_name,
+    issue_server,
+    key_pem,
+    make_root,
+    new_key,
+    pem,
+    revoked_list,
+)
 
 AUTHORITIES, SERVER, REVOKED = "ca.pem", "server.pem", "revoked.pem"
 ROOT_KEY = "ca/root.key"
-_CA, _NEW_CA = "ca", ".ca-new"
-_ROOT, _ISSUING, _ISSUING_KEY = "ca/root.pem", "ca/issuing.pem", "ca/issuing.key"
+_CA, _NEW_CA, _ROOT = "ca", ".ca-new", "ca/root.pem"
 _OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 _PRIVATE, _PUBLIC = 0o600, 0o644
 _DAY_S = 86_400
@@ -48,64 +60,73 @@ class Made(msgspec.Struct, frozen=True):
     why: str
 
 
-def init(folder: Path, names: Sequence[str], now_ns: int) -> list[Made]:
-    """Make what is missing or due: authority, server certificate, revoked list.
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time change the folder, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def root_of(folder: Path, now_ns: int) -> tuple[Issuer, list[Made]]:
+    """Return the root with its key, new ones where there is none; to be called under the lock.
+
+    Raises FolderError, naming the file, and OSError.
+    """
+    made = [] if (folder / _CA).exists() else _make_root(folder, now_ns)
+    for private in (folder / _CA, folder / ROOT_KEY):
+        _check_mode(private)
+    certificate = _certificate(folder / _ROOT)
+    path = folder / ROOT_KEY
+    key = _parsed(path, lambda text: serialization.load_pem_private_key(text, None), "private key")
+    if key.public_key() != certificate.public_key():
+        raise FolderError(f"{path} is not the key of {folder / _ROOT}; restore both together")
+    root = Issuer(certificate, cast(PrivateKey, key))
+    if root.ends_ns <= now_ns:
+        raise FolderError(
+            f"{folder / _ROOT} ended on {_until(certificate)}; move {folder / _CA} away for a new root:"
+            " whoever trusts the old one must be given the new one then"
+        )
+    return root, made
+
+
+def keep_in_date(
+    folder: Path,
+    authority: Authority,
+    revoked: Sequence[Revoked],
+    names: Sequence[str] | None,
+    now_ns: int,
+) -> list[Made]:
+    """Make what is missing or due; to be called under the lock.
 
     `names`: host names and addresses the server is reached by besides those of this machine for itself;
-    none: those it has. Returns what was written, nothing when all is in date. Raises FolderError,
-    OSError, and ValueError for a name that is none.
+    none: those it has. None: a server's certificate is renewed, never made. Returns what was written,
+    nothing when all is in date. Raises FolderError, OSError, and ValueError for a name that is none.
     """
-    asked = [str(authority.general_name(name).value) for name in names]
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     made: list[Made] = []
-    with _locked(folder):
-        if not (folder / _CA).exists():
-            made += _make_authority(folder, now_ns)
-        issuer = load_issuer(folder, now_ns)
-        root = _certificate(folder / _ROOT)
-        authorities = authority.pem(issuer.certificate, root)
-        if _read(folder / AUTHORITIES) != authorities:
-            _write(folder / AUTHORITIES, authorities, _PUBLIC)
-            made.append(Made(folder / AUTHORITIES, "what clients and the listener trust"))
-        wanted = asked or _names_of(_server(folder / SERVER))
-        made += _renew_server(folder, issuer, list(dict.fromkeys([*wanted, *_OWN_NAMES])), now_ns)
-        made += _renew_revoked(folder, issuer, now_ns)
-    return made
+    if _read(folder / AUTHORITIES) != authority.chain:
+        _write(folder / AUTHORITIES, authority.chain, _PUBLIC)
+        made.append(Made(folder / AUTHORITIES, "what clients and the listener trust"))
+    has = _names_of(_server(folder / SERVER))
+    wanted = plain_names(names or ()) or has
+    if names is not None or has:
+        of_all = list(dict.fromkeys([*wanted, *_OWN_NAMES]))
+        made += _renew_server(folder, authority.issuer, of_all, now_ns)
+    return made + _renew_revoked(folder, authority.issuer, revoked, now_ns)
 
 
-def renew(folder: Path, now_ns: int) -> list[Made]:
-    """Make anew what is due before long: server certificate, for its own names, and revoked list.
-
-    Does nothing where the authority's key is elsewhere. Raises FolderError and OSError.
-    """
-    if not can_renew(folder):
-        return []
-    with _locked(folder):
-        issuer = load_issuer(folder, now_ns)
-        names = _names_of(_server(folder / SERVER))
-        made = _renew_server(folder, issuer, names, now_ns) if names else []
-        return made + _renew_revoked(folder, issuer, now_ns)
+def plain_names(names: Sequence[str]) -> list[str]:
+    """Return host names and addresses as certificates write them. Raises ValueError."""
+    return [str(general_name(name).value) for name in names]
 
 
-def can_renew(folder: Path) -> bool:
-    """Whether the authority's key is in the folder."""
-    return (folder / _ISSUING_KEY).exists()
-
-
-def revoke(folder: Path, serial_number: int, now_ns: int) -> bool:
-    """Put a certificate on the list of revoked ones; False if it is there already.
-
-    A listener takes the new list within a second. Raises FolderError and OSError.
-    """
-    with _locked(folder):
-        issuer = load_issuer(folder, now_ns)
-        revocations = _revocations(folder, issuer)
-        known = authority.revoked_in(revocations) if revocations is not None else []
-        if any(each.serial_number == serial_number for each in known):
-            return False
-        entries = [*known, Revoked(serial_number, now_ns)]
-        _write_revoked(folder, issuer, entries, revocations, now_ns)
-        return True
+def is_kept(folder: Path) -> bool:
+    """Whether `fairlead tls init` was run here, so that a running system renews what is due."""
+    return (folder / _CA).exists()
 
 
 def write_new(path: Path, content: bytes) -> None:
@@ -115,47 +136,22 @@ def write_new(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def load_issuer(folder: Path, now_ns: int) -> Issuer:
-    """Return the issuing authority of a folder. Raises FolderError, naming the file."""
-    path = folder / _ISSUING_KEY
-    for private in (folder / _CA, path):
-        _check_mode(private)
-    certificate = _certificate(folder / _ISSUING)
-    if _seconds_left(certificate, now_ns) <= 0:
-        raise FolderError(
-            f"{folder / _ISSUING} ended on {certificate.not_valid_after_utc:%Y-%m-%d}; move {folder}"
-            " away and run `fairlead tls init` again: every client needs a new certificate then"
-        )
-    key = _parsed(path, lambda text: serialization.load_pem_private_key(text, None), "private key")
-    if key.public_key() != certificate.public_key():
-        raise FolderError(f"{path} is not the key of {folder / _ISSUING}; restore both together")
-    return Issuer(certificate, cast(PrivateKey, key))
+# ── the root ─────────────────────────────────────────────────────────────────────────────────────
 
 
-# ── the authority ────────────────────────────────────────────────────────────────────────────────
-
-
-def _make_authority(folder: Path, now_ns: int) -> list[Made]:
-    """Make root and intermediate in a folder aside, which then takes its name."""
-    root = authority.make_root(now_ns)
-    issuer = authority.make_intermediate(root, now_ns)
+def _make_root(folder: Path, now_ns: int) -> list[Made]:
+    """Make the root in a folder aside, which then takes its name."""
+    root = make_root(now_ns)
     aside = folder / _NEW_CA
-    shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed: nobody has its keys
+    shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed: nobody has its key
     aside.mkdir(mode=0o700)
-    for name, content, mode in (
-        (_ROOT, authority.pem(root.certificate), _PUBLIC),
-        (ROOT_KEY, authority.key_pem(root.key), _PRIVATE),
-        (_ISSUING, authority.pem(issuer.certificate), _PUBLIC),
-        (_ISSUING_KEY, authority.key_pem(issuer.key), _PRIVATE),
-    ):
-        _write(aside / Path(name).name, content, mode)
+    _write(aside / Path(_ROOT).name, pem(root.certificate), _PUBLIC)
+    _write(aside / Path(ROOT_KEY).name, key_pem(root.key), _PRIVATE)
     aside.rename(folder / _CA)
     _sync(folder)
     return [
         Made(folder / _ROOT, f"a new root until {_until(root.certificate)}"),
         Made(folder / ROOT_KEY, "its key: take it offline, nothing that runs needs it"),
-        Made(folder / _ISSUING, f"the issuing authority until {_until(issuer.certificate)}"),
-        Made(folder / _ISSUING_KEY, "its key: it signs certificates and the revoked list"),
     ]
 
 
@@ -167,9 +163,9 @@ def _renew_server(folder: Path, issuer: Issuer, names: Sequence[str], now_ns: in
     why = _why_new_server(_server(path), issuer, names, now_ns)
     if not why:
         return []
-    key = authority.new_key()
-    certificate = authority.issue_server(issuer, names, key.public_key(), now_ns)
-    content = authority.key_pem(key) + authority.pem(certificate, issuer.certificate)
+    key = new_key()
+    certificate = issue_server(issuer, names, key.public_key(), now_ns)
+    content = key_pem(key) + pem(certificate, issuer.certificate)
     _write(path, content, _PRIVATE)
     return [Made(path, f"{why}: {', '.join(names)}, until {_until(certificate)}")]
 
@@ -182,8 +178,8 @@ def _why_new_server(
     if set(_names_of(certificate)) != set(names):
         return "for other names"
     if certificate.issuer != issuer.certificate.subject:
-        return "by the authority of this folder"
-    if _seconds_left(certificate, now_ns) < authority.SERVER_DAYS * _DAY_S / 3:
+        return "by the authority that issues"
+    if _seconds_left(certificate, now_ns) < SERVER_DAYS * _DAY_S / 3:
         return "renewed"
     return ""
 
@@ -210,48 +206,43 @@ def _names_of(certificate: x509.Certificate | None) -> list[str]:
 # ── the list of revoked certificates ─────────────────────────────────────────────────────────────
 
 
-def _renew_revoked(folder: Path, issuer: Issuer, now_ns: int) -> list[Made]:
-    revocations = _revocations(folder, issuer)
-    if revocations is None:
-        why = "the list of revoked client certificates"
-        entries: list[Revoked] = []
-    else:
-        until = revocations.next_update_utc
-        assert until is not None, "ours always says until when it counts"
-        if until.timestamp() - now_ns / 1e9 > authority.REVOKED_LIST_DAYS * _DAY_S / 2:
-            return []
-        why = "renewed"
-        entries = authority.revoked_in(revocations)
-    _write_revoked(folder, issuer, entries, revocations, now_ns)
-    return [Made(folder / REVOKED, why)]
-
-
-def _write_revoked(
-    folder: Path,
-    issuer: Issuer,
-    entries: Sequence[Revoked],
-    before: x509.CertificateRevocationList | None,
-    now_ns: int,
-) -> None:
-    number = 1
-    if before is not None:
-        number += before.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    revocations = authority.revoked_list(issuer, entries, number, now_ns)
-    _write(folder / REVOKED, authority.pem(revocations), _PUBLIC)
-
-
-def _revocations(folder: Path, issuer: Issuer) -> x509.CertificateRevocationList | None:
-    """Return the list, None if there is none. One that cannot be read is never replaced by an empty one."""
+def _renew_revoked(
+    folder: Path, issuer: Issuer, revoked: Sequence[Revoked], now_ns: int
+) -> list[Made]:
     path = folder / REVOKED
-    if not path.exists():
+    before = _revocations(path, issuer)
+    why = _why_new_revoked(before, revoked, now_ns)
+    if not why:
+        return []
+    number = now_ns // 1_000_000
+    if before is not None:
+        last = before.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        number = max(number, last + 1)
+    _write(path, pem(revoked_list(issuer, revoked, number, now_ns)), _PUBLIC)
+    return [Made(path, why)]
+
+
+def _why_new_revoked(
+    before: x509.CertificateRevocationList | None, revoked: Sequence[Revoked], now_ns: int
+) -> str:
+    if before is None:
+        return "the list of revoked client certificates"
+    if {each.serial_number for each in before} != {each.serial_number for each in revoked}:
+        return "with what is revoked now"
+    until = before.next_update_utc
+    assert until is not None, "ours always says until when it counts"
+    if until.timestamp() - now_ns / 1e9 < REVOKED_LIST_DAYS * _DAY_S / 2:
+        return "renewed"
+    return ""
+
+
+def _revocations(path: Path, issuer: Issuer) -> x509.CertificateRevocationList | None:
+    """Return the list that is there; None for none, and for one that this authority has not signed."""
+    try:
+        revocations = x509.load_pem_x509_crl(path.read_bytes())
+        return revocations if revocations.is_signature_valid(issuer.key.public_key()) else None
+    except (FileNotFoundError, ValueError):
         return None
-    revocations = _parsed(path, x509.load_pem_x509_crl, "list of revoked certificates")
-    if not revocations.is_signature_valid(issuer.key.public_key()):
-        raise FolderError(
-            f"{path} is not signed by {folder / _ISSUING}; restore both together, so that no revoked"
-            " certificate is taken again"
-        )
-    return revocations
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────
@@ -267,7 +258,7 @@ def _parsed(path: Path, parse: Callable[[bytes], _Parsed], what: str) -> _Parsed
         return parse(path.read_bytes())
     except FileNotFoundError:
         raise FolderError(
-            f"{path} is missing: `fairlead tls init` makes an authority, or restore it"
+            f"{path} is missing; put it back for as long as `fairlead tls init` runs"
         ) from None
     except ValueError:
         raise FolderError(f"{path} holds no {what} in PEM; restore it") from None
@@ -305,17 +296,6 @@ def _sync(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time change the folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
     finally:
         os.close(descriptor)
 

@@ -8,7 +8,7 @@ from fairlead.commands.doctor.patient import Patient
 from fairlead.commands.doctor.problems import Fine, Result, finding
 from fairlead.gateway.listeners import ListenerSettings, files_asked, files_shown
 from fairlead.tls.contexts import ContextFiles, Contexts
-from fairlead.tls.folder import FolderError, can_renew
+from fairlead.tls.folder import FolderError, is_kept
 
 _SOON_NS = 14 * 86_400 * 1_000_000_000
 
@@ -32,7 +32,7 @@ def certificates(patient: Patient) -> Iterator[Result]:
             yield finding("tls_unusable", str(error))
             return
         for path, until_ns in contexts.ends().items():
-            if not (path.parent == config.tls_folder and can_renew(config.tls_folder)):
+            if not (path.parent == config.tls_folder and is_kept(config.tls_folder)):
                 ends[str(path)] = until_ns
     for name, until_ns in ends.items():
         if until_ns - time.time_ns() < _SOON_NS:

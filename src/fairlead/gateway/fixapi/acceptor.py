@@ -91,9 +91,13 @@ class FixConnection(asyncio.Protocol):
             self._too_late = None
 
     def judge(self) -> None:
-        """Log out whose certificate does not count any more: from then on no request is taken."""
-        if self.client is not None and not counts_still(self.state):
-            self.client.log_out(NO_LONGER)
+        """Log out whose certificate does not count any more: from then on no request is taken.
+
+        Before the logon there is nothing to end: it is then that the certificate is asked about.
+        """
+        client = self.client
+        if client is not None and client.session.is_up and not counts_still(self.state):
+            client.log_out(NO_LONGER)
 
     def pause_writing(self) -> None:
         """The transport is full."""

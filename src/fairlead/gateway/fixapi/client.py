@@ -345,9 +345,17 @@ class Client:
         self.log_out(_NOT_ALLOWED)
 
     def _refuse(self, key: SessionKey, text: str) -> None:
-        self._desk.metrics.logons["refused"] += 1
+        desk = self._desk
         log.warning("fix_logon_refused", peer=self._peer, session=_name_of(key), text=text)
-        self._work(self.session.refuse(text, self._desk.now_ns()))
+        if self._shown is None:
+            desk.metrics.logons["refused"] += 1  # else it is counted when it has ended
+            self._work(self.session.refuse(text, desk.now_ns()))
+            return
+        # The handshake has proven who it is: say why, under a number of no other session.
+        key = desk.transient(key)
+        desk.live[key] = self
+        self._key = key
+        self._work(self.session.refuse_known(key, desk.store.record(key), text, desk.now_ns()))
 
     def _logged_on(self, logon: LoggedOn) -> None:
         desk, message = self._desk, logon.message

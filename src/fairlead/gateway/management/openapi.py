@@ -4,7 +4,7 @@ from fairlead.gateway import shapes as trading_shapes
 from fairlead.gateway.forms import EXCHANGE_ID, Schema
 from fairlead.gateway.management import shapes
 from fairlead.gateway.management.words import CALLS, EXAMPLES, FIELDS, PARAMETERS
-from fairlead.gateway.openapi import Operation, Parameter, Words, document, shape_schemas
+from fairlead.gateway.openapi import TEXT, Operation, Parameter, Words, document, shape_schemas
 from fairlead.gateway.words import FIELDS as TRADING_FIELDS
 
 WORDS = Words(CALLS, PARAMETERS, FIELDS | TRADING_FIELDS, EXAMPLES)
@@ -23,6 +23,8 @@ _SHAPES = (
     shapes.Locations,
     shapes.AccountEndpoint,
     shapes.Usage,
+    shapes.ClientCertificate,
+    shapes.CertificateRequest,
     trading_shapes.MessageError,
     trading_shapes.ValidationError,
 )
@@ -34,6 +36,10 @@ _USAGE = (
     Parameter("from", schema=_DAY),
     Parameter("to", schema=_DAY),
 )
+_FINGERPRINT = Parameter(
+    "fingerprint", "path", is_required=True, schema={"type": "string", "pattern": "^[0-9a-f]{64}$"}
+)
+_NONE_ISSUES = {"409": "MessageError"}
 _INVALID = {"400": "ValidationError"}
 _BUSY = {"503": "MessageError"}
 _UNKNOWN = {"404": "MessageError"}
@@ -56,6 +62,18 @@ OPERATIONS = (
               {"200": "AccountEndpoint[]"} | _INVALID | _BUSY, "endpoints"),
     Operation("/v1/usage", "get", _USAGE, None,
               {"200": "Usage[]", "400": "MessageError"} | _BUSY, "usage"),
+    Operation("/v1/certificate/pem", "get", (), None, {"200": TEXT} | _NONE_ISSUES | _BUSY,
+              "certificate"),
+    Operation("/v1/certificate/csr", "post", (), "CertificateRequest",
+              {"200": TEXT, "400": "MessageError"} | _NONE_ISSUES | _BUSY, "certificateRequest"),
+    Operation("/v1/certificate/ca", "get", (), None, {"200": TEXT} | _NONE_ISSUES | _BUSY,
+              "certificateAuthority"),
+    Operation("/v1/certificate/crl", "get", (), None, {"200": TEXT} | _NONE_ISSUES | _BUSY,
+              "certificatesRevoked"),
+    Operation("/v1/certificates", "get", (), None, {"200": "ClientCertificate[]"} | _BUSY,
+              "certificates"),
+    Operation("/v1/certificates/{fingerprint}", "delete", (_FINGERPRINT,), None,
+              {"200": "MessageError", "404": "MessageError"} | _BUSY, "certificateRevoke"),
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+CertificateState = Literal["active", "expired", "revoked"]
 EndpointSchema = Literal["http", "https", "ws", "wss", "fix", "fixs"]
 
 
@@ -67,3 +68,19 @@ class AccountLeft(msgspec.Struct):
 class AccountsDeleted(msgspec.Struct):
     message: str
     accounts: list[AccountLeft]
+
+
+class ClientCertificate(msgspec.Struct):
+    """A certificate of a key. `time_revoked` is null where it is not revoked."""
+
+    fingerprint: str
+    key: str
+    serial: str
+    state: CertificateState
+    time_created: str
+    time_expires: str
+    time_revoked: str | None
+
+
+class CertificateRequest(msgspec.Struct):
+    csr: str

@@ -25,6 +25,23 @@ CALLS: dict[str, str] = {
         "What keys have used by day, account and key, the newest day first: of one's own key, with scope"
         " manage of all of the subscription. At most 366 days and 10,000 rows."
     ),
+    "GET /v1/certificate/pem": (
+        "A new certificate for the calling key, with a new private key: PUBLIC KEY, PRIVATE KEY (PKCS#8),"
+        " CERTIFICATE. The private key is in this answer alone. Needs the scope manage."
+    ),
+    "POST /v1/certificate/csr": (
+        "A certificate for the calling key and a private key that stays with the client. Needs the scope"
+        " manage."
+    ),
+    "GET /v1/certificate/ca": "Who issues, and the root: what clients trust, in PEM.",
+    "GET /v1/certificate/crl": "The list of revoked certificates, in PEM, signed now.",
+    "GET /v1/certificates": (
+        "The certificates of the calling key, of all keys for one that may manage; the newest first."
+    ),
+    "DELETE /v1/certificates/{fingerprint}": (
+        "Revokes a certificate, for ever; when this is answered it counts nowhere any more. Needs the scope"
+        " manage."
+    ),
 }
 
 PARAMETERS: dict[str, str] = {
@@ -34,7 +51,17 @@ PARAMETERS: dict[str, str] = {
     "account": "only this account",
     "from": "the first day of UTC, such as 2026-11-01; 30 days before `to` unless given",
     "to": "the last day, today unless given",
+    "fingerprint": "the SHA-256 of the certificate's DER bytes, in lower-case hex",
 }
+
+_REQUEST = """\
+-----BEGIN CERTIFICATE REQUEST-----
+MIG6MGICAQAwADBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABI2qb627GDHSGw9S
+2DZJufEoHqFd65i3kd4vDUC76DiRM7wdVoo1uDAk0ZCEnNGQRzCrkIM/vbN8ZgVx
+t0zZ0p+gADAKBggqhkjOPQQDAgNIADBFAiAVWLaTtoIqDA662mHubSlLZrFKMc9d
+F43pfH9zBbL0gAIhAL7TNIqfv2Bg/63WSpjoV5Cp+APTiaqppSaN+tQbw/SQ
+-----END CERTIFICATE REQUEST-----
+"""
 
 EXAMPLES: dict[str, object] = {
     "exchange_id": ["SIM/BOB"],
@@ -46,6 +73,8 @@ EXAMPLES: dict[str, object] = {
             {"key": "PrivateApiKey", "value": "a-secret-of-bobs-own-7f3a"},
         ],
     },
+    "CertificateRequest": {"csr": _REQUEST},
+    "fingerprint": "0" * 64,
 }
 
 _ACCOUNT = "the account"
@@ -92,5 +121,17 @@ FIELDS: dict[str, dict[str, str]] = {
         "endpoint_schema": "the protocol; https, wss and fixs are over TLS, fixs always with a certificate",
         "endpoint_host": "host and port",
         "endpoint_url": "the same as a URL: the base of REST paths, or where WebSocket is served",
+    },
+    "ClientCertificate": {
+        "fingerprint": "the SHA-256 of its DER bytes, in lower-case hex",
+        "key": "the public id of its key",
+        "serial": "its serial number, in hex",
+        "state": "active, expired or revoked",
+        "time_created": "when it was issued",
+        "time_expires": "when it ends",
+        "time_revoked": "when it was revoked; null while it is not",
+    },
+    "CertificateRequest": {
+        "csr": "a request (PKCS#10) in PEM, signed by the private key; only its public key counts",
     },
 }
