@@ -22,6 +22,7 @@ from fairlead.core.venue_messages import VenuePositionsStated, VenueRequest
 from fairlead.edge import edge
 from fairlead.edge.edge import Edge
 from fairlead.edge.sequencer import Limits, Sequencer
+from fairlead.exchange.faults import FaultName
 from fairlead.fix import store
 from fairlead.fix.happened import Received
 from fairlead.gateway.feed import Feed, Item, Subscription
@@ -57,6 +58,11 @@ def laws_broken(
         if laws & expected:
             return laws
     pytest.fail(f"{SEEDS_MOST} worlds without the guard, and only {laws} broke")
+
+
+def with_fault(name: FaultName) -> Callable[[int], WorldPlan]:
+    """Return how to make a world in which the exchange does this one thing wrong, often."""
+    return lambda seed: msgspec.structs.replace(plan(seed), faults=(name,), fault_wait_ms=20)
 
 
 class SendsFirst(Sequencer):
@@ -99,7 +105,8 @@ def test_trade_id_memory() -> None:
 
 def test_not_found_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doubt, "is_believable", lambda *_: True)
-    assert laws_broken({Law.ABSENCE}) == {Law.ABSENCE}
+    plan_of = with_fault(FaultName.ORDER_HIDDEN)
+    assert laws_broken({Law.ABSENCE}, make_plan=plan_of) == {Law.ABSENCE}
 
 
 def test_closed_is_not_settled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +115,8 @@ def test_closed_is_not_settled(monkeypatch: pytest.MonkeyPatch) -> None:
         return order.stage.is_final and not is_owed
 
     monkeypatch.setattr(Order, "is_settled", property(is_settled))
-    assert laws_broken({Law.SETTLED}) == {Law.SETTLED}
+    plan_of = with_fault(FaultName.FILL_AFTER_CANCEL)
+    assert laws_broken({Law.SETTLED}, make_plan=plan_of) == {Law.SETTLED}
 
 
 def test_idempotent_client_id(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,9 +131,14 @@ def test_idempotent_client_id(monkeypatch: pytest.MonkeyPatch) -> None:
     assert laws_broken(expected) <= {*expected, Law.RUNS}
 
 
+def with_a_perpetual(seed: int) -> WorldPlan:
+    """Return the seed's world with a perpetual."""
+    return with_perpetuals(plan(seed), Random(seed))
+
+
 def test_positions_are_agreed_with_the_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(engine._NEWS, VenuePositionsStated, lambda *_: None)
-    assert Law.POSITIONS in laws_broken({Law.POSITIONS})
+    assert Law.POSITIONS in laws_broken({Law.POSITIONS}, make_plan=with_a_perpetual)
 
 
 def test_what_the_exchange_does_itself_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +149,7 @@ def test_what_the_exchange_does_itself_says_why(monkeypatch: pytest.MonkeyPatch)
 
 def with_half_dead_lines(seed: int) -> WorldPlan:
     """Return a world whose lines die silently one way, while funding keeps the streams alive."""
-    world_plan = with_perpetuals(plan(seed), Random(seed))
+    world_plan = with_a_perpetual(seed)
     weather = msgspec.structs.replace(world_plan.weather, half_dead=700, cut=0)
     return msgspec.structs.replace(world_plan, weather=weather)
 
@@ -240,6 +253,22 @@ def with_fix(seed: int) -> WorldPlan:
     return with_one(seed, websocket_clients=0, fix_clients=1)
 
 
+def with_fix_killed(seed: int, *, silent: int = 0) -> WorldPlan:
+    """Return the same, ended more often, and never by a power failure."""
+    changed = with_fix(seed)
+    assert changed.streams is not None
+    return msgspec.structs.replace(
+        changed,
+        crashes=msgspec.structs.replace(changed.crashes, silent=silent),
+        streams=msgspec.structs.replace(changed.streams, store_crashes=10),
+    )
+
+
+def with_power_failures(seed: int) -> WorldPlan:
+    """Return the same, ended by nothing but power failures."""
+    return with_fix_killed(seed, silent=1_000)
+
+
 def with_one(seed: int, *, websocket_clients: int, fix_clients: int) -> WorldPlan:
     changed = msgspec.structs.replace(plan(seed), clock_jumps=0)
     changed = with_streams(changed, Random(seed))
@@ -340,21 +369,21 @@ def test_fix_messages_leave_when_their_numbers_are_stored(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Desk, "flush", flush)
     expected = {Law.FIX_ONCE, Law.FIX_ANSWERED}
-    assert laws_broken(expected, make_plan=with_fix) <= expected
+    assert laws_broken(expected, make_plan=with_fix_killed) <= expected
 
 
 def test_fix_numbers_leap_after_a_power_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     begin_life = store._begin_life
     monkeypatch.setattr(store, "_begin_life", lambda found, _: begin_life(found, "always the same"))
     expected = {Law.FIX_ONCE, Law.FIX_ANSWERED}
-    assert laws_broken(expected, make_plan=with_fix) <= expected
+    assert laws_broken(expected, make_plan=with_power_failures) <= expected
 
 
 def test_a_fix_session_begins_durably(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store.Store, "_sync_commits", lambda *_, is_on: None)
     monkeypatch.setattr(SimulatedStore, "_sync_commits", lambda *_, is_on: None)
     expected = {Law.FIX_ONCE, Law.FIX_ANSWERED}
-    assert laws_broken(expected, make_plan=with_fix) <= expected
+    assert laws_broken(expected, make_plan=with_power_failures) <= expected
 
 
 def test_a_fix_message_is_dealt_with_when_its_order_is_durable(
@@ -367,7 +396,7 @@ def test_a_fix_message_is_dealt_with_when_its_order_is_durable(
         return take(requests, received)
 
     monkeypatch.setattr(Requests, "take", deals_first)
-    assert laws_broken({Law.FIX_ANSWERED}, make_plan=with_fix) == {Law.FIX_ANSWERED}
+    assert laws_broken({Law.FIX_ANSWERED}, make_plan=with_fix_killed) == {Law.FIX_ANSWERED}
 
 
 def test_a_mass_status_tells_what_ended_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
