@@ -16,7 +16,17 @@ import pytest
 
 from tests.commands.terminal import fairlead
 from tests.system import ACCOUNTS, Api, Ems, running, until, write_config
-from tests.tenanted import HEADER, OWN, SETTINGS, SHARED, Side, ready, two_sides
+from tests.tenanted import (
+    HEADER,
+    OWN,
+    OWNER,
+    SETTINGS,
+    SHARED,
+    Side,
+    control_of,
+    ready,
+    two_sides,
+)
 
 ORDERS_LEAST = 40  # of each, before the end
 PRICES = {"local": Decimal("20000.00"), "desk": Decimal("21000.00")}
@@ -192,14 +202,30 @@ def test_a_subscription_that_cannot_be_served_keeps_nobody_else_from_it(
 ) -> None:
     shutil.copytree(lived.folder / "data", tmp_path / "data")
     shutil.copy(lived.folder / "data.key", tmp_path / "data.key")
-    (tmp_path / "data" / "subscriptions" / "desk" / "journal.sqlite").write_bytes(b"something")
-    ems = Ems(tmp_path / "data", lived.folder / "fairlead.toml")
+    journal = tmp_path / "data" / "subscriptions" / "desk" / "journal.sqlite"
+    whole = journal.read_bytes()
+    journal.write_bytes(b"something")
+    config = write_config(
+        tmp_path / "fairlead.toml", SETTINGS | {"fix.logon_timeout_s": 1}, ACCOUNTS
+    )
+    ems = Ems(tmp_path / "data", config)
     local, desk = (side._replace(ems=ems) for side in lived.sides)
     with running(ems):
         ready(local)
         assert local.place("goes-on").status == 200
+        with local.party("MUTE") as party:
+            party.connect()
+            party.send_bytes(b"8=FIX.4.4\x019=")  # and no more: nobody knows at whose desk it is
+            party.wait_for_end()
+        assert "no Logon in time" in ems.log
         assert desk.ask("GET", "/v1/orders").status == 401
         with closing(Api(ems.endpoint["url"])) as api:
             assert api.get("/health/ready").status == 503
         assert local.ask("GET", "/health/ready").status == 200
-        assert "subscription_not_served" in ems.log
+        assert ems.log.count("subscription_not_served") == 1
+        journal.write_bytes(whole)
+        with control_of(tmp_path / "data") as control:  # what changes there has it tried at once
+            control.subscriptions.create(OWNER, "another", 1)
+        until(desk.is_reconciled, "the journal is whole, and desk is served", 30)
+        with closing(Api(ems.endpoint["url"])) as api:
+            assert api.get("/health/ready").status == 200

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -325,6 +326,26 @@ def test_an_order_for_a_foreign_account_is_refused_by_fix_as_for_one_that_is_not
     assert not desk.has(f"at-{FOREIGN}")
 
 
+def test_messages_are_kept_for_people_in_the_own_folder(local: Side, desk: Side) -> None:
+    kept = {}
+    for side in (local, desk):
+        with side.party(f"KEPT.{side.name.upper()}") as party:
+            party.log_on(side.password)
+            party.log_out()
+    for side in (local, desk):
+        words = ("fix-log", "--data", "data", "--subscription", side.name, "--json")
+        folder = side.ems.folder.parent
+
+        def told(side: Side = side, words: tuple[str, ...] = words, folder: Path = folder) -> str:
+            text = fairlead(*words, folder=folder).out
+            return text if f"KEPT.{side.name.upper()}" in text and "Logout #" in text else ""
+
+        kept[side.name] = until(told, "the messages are in the file")
+        assert side.secrets["trade"] not in kept[side.name]
+    assert "KEPT.LOCAL" not in kept["desk"]
+    assert "KEPT.DESK" not in kept["local"]
+
+
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 def test_a_logon_in_pieces_comes_to_its_desk(desk: Side, size: int) -> None:
     with desk.party(f"PIECES{size}") as party:
@@ -417,7 +438,46 @@ def test_commands_show_what_is_the_keys(local: Side, desk: Side, words: tuple[st
     assert "-of-local" not in texts["desk"]
 
 
+def test_what_is_used_is_told_to_whom_it_is(local: Side, desk: Side) -> None:
+    local.place("used")
+    desk.place("used")
+    listed = {}
+    for side in (local, desk):
+        words = ("usage", "--data", "data", "--subscription", side.name, "--json")
+        folder = side.ems.folder.parent
+        rows = until(lambda w=words, f=folder: fairlead(*w, folder=f).json, "usage is written", 30)
+        listed[side.name] = {row["key"] for row in rows}
+        told = {row["key"] for row in side.wanted("/v1/usage")}
+        assert listed[side.name] <= told
+    assert not listed["local"] & listed["desk"]
+
+
 # ── while it runs ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_account_that_comes_while_it_runs_is_there_for_its_own_alone(
+    local: Side, desk: Side
+) -> None:
+    def put(side: Side, name: str, login: str) -> Answer:
+        pairs = {"PublicApiKey": login, "PrivateApiKey": f"{login}-secret-of-sixteen"}
+        parameters = [{"key": key, "value": value} for key, value in pairs.items()]
+        return side.ask("POST", "/v1/accounts", {"exchange_id": name, "parameters": parameters})
+
+    assert put(desk, "SIM/LIVE", "live").status == 200
+    until(lambda: desk.place("lives", exchange_id="SIM/LIVE").status == 200, "it trades")
+    _alike(
+        local.place("lives", exchange_id="SIM/LIVE"),
+        local.place("lives", exchange_id=UNKNOWN),
+        "SIM/LIVE",
+        UNKNOWN,
+    )
+    taken = put(local, "SIM/MINE", "live")  # one login is one account, and nobody says whose
+    assert taken.status == 405
+    assert not re.search("desk|LIVE", taken.body.decode())
+    assert "SIM/LIVE" not in local.ask("GET", "/v1/accounts").body.decode()
+    assert desk.ask("DELETE", "/v1/accounts?exchange_id=SIM/LIVE").status == 200
+    assert local.ask("DELETE", f"/v1/accounts?exchange_id={FOREIGN}").status == 404
+    assert FOREIGN in desk.ask("GET", "/v1/accounts").body.decode()
 
 
 def test_a_new_subscription_is_served_without_a_restart(local: Side, desk: Side) -> None:

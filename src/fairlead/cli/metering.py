@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from fairlead.cli.keeping import ConfigFile, Data, config_of, flags_of
+from fairlead.cli.keeping import ConfigFile, Data, Subscription, config_of, flags_of
 from fairlead.cli.options import AsJson
+from fairlead.core.requests import LOCAL
 
 commands = typer.Typer()
 _DAY = "YYYY-MM-DD"
@@ -23,6 +24,7 @@ def usage(
     last: Annotated[
         str | None, typer.Option("--to", metavar=_DAY, help="Until this day, and with it.")
     ] = None,
+    subscription: Subscription = LOCAL,
     data: Data = None,
     config_file: ConfigFile = None,
     as_json: AsJson = False,
@@ -31,4 +33,4 @@ def usage(
     from fairlead.commands import usage as work
 
     asked = work.Asked(key, account, first, last)
-    work.usage(config_of(config_file), flags_of(data), asked, as_json=as_json)
+    work.usage(config_of(config_file), flags_of(data), subscription, asked, as_json=as_json)

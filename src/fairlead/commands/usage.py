@@ -31,14 +31,19 @@ class Asked(NamedTuple):
 
 
 def usage(
-    config_file: Path | None, flags: Mapping[str, object], asked: Asked, *, as_json: bool
+    config_file: Path | None,
+    flags: Mapping[str, object],
+    subscription: str,
+    asked: Asked,
+    *,
+    as_json: bool,
 ) -> None:
     """Print the usage, the newest day first. Raises Ended."""
     last = _day("--to", asked.last) or date.fromisoformat(day_of(time.time_ns()))
     first = _day("--from", asked.first) or first_day(last)
     if first > last:
         raise Ended(ExitCode.USAGE, f"--from {first} is after --to {last}")
-    with opened(config_file, flags) as control:
+    with opened(config_file, flags, subscription) as control:
         wanted = UsageAsked(
             subscription=control.audit.subscription,
             day_first=f"{first}",

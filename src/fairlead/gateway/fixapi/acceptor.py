@@ -55,7 +55,7 @@ class FixConnection(asyncio.Protocol):
             self.client = self._new_client(transport)
         else:
             loop = asyncio.get_running_loop()
-            self._too_late = loop.call_later(settings.logon_timeout_s, self.abort)
+            self._too_late = loop.call_later(settings.logon_timeout_s, self._is_too_late)
         self._server.came(self)
 
     def _new_client(self, transport: asyncio.Transport) -> Client:
@@ -83,6 +83,13 @@ class FixConnection(asyncio.Protocol):
             self.client.abort()
         elif self._transport is not None:
             self._transport.abort()
+
+    def _is_too_late(self) -> None:
+        """Cut off who has not said in time whose they are."""
+        assert self._transport is not None
+        peer = str(self._transport.get_extra_info("peername"))
+        log.info("fix_ended", peer=peer, text="no Logon in time", was_up=False)
+        self.abort()
 
     def _end_visit(self) -> None:
         self._visit = None
