@@ -178,6 +178,7 @@ class App:
         if self._reminding is not None:
             await self._reminding.stop()
         if self._people is not None:
+            await self._people.finish()
             self._people.close()
         if self._control is not None:
             with contextlib.suppress(ControlError, OSError):  # it was not opened; the start said so

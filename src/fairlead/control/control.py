@@ -12,6 +12,7 @@ from fairlead.control.errors import SubscriptionUnknown
 from fairlead.control.key_file import KeyFile
 from fairlead.control.keyring import Keyring, plain
 from fairlead.control.people.challenges import Challenges
+from fairlead.control.people.resets import Resets
 from fairlead.control.people.sessions import Sessions
 from fairlead.control.people.users import Users
 from fairlead.control.store import Store
@@ -40,6 +41,7 @@ class Control:
         self.users = Users(store, audit, self.keyring)
         self.sessions = Sessions(store, vault, self._audit_of)
         self.challenges = Challenges(store, vault, audit, self.sessions)
+        self.resets = Resets(store, vault, audit, self.sessions)
 
     @classmethod
     def open(

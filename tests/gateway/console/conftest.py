@@ -39,6 +39,7 @@ class World:
     def __init__(self, control: Control, data: Path, address: tuple[str, int]) -> None:
         self.control = control
         self.sink = Sink(data)
+        self.desk: Desk | None = None
         self.now_ns = 1_000 * DAY_NS
         self.url = URL(f"http://{address[0]}:{address[1]}")
 
@@ -115,11 +116,13 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     with Control.open(data, None, None, "local", 1) as control:
         world = World(control, data, address_of(bound))
         desk = Desk(control, world.sink, "sink", lambda: world.now_ns)
+        world.desk = desk
         front = front_of(behind, desk, "http://page/")
         server = HttpServer(Border(front, [address_of(bound)], lambda: "trace"), bound)
         await server.start()
         yield world
         await server.stop()
+        await desk.finish()
         desk.close()
     passwords._nobodys.cache_clear()
 

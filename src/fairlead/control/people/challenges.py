@@ -30,7 +30,7 @@ LASTS_NS = 10 * _MINUTE
 TRIES = 5
 RESEND_NS = _MINUTE
 _MAILS_PER_HOUR = 5
-_PREFIX = "chl_"
+PREFIX = "chl_"
 _CODES = "mail codes"
 _Result = TypeVar("_Result")
 
@@ -103,14 +103,14 @@ class Challenges:
         if not user.has_second_factor and action is not Action.FACTOR_ENABLE:
             return FACTOR_REQUIRED
         with self._audit.change() as change:
-            for limit in _limits(action):
+            for limit in limits_of(action):
                 wait_ns = attempt(change, limit, user.user, now_ns)
                 if wait_ns is not None:
                     return Limited(wait_ns)
             change.execute(delete(CHALLENGES).where(CHALLENGES.c.expires_ns <= now_ns))
             of_action = (CHALLENGES.c.user == user.user) & (CHALLENGES.c.action == action)
             change.execute(delete(CHALLENGES).where(of_action))
-            challenge, code = new_id(_PREFIX), one_time.new_mail_code()
+            challenge, code = new_id(PREFIX), one_time.new_mail_code()
             place = _place(user, challenge)
             change.execute(
                 CHALLENGES.insert().values(
@@ -119,7 +119,7 @@ class Challenges:
                     session=session.session,
                     action=action,
                     payload=self._vault.seal(change, place, payload),
-                    code_hash=one_time.code_hash(self._key(change, user), code),
+                    code_hash=mail_code_hash(self._vault, change, user, code),
                     expires_ns=now_ns + LASTS_NS,
                     tries_left=TRIES,
                 )
@@ -158,7 +158,7 @@ class Challenges:
                 return OVER
             action = Action(row.action)
             payload = self._vault.open(change, _place(user, challenge), row.payload)
-            given = one_time.code_hash(self._key(change, user), by_mail)
+            given = mail_code_hash(self._vault, change, user, by_mail)
             factor = None
             if hmac.compare_digest(given, row.code_hash):
                 if prove is None:
@@ -166,7 +166,7 @@ class Challenges:
                 else:
                     factor = prove(change, payload, by_factor)
             if factor is None:
-                self._count_try(change, row)
+                count_try(change, row)
                 self._refuse(change, user, challenge, action, CODE_WRONG, origin, now_ns)
                 return CODE_WRONG
             change.execute(delete(CHALLENGES).where(CHALLENGES.c.challenge == challenge))
@@ -187,14 +187,6 @@ class Challenges:
         )
         return change.execute(found).first()
 
-    def _count_try(self, change: Connection, row: Any) -> None:
-        of_it = CHALLENGES.c.challenge == row.challenge
-        if row.tries_left <= 1:
-            change.execute(delete(CHALLENGES).where(of_it))
-        else:
-            left = CHALLENGES.update().where(of_it).values(tries_left=row.tries_left - 1)
-            change.execute(left)
-
     def _refuse(
         self,
         change: Connection,
@@ -212,11 +204,23 @@ class Challenges:
         )
         self._audit.append(change, actor, entry, now_ns)
 
-    def _key(self, connection: Connection, user: User) -> bytes:
-        return self._vault.derived(connection, user.subscription, _CODES)
+
+def count_try(change: Connection, row: Any) -> None:
+    """Count a wrong try of a challenge's row; the last one ends it."""
+    of_it = CHALLENGES.c.challenge == row.challenge
+    if row.tries_left <= 1:
+        change.execute(delete(CHALLENGES).where(of_it))
+    else:
+        change.execute(CHALLENGES.update().where(of_it).values(tries_left=row.tries_left - 1))
 
 
-def _limits(action: Action) -> tuple[Limit, Limit]:
+def mail_code_hash(vault: Vault, connection: Connection, user: User, code: str) -> bytes:
+    """Return what is kept of a code that is mailed to a user."""
+    key = vault.derived(connection, user.subscription, _CODES)
+    return one_time.code_hash(key, code)
+
+
+def limits_of(action: str) -> tuple[Limit, Limit]:
     """Return how often a code may be mailed, counted by user and kind of action."""
     return (
         Limit(f"mail {action} minute", 1, RESEND_NS),

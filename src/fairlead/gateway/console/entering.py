@@ -2,10 +2,15 @@
 
 from functools import partial
 
+import structlog
+
 from fairlead.control.control import Control
 from fairlead.control.keys import Denied
+from fairlead.control.people import letters
 from fairlead.control.people.person import User
-from fairlead.control.people.sessions import SignedIn
+from fairlead.control.people.post import Unsent
+from fairlead.control.people.resets import Forgotten, Resets, subscription_of_email
+from fairlead.control.people.sessions import Limited, SignedIn
 from fairlead.control.people.users import subscription_of_link
 from fairlead.core.requests import LOCAL
 from fairlead.gateway.answers import Answer
@@ -23,6 +28,8 @@ from fairlead.gateway.console.visit import (
     shown,
 )
 
+log = structlog.get_logger()
+
 
 class Entering:
     """The calls under /v1/auth."""
@@ -35,6 +42,8 @@ class Entering:
             b"/v1/auth/invitation": {"POST": (Level.ANYBODY, self.invitation)},
             b"/v1/auth/sign-in": {"POST": (Level.ANYBODY, self.sign_in)},
             b"/v1/auth/second-factor": {"POST": (Level.PASSWORD, self.second_factor)},
+            b"/v1/auth/password/forgotten": {"POST": (Level.ANYBODY, self.forgotten)},
+            b"/v1/auth/password/reset": {"POST": (Level.ANYBODY, self.reset)},
             b"/v1/auth/sign-out": {"POST": (Level.ANYBODY, self.sign_out)},
         }
         self.prefixes: Routes = {}
@@ -94,6 +103,40 @@ class Entering:
         begun = await self._desk.run(give)
         return _entered(visit, begun, 200) if isinstance(begun, SignedIn) else refused(begun)
 
+    async def forgotten(self, visit: Visit) -> Answer:
+        """POST /v1/auth/password/forgotten: answered before anything is looked up, whoever it is."""
+        form = visit.form(words.Email)
+        if isinstance(form, Answer):
+            return form
+        if self._desk.post is None:
+            return problem(503, "mail_unavailable", "no mail server is configured, see [mail]")
+        self._desk.do_later(self._mail_code(visit, form.email))
+        return shown(202, {})
+
+    async def _mail_code(self, visit: Visit, email: str) -> None:
+        control, post = self._desk.control, self._desk.post
+        assert post is not None
+        asked = await self._desk.run(partial(_forgot, control, visit, email))
+        if asked is None:
+            return
+        resets, forgotten = asked
+        address, now_ns = visit.origin.address, visit.now_ns
+        letter = letters.of_reset(forgotten.user, forgotten.code, address, now_ns)
+        try:
+            await post.send(letter, now_ns)
+        except Unsent as error:
+            log.warning("letter not sent", cause=str(error))
+            await self._desk.run(partial(resets.withdraw, forgotten))
+
+    async def reset(self, visit: Visit) -> Answer:
+        """POST /v1/auth/password/reset"""
+        form = visit.form(words.Reset)
+        if isinstance(form, Answer):
+            return form
+        reset = partial(_reset, self._desk.control, visit, form)
+        denied = await self._desk.run_password(reset)
+        return done() if denied is None else refused(denied)
+
     async def sign_out(self, visit: Visit) -> Answer:
         """POST /v1/auth/sign-out: from whatever step."""
         gone = set_cookie("", is_secure=visit.is_secure)
@@ -102,6 +145,22 @@ class Entering:
         sessions = self._desk.control.sessions
         await self._desk.run(partial(sessions.sign_out, *visit.person, visit.origin, visit.now_ns))
         return done(gone)
+
+
+def _forgot(control: Control, visit: Visit, email: str) -> tuple[Resets, Forgotten] | None:
+    subscription = subscription_of_email(control.store, email)
+    if subscription is None:
+        return None
+    resets = control.of(subscription).resets
+    forgotten = resets.ask(email, visit.origin, visit.now_ns)
+    return None if forgotten is None else (resets, forgotten)
+
+
+def _reset(control: Control, visit: Visit, form: words.Reset) -> Denied | Limited | None:
+    subscription = subscription_of_email(control.store, form.email) or LOCAL
+    codes = (form.code, form.totp)
+    resets = control.of(subscription).resets
+    return resets.reset(form.email, codes, form.password, visit.origin, visit.now_ns)
 
 
 def _become(

@@ -6,9 +6,9 @@ CSRF token that only our own page can know; Origin and Host have been looked at 
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -62,6 +62,7 @@ class Desk:
         self.post = post
         self.mail = mail
         self.now_ns = now_ns
+        self._tasks: set[asyncio.Task[None]] = set()
         self._usual = _Queue(_THREADS, _WAITING_MAX)
         self._passwords = _Queue(_PASSWORDS, _PASSWORDS_WAITING_MAX)
 
@@ -75,6 +76,23 @@ class Desk:
         Raises as `run` does.
         """
         return await self._passwords.run(work)
+
+    def do_later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have something done that nobody waits for."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            cause = None if task.cancelled() else task.exception()
+            if cause is not None:
+                log.error("console work failed", cause=f"{type(cause).__name__}: {cause}")
+
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(ended)
+
+    async def finish(self) -> None:
+        """Wait for what was to be done later."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def close(self) -> None:
         """Do nothing more; what is being done is waited for."""

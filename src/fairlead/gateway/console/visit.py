@@ -22,7 +22,8 @@ CSRF_HEADER = b"x-csrf-token"
 NO_STORE: Header = (b"cache-control", b"no-store")
 _S = 1_000_000_000
 _STATUS = {
-    "sign_in_refused": 401, "code_wrong": 401, "session_over": 401, "password_wrong": 401,
+    "sign_in_refused": 401, "reset_refused": 401, "code_wrong": 401, "session_over": 401,
+    "password_wrong": 401,
     "two_factor_required": 403, "link_invalid": 404, "user_unknown": 404, "session_unknown": 404,
     "email_taken": 409, "user_last": 409, "users_too_many": 409, "two_factor_on": 409,
     "key_unknown": 404, "label_taken": 409, "keys_too_many": 409, "state_wrong": 409,

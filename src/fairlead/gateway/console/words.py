@@ -66,6 +66,25 @@ class NewPassword(Form, frozen=True):
         return "NewPassword(…)"
 
 
+class Email(Form, frozen=True):
+    """Whose password is forgotten."""
+
+    email: str
+
+
+class Reset(Form, frozen=True):
+    """Set a new password by the mailed code, and that of the second factor where there is one."""
+
+    email: str
+    code: str
+    password: str
+    totp: str = ""
+
+    def __repr__(self) -> str:
+        """Show nothing of it."""
+        return "Reset(…)"
+
+
 class Phrase(Form, frozen=True):
     """What is written in each mail to oneself."""
 
