@@ -8,7 +8,8 @@ import json
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import aclosing, closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from websockets.exceptions import ConnectionClosedError, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection
 
+from fairlead.client import (
+    AsyncClient,
+    Client,
+    NewOrder,
+    Refused,
+    Settings,
+    Side,
+    Unreachable,
+)
+from fairlead.client.events import Disconnected, PositionsSnapshot
 from fairlead.gateway.peers import NO_LONGER
 from fairlead.tls.authority import key_pem, new_key
 from tests.certified import (
@@ -438,6 +449,58 @@ def test_the_authority_is_what_the_listener_trusts(system: Certified) -> None:
     for path in ("/v1/certificate/ca", "/v1/certificate/crl", "/v1/certificates"):
         system.secrets["nobody"] = "nonsense"
         assert system.api("nobody", "GET", path).json == NOBODY
+
+
+# ── by the client library ────────────────────────────────────────────────────────────────────────
+
+
+def settings_of(system: Certified, certificate: Certificate | None) -> Settings:
+    shown = None if certificate is None else str(certificate.path)
+    return Settings(ca_file=str(system.desk.authorities), certificate=shown)
+
+
+def new_order(name: str) -> NewOrder:
+    return NewOrder(
+        exchange_id="SIM",
+        symbol_id_coinapi="SIM_SPOT_BTC_USDT",
+        side=Side.BUY,
+        amount_order=Decimal("0.01"),
+        price=Decimal(20_000),
+        client_order_id=name,
+    )
+
+
+def test_the_client_library_trades_over_https_with_a_certificate(
+    system: Certified, good: Certificate
+) -> None:
+    with Client(system.https_clients, settings_of(system, good)) as client:
+        assert client.place(new_order("lib-sync")).status == "NEW"
+        assert client.status("lib-sync").client_order_id == "lib-sync"
+    with Client(system.https, settings_of(system, None)) as plain, pytest.raises(Refused):
+        plain.balances()  # over TLS, and without a credential
+    for kind in ("none", "revoked", "ended"):
+        settings = settings_of(system, system.refused[kind])
+        with Client(system.https_clients, settings) as client, pytest.raises(Unreachable):
+            client.balances()
+    with Client(system.https_clients) as stranger, pytest.raises(Unreachable):
+        stranger.balances()  # it does not trust our authority
+
+
+@pytest.mark.asyncio
+async def test_the_async_client_trades_and_streams_over_https_with_a_certificate(
+    system: Certified, good: Certificate
+) -> None:
+    async with AsyncClient(system.https_clients, settings_of(system, good)) as client:
+        assert (await client.place(new_order("lib-async"))).status == "NEW"
+        async with aclosing(client.stream("SIM")) as events:
+            async for event in events:
+                assert not isinstance(event, Disconnected), event
+                if isinstance(event, PositionsSnapshot):
+                    break
+    stranger = AsyncClient(system.https_clients, settings_of(system, system.refused["revoked"]))
+    async with stranger as client:
+        with pytest.raises(Unreachable):
+            await client.balances()
 
 
 # ── races ────────────────────────────────────────────────────────────────────────────────────────

@@ -188,7 +188,7 @@ def test_nobody_there(make_caller: MakeCaller) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["127.0.0.1:1", "https://127.0.0.1:1", "http://", "http://h:x", "http://h:1/v1"]
+    "url", ["127.0.0.1:1", "ftp://127.0.0.1:1", "http://", "http://h:x", "http://h:1/v1"]
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_an_address_that_is_none_is_refused(url: str, kind: type[Client | AsyncClient]) -> None:

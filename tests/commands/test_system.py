@@ -158,7 +158,7 @@ def test_a_system_that_is_gone_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["127.0.0.1:1", "https://127.0.0.1:1", "http://", "http://h:x", "http://h:1/v1"]
+    "url", ["127.0.0.1:1", "ftp://127.0.0.1:1", "http://", "http://h:x", "http://h:1/v1"]
 )
 def test_an_address_that_is_none_is_refused(url: str, tmp_path: Path) -> None:
     run = fairlead("orders", "--url", url, folder=tmp_path)

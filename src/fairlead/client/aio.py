@@ -30,6 +30,8 @@ from fairlead.client.waiting import (
 from fairlead.core.model import AccountMode
 
 if TYPE_CHECKING:
+    import ssl
+
     import aiohttp
 
 Result = TypeVar("Result")
@@ -45,10 +47,15 @@ class AsyncClient:
     def __init__(
         self, url: str, settings: Settings | None = None, on_answer: OnAnswer | None = None
     ) -> None:
-        """`on_answer` hears every answer as it came. Raises ValueError if `url` is not `http://HOST:PORT`."""
+        """`on_answer` hears every answer as it came.
+
+        Raises ValueError if `url` is neither `http://HOST:PORT` nor `https://HOST:PORT`, and what
+        `Settings.tls` raises.
+        """
         self.address = Address.of(url)
         self._on_answer = on_answer
         self.settings = settings or Settings()
+        self._tls = self.settings.tls(is_secure=self.address.is_secure)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "AsyncClient":
@@ -84,7 +91,7 @@ class AsyncClient:
 
         settings = self.settings
         if self._session is None:
-            self._session = _session(settings)
+            self._session = _session(settings, self._tls)
         timeout = aiohttp.ClientTimeout(
             total=None,
             connect=settings.connect_timeout_s,
@@ -291,7 +298,7 @@ class AsyncClient:
         refuses to stream; Unreachable only when a message cannot be read.
         """
         if self._session is None:
-            self._session = _session(self.settings)
+            self._session = _session(self.settings, self._tls)
         following = Following(exchange_id, after)
         events = streamed(self._session, self.address, self.settings, following, on_message)
         try:
@@ -325,11 +332,13 @@ class AsyncClient:
         return Heard(time.monotonic(), report)
 
 
-def _session(settings: Settings) -> "aiohttp.ClientSession":
+def _session(settings: Settings, tls: "ssl.SSLContext | None") -> "aiohttp.ClientSession":
     import aiohttp
 
     connector = aiohttp.TCPConnector(
-        limit=settings.connections_max, keepalive_timeout=settings.idle_s
+        limit=settings.connections_max,
+        keepalive_timeout=settings.idle_s,
+        ssl=True if tls is None else tls,
     )
     return aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False

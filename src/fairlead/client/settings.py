@@ -1,6 +1,7 @@
 """How patient a client is. None of these sends anything again."""
 
 import secrets
+import ssl
 import time
 
 import msgspec
@@ -15,8 +16,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `connect_timeout_s`: how long connecting may take. `idle_s`: how long a connection is kept unused,
     less than the system's 75 s. `connections_max`: of an AsyncClient at a time; further calls wait.
-    For a system that asks who calls: `api_key`, the secret of an API key (`fl_live_…`), which is sent; or
-    `signing_key`, with which every request is signed.
+    For a system that asks who calls: `api_key`, the secret of an API key (`fl_live_…`), which is sent;
+    `signing_key`, with which every request is signed; or `certificate`, a file with private key and
+    certificate in PEM, shown over https. `ca_file`: whom to trust over https, such as the system's `ca.pem`;
+    None: whom the machine trusts.
     """
 
     timeout_s: float = 10.0
@@ -25,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     connections_max: int = 100
     api_key: str | None = None
     signing_key: SigningKey | None = None
+    ca_file: str | None = None
+    certificate: str | None = None
 
     def __repr__(self) -> str:
         """Show everything but the key."""
@@ -55,6 +60,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 nonce=secrets.token_urlsafe(_NONCE_BYTES),
             )
         return headers
+
+    def tls(self, *, is_secure: bool) -> ssl.SSLContext | None:
+        """Return what is shown and trusted over https, None for http.
+
+        Raises ValueError if files are named for http, or do not hold what they should; and OSError.
+        """
+        if not is_secure:
+            if self.ca_file is not None or self.certificate is not None:
+                raise ValueError(
+                    "ca_file and certificate are for https://HOST:PORT, the url is http"
+                )
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except ssl.SSLError as error:
+            raise ValueError(f"{self.ca_file} holds no certificate in PEM") from error
+        if self.certificate is not None:
+            try:
+                context.load_cert_chain(self.certificate)
+            except ssl.SSLError as error:
+                text = f"{self.certificate} holds no certificate with its private key in PEM"
+                raise ValueError(text) from error
+        return context
 
     def at_most(self, timeout_s: float | None) -> float:
         """Return the shorter of our timeout and that of one step."""

@@ -40,10 +40,15 @@ class Client:
     def __init__(
         self, url: str, settings: Settings | None = None, on_answer: OnAnswer | None = None
     ) -> None:
-        """`on_answer` hears every answer as it came. Raises ValueError if `url` is not `http://HOST:PORT`."""
+        """`on_answer` hears every answer as it came.
+
+        Raises ValueError if `url` is neither `http://HOST:PORT` nor `https://HOST:PORT`, and what
+        `Settings.tls` raises.
+        """
         self.address = Address.of(url)
         self._on_answer = on_answer
         self.settings = settings or Settings()
+        self._tls = self.settings.tls(is_secure=self.address.is_secure)
         self._idle: list[tuple[http.client.HTTPConnection, float]] = []
 
     def __enter__(self) -> "Client":
@@ -116,9 +121,15 @@ class Client:
         )
 
     def _connect(self) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection(
-            self.address.host, self.address.port, timeout=self.settings.connect_timeout_s
-        )
+        host, port = self.address.host, self.address.port
+        timeout_s = self.settings.connect_timeout_s
+        connection: http.client.HTTPConnection
+        if self._tls is None:
+            connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+        else:
+            connection = http.client.HTTPSConnection(
+                host, port, timeout=timeout_s, context=self._tls
+            )
         try:
             connection.connect()
         except OSError as error:

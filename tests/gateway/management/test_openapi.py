@@ -53,7 +53,8 @@ def test_the_contract_s_operations_have_its_names() -> None:
 
 
 def test_every_managed_route_is_in_the_document() -> None:
-    documented = {path.encode() for path in management_document()["paths"]}  # type: ignore[attr-defined]
+    document: Document = management_document()
+    documented = {path.partition("{")[0].encode() for path in document["paths"]}
     assert documented <= KEYED
 
 
