@@ -107,17 +107,17 @@ def test_derived_keys_differ_by_purpose_and_subscription_and_stay(
 
 def test_a_first_start_makes_the_key_and_a_later_one_needs_it(open_control: OpenControl) -> None:
     control = open_control()
-    control.key_file.path.unlink()
+    control.keeper.path.unlink()
     with pytest.raises(KeyRefused, match="is missing"):
         open_control()
-    assert not control.key_file.exists()
+    assert not control.keeper.exists()
 
 
 def test_another_key_is_refused_by_name(open_control: OpenControl) -> None:
     control = open_control()
     (locked_by,) = key_names(control)
-    control.key_file.path.unlink()
-    control.key_file.create()
+    control.keeper.path.unlink()
+    control.keeper.create()
     with pytest.raises(KeyRefused, match=f"are locked by key {locked_by}; put that one back"):
         open_control()
     assert key_names(control) == {locked_by}
@@ -156,22 +156,22 @@ def test_a_rotation_wraps_every_data_key_anew_and_no_secret(open_control: OpenCo
     control = open_control()
     with control.store.change() as change:
         control.vault.add_subscription(change, "other", 1)
-    old, sealed = control.key_file.newest(), sealed_by(control)
+    old, sealed = control.keeper.newest(), sealed_by(control)
     rotated = rotate(control, OWNER, 1)
     assert rotated.data_keys == 2
     assert key_names(control) == {rotated.key_name} != {old.name}
-    assert [*control.key_file.keys()] == [rotated.key_name]
+    assert [*control.keeper.keys()] == [rotated.key_name]
     assert opened_by(control, sealed) == SECRET  # a running system does not notice
     assert opened_by(open_control(), sealed) == SECRET
 
 
 def test_the_old_key_opens_nothing_after_a_rotation(open_control: OpenControl) -> None:
     control = open_control()
-    old = control.key_file.path.read_bytes()
+    old = control.keeper.path.read_bytes()
     rotate(control, OWNER, 1)
-    control.key_file.path.unlink()
-    control.key_file.path.write_bytes(old)
-    control.key_file.path.chmod(0o400)
+    control.keeper.path.unlink()
+    control.keeper.path.write_bytes(old)
+    control.keeper.path.chmod(0o400)
     with pytest.raises(KeyRefused, match="put that one back"):
         open_control()
 
@@ -214,5 +214,5 @@ def test_eight_rotations_at_once_end_with_one_key(
     sealed = sealed_by(control)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: rotate_once(tmp_path / "data", database_url), range(8)))
-    assert key_names(control) == {control.key_file.newest().name}
+    assert key_names(control) == {control.keeper.newest().name}
     assert opened_by(open_control(), sealed) == SECRET

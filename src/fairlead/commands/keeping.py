@@ -33,10 +33,9 @@ def rotate_vault(config_file: Path | None, flags: Mapping[str, object], *, as_js
             show.out(json.dumps(msgspec.structs.asdict(rotated)))
             return
         show.out(
-            f"{control.key_file.path} holds a new key, {rotated.key_name};"
-            f" {rotated.data_keys} data keys are locked by it"
+            f"{rotated.data_keys} data keys are locked by key {rotated.key_name} now, which is new"
         )
-        show.out("the old key is gone: backups made before can only be read with a copy of it")
+        show.out(control.keeper.said_after_rotation(rotated.key_name))
 
 
 def verify_audit(

@@ -183,7 +183,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("fix.log_bytes_max", _BYTES, "bytes of a file of it; there are two, the oldest messages go"),
 
     Setting("control.url", DATABASE, "the control plane's database; not set: SQLite in the data folder. The password may stand in the environment instead, as PGPASSWORD"),
-    Setting("control.key_file", PATH, "the key that locks what the control plane keeps secret, outside the data folder; not set: `data` with .key, beside it"),
+    Setting("control.key_file", PATH, "the key that locks what the control plane keeps secret, outside the data folder; not set: the credential fairlead-vault-key that systemd hands to the service, or else `data` with .key, beside it"),
 
     Setting("mail.server", SERVER, "the mail server that letters to people are given to; not set: they are kept in the data folder, for `fairlead mail`, where the API is served on loopback, and elsewhere nothing that needs one is granted"),
     Setting("mail.sender", SENDER, "whom they are from"),

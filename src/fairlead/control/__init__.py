@@ -2,7 +2,8 @@
 
     store       the database, SQLite in the data folder or PostgreSQL by URL; one writer at a time
     tables      what is in it; migrations/ is how it came to be so
-    vault       secrets, sealed; key_file keeps the key that locks them, rotation turns it over
+    vault       secrets, sealed; key_keeper knows who keeps the key that locks them (key_file,
+                credential), rotation turns it over
     audit       who did what, in a chain that nobody can change unnoticed
     keyring     API keys; keys says what one is, key_text how it is written, addresses from where it works;
                 public_key reads what a client hands in to be signed for

@@ -1,5 +1,6 @@
 """An open control plane: what all subscriptions share, and what one of them has of it."""
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,7 +10,7 @@ from fairlead.control.audit import Audit
 from fairlead.control.authorities import Authorities
 from fairlead.control.certificates import Certificates
 from fairlead.control.errors import SubscriptionUnknown
-from fairlead.control.key_file import KeyFile
+from fairlead.control.key_keeper import KeyKeeper, keeper_of
 from fairlead.control.keyring import Keyring, plain
 from fairlead.control.people.challenges import Challenges
 from fairlead.control.people.resets import Resets
@@ -25,11 +26,11 @@ class Control:
     """What everything here works on. For any thread; its calls block."""
 
     def __init__(
-        self, store: Store, vault: Vault, key_file: KeyFile, data: Path, subscription: str
+        self, store: Store, vault: Vault, keeper: KeyKeeper, data: Path, subscription: str
     ) -> None:
         self.store = store
         self.vault = vault
-        self.key_file = key_file
+        self.keeper = keeper
         self.audit = audit = Audit(store, vault, subscription, data)
         self.data = data
         self.keyring = Keyring(store, vault, audit, audit.subscription)
@@ -50,13 +51,13 @@ class Control:
         """Open it, make what is missing at a first start. Raises ControlError and OSError.
 
         SubscriptionUnknown if there is no such one; `local` there is always. `url` None: SQLite in the
-        data folder. `key_path` None: the key is DATA.key, beside the folder.
+        data folder. `key_path` None: the key is a credential of the service, or DATA.key, beside the folder.
         """
-        key_file = KeyFile.beside(data) if key_path is None else KeyFile(key_path, data)
+        keeper = keeper_of(data, key_path, os.environ)
         store = Store.open(data, url)
         try:
-            vault = open_vault(store, key_file, now_ns)
-            control = cls(store, vault, key_file, data, LOCAL)
+            vault = open_vault(store, keeper, now_ns)
+            control = cls(store, vault, keeper, data, LOCAL)
             return control if subscription == LOCAL else control.of(subscription)
         except BaseException:
             store.close()
@@ -73,7 +74,7 @@ class Control:
                 f"there is no subscription {plain(subscription)!r}; there is {', '.join(names)}"
                 " (`fairlead subscriptions create` makes another)"
             )
-        return type(self)(self.store, self.vault, self.key_file, self.data, subscription)
+        return type(self)(self.store, self.vault, self.keeper, self.data, subscription)
 
     def _audit_of(self, subscription: str) -> Audit:
         return Audit(self.store, self.vault, subscription, self.data)

@@ -61,7 +61,7 @@ class KeyFile:
 
         The caller holds the store's change.
         """
-        self._refuse_data_folder()
+        refuse_data_folder(self.path, self._data)
         _write_new(self.path, secrets.token_bytes(KEY_BYTES))
 
     def keys(self) -> dict[str, Key]:
@@ -69,13 +69,13 @@ class KeyFile:
 
         Raises KeyRefused.
         """
-        self._refuse_data_folder()
+        refuse_data_folder(self.path, self._data)
         following: list[Key] = []
         with contextlib.suppress(
             FileNotFoundError
         ):  # looked at first: a rotation may end meanwhile
-            following.append(_read(self._next))
-        return {key.name: key for key in [_read(self.path), *following]}
+            following.append(read_key(self._next))
+        return {key.name: key for key in [read_key(self.path), *following]}
 
     def newest(self) -> Key:
         """Return the key that new data keys are wrapped by. Raises KeyRefused."""
@@ -103,16 +103,33 @@ class KeyFile:
         self._next.replace(self.path)
         _fsync_folder(self.path.parent)
 
-    def _refuse_data_folder(self) -> None:
-        if self.path.resolve().is_relative_to(self._data.resolve()):
-            raise KeyRefused(
-                f"{self.path}: lies in the data folder {self._data}, where a backup would take the key"
-                " along with what it locks; keep it elsewhere and name it by control.key_file"
-            )
+    @property
+    def place(self) -> str:
+        """Return where the key is, for people."""
+        return str(self.path)
+
+    def said_after_rotation(self, name: str) -> str:
+        """Return what people should know."""
+        return (
+            f"{self.path} holds a new key, {name}; the old key is gone:"
+            " backups made before can only be read with a copy of it"
+        )
 
 
-def _read(path: Path) -> Key:
-    """Return the key in a file. Raises KeyRefused; FileNotFoundError only for NAME.next."""
+def refuse_data_folder(path: Path, data: Path) -> None:
+    """Raise KeyRefused for a key in the data folder."""
+    if path.resolve().is_relative_to(data.resolve()):
+        raise KeyRefused(
+            f"{path}: lies in the data folder {data}, where a backup would take the key"
+            " along with what it locks; keep it elsewhere and name it by control.key_file"
+        )
+
+
+def read_key(path: Path, *, is_credential: bool = False) -> Key:
+    """Return the key in a file. Raises KeyRefused; FileNotFoundError only for NAME.next.
+
+    `is_credential`: systemd lets root's group read one where an access control list says who may.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -125,7 +142,7 @@ def _read(path: Path) -> Key:
     except OSError as error:
         raise KeyRefused(f"{path}: {error.strerror}; {_RIGHT}") from None
     try:
-        _refuse_unsafe(path, os.fstat(descriptor))
+        _refuse_unsafe(path, os.fstat(descriptor), is_credential=is_credential)
         content = os.read(descriptor, _FILE_BYTES_MAX)
     finally:
         os.close(descriptor)
@@ -135,11 +152,12 @@ def _read(path: Path) -> Key:
     return Key(hashlib.sha256(b"fairlead key-encryption key\0" + octets).hexdigest()[:16], octets)
 
 
-def _refuse_unsafe(path: Path, found: os.stat_result) -> None:
+def _refuse_unsafe(path: Path, found: os.stat_result, *, is_credential: bool) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise KeyRefused(f"{path}: is not a file; {_RIGHT}")
     mode = stat.S_IMODE(found.st_mode)
-    if mode & 0o077:
+    is_listed = is_credential and (found.st_uid, found.st_gid) == (0, 0)
+    if mode & (0o037 if is_listed else 0o077):
         raise KeyRefused(
             f"{path}: has mode {mode:04o}, so others than its owner may use it; chmod 0400 {path}"
         )

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, select
 
 from fairlead.control.audit import Actor, Entry
 from fairlead.control.control import Control
-from fairlead.control.key_file import Key, KeyFile
+from fairlead.control.key_file import Key
+from fairlead.control.key_keeper import KeyKeeper
 from fairlead.control.tables import SUBSCRIPTIONS
 from fairlead.control.vault import named, unwrap, wrap
 
@@ -27,30 +28,30 @@ class Rotated(msgspec.Struct, frozen=True):
 
 def rotate(control: Control, actor: Actor, now_ns: int) -> Rotated:
     """Begin a rotation, or go on with one that was interrupted, and end it. Raises ControlError."""
-    store, key_file = control.store, control.key_file
+    store, keeper = control.store, control.keeper
     with control.audit.change() as change:
-        key = key_file.begin_rotation()
+        key = keeper.begin_rotation()
         entry = Entry(action="vault.rotate", target=f"key {key.name}")
         control.audit.append(change, actor, entry, now_ns)
     count = 0
     while True:
         with store.change() as change:
-            if not key_file.is_rotating(key):  # another process went on with it, and ended it
+            if not keeper.is_rotating(key):  # another process went on with it, and ended it
                 return Rotated(count, key.name)
-            if not _wrap_one(change, key_file, key):
-                key_file.end_rotation(key)
+            if not _wrap_one(change, keeper, key):
+                keeper.end_rotation(key)
                 return Rotated(count, key.name)
         count += 1
 
 
-def _wrap_one(change: Connection, key_file: KeyFile, key: Key) -> bool:
+def _wrap_one(change: Connection, keeper: KeyKeeper, key: Key) -> bool:
     """Wrap one data key that another key wraps; whether there was one."""
     others = select(SUBSCRIPTIONS).where(SUBSCRIPTIONS.c.key_name != key.name).limit(1)
     row = change.execute(others).first()
     if row is None:
         return False
     name = row.subscription
-    data_key = unwrap(named(key_file, row.key_name, name), name, row.data_key)
+    data_key = unwrap(named(keeper, row.key_name, name), name, row.data_key)
     change.execute(
         SUBSCRIPTIONS.update()
         .filter_by(subscription=name)

@@ -1,6 +1,6 @@
 """The vault: secrets sealed so that neither the database nor a copy of it gives them away.
 
-    key-encryption key   in a file outside the data folder (key_file)
+    key-encryption key   kept outside the data folder (key_keeper)
       └ data key         one per subscription, in its row, wrapped by the former
           └ secrets      AES-256-GCM, each bound to the one place that it stands in
 
@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Connection, select
 
 from fairlead.control.errors import ControlError
-from fairlead.control.key_file import KEY_BYTES, Key, KeyFile, KeyRefused
+from fairlead.control.key_file import KEY_BYTES, Key, KeyRefused
+from fairlead.control.key_keeper import KeyKeeper
 from fairlead.control.store import Store
 from fairlead.control.tables import SUBSCRIPTIONS
 from fairlead.core.requests import LOCAL
@@ -50,8 +51,8 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 class Vault:
     """Seals and opens; knows the data keys that it has needed so far. For any thread."""
 
-    def __init__(self, key_file: KeyFile) -> None:
-        self._key_file = key_file
+    def __init__(self, keeper: KeyKeeper) -> None:
+        self._keeper = keeper
         self._data_keys: dict[str, bytes] = {}
 
     def add_subscription(self, change: Connection, subscription: str, now_ns: int) -> None:
@@ -59,7 +60,7 @@ class Vault:
         exists = select(SUBSCRIPTIONS.c.subscription).filter_by(subscription=subscription)
         if change.execute(exists).first() is not None:
             return
-        key = self._key_file.newest()
+        key = self._keeper.newest()
         wrapped = wrap(key, subscription, secrets.token_bytes(KEY_BYTES))
         change.execute(
             SUBSCRIPTIONS.insert().values(
@@ -89,34 +90,34 @@ class Vault:
         if known is not None:
             return known
         row = connection.execute(select(SUBSCRIPTIONS).filter_by(subscription=subscription)).one()
-        key = named(self._key_file, row.key_name, subscription)
+        key = named(self._keeper, row.key_name, subscription)
         return self._data_keys.setdefault(subscription, unwrap(key, subscription, row.data_key))
 
 
-def open_vault(store: Store, key_file: KeyFile, now_ns: int) -> Vault:
+def open_vault(store: Store, keeper: KeyKeeper, now_ns: int) -> Vault:
     """Return the vault of a store, with the subscription `local` in it.
 
     Makes the key-encryption key when nothing is locked by one yet. Every data key is tried. Raises
     ControlError and OSError.
     """
-    vault = Vault(key_file)
+    vault = Vault(keeper)
     with store.change() as change:  # so that no rotation ends meanwhile
         names = change.execute(select(SUBSCRIPTIONS.c.subscription)).scalars().all()
-        if not names and not key_file.exists():
-            key_file.create()
-        key_file.keys()
+        if not names and not keeper.exists():
+            keeper.create()
+        keeper.keys()
         vault.add_subscription(change, LOCAL, now_ns)
         for each in {LOCAL, *names}:
             vault.derived(change, each, "trial")
     return vault
 
 
-def named(key_file: KeyFile, name: str, subscription: str) -> Key:
+def named(keeper: KeyKeeper, name: str, subscription: str) -> Key:
     """Return the key-encryption key of that name. Raises KeyRefused."""
-    keys = key_file.keys()
+    keys = keeper.keys()
     if name not in keys:
         raise KeyRefused(
-            f"{key_file.path}: holds key {', '.join(keys)}, the secrets of subscription {subscription}"
+            f"{keeper.place}: holds key {', '.join(keys)}, the secrets of subscription {subscription}"
             f" are locked by key {name}; put that one back"
         )
     return keys[name]
