@@ -155,7 +155,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 def is_reconciled(desk: Desk) -> bool:
-    accounts = json.loads(desk.send("GET", "/health/ready", {"Host": HOST}).body)["accounts"]
+    accounts = json.loads(desk.call("Hmac1", "GET", "/health/ready").body)["accounts"]
     return bool(accounts) and all(each["state"] == "reconciled" for each in accounts)
 
 

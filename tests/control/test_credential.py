@@ -125,7 +125,7 @@ def test_a_rotation_takes_the_next_credential_and_ends_with_it_in_the_first_ones
         with pytest.raises(KeyRefused, match="there is no next key; make one by"):
             rotate(control, OWNER, 1)
         give(folder, NEXT_NAME, "ab" * 32)
-        with pytest.raises(KeyRefused, match="is the key .* of now"):
+        with pytest.raises(KeyRefused, match=r"is the key .* of now"):
             rotate(control, OWNER, 1)
         give(folder, NEXT_NAME, "cd" * 32)
         rotated = rotate(control, OWNER, 1)
