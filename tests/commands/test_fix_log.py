@@ -39,9 +39,9 @@ def test_messages_of_a_running_system_are_followed_as_they_come(ems: Ems, follow
         followed.wait_for(f"IN   {NAME}  not a message: ignored: ")
         with FixParty(ems.endpoint["fix"], comp_id="LOGGED") as second:
             second.connect()
-            second.send_bytes(second.message("A", 1, (98, 0), (108, 30), (58, "refused")))
+            second.send_bytes(second.message("A", 1, (98, 0), (108, 30), (11, "refused")))
             second.wait_for_end()
-        followed.wait_for("Text=refused")
+        followed.wait_for("ClOrdID=refused")
         followed.interrupt()
         assert followed.ended() == (0, "")
         party.log_out()

@@ -94,9 +94,28 @@ def test_names_are_given_once_and_fit_the_tags() -> None:
 # ── the log ────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_what_clients_say_in_their_own_words_and_keys_anywhere_are_not_logged(
+    tmp_path: Path,
+) -> None:
+    secret = "fl_live_" + "Ab3" * 16
+    log = MessageLog(tmp_path / "fix.log")
+    log.add("S", False, say("5", 5, (58, "bye")), NOW)
+    log.add("S", True, say("5", 5, (58, "bye")), NOW)
+    for is_out in (True, False):
+        log.add("S", is_out, say("D", 5, (11, secret), (50, f"x{secret}y")), NOW)
+    log.add_sent("S", say("8", 5, (11, secret)) * 2, NOW)
+    log.close()
+    lines = (tmp_path / "fix.log").read_text().splitlines()
+    assert ["|58=***|" in line for line in lines[:2]] == [True, False]
+    assert "|58=bye|" in lines[1]
+    assert len(lines) == 6
+    assert all("|11=fl_live_***|" in line for line in lines[2:])
+    assert "Ab3" not in "".join(lines)
+
+
 def test_what_was_logged_is_read_back(tmp_path: Path) -> None:
     log = MessageLog(tmp_path / "fix.log")
-    frames = [say("D", 5, (58, text)) for text in ("plain", b"a|b\\x01c\n\xff", "é")]
+    frames = [say("D", 5, (11, text)) for text in ("plain", b"a|b\\x01c\n\xff", "é")]
     for at, frame in enumerate(frames):
         log.add("FIX.4.4:CLIENT", at % 2 == 1, frame, NOW + at * MS)
     log.close()

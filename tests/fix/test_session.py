@@ -260,7 +260,7 @@ def test_an_initiator_is_refused_by_a_logout() -> None:
         "30",
     )
     happened = session.receive(say("5", 1, (58, "not today"), sender=OURS, target=THEIRS), NOW)
-    assert happened == [Ended("not today", False)]
+    assert happened == [Ended("not today", False, True)]
 
 
 def test_an_initiator_that_is_not_answered_ends() -> None:

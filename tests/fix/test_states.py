@@ -405,13 +405,13 @@ def _queues(scene: Scene, happening: Happening) -> None:
 def _says_farewell(scene: Scene, happening: Happening) -> None:
     (logout,) = scene.said
     assert logout[35] == "5"
-    assert scene.happened == [Ended(TEXT, True)]
+    assert scene.happened == [Ended(TEXT, True, True)]
     _moved(scene, S.CLOSED, 1 if happening is H.LOGOUT else 0, 1)
 
 
 def _ends(scene: Scene, happening: Happening) -> None:
     assert scene.said == []
-    assert scene.happened == [Ended(TEXT, scene.before[0] is not S.LOGON_SENT)]
+    assert scene.happened == [Ended(TEXT, scene.before[0] is not S.LOGON_SENT, True)]
     _moved(scene, S.CLOSED, 1 if happening is H.LOGOUT else 0, 0)
 
 

@@ -164,6 +164,6 @@ def test_a_quiet_session_lives_by_heartbeats(pair: Pair) -> None:
 def test_logout_is_agreed_upon(pair: Pair) -> None:
     pair.sessions[0].log_out("the system stops", pair.now_ns)
     pair.pump()
-    assert pair.happened[1][-1] == Ended("the system stops", True)
+    assert pair.happened[1][-1] == Ended("the system stops", True, True)
     assert pair.happened[0][-1] == Ended("the counterpart logged out", True)
     assert pair.sessions[0].flush().is_last

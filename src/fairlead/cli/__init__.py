@@ -27,6 +27,7 @@ from fairlead.cli import (
     trading,
 )
 from fairlead.commands.ending import Ended
+from fairlead.control.key_text import hidden
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 refused, or a check does not hold; 2 wrong command line or configuration;"
@@ -70,5 +71,5 @@ def main() -> None:
         program()
     except Ended as ended:
         for line in ended.text.splitlines():
-            sys.stderr.write(f"fairlead: {line}\n")
+            sys.stderr.write(f"fairlead: {hidden(line)}\n")
         sys.exit(ended.code)

@@ -5,11 +5,12 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 
 from fairlead.config import LogConfig
+from fairlead.control.key_text import hidden
 
 
 def configure(config: LogConfig) -> None:
@@ -35,12 +36,19 @@ def configure(config: LogConfig) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([] if is_text else [structlog.processors.format_exc_info]),
             renderer,
+            _without_secrets,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(stream),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(level, logging.WARNING), stream=stream)
+
+
+def _without_secrets(_: Any, __: str, line: Any) -> str:
+    """Return a line, which the renderer has made, without keys that somebody put where names belong."""
+    assert isinstance(line, str)
+    return hidden(line)
 
 
 class LogFile:

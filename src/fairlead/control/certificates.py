@@ -4,6 +4,8 @@ A certificate is bound to a key, and has no rights of its own: it counts while i
 its key can be used, for what that key may then. Private keys are returned once and are nowhere afterwards.
 """
 
+import re
+
 import msgspec
 from sqlalchemy import Connection
 
@@ -11,12 +13,14 @@ from fairlead.control import certificate_rows as rows
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
 from fairlead.control.authorities import Authorities
 from fairlead.control.certificate import Certificate, CertificateState
-from fairlead.control.keyring import Keyring, plain
+from fairlead.control.keyring import Keyring, named, plain
 from fairlead.control.keys import ApiKey, Denied, State
 from fairlead.control.store import Store
 from fairlead.control.tables import CERTIFICATES
 from fairlead.tls.authority import pem, revoked_list
 from fairlead.tls.client import Issued, client_of_request, client_text, read_request
+
+_is_fingerprint = re.compile("[0-9a-f]{64}", re.ASCII).fullmatch
 
 NO_AUTHORITY = "there is no authority that issues; `fairlead tls init` on the server makes one"
 OF_KEY_MAX = 100  # that are active and in date
@@ -86,7 +90,7 @@ class Certificates:
             key = self._keyring.find_in(change, name)
             made = key if isinstance(key, Denied) else self._made(change, key, now_ns, request)
             if isinstance(made, Denied):
-                target = plain(name) if isinstance(key, Denied) else key.kid
+                target = named(name) if isinstance(key, Denied) else key.kid
                 return self._refused(change, actor, "certificate.issue", target, made, now_ns)
             row = _row(made.certificate)
             change.execute(CERTIFICATES.insert().values(**row, state=CertificateState.ACTIVE))
@@ -105,9 +109,8 @@ class Certificates:
                     "certificate_revoked", f"certificate {fingerprint} is revoked already"
                 )
             if isinstance(before, Denied):
-                return self._refused(
-                    change, actor, "certificate.revoke", plain(fingerprint), before, now_ns
-                )
+                target = fingerprint if _is_fingerprint(fingerprint) else ""  # it may be a secret
+                return self._refused(change, actor, "certificate.revoke", target, before, now_ns)
             after = msgspec.structs.replace(before, revoked_ns=now_ns)
             rows.revoke(change, now_ns, CERTIFICATES.c.fingerprint == fingerprint)
             entry = Entry(

@@ -20,6 +20,15 @@ _KID = re.compile("flk_[0-9A-Za-z]{22}", re.ASCII).fullmatch
 _SECRET = re.compile("(fl_(?:live|test)_[0-9A-Za-z]{43})([0-9A-Za-z]{6})", re.ASCII).fullmatch
 
 
+_ANYWHERE = re.compile("(fl_(?:live|test)_)[0-9A-Za-z]{4,}", re.ASCII)
+_BEGIN = "fl_"
+
+
+def hidden(text: str) -> str:
+    """Return a text in which no secret can be read that somebody put into it by mistake."""
+    return _ANYWHERE.sub(r"\1***", text) if _BEGIN in text else text
+
+
 def new_kid() -> str:
     """Return a new public id of a key."""
     return new_id("flk_")

@@ -14,10 +14,11 @@ from sqlalchemy import Connection, Row, or_, select
 
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
 from fairlead.control.certificate_rows import revoke_all_of
-from fairlead.control.key_text import hash_of, is_kid, new_kid, new_secret
+from fairlead.control.key_text import hash_of, hidden, is_kid, new_kid, new_secret
 from fairlead.control.keys import (
     DAY_NS,
     DAYS_MAX,
+    LABEL_FORM,
     NEXT,
     Act,
     ApiKey,
@@ -162,7 +163,7 @@ class Keyring:
         public_key = _public_key_of_new(wanted)
         denied = next((each for each in (rights, public_key) if isinstance(each, Denied)), None)
         if denied is not None:
-            return self._refused(change, actor, "key.create", plain(wanted.label), denied, now_ns)
+            return self._refused(change, actor, "key.create", named(wanted.label), denied, now_ns)
         assert isinstance(rights, Rights)
         key = ApiKey(
             kid=new_kid(),
@@ -243,7 +244,7 @@ class Keyring:
     ) -> ApiKey | Denied:
         """Store what has become of a key, or audit that it was refused."""
         if isinstance(before, Denied) or isinstance(after, Denied):
-            target = plain(name) if isinstance(before, Denied) else before.kid
+            target = named(name) if isinstance(before, Denied) else before.kid
             denied = after if isinstance(after, Denied) else before
             assert isinstance(denied, Denied)
             return self._refused(change, actor, f"key.{act}", target, denied, now_ns)
@@ -318,8 +319,14 @@ class Keyring:
         return denied
 
 
+def named(name: str) -> str:
+    """Return a name of a key as it is kept in the audit; what is none may be a secret, and is not kept."""
+    return name if is_kid(name) or LABEL_FORM(name) else ""
+
+
 def plain(text: str) -> str:
-    """Return the beginning of a text from outside, as it can be stored and shown anywhere."""
+    """Return the beginning of a text from outside, as it can be shown to who gave it."""
+    text = hidden(text)
     return "".join(each if each.isprintable() else "?" for each in text[:40])
 
 

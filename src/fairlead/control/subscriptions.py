@@ -53,7 +53,7 @@ class Subscriptions:
                     actor,
                     Entry(
                         action="subscription.create",
-                        target=plain(name),
+                        target=name if is_name(name) else "",  # it may be a secret
                         after={"code": denied.code},
                         outcome=Outcome.REFUSED,
                     ),

@@ -62,10 +62,14 @@ class Garbled(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """The session is over; `text` says why. `was_up`: there had been a LoggedOn."""
+    """The session is over; `text` says why. `was_up`: there had been a LoggedOn.
+
+    `is_quoted`: the text is the counterpart's own.
+    """
 
     text: str
     was_up: bool
+    is_quoted: bool = False
 
 
 Happened = LogonAsked | LoggedOn | WasReset | Received | ResendAsked | Refused | Garbled | Ended

@@ -1,9 +1,9 @@
 """A log of messages, in and out: a file of lines, appended to, at most two files of a bounded size.
 
 The store does not have this: it keeps what we sent, and only as long as it may be asked for again. A
-line is `TIME IN|OUT SESSION MESSAGE`, the message printable (`readable.shown`), without passwords;
-bytes that were ignored are a line that says why, in place of a message. Nothing is synced and nothing
-depends on it. It is read by `log_reading`.
+line is `TIME IN|OUT SESSION MESSAGE`, the message printable (`readable.shown`), without passwords, keys and
+clients' texts; bytes that were ignored are a line that says why, in place of a message. Nothing is synced
+and nothing depends on it. It is read by `log_reading`.
 """
 
 import os
@@ -27,6 +27,11 @@ _ODD = bytes(  # what does not stand for itself in a line
 )
 # Begins with one byte that must be there: a choice at the beginning takes ten times as long.
 _SECRETS = re.compile(rb"\x01(?:%b)=" % b"|".join(b"%d" % tag for tag in SECRET_TAGS))
+# What a client says in its own words nobody here acts on, and it may say a secret: Text, EncodedText.
+_SECRET_TAGS_IN = SECRET_TAGS | {58, 355}
+_SECRETS_IN = re.compile(rb"\x01(?:%b)=" % b"|".join(b"%d" % tag for tag in _SECRET_TAGS_IN))
+_KEY_BEGINS = b"fl_"  # of an API key's secret, wherever a client put it
+_KEYS = re.compile(rb"(fl_(?:live|test)_)[0-9A-Za-z]{4,}")
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -65,13 +70,15 @@ class MessageLog:
         if self._waiting_bytes > self._waiting_bytes_most:
             self.left_out += 1
             return
-        if _SECRETS.search(SOH + frame) is not None:
-            frame = _without_secrets(frame)
+        if (_SECRETS if is_out else _SECRETS_IN).search(SOH + frame) is not None:
+            frame = _without_secrets(frame, SECRET_TAGS if is_out else _SECRET_TAGS_IN)
         text = frame.translate(_LINE, _ODD)
         if len(text) != len(frame):
             text = shown(frame).encode()
         way = OUT if is_out else IN
         line = b"%b %b %b %b\n" % (self._times.write(now_ns), way, session.encode(), text)
+        if _KEY_BEGINS in line:
+            line = _KEYS.sub(rb"\1" + HIDDEN.encode(), line)
         self._lines.append(line)
         self._waiting_bytes += len(line)
 
@@ -81,7 +88,7 @@ class MessageLog:
             self.left_out += frames.count(_NEXT) + 1
             return
         text = frames.translate(_LINE, _ODD)
-        if len(text) != len(frames) or _SECRETS.search(frames) is not None:
+        if len(text) != len(frames) or _KEY_BEGINS in frames or _SECRETS.search(frames) is not None:
             for frame in _apart(frames):
                 self.add(session, True, frame, now_ns)
             return
@@ -140,9 +147,9 @@ def _apart(frames: bytes) -> list[bytes]:
     return [*(each + SOH for each in parts[:-1]), parts[-1]]
 
 
-def _without_secrets(logon: bytes) -> bytes:
-    fields = decode(logon).fields
+def _without_secrets(frame: bytes, secret_tags: frozenset[int]) -> bytes:
+    fields = decode(frame).fields
     hidden = HIDDEN.encode()
     return b"".join(
-        b"%d=%b\x01" % (tag, hidden if tag in SECRET_TAGS else value) for tag, value in fields
+        b"%d=%b\x01" % (tag, hidden if tag in secret_tags else value) for tag, value in fields
     )

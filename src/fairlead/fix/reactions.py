@@ -291,7 +291,8 @@ def _farewell(it: Standing, what: What) -> None:
 
 def _end(it: Standing, what: What) -> None:
     _done_in_turn(it, what)
-    it.close(what.the.text(tags.TEXT) or "the counterpart logged out")
+    quoted = what.the.text(tags.TEXT)
+    it.close(quoted or "the counterpart logged out", is_quoted=bool(quoted))
 
 
 # ── what they share ────────────────────────────────────────────────────────────────────────────

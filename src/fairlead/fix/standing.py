@@ -60,10 +60,10 @@ class Standing:
         self.state = state
         self.deadline_ns = deadline_ns
 
-    def close(self, text: str) -> None:
+    def close(self, text: str, *, is_quoted: bool = False) -> None:
         """End the session; what was said goes out, then the connection is closed."""
         self.become(State.CLOSED)
-        self.happened.append(Ended(text, self.was_up))
+        self.happened.append(Ended(text, self.was_up, is_quoted))
 
     def told(self) -> list[Happened]:
         """Return what happened since the last time."""

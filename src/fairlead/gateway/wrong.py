@@ -5,6 +5,8 @@ Holds how findings are worded and bounded; never decides that something is wrong
 
 import json
 
+from fairlead.control.key_text import hidden
+
 Finding = tuple[str, str]  # field, what was wrong (with the value) and what would be right
 
 BODY = "body"  # the field named when the body as a whole is wrong
@@ -35,7 +37,7 @@ def shown(value: object) -> str:
     if isinstance(value, NumberText):
         return cut(value)
     if isinstance(value, str):
-        return cut(json.dumps(value[: _SHOWN_MAX + 1]))
+        return cut(json.dumps(value[: 2 * _SHOWN_MAX]))  # a secret in it may be hidden
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
@@ -45,5 +47,6 @@ def shown(value: object) -> str:
 
 def cut(text: str) -> str:
     """Return the beginning of `text`, marked when it is not all of it, sure to be encodable."""
+    text = hidden(text)  # before it is cut: of a secret nothing is shown
     beginning = text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "..."
     return beginning.encode("utf-8", "backslashreplace").decode()

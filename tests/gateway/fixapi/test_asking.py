@@ -222,6 +222,7 @@ DECLINED = [
     ({"_1": "other"}, 'Account (1) "other" contradicts SecurityExchange (207)'),
     ({"_55": "ETH/USDT"}, 'Symbol (55) "ETH/USDT" contradicts SecurityID (48) "BTC/USDT"'),
     ({"_110": "5"}, 'tag 110 "5" is not supported here, leave it out'),
+    ({"_554": "secret"}, "tag 554 is not supported here, leave it out"),
     ({"_99": "1"}, "tag 99"),
     ({"_9999": "1"}, "tag 9999"),
 ]  # fmt: skip

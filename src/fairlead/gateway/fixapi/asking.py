@@ -14,6 +14,7 @@ import msgspec
 from fairlead.core.model import ExecInst, TimeInForce
 from fairlead.core.requests import CancelAll, CancelOrder, PlaceOrder
 from fairlead.fix.message import Fault, Message
+from fairlead.fix.readable import SECRET_TAGS
 from fairlead.fix.tags import HEADER_TAGS, TRAILER_TAGS, RejectReason
 from fairlead.fix.times import TimeReader
 from fairlead.gateway import forms
@@ -27,6 +28,7 @@ from fairlead.gateway.wrong import Finding, FormError, Wrong, shown
 REASON_UNKNOWN_SYMBOL = 1  # OrdRejReason (103)
 REASON_DUPLICATE = 6
 REASON_OTHER = 99
+_UNTOLD = SECRET_TAGS | {354, 355}  # EncodedText, which is as free as Text
 
 
 class Declined(msgspec.Struct, frozen=True):
@@ -205,10 +207,14 @@ def _foreign(message: Message, known: frozenset[int]) -> list[str]:
     if message.values.keys() <= known:
         return []
     foreign = message.values.keys() - known
-    return [
-        f"{named(tag)} {shown(message.text(tag))} is not supported here, leave it out"
-        for tag in sorted(foreign)
-    ]
+    return [f"{_told(message, tag)} is not supported here, leave it out" for tag in sorted(foreign)]
+
+
+def _told(message: Message, tag: int) -> str:
+    """Return a field with its value, unless that may be anything: what we answer is stored."""
+    if tag in _UNTOLD:
+        return named(tag)
+    return f"{named(tag)} {shown(message.text(tag))}"
 
 
 # ── D ────────────────────────────────────────────────────────────────────────────────────────────

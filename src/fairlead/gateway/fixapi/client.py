@@ -244,10 +244,8 @@ class Client:
                 case ResendAsked():
                     self._resend_later(what)
                 case Refused():
-                    text = what.message.text(58)
-                    log.warning(
-                        "fix_message_rejected", session=self._name(), number=what.number, text=text
-                    )
+                    # Without its Text: what a client says in its own words is in no log.
+                    log.warning("fix_message_rejected", session=self._name(), number=what.number)
                 case Garbled():
                     self._desk.metrics.garbled += 1
                     self._keep_ignored(what)
@@ -402,9 +400,9 @@ class Client:
             self._requests.end()
         if not ended.was_up and self._key is not None:
             self._desk.metrics.logons["refused"] += 1
-        log.info(
-            "fix_ended", peer=self._peer, session=self._name(), text=ended.text, was_up=ended.was_up
-        )
+        # What a client says in its own words may be a secret, and is in no log.
+        text = "the client logged out" if ended.is_quoted else ended.text
+        log.info("fix_ended", peer=self._peer, session=self._name(), text=text, was_up=ended.was_up)
 
     def _name(self) -> str:
         """Return the session's name, by which its orders know it."""
