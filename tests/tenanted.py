@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from websockets.sync.client import ClientConnection, connect
 
+from fairlead.control import tls_files
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
 from fairlead.control.keyring import Made, Wanted
@@ -15,6 +16,7 @@ from fairlead.control.subscriptions import Subscription
 from tests.fix_party import FixParty
 from tests.system import (
     ACCOUNTS,
+    ANY_PORT,
     QUICK,
     Answer,
     Api,
@@ -144,10 +146,11 @@ def control_of(data: Path) -> Iterator[Control]:
 def two_sides(folder: Path, **settings: object) -> tuple[Side, Side]:
     """Prepare a system and return its sides, `local` and `desk`; it is not waited for."""
     with control_of(folder / "data") as control:
+        tls_files.init(control, folder / "data" / "tls", (), OWNER, time.time_ns())
         secrets = {"local": grant(control)}
         secrets["desk"] = grant(subscribe(control, "desk", LOGINS))
     config = write_config(folder / "fairlead.toml", SETTINGS | settings, ACCOUNTS)
-    ems = Ems(folder / "data", config)
+    ems = Ems(folder / "data", config, "--tls-clients", ANY_PORT, "--fix-tls", ANY_PORT)
     return Side("local", ems, secrets["local"]), Side("desk", ems, secrets["desk"])
 
 

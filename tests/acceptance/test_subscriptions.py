@@ -2,19 +2,23 @@
 
 import json
 import re
+import ssl
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from fairlead.control.keys import Act, ApiKey
 from tests.commands.terminal import fairlead
+from tests.fix_party import FixParty, now_text
 from tests.fix_party import cancel as fix_cancel
-from tests.fix_party import now_text
 from tests.fix_party import order as fix_order
-from tests.system import Answer, Api, Json, encoded, order, running, until
+from tests.system import Answer, Api, Json, encoded, exact, order, running, until
 from tests.tenanted import (
     HEADER,
     HISTORY,
@@ -324,6 +328,50 @@ def test_an_order_for_a_foreign_account_is_refused_by_fix_as_for_one_that_is_not
         assert texts[0] == texts[1]
         party.log_out()
     assert not desk.has(f"at-{FOREIGN}")
+
+
+def test_a_certificate_comes_to_the_desk_and_the_orders_of_its_key(local: Side, desk: Side) -> None:
+    """Over TLS, by FIX without a password and by HTTP; keys of the same label have issued them."""
+    folder, endpoint = local.ems.folder.parent, local.ems.endpoint
+    contexts = {}
+    for side in (local, desk):
+        side.place("by-certificate", price=PRICES[side.name])
+        issue(folder, side.name, f"{side.name}.pem")
+        contexts[side.name] = ssl.create_default_context(cafile=folder / "data/tls/ca.pem")
+        contexts[side.name].load_cert_chain(folder / f"{side.name}.pem")
+    path = f"{endpoint['https_clients']}/v1/orders/status/by-certificate?exchange_id=SIM/ALICE"
+    for side in (local, desk):
+        context = contexts[side.name]
+        price = until(partial(price_told, path, context), "the certificate is known")
+        assert price == PRICES[side.name]
+        with FixParty(endpoint["fix_tls"], comp_id="CERTIFIED", context=context) as party:
+            party.log_on()
+            party.say("H", (11, "by-certificate"), (207, SHARED), (54, "1"), (55, "BTC/USDT"))
+            said = party.wait(lambda said: said[35] == "8", "the order as it stands")
+            assert Decimal(said[44]) == PRICES[side.name]
+            party.log_out()
+
+
+PRICES = {"local": Decimal("20000.00"), "desk": Decimal("21000.00")}
+
+
+def issue(folder: Path, subscription: str, file: str) -> None:
+    words = ("certificates", "issue", "Trade1", "--output", file, "--data", "data")
+    assert fairlead(*words, "--subscription", subscription, folder=folder).code == 0
+
+
+def price_told(url: str, context: ssl.SSLContext) -> Decimal | None:
+    """Ask for an order; None as long as nobody is known by the certificate."""
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+    )
+    try:
+        with opener.open(url, timeout=20) as answer:
+            return Decimal(exact(answer.read())["price"])
+    except urllib.error.HTTPError as error:
+        if error.code != 401:
+            raise
+        return None
 
 
 def test_messages_are_kept_for_people_in_the_own_folder(local: Side, desk: Side) -> None:
