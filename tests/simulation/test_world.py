@@ -53,6 +53,7 @@ REMEMBERED = (
     2_100_002_379,
 )  # fmt: skip
 WORLDS = range(1, 151)
+REMEMBERED_WITH_GOINGS = (5_091,)
 CHUNK = 15
 
 
@@ -67,6 +68,12 @@ def test_all_laws_hold(first: int) -> None:
 def test_remembered_seeds_hold(seed: int) -> None:
     as_it_was = msgspec.structs.replace(plan(seed), goings=0, late=())
     assert not run_world(seed, changed=as_it_was)[0].broken
+
+
+@pytest.mark.parametrize("seed", REMEMBERED_WITH_GOINGS)
+def test_remembered_seeds_hold_with_accounts_that_come_and_go(seed: int) -> None:
+    changed = with_goings(plan(seed), Random(f"goings {seed}"))
+    assert not run_world(seed, changed=changed)[0].broken
 
 
 def test_worlds_reach_every_fault_and_every_kind_of_crash() -> None:
