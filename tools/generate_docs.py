@@ -15,6 +15,7 @@ from tools.pages.fix_session import fix_session
 from tools.pages.management import management
 from tools.pages.metrics import metrics
 from tools.pages.order_states import order_states
+from tools.pages.postman import management_collection, trading_collection
 from tools.pages.refusals import refusals
 from tools.pages.rest import rest
 from tools.pages.state_picture import state_picture
@@ -29,6 +30,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/operations/doctor.md": doctor,
     "docs/reference/rest.md": rest,
     "docs/reference/management.md": management,
+    "docs/postman/trading.postman_collection.json": trading_collection,
+    "docs/postman/management.postman_collection.json": management_collection,
     "docs/reference/websocket.md": websocket,
     "docs/reference/refusals.md": refusals,
     "docs/reference/metrics.md": metrics,

@@ -10,7 +10,8 @@ _TOP = f"""\
 {NOTE}
 
 Served beside the [REST API](rest.md), on the same listeners. As a document for generators:
-[/openapi-management.json](http://127.0.0.1:3080/openapi-management.json) of a running system.
+[/openapi-management.json](http://127.0.0.1:3080/openapi-management.json) of a running system; for people, a
+[Postman collection](../postman/management.postman_collection.json): set its variables `baseUrl` and `apiKey`.
 
 - Every call needs [a key](../operations/keys.md), also where a system asks nobody who trades: in the header
   `X-CoinAPI-Key`, or in the query as `apikey`. Reading needs the scope `read`, changing `manage`. Without,

@@ -10,9 +10,10 @@ _TOP = f"""\
 {NOTE}
 
 Served on the address that `fairlead up` prints, http://127.0.0.1:3080 by default. The same as a document for
-generators: [/openapi.json](http://127.0.0.1:3080/openapi.json) of a running system. Accounts and addresses
-are in the [management API](management.md). Health and metrics are on [a page of their own](metrics.md),
-statuses and refusals on [another](refusals.md).
+generators: [/openapi.json](http://127.0.0.1:3080/openapi.json) of a running system; for people, a
+[Postman collection](../postman/trading.postman_collection.json): set its variables `baseUrl` and `apiKey`.
+Accounts and addresses are in the [management API](management.md). Health and metrics are on
+[a page of their own](metrics.md), statuses and refusals on [another](refusals.md).
 
 - JSON in and out; a request with a body needs `Content-Type: application/json`.
 - Numbers are exact decimals. In a request a number or a string holding one (`0.1`, `"0.1"`, `"1e-05"`), at

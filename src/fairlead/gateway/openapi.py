@@ -58,11 +58,24 @@ class Words(msgspec.Struct, frozen=True):
     examples: Mapping[str, object]
 
 
+def _signed(what: str, meaning: str) -> Schema:
+    name = f"X-Fairlead-{what}"
+    return {"type": "apiKey", "in": "header", "name": name, "description": meaning}
+
+
 _SECURITY_SCHEMES: Schema = {
     "APIKeyHeader": {"type": "apiKey", "in": "header", "name": "X-CoinAPI-Key"},
     "APIKeyQueryParam": {"type": "apiKey", "in": "query", "name": "apikey"},
+    "SignedKey": _signed("Key", "the public id of a key that signs"),
+    "SignedTimestamp": _signed("Timestamp", "milliseconds since 1970, 13 digits"),
+    "SignedNonce": _signed("Nonce", "16 to 64 random letters and digits, never used before"),
+    "SignedSignature": _signed("Signature", "HMAC-SHA256 or Ed25519 over the request, in hex"),
 }
-_SECURITY: list[dict[str, list[str]]] = [{"APIKeyHeader": []}, {"APIKeyQueryParam": []}]
+_SECURITY: list[dict[str, list[str]]] = [
+    {"APIKeyHeader": []},
+    {"APIKeyQueryParam": []},
+    {"SignedKey": [], "SignedTimestamp": [], "SignedNonce": [], "SignedSignature": []},
+]
 _TO_CALLERS = {"401": "MessageError", "403": "MessageError", "429": "MessageError"}
 _WITH_BODY = {"415": "MessageError"}
 _RETRY_AFTER: Schema = {

@@ -21,8 +21,8 @@ from fairlead.gateway.words import CALLS, EXAMPLES, FIELDS, PARAMETERS
 WORDS = Words(CALLS, PARAMETERS, FIELDS, EXAMPLES)
 _DESCRIPTION = """\
 Orders, balances and positions; numbers are exact decimals. Every call needs a key, by the header
-X-CoinAPI-Key, by the query parameter apikey, or by a TLS client certificate of the key alone, unless the
-system runs without authentication."""
+X-CoinAPI-Key, by the query parameter apikey, by a signature in four headers, or by a TLS client certificate
+of the key alone, unless the system runs without authentication."""
 _ANSWER_SHAPES = (
     shapes.OrderExecutionReport,
     shapes.Balance,

@@ -9,9 +9,9 @@ from fairlead.gateway.words import FIELDS as TRADING_FIELDS
 
 WORDS = Words(CALLS, PARAMETERS, FIELDS | TRADING_FIELDS, EXAMPLES)
 _DESCRIPTION = """\
-Accounts, exchanges, locations, endpoints and usage, on the listeners of the trading API. Every call needs a
-key: by the header X-CoinAPI-Key, by the query parameter apikey, or by a TLS client certificate of the key
-alone."""
+Accounts, exchanges, locations, endpoints, certificates and usage, on the listeners of the trading API. Every
+call needs a key: by the header X-CoinAPI-Key, by the query parameter apikey, by a signature in four headers,
+or by a TLS client certificate of the key alone."""
 _SHAPES = (
     shapes.KeyValue,
     shapes.GetAccount,
