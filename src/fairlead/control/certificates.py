@@ -87,18 +87,22 @@ class Certificates:
         `request`: a PKCS#10 request in PEM for a private key that its sender keeps; None: with a new one.
         """
         with self._audit.change() as change:
-            key = self._keyring.find_in(change, name)
-            made = key if isinstance(key, Denied) else self._made(change, key, now_ns, request)
-            if isinstance(made, Denied):
-                target = named(name) if isinstance(key, Denied) else key.kid
-                return self._refused(change, actor, "certificate.issue", target, made, now_ns)
-            row = _row(made.certificate)
-            change.execute(CERTIFICATES.insert().values(**row, state=CertificateState.ACTIVE))
-            entry = Entry(
-                action="certificate.issue", target=made.certificate.fingerprint, after=row
-            )
-            self._audit.append(change, actor, entry, now_ns)
-            return made
+            return self.issue_in(change, actor, name, now_ns, request)
+
+    def issue_in(
+        self, change: Connection, actor: Actor, name: str, now_ns: int, request: str | None = None
+    ) -> Made | Denied:
+        """Issue one within a change. Raises ControlError."""
+        key = self._keyring.find_in(change, name)
+        made = key if isinstance(key, Denied) else self._made(change, key, now_ns, request)
+        if isinstance(made, Denied):
+            target = named(name) if isinstance(key, Denied) else key.kid
+            return self._refused(change, actor, "certificate.issue", target, made, now_ns)
+        row = _row(made.certificate)
+        change.execute(CERTIFICATES.insert().values(**row, state=CertificateState.ACTIVE))
+        entry = Entry(action="certificate.issue", target=made.certificate.fingerprint, after=row)
+        self._audit.append(change, actor, entry, now_ns)
+        return made
 
     def revoke(self, actor: Actor, fingerprint: str, now_ns: int) -> Certificate | Denied:
         """Take a certificate back for ever. Raises ControlError."""

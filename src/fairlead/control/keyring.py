@@ -213,6 +213,14 @@ class Keyring:
         after = before if isinstance(before, Denied) else edited(before, edit, now_ns)
         return self._put(change, actor, Act.EDIT, name, before, after, now_ns)
 
+    def end_in(
+        self, change: Connection, actor: Actor, kid: str, expires_ns: int, now_ns: int
+    ) -> ApiKey | Denied:
+        """Have a key end at a moment, unless it ends earlier anyway, within a change."""
+        before = self.find_in(change, kid)
+        after = before if isinstance(before, Denied) else _ended(before, expires_ns, now_ns)
+        return self._put(change, actor, Act.EDIT, kid, before, after, now_ns)
+
     def move(self, actor: Actor, name: str, act: Act, now_ns: int) -> ApiKey | Denied:
         """Suspend, disable, enable or revoke a key. Raises ControlError."""
         with self._audit.change() as change:
@@ -374,6 +382,13 @@ def edited(key: ApiKey, edit: Edit, now_ns: int) -> ApiKey | Denied:
     if msgspec.structs.replace(after, version=key.version) == key:
         return Denied("nothing_changed", f"key {key.kid} is so already")
     return after
+
+
+def _ended(key: ApiKey, expires_ns: int, now_ns: int) -> ApiKey | Denied:
+    if key.state(now_ns) is not State.ACTIVE:
+        return _cannot(key, Act.EDIT, now_ns)
+    ends = expires_ns if key.expires_ns is None else min(expires_ns, key.expires_ns)
+    return _changed(key, expires_ns=ends)
 
 
 def moved(key: ApiKey, act: Act, now_ns: int) -> ApiKey | Denied:

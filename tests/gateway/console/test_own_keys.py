@@ -6,10 +6,12 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from fairlead.control.keyring import is_proven
+from fairlead.control.keyring import Made, Wanted, is_proven
 from fairlead.control.tables import KEYS
+from fairlead.tls.authority import Authority, make_intermediate, make_root
 from tests.gateway.console.conftest import (
     MINUTE,
+    OWNER,
     Browser,
     World,
     asked,
@@ -171,11 +173,7 @@ async def test_a_key_that_came_since_the_code_was_sent_is_not_deleted_unseen(
 
 
 async def test_nobody_elses_keys_exist(world: World, ann: Browser) -> None:
-    from fairlead.control.audit import Actor
-    from fairlead.control.keyring import Made, Wanted
-
-    owner = Actor("owner", "local", "machine")
-    made = world.control.keyring.create(owner, Wanted(label="Bot1", days=90), world.now_ns)
+    made = world.control.keyring.create(OWNER, Wanted(label="Bot1", days=90), world.now_ns)
     assert isinstance(made, Made)
     kid = made.key.kid
     assert (await ann.get("/v1/keys"))[1] == []
@@ -202,3 +200,46 @@ async def test_without_the_second_factor_keys_are_suspended_until_each_is_enable
     form = {"action": "key.enable", "payload": {"kid": kid}}
     status, said = await ann.post("/v1/challenges", form)
     assert (status, said["code"]) == (403, "two_factor_required")
+
+
+async def test_a_key_is_replaced_and_the_former_ends_after_the_overlap(
+    world: World, ann: Browser
+) -> None:
+    old = (await added(world, ann, scopes=["trade"], ip_mode="trusted", addresses=["192.0.2.1"]))[
+        "key"
+    ]
+    wrong = {"kid": old["kid"], "label": "Bot2", "overlap_hours": 169}
+    status, said = await ann.post("/v1/challenges", {"action": "key.rotate", "payload": wrong})
+    assert (status, said["code"]) == (422, "overlap_invalid")
+    status, said = await granted(
+        world, ann, "key.rotate", kid=old["kid"], label="Bot2", overlap_hours=2
+    )
+    assert status == 201
+    new = said["key"]
+    assert said["secret"].startswith("fl_live_")
+    same = ("scopes", "addresses", "ip_mode", "accounts", "kind", "state")
+    assert [new[name] for name in same] == [old[name] for name in same]
+    assert len((await ann.get("/v1/keys"))[1]) == 2
+    world.now_ns += 2 * 60 * MINUTE
+    await ann.sign_in()  # the session has been idle
+    await ann.post("/v1/auth/second-factor", {"code": world.code()})
+    states = {each["label"]: each["state"] for each in (await ann.get("/v1/keys"))[1]}
+    assert states == {"Bot1": "expired", "Bot2": "active"}
+
+
+async def test_a_certificate_for_ones_own_key(world: World, ann: Browser) -> None:
+    kid = (await added(world, ann))["kid"]
+    status, said = await granted(world, ann, "certificate.issue", kid=kid)
+    assert (status, said["code"]) == (409, "authority_missing")
+    root = make_root(world.now_ns)
+    authority = Authority(make_intermediate(root, world.now_ns), root.certificate)
+    with world.control.store.change() as change:
+        world.control.authorities.add(change, OWNER, authority, world.now_ns)
+    status, said = await granted(world, ann, "certificate.issue", kid=kid)
+    assert status == 201
+    assert said["pem"].startswith("-----BEGIN PUBLIC KEY-----")
+    (certificate,) = world.control.certificates.listed(kid)
+    assert certificate.fingerprint == said["fingerprint"]
+    await granted(world, ann, "key.delete", kid=kid)
+    (revoked,) = world.control.certificates.listed(kid)
+    assert revoked.revoked_ns is not None

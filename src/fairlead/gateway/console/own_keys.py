@@ -8,7 +8,7 @@ import msgspec
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
 from fairlead.control.keyring import Edit, Keyring, Made, Wanted, edited, moved
-from fairlead.control.keys import Act, ApiKey, Denied, Kind, State
+from fairlead.control.keys import DAY_NS, DAYS_MAX, Act, ApiKey, Denied, Kind, State
 from fairlead.control.people.challenges import Action
 from fairlead.control.people.letters import Facts
 from fairlead.control.people.person import User
@@ -19,6 +19,8 @@ from fairlead.gateway.console.granting import Asking, Doing, Grant
 from fairlead.gateway.console.visit import Level, Routes, Visit, problem, refused, shown
 from fairlead.gateway.times import time_text
 
+OVERLAP_HOURS_MAX = 7 * 24
+HOUR_NS = DAY_NS // 24
 _ALL_ADDRESSES = "all"
 _TRUSTED = "trusted"
 
@@ -237,6 +239,80 @@ class _Move:
         return key if isinstance(key, Denied) else key_shown(key, doing.now_ns)
 
 
+def _rotated(key: ApiKey, form: words.KeyRotate) -> Wanted:
+    """Return a key like one that there is, as long as that one was to last when it was made."""
+    rights = key.rights
+    lasts = None if key.expires_ns is None else (key.expires_ns - key.created_ns) // DAY_NS
+    return Wanted(
+        label=form.label,
+        kind=key.kind,
+        public_key=None if form.public_key is None else form.public_key.encode(),
+        scopes=rights.scopes,
+        accounts=rights.accounts,
+        addresses=rights.addresses,
+        days=None if lasts is None else max(1, min(DAYS_MAX, lasts)),
+    )
+
+
+def _rotate_wrong(key: ApiKey, form: words.KeyRotate, now_ns: int) -> Denied | None:
+    if key.state(now_ns) is not State.ACTIVE:
+        state = key.state(now_ns)
+        return Denied("state_wrong", f"key {key.kid} is {state}: only an active one is replaced")
+    if 0 <= form.overlap_hours <= OVERLAP_HOURS_MAX:
+        return None
+    text = f"{form.overlap_hours} hours; give 0 to {OVERLAP_HOURS_MAX}"
+    return Denied("overlap_invalid", text)
+
+
+def _ask_rotate(asking: Asking, form: words.KeyRotate) -> Facts | Denied:
+    keyring = keyring_of(asking.control, asking.user)
+    key = keyring.find(form.kid)
+    if isinstance(key, Denied):
+        return key
+    denied = _rotate_wrong(key, form, asking.now_ns)
+    denied = denied or keyring.new_wrong(_rotated(key, form))
+    if denied is not None:
+        return denied
+    ends = f"{key.label} ends {form.overlap_hours} hours later"
+    return (("Label", f"{key.label} → {form.label}"), ("The former key", ends))
+
+
+def _rotate(doing: Doing, form: words.KeyRotate) -> object | Denied:
+    granted, now_ns = doing.granted, doing.now_ns
+    keyring = keyring_of(doing.control, doing.user)
+    key = keyring.find_in(granted.change, form.kid)
+    if isinstance(key, Denied):
+        return key
+    denied = _rotate_wrong(key, form, now_ns)
+    if denied is not None:
+        return denied
+    made = keyring.create_in(granted.change, granted.actor, _rotated(key, form), now_ns)
+    if not isinstance(made, Made):
+        return made
+    ends_ns = now_ns + form.overlap_hours * HOUR_NS
+    ended = keyring.end_in(granted.change, granted.actor, key.kid, ends_ns, now_ns)
+    assert not isinstance(ended, Denied), "its state has been looked at"
+    return words.NewKey(made.key.kid, made.secret, key_shown(made.key, now_ns))
+
+
+def _ask_certificate(asking: Asking, form: words.CertificateIssue) -> Facts | Denied:
+    key = keyring_of(asking.control, asking.user).find(form.kid)
+    return key if isinstance(key, Denied) else (("Label", key.label), ("Key", key.kid))
+
+
+def _certificate(doing: Doing, form: words.CertificateIssue) -> object | Denied:
+    granted = doing.granted
+    key = keyring_of(doing.control, doing.user).find_in(granted.change, form.kid)
+    if isinstance(key, Denied):
+        return key
+    made = doing.control.certificates.issue_in(
+        granted.change, granted.actor, key.kid, doing.now_ns, form.csr
+    )
+    if isinstance(made, Denied):
+        return made
+    return words.NewCertificate(made.certificate.fingerprint, made.text)
+
+
 def _living(keys: Sequence[ApiKey]) -> int:
     return sum(key.stored_state is not State.REVOKED for key in keys)
 
@@ -270,6 +346,16 @@ KEY_GRANTS: Mapping[str, Grant] = {
     Action.KEY_EDIT: Grant(words.KeyEdit, "change an API key", _ask_edit, _do_edit),
     Action.KEY_DELETE: Grant(words.KeyNamed, "delete an API key", _DELETE.ask, _DELETE.perform),
     Action.KEY_ENABLE: Grant(words.KeyNamed, "enable an API key", _ENABLE.ask, _ENABLE.perform),
+    Action.KEY_ROTATE: Grant(
+        words.KeyRotate, "replace an API key", _ask_rotate, _rotate, status=201
+    ),
+    Action.CERTIFICATE_ISSUE: Grant(
+        words.CertificateIssue,
+        "issue a certificate for an API key",
+        _ask_certificate,
+        _certificate,
+        status=201,
+    ),
     Action.KEY_DELETE_ALL: Grant(
         words.KeysCounted, "delete all your API keys", _ask_delete_all, _delete_all
     ),

@@ -27,7 +27,8 @@ _STATUS = {
     "two_factor_required": 403, "link_invalid": 404, "user_unknown": 404, "session_unknown": 404,
     "email_taken": 409, "user_last": 409, "users_too_many": 409, "two_factor_on": 409,
     "key_unknown": 404, "label_taken": 409, "keys_too_many": 409, "state_wrong": 409,
-    "nothing_changed": 409, "version_stale": 412, "challenge_over": 410,
+    "nothing_changed": 409, "authority_missing": 409, "key_unusable": 409,
+    "certificates_too_many": 409, "version_stale": 412, "challenge_over": 410,
 }  # all others: 422  # fmt: skip
 _FIELDS = {"password_weak": "password", "email_invalid": "email", "email_taken": "email",
            "phrase_invalid": "anti_phishing"}  # fmt: skip

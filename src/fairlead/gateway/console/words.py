@@ -157,6 +157,22 @@ class KeyNamed(Form, frozen=True):
     kid: str
 
 
+class KeyRotate(Form, frozen=True):
+    """A new key like the one there is, which ends so many hours later. `public_key`: as in `KeyAdd`."""
+
+    kid: str
+    label: str
+    overlap_hours: int
+    public_key: str | None = None
+
+
+class CertificateIssue(Form, frozen=True):
+    """A certificate for a key; `csr`: for a private key that its sender keeps."""
+
+    kid: str
+    csr: str | None = None
+
+
 class KeysCounted(Form, frozen=True):
     """All keys; the number shows that whoever asks knows which."""
 
@@ -212,6 +228,17 @@ class NewKey(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """Name the key, never the secret."""
         return f"NewKey({self.kid!r})"
+
+
+class NewCertificate(msgspec.Struct, frozen=True):
+    """A new certificate, with its private key unless one was kept by who asked."""
+
+    fingerprint: str
+    pem: str
+
+    def __repr__(self) -> str:
+        """Name the certificate, never its key."""
+        return f"NewCertificate({self.fingerprint!r})"
 
 
 class KeysDeleted(msgspec.Struct, frozen=True):
