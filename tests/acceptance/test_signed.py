@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from fairlead.client.events import Disconnected, PositionsSnapshot
 from tests.acceptance.test_authentication import NOBODY, SETTINGS, until_message
 from tests.commands.terminal import Run, fairlead
 from tests.fix_party import FixParty
+from tests.fix_party import order as fix_order
 from tests.signing import Signer, signed
 from tests.system import ACCOUNTS, Ems, encoded, order, running, until, write_config
 
@@ -524,6 +525,74 @@ def test_a_key_that_signs_logs_nobody_on_by_fix(desk: Desk, label: str) -> None:
             with pytest.raises(AssertionError, match="the connection ended"):
                 client.log_on((553, desk.kids[label]), (554, password))
             assert (client.told, client.farewell) == ([], "")
+
+
+# ── FIX, attacked ────────────────────────────────────────────────────────────────────────────────
+
+
+def fix_party(desk: Desk, comp_id: str) -> FixParty:
+    return FixParty(desk.ems.endpoint["fix"], comp_id=comp_id)
+
+
+def test_a_logon_that_was_overheard_logs_nobody_on_again(desk: Desk) -> None:
+    fields = ((98, 0), (108, 30), (554, desk.secret("Bearer1")))
+    with fix_party(desk, "OVERHEARD") as client, fix_party(desk, "OVERHEARD") as thief:
+        logon = client.message("A", 1, *fields)
+        client.next_out = 2
+        client.connect()
+        client.send_bytes(logon)
+        client.wait(lambda said: said[35] == "A", "the Logon is answered")
+        thief.connect()
+        thief.send_bytes(logon)  # while it is logged on
+        thief.wait_for_end()
+        client.log_out()
+        thief.connect()
+        thief.send_bytes(logon + thief.message("D", 2, *fix_order("stolen")))  # and afterwards
+        thief.wait_for_end()
+        assert thief.told == []
+    assert not desk.known("stolen")
+
+
+@pytest.mark.parametrize("number", [1, 2, 1_000])
+def test_an_order_before_the_logon_is_not_taken(desk: Desk, number: int) -> None:
+    with fix_party(desk, f"EARLY{number}") as client:
+        client.connect()
+        client.send_bytes(client.message("D", number, *fix_order(f"early-{number}")))
+        client.wait_for_end()
+        assert client.told == []
+    assert not desk.known(f"early-{number}")
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"8=FIX.4.4\x019=999999999\x01",
+        b"8=FIX.4.4\x019=99999999999999999999\x01",
+        b"8=FIX.4.4\x019=-1\x01",
+        b"8=FIX.4.4\x01" + b"x" * 2_000_000,
+        b"x" * 2_000_000,
+    ],
+    ids=["giant", "beyond-64-bits", "negative", "no-length", "no-message"],
+)
+def test_a_giant_message_ends_a_connection_that_nobody_logged_on(desk: Desk, begin: bytes) -> None:
+    with fix_party(desk, "GIANT") as client:
+        client.connect()
+        with suppress(ConnectionError):  # it may be gone before all is sent
+            client.send_bytes(begin + b"35=A\x01" + b"x" * 100_000)
+        client.wait_for_end()
+        assert client.told == []
+
+
+def test_a_logon_with_a_wrong_checksum_logs_nobody_on(desk: Desk) -> None:
+    with fix_party(desk, "CHECKSUM") as client:
+        logon = client.message("A", 1, (98, 0), (108, 30), (554, desk.secret("Bearer1")))
+        wrong = b"%03d" % ((int(logon[-4:-1]) + 1) % 256)
+        client.connect()
+        client.send_bytes(logon[:-4] + wrong + logon[-1:])
+        client.send_bytes(client.message("D", 2, *fix_order("unchecked")))
+        client.wait_for_end()
+        assert client.told == []
+    assert not desk.known("unchecked")
 
 
 # ── from where ───────────────────────────────────────────────────────────────────────────────────
