@@ -33,7 +33,7 @@ def client_of(package: Any) -> Any:
 
 
 def manage() -> None:
-    """Every reading call of the management document."""
+    """Every call of the management document but the one that deletes all accounts."""
     with client_of(ems_mgmt) as client:
         management = Management(client)
         (exchange,) = management.exchange_login_require()
@@ -44,6 +44,27 @@ def manage() -> None:
         assert {row.exchange_id for row in rows} == {"SIM", "SIM/ALICE"}
         urls = {row.endpoint_schema: row.endpoint_url for row in rows}
         assert told["url"] in urls.values(), urls
+        keep_account(management)
+        text = management.certificate()
+        assert "BEGIN PRIVATE KEY" in text
+        assert "BEGIN CERTIFICATE" in text
+
+
+def keep_account(management: Management) -> None:
+    """Add an account, see it with its secret masked, and delete it."""
+    name = f"SIM/{told['name'].upper()}"
+    values = {"PublicApiKey": told["name"], "PrivateApiKey": f"{told['name']}-secret-0123456789"}
+    pairs = [ems_mgmt.KeyValue(key=key, value=value) for key, value in values.items()]
+    management.persist_account(ems_mgmt.AccountData(exchange_id=name, parameters=pairs))
+    (account,) = management.get_account(filter_exchange_id=[name])
+    shown = {each.key: each.value for each in account.parameters}
+    assert shown["PublicApiKey"] == values["PublicApiKey"]
+    assert shown["PrivateApiKey"] != values["PrivateApiKey"]
+    management.delete_account(exchange_id=[name])
+    assert management.get_account(filter_exchange_id=[name]) == []
+    with pytest.raises(ems_mgmt.ApiException) as unknown:
+        management.delete_account(exchange_id=[name])
+    assert unknown.value.status == 404
 
 
 def trade() -> None:
