@@ -60,3 +60,11 @@ def test_with_a_mail_server_there_is_nothing_to_show(tmp_path: Path) -> None:
     refused = run(tmp_path, "mail", "--config", "fairlead.toml")
     assert (refused.code, refused.out) == (1, "")
     assert "mail.desk.example:587" in refused.err
+
+
+def test_users_are_of_their_subscription(tmp_path: Path) -> None:
+    assert run(tmp_path, "subscriptions", "create", "desk-2").code == 0
+    first = run(tmp_path, "users", "link", "--subscription", "desk-2", "--json").json
+    assert run(tmp_path, "users", "link", "--json").json["token"] != first["token"]
+    unknown = run(tmp_path, "users", "list", "--subscription", "desk-3")
+    assert (unknown.code, unknown.out) == (1, "")

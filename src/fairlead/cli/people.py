@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from fairlead.cli.keeping import ConfigFile, Data, config_of, flags_of
+from fairlead.cli.keeping import ConfigFile, Data, Subscription, config_of, flags_of
 from fairlead.cli.options import AsJson
+from fairlead.core.requests import LOCAL
 
 commands = typer.Typer()
 users = typer.Typer(help="Users: who may sign in to the console.", no_args_is_help=True)
@@ -15,11 +16,16 @@ Name = Annotated[str, typer.Argument(metavar="USER", help="The e-mail address, o
 
 
 @users.command("link")
-def link(data: Data = None, config_file: ConfigFile = None, as_json: AsJson = False) -> None:
+def link(
+    data: Data = None,
+    config_file: ConfigFile = None,
+    subscription: Subscription = LOCAL,
+    as_json: AsJson = False,
+) -> None:
     """Show a link by which the first user is made: once, within a day; earlier ones are void."""
     from fairlead.commands import people as work
 
-    work.link(config_of(config_file), flags_of(data), as_json=as_json)
+    work.link(config_of(config_file), flags_of(data), subscription, as_json=as_json)
 
 
 @users.command("invite")
@@ -27,30 +33,40 @@ def invite(
     email: Annotated[str, typer.Argument(help="Whom the link is for.")],
     data: Data = None,
     config_file: ConfigFile = None,
+    subscription: Subscription = LOCAL,
     as_json: AsJson = False,
 ) -> None:
     """Show a link by which somebody becomes a user: once, within seven days. It is not mailed."""
     from fairlead.commands import people as work
 
-    work.invite(config_of(config_file), flags_of(data), email, as_json=as_json)
+    work.invite(config_of(config_file), flags_of(data), subscription, email, as_json=as_json)
 
 
 @users.command("list")
-def list_users(data: Data = None, config_file: ConfigFile = None, as_json: AsJson = False) -> None:
+def list_users(
+    data: Data = None,
+    config_file: ConfigFile = None,
+    subscription: Subscription = LOCAL,
+    as_json: AsJson = False,
+) -> None:
     """Show every user."""
     from fairlead.commands import people as work
 
-    work.listed(config_of(config_file), flags_of(data), as_json=as_json)
+    work.listed(config_of(config_file), flags_of(data), subscription, as_json=as_json)
 
 
 @users.command("remove")
 def remove(
-    name: Name, data: Data = None, config_file: ConfigFile = None, as_json: AsJson = False
+    name: Name,
+    data: Data = None,
+    config_file: ConfigFile = None,
+    subscription: Subscription = LOCAL,
+    as_json: AsJson = False,
 ) -> None:
     """Remove a user, whose sessions end at once. The last one cannot be."""
     from fairlead.commands import people as work
 
-    work.remove(config_of(config_file), flags_of(data), name, as_json=as_json)
+    work.remove(config_of(config_file), flags_of(data), subscription, name, as_json=as_json)
 
 
 @commands.command("mail")

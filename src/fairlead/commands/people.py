@@ -1,7 +1,6 @@
 """users link, invite, list, remove; mail: people, as the machine's owner looks after them."""
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +8,7 @@ from typing import TypeVar
 
 from fairlead.commands import show
 from fairlead.commands.ending import Ended, ExitCode
-from fairlead.commands.keeping import opened, owner
-from fairlead.config import ConfigError
-from fairlead.config.loading import read
+from fairlead.commands.keeping import configured, opened, owner
 from fairlead.control.keys import Denied
 from fairlead.control.people.person import User
 from fairlead.control.people.post import Kept, Sink
@@ -21,9 +18,11 @@ _COLUMNS = show.columns("e-mail", "user", "second factor", "since")
 _Result = TypeVar("_Result", str, User)
 
 
-def link(config_file: Path | None, flags: Mapping[str, object], *, as_json: bool) -> None:
+def link(
+    config_file: Path | None, flags: Mapping[str, object], subscription: str, *, as_json: bool
+) -> None:
     """Show what makes the first user. Raises Ended."""
-    with opened(config_file, flags) as control:
+    with opened(config_file, flags, subscription) as control:
         token = control.users.first_link(owner(), time.time_ns())
     if token is None:
         text = "there are users already; one of them, or `fairlead users invite`, invites others"
@@ -32,10 +31,15 @@ def link(config_file: Path | None, flags: Mapping[str, object], *, as_json: bool
 
 
 def invite(
-    config_file: Path | None, flags: Mapping[str, object], email: str, *, as_json: bool
+    config_file: Path | None,
+    flags: Mapping[str, object],
+    subscription: str,
+    email: str,
+    *,
+    as_json: bool,
 ) -> None:
     """Show what makes somebody a user. Raises Ended."""
-    with opened(config_file, flags) as control:
+    with opened(config_file, flags, subscription) as control:
         token = _done(control.users.invite(owner(), email, time.time_ns()))
     _show_token(token, "/v1/auth/invitation", "token and password", "seven days", as_json=as_json)
 
@@ -48,9 +52,11 @@ def _show_token(token: str, path: str, members: str, lasts: str, *, as_json: boo
     show.out(f"it works once, for {lasts}: POST {members} to {path}")
 
 
-def listed(config_file: Path | None, flags: Mapping[str, object], *, as_json: bool) -> None:
+def listed(
+    config_file: Path | None, flags: Mapping[str, object], subscription: str, *, as_json: bool
+) -> None:
     """Print every user. Raises Ended."""
-    with opened(config_file, flags) as control:
+    with opened(config_file, flags, subscription) as control:
         users = control.users.listed()
     if as_json:
         show.out(json.dumps([_shown(each) for each in users]))
@@ -68,10 +74,15 @@ def listed(config_file: Path | None, flags: Mapping[str, object], *, as_json: bo
 
 
 def remove(
-    config_file: Path | None, flags: Mapping[str, object], name: str, *, as_json: bool
+    config_file: Path | None,
+    flags: Mapping[str, object],
+    subscription: str,
+    name: str,
+    *,
+    as_json: bool,
 ) -> None:
     """Remove a user, and print who it was. Raises Ended."""
-    with opened(config_file, flags) as control:
+    with opened(config_file, flags, subscription) as control:
         user = _done(control.users.remove(owner(), name, time.time_ns()))
     show.out(json.dumps(_shown(user)) if as_json else f"{user.email} is no user any more")
 
@@ -80,10 +91,7 @@ def mail(
     config_file: Path | None, flags: Mapping[str, object], count: int, *, as_json: bool
 ) -> None:
     """Print the last letters of the sink. Raises Ended."""
-    try:
-        config = read(config_file, os.environ, flags)
-    except ConfigError as error:
-        raise Ended(ExitCode.USAGE, "\n".join(error.findings)) from None
+    config = configured(config_file, flags)
     if config.mail.server is not None:
         raise Ended(
             ExitCode.REFUSED, f"letters are given to {config.mail.server}, none is kept here"
