@@ -270,6 +270,7 @@ def test_a_secret_is_found_in_each_way_of_writing() -> None:
         assert found({"beside": b"." + form + b".", "else": b"fl_live_"}, secret) == {"beside"}
 
 
+@pytest.mark.timeout(300)  # a dozen commands, each a process, on a machine that may be busy
 def test_no_secret_is_anywhere_but_where_it_is_meant(planted: Planted) -> None:
     for text in planted.misplaced:
         answers = plant_by_rest(planted, text)

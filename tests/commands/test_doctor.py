@@ -169,6 +169,32 @@ def test_certificates_that_cannot_be_used_or_end_soon(stopped: Path) -> None:
     assert "certificates" not in doctor(stopped).fine
 
 
+def test_a_key_that_locks_secrets_must_be_safe_and_there(stopped: Path) -> None:
+    key = stopped.with_name("data.key")
+    assert doctor(stopped).fine["key of stored secrets"] == str(key)
+    key.chmod(0o644)
+    assert "644" in doctor(stopped).found("control_key_unusable")
+    key.unlink()
+    assert f"put the key back at {key}" in doctor(stopped).found("control_key_unusable")
+    inside = stopped / "inside.key"
+    told = doctor(stopped, environment={"FAIRLEAD_CONTROL_KEY_FILE": str(inside)})
+    assert "lies in the data folder" in told.found("control_key_unusable")
+
+
+def test_a_control_database_that_cannot_be_used(stopped: Path) -> None:
+    assert "control database" in doctor(stopped).fine
+    with closing(sqlite3.connect(stopped / "control.sqlite")) as database:
+        database.execute("UPDATE alembic_version SET version_num = 'r9999'")
+        database.commit()
+    assert "is at step r9999" in doctor(stopped).found("control_newer")
+    (stopped / "control.sqlite").write_bytes(b"no database" * 100)
+    assert "control.sqlite" in doctor(stopped).found("control_unusable")
+    url = "postgresql://fairlead:secret@127.0.0.1:1/none"
+    found = doctor(stopped, environment={"FAIRLEAD_CONTROL_URL": url}).found("control_unusable")
+    assert "127.0.0.1" in found
+    assert "secret" not in found
+
+
 def test_a_fix_address_in_use(stopped: Path) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))

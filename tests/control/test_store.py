@@ -233,3 +233,20 @@ def test_an_error_says_nothing_of_what_was_to_be_stored(store: Store) -> None:
         add(connection, "hush")
     assert "hush" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+# ── looking ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_looking_makes_nothing_and_finds_what_opening_would_refuse(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    data = tmp_path / "data"
+    Store.look(data, database_url)
+    assert not data.exists()
+    with Store.open(data, database_url) as store:
+        Store.look(data, database_url)
+        with store.change() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = 'r9999'"))
+    with pytest.raises(StoreNewer, match="is at step r9999"):
+        Store.look(data, database_url)

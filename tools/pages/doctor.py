@@ -48,6 +48,8 @@ with `check` and `found`.
 ## What it looks at
 
 - Settings, market tape, log file.
+- The key that locks stored secrets, and the control plane's database: there, reachable, writable, and of a
+  step that this version knows.
 - Python, SQLite and every package against the locked versions.
 - The limits of open files and of file size: those of the running process when there is one.
 - Whether a time service keeps the clock, as the kernel says without any network; the clock of the exchange

@@ -77,6 +77,31 @@ class Store:
             raise _explained(place, cause) from None  # the cause may name a password
         return store
 
+    @classmethod
+    def look(cls, data: Path, url: str | None = None) -> None:
+        """Raise ControlError if the database could not be used by `open`; makes and changes nothing.
+
+        One that is not there yet, or is at an older step, can be used.
+        """
+        if url is None and not (data / DATABASE).exists():
+            return
+        parsed = _sqlite_url(data) if url is None else _server_url(url)
+        place = str(data / DATABASE) if url is None else parsed.render_as_string()
+        store = cls(_engine(parsed), place)
+        try:
+            with store.read() as connection:
+                found = _found(connection)
+                is_read_only = url is not None and (
+                    connection.execute(text("SHOW default_transaction_read_only")).scalar() == "on"
+                    or connection.execute(text("SELECT pg_is_in_recovery()")).scalar()
+                )
+        finally:
+            store.close()
+        if found is not None and found > HEAD:
+            raise _newer(place, found)
+        if is_read_only:
+            raise StoreUnusable(f"{place}: takes no writes; name a server that does")
+
     def close(self) -> None:
         """Give every connection back."""
         self._engine.dispose()
@@ -262,10 +287,14 @@ def migrate(connection: Connection, place: str) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError:
-        raise StoreNewer(
-            f"{place}: is at step {found}, this program knows steps up to {HEAD};"
-            " use the version of Fairlead that wrote it, or a later one"
-        ) from None
+        raise _newer(place, found) from None
+
+
+def _newer(place: str, found: str | None) -> StoreNewer:
+    return StoreNewer(
+        f"{place}: is at step {found}, this program knows steps up to {HEAD};"
+        " use the version of Fairlead that wrote it, or a later one"
+    )
 
 
 def _explained(place: str, cause: SQLAlchemyError | OSError) -> ControlError:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from fairlead.commands import progress
-from fairlead.commands.doctor import certificates, disk, folder, journals, machine, system
+from fairlead.commands.doctor import certificates, control, disk, folder, journals, machine, system
 from fairlead.commands.doctor.patient import Patient, patient
 from fairlead.commands.doctor.problems import Fine, Result, finding
 from fairlead.commands.doctor.telling import tell
@@ -57,6 +57,8 @@ CHECKS: tuple[Check, ...] = (
     tape,
     log,
     certificates.certificates,
+    control.key,
+    control.database,
     machine.versions,
     machine.limits,
     machine.kernel_clock,

@@ -47,6 +47,11 @@ PROBLEMS: dict[str, Problem] = {
     "tls_unusable": Problem("`fairlead up` refuses to start its TLS listeners with it", "correct it as said; `fairlead tls init` makes what is missing"),
     "tls_ends_soon": Problem("from then on no client gets through the handshake, and nothing here can renew it", "replace it; for a list of revoked certificates put the authority's key back, or have the list signed where the key is", is_notice=True),
 
+    # the control plane
+    "control_key_unusable": Problem("without it no stored secret can be read, and `fairlead up` with keys refuses to start", "put the key back at {path}, or name its place by control.key_file; chmod 400 it, outside the data folder"),
+    "control_newer": Problem("this version cannot know what the later one wrote", "use the version of Fairlead that wrote it, or a later one"),
+    "control_unusable": Problem("nobody can be known by a key, and no key or account can be changed", "start the server and see that it can be reached and written; correct control.url; restore the file from a backup"),
+
     # clock
     "clock_unsynchronised": Problem("requests carry this clock's time, and an exchange refuses what is too old or too new", "run a time service: systemctl enable --now systemd-timesyncd, or chrony", is_notice=True),
     "clock_offset": Problem("the exchange refuses requests that are older than its window or from the future, and every expiry is off by as much", "set this machine's clock: timedatectl set-ntp true; if it is right, the exchange's is wrong"),
