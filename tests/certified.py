@@ -15,7 +15,11 @@ from websockets.sync.client import ClientConnection, connect
 
 from fairlead.commands.keeping import owner
 from fairlead.control import tls_files
+from fairlead.control.certificates import Made
 from fairlead.control.control import Control
+from fairlead.control.keyring import Made as MadeKey
+from fairlead.control.keyring import Wanted
+from fairlead.control.keys import ApiKey
 from fairlead.tls.authority import Authority
 from tests.commands.terminal import Run, fairlead
 from tests.fix_party import FixParty
@@ -43,12 +47,13 @@ def authority_in(data: Path) -> Authority:
     return authority
 
 
-def issued(folder: Path, label: str, name: str = "", *flags: str) -> Certificate:
+def issued(folder: Path, label: str, name: str = "") -> Certificate:
     """Have the machine's owner issue a certificate for a key of the system in `folder`."""
     path = folder / f"{name or label}.pem"
-    command = ("certificates", "issue", label, "--output", str(path), "--data", "data", *flags)
-    run = fairlead(*command, folder=folder)
-    assert run.code == 0, run
+    with Control.open(folder / "data", None, None, "local", time.time_ns()) as control:
+        made = control.certificates.issue(owner(), label, time.time_ns())
+    assert isinstance(made, Made), made
+    path.write_text(made.text, encoding="ascii")
     return Certificate(path, x509.load_pem_x509_certificate(path.read_bytes()))
 
 
@@ -78,11 +83,28 @@ class Certified(NamedTuple):
         assert run.code == 0, run
         return run
 
-    def make_key(self, label: str, *flags: str) -> str:
+    def make_key(
+        self,
+        label: str,
+        *scopes: str,
+        accounts: tuple[str, ...] | None = None,
+        addresses: tuple[str, ...] | None = None,
+    ) -> str:
         """Make a key and return its secret."""
-        made = self.command("keys", "create", label, *flags, "--json").json
-        self.secrets[label] = made["secret"]
-        return str(made["secret"])
+        wanted = Wanted(label=label, scopes=scopes, accounts=accounts, addresses=addresses, days=90)
+        with Control.open(self.folder / "data", None, None, "local", time.time_ns()) as control:
+            made = control.keyring.create(owner(), wanted, time.time_ns())
+        assert isinstance(made, MadeKey), made
+        assert made.secret is not None
+        self.secrets[label] = made.secret
+        return made.secret
+
+    def kid(self, label: str) -> str:
+        """Return the public id of a key."""
+        with Control.open(self.folder / "data", None, None, "local", time.time_ns()) as control:
+            found = control.keyring.find(label)
+        assert isinstance(found, ApiKey), found
+        return found.kid
 
     def issue(self, label: str, name: str = "") -> Certificate:
         """Issue a certificate for a key, and wait until the system knows it."""
@@ -159,7 +181,7 @@ def certified(folder: Path, authentication: str = "keys") -> Iterator[Certified]
     ems = Ems(data, config, *(word for flag in listen for word in (flag, "127.0.0.1:0")))
     system = Certified(folder, ems, desk, {}, {})
     for scope in ("read", "trade", "manage"):
-        system.make_key(f"{scope.title()}1", "--scope", scope, "--address", "127.0.0.0/8")
+        system.make_key(f"{scope.title()}1", scope, addresses=("127.0.0.0/8",))
     system.refused.update(
         {
             "none": None,

@@ -70,7 +70,7 @@ def test_a_good_certificate_trades(system: Certified, good: Certificate, flag: s
     code, status, answer, version = system.curl("/v1/orders", good, flag, *body)
     assert (code, status, version) == (0, "200", VERSIONS[flag]), answer
     assert json.loads(answer)["status"] == "NEW"
-    kid = system.command("keys", "show", "Trade1", "--json").json["kid"]
+    kid = system.kid("Trade1")
     path = "/v1/orders/history?time_start=1970-01-01&time_end=2262-01-01"
     rows = {row["clientOrderId"]: row for row in system.api("Read1", "GET", path).json}
     assert rows[name]["apikey"] == kid
@@ -157,7 +157,7 @@ def test_a_good_certificate_trades_by_fix(system: Certified, good: Certificate) 
 
 
 def test_a_certificate_may_what_its_key_may_and_no_more(system: Certified) -> None:
-    secret = system.make_key("Little1", "--account", "SIM/ALICE")
+    secret = system.make_key("Little1", accounts=("SIM/ALICE",))
     until(lambda: system.api("Little1", "GET", "/v1/orders").status == 200, "the key is known")
     certificate = system.issue("Little1")
     body = ("--json", json.dumps(order("not-placed", amount_order=0.01, price=20000)))
@@ -188,7 +188,7 @@ def test_the_same_identity_twice_is_fine_and_two_are_none(
         until_message(stream, "SERVER_INFO")
     with pytest.raises(InvalidStatus):
         system.stream(good, **{HEADER: others})
-    kid = system.command("keys", "show", "Manage1", "--json").json["kid"]
+    kid = system.kid("Manage1")
     for fields in (((554, others),), ((553, kid),), ((554, "nonsense"),)):
         with system.party(good) as party:
             party.connect()
@@ -238,7 +238,7 @@ def test_what_is_open_ends_with_certificate_or_key(
     system: Certified, good: Certificate, label: str, act: tuple[str, str]
 ) -> None:
     """On a kept-alive connection, a WebSocket and a live FIX session; nobody else's is touched."""
-    system.make_key(label, "--scope", "trade")
+    system.make_key(label, "trade")
     leaver = system.issue(label)
     with (
         closing(opened(system.https_clients, system.desk, leaver)) as kept,
@@ -407,7 +407,7 @@ def test_a_wrong_request_is_named(system: Certified, body: bytes, said: str) -> 
 def test_own_ones_are_listed_and_all_for_who_may_manage(
     system: Certified, good: Certificate
 ) -> None:
-    trade = system.command("keys", "show", "Trade1", "--json").json["kid"]
+    trade = system.kid("Trade1")
     own = system.api("Trade1", "GET", "/v1/certificates").json
     assert {row["key"] for row in own} == {trade}
     everybodys = system.api("Manage1", "GET", "/v1/certificates").json
@@ -508,7 +508,7 @@ async def test_the_async_client_trades_and_streams_over_https_with_a_certificate
 
 def test_issuing_by_eight_connections_while_the_key_is_revoked(system: Certified) -> None:
     """Every certificate that came back is refused afterwards: none outlives its key."""
-    system.make_key("Racer1", "--scope", "manage")
+    system.make_key("Racer1", "manage")
     until(lambda: system.api("Racer1", "GET", "/v1/orders").status == 200, "the key is known")
     texts: list[str] = []
     has_begun = threading.Event()

@@ -257,6 +257,9 @@ async def test_silent_connections_are_closed_too_and_others_are_not(tmp_path: Pa
             stream(served.https_clients, served.context(one)) as idle_stream,
             connected(served.https_clients, served.context(two)) as other,
         ):
+            await idle.send(GET)
+            assert (await idle.answer()).status == 200
+            assert (await idle_http2.get())[0] == 200
             served.active.discard(one.fingerprint)
             assert await idle.is_closed()
             await idle_http2.until_closed()
@@ -264,6 +267,22 @@ async def test_silent_connections_are_closed_too_and_others_are_not(tmp_path: Pa
                 await idle_stream.recv()
             await other.send(GET)
             assert (await other.answer()).status == 200
+
+
+async def test_one_that_never_counted_is_told_so_however_late_it_asks(tmp_path: Path) -> None:
+    """A client that takes its time between handshake and request is not closed without a word."""
+    async with serving(tmp_path, judge_s=0.05) as served:
+        unknown, other = served.desk.client("unknown"), served.registered("other")
+        async with (
+            connected(served.https_clients, served.context(unknown)) as late,
+            connected(served.https_clients, served.context(other)) as judged,
+        ):
+            await judged.send(GET)
+            assert (await judged.answer()).status == 200
+            served.active.clear()
+            assert await judged.is_closed()
+            await late.send(GET)
+            assert (await late.answer()).status == 401
 
 
 async def test_a_certificate_counts_until_it_ends(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("http.backlog", whole(1, 65_535), "connections waiting to be accepted"),
 
     Setting("tls.listen", LISTEN, "where the API is served over TLS, to clients without a certificate; not set: nowhere", "--tls"),
-    Setting("tls.clients_listen", LISTEN, "where it is served over TLS 1.3 to clients with a certificate of the authority, and to nobody else; not set: nowhere", "--tls-clients"),
+    Setting("tls.clients_listen", LISTEN, "where it is served over TLS 1.3 to clients with a certificate of an API key, and to nobody else; not set: nowhere", "--tls-clients"),
     Setting("tls.certificate", PATH, "the server's certificate with its chain, in PEM; not set: `tls/server.pem` in `data`, which `fairlead tls init` makes"),
     Setting("tls.key", PATH, "its private key, readable by the owner alone; not set: in the same file"),
     Setting("tls.version_min", choice("TLSv1.2", "TLSv1.3"), "the oldest version of TLS on `tls.listen`"),
@@ -166,7 +166,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("feed.wake_most", whole(1, 100_000), "clients that are woken in one turn of the event loop"),
 
     Setting("fix.listen", LISTEN_OR_OFF, "where the FIX API is served", "--fix"),
-    Setting("fix.tls_listen", LISTEN, "where it is served over TLS 1.3 to clients with a certificate, files and limits as in [tls]; not set: nowhere", "--fix-tls"),
+    Setting("fix.tls_listen", LISTEN, "where it is served over TLS 1.3 to clients with a certificate of an API key, files and limits as in [tls]; not set: nowhere", "--fix-tls"),
     Setting("fix.comp_id", COMP_ID, "our SenderCompID, which clients give as TargetCompID (56)"),
     Setting("fix.cancel_on_disconnect", YES_NO, "whether orders end with their session, unless their Logon (8013) or their ExecInst (18) says otherwise"),
     Setting("fix.connections_max", whole(1, 65_536), "a further connection is closed at once"),

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fairlead.gateway.answers import message_answer, refuse_upgrade, send_answer
 from fairlead.tls.authority import fingerprint, key_id_of
 
-_PEER, _IS_ACTIVE = "fairlead.peer", "fairlead.is_active"
+_PEER, _IS_ACTIVE, _COUNTED = "fairlead.peer", "fairlead.is_active", "fairlead.counted"
 UNAUTHORIZED = 4401  # the WebSocket close code for an identity that does not count any more
 NO_LONGER = "the client certificate does not count any more, connect with another"
 
@@ -51,6 +51,14 @@ def counts_still(connection_state: dict[str, Any]) -> bool:
     return is_active(peer)
 
 
+def has_ended(connection_state: dict[str, Any]) -> bool:
+    """Whether the certificate of a connection counted at the handshake and does not any more.
+
+    One that has never counted is answered so, at each request: to close before would say nothing.
+    """
+    return connection_state.get(_COUNTED, False) and not counts_still(connection_state)
+
+
 def state_of(certificate_der: bytes, is_active: IsActive) -> dict[str, Any]:
     """Return the state of a connection whose client has shown this certificate."""
     certificate = x509.load_der_x509_certificate(certificate_der)
@@ -58,7 +66,7 @@ def state_of(certificate_der: bytes, is_active: IsActive) -> dict[str, Any]:
     peer = Peer(
         fingerprint(certificate_der), certificate.serial_number, key_id_of(certificate), until_ns
     )
-    return {_PEER: peer, _IS_ACTIVE: is_active}
+    return {_PEER: peer, _IS_ACTIVE: is_active, _COUNTED: is_active(peer)}
 
 
 class PeerGate:

@@ -10,7 +10,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from fairlead.gateway.http2 import Http2Limits, Http2Protocol
-from fairlead.gateway.peers import NO_LONGER, UNAUTHORIZED, counts_still
+from fairlead.gateway.peers import NO_LONGER, UNAUTHORIZED, has_ended
 from fairlead.gateway.protocol import Limits
 from fairlead.gateway.secure import SecureAcceptor, Security
 from fairlead.gateway.websocket.wire import WebSocketProtocol
@@ -39,7 +39,7 @@ def http_acceptor(
 
     def judge() -> None:
         for connection in cast(set[Any], server_state.connections).copy():
-            if not counts_still(connection.app_state):
+            if has_ended(connection.app_state):
                 if isinstance(connection, WebSocketProtocol):
                     connection.close(UNAUTHORIZED, NO_LONGER)
                 else:
