@@ -102,7 +102,7 @@ SECTION_3: Rows = (
     ("afterwards the cause is named", (
         f"{CALLERS}::test_a_refused_address_is_named_as_it_was_seen",
         f"{CALLERS}::test_a_key_ends_at_its_moment_and_says_when",
-        f"{ASKED}::test_a_route_opens_to_its_scope_alone",
+        f"{MATRIX}::test_by_rest_every_route_needs_the_scope_of_its_row",
     )),
 )  # fmt: skip
 

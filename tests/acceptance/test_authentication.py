@@ -17,7 +17,6 @@ from websockets.sync.client import ClientConnection, connect
 from fairlead.client import AsyncClient, Client, Settings
 from fairlead.client.events import Disconnected, PositionsSnapshot
 from fairlead.control.key_text import new_secret
-from fairlead.gateway.gate import MOUNTED, PUBLIC, ROUTES
 from tests.commands.terminal import Run, fairlead
 from tests.fix_party import FixParty
 from tests.fix_party import cancel as fix_cancel
@@ -211,30 +210,7 @@ def test_over_tls_a_key_is_asked_for_too(keyed: Keyed, flag: str) -> None:
     assert status("--header", f"{HEADER}: {keyed.secrets['Read1']}") == "200"
 
 
-# ── what they may: route × scope ─────────────────────────────────────────────────────────────────
-
-MATRIX = [
-    (path.decode(), method, scope, needed)
-    for path, methods in [*ROUTES.items(), (b"/operator/faults", {"GET": MOUNTED})]
-    for method, needed in methods.items()
-    for scope in SCOPES
-]
-
-
-@pytest.mark.parametrize(("path", "method", "scope", "needed"), MATRIX)
-def test_a_route_opens_to_its_scope_alone(
-    keyed: Keyed, path: str, method: str, scope: str, needed: str | None
-) -> None:
-    path += "x" if path.endswith("/") else ""
-    body = {} if method == "POST" else None
-    answer = keyed.ask(method, path, keyed.secrets[f"{scope.title()}1"], body=body)
-    if needed is PUBLIC or needed == scope or needed == "read":  # every key may read
-        assert answer.status not in (401, 403), answer
-    else:
-        assert answer.status == 403
-        assert answer.json == {"message": f"scope_missing: the key needs scope {needed}"}
-
-
+# ── what they may; route × scope is in test_scope_matrix.py ──────────────────────────────────────
 @pytest.mark.parametrize(
     "path",
     [
