@@ -95,6 +95,7 @@ class App:
         self._followed: ControlFollowed | None = None
         self._keepers: AccountKeepers | None = None
         self._metering: Metering | None = None
+        self._proxies = Proxies(networks_of(config.http.trusted_proxies))
         self._people: PeopleDesk | None = None
         self._reminding: Reminding | None = None
         # Who may manage is asked always, who may trade only with authentication.
@@ -291,7 +292,7 @@ class App:
             access=self._access,
             management=self._management(control, tenants, listen[0]),
             people=self._front(listen[0]),
-            proxies=Proxies(networks_of(self._config.http.trusted_proxies)),
+            proxies=self._proxies,
         )
 
     def _metrics(self, caller: Caller | None) -> Iterator[Metric]:
@@ -321,7 +322,7 @@ class App:
                 password=mail.password.text,
             )
         data, is_local = self._config.data, is_loopback(listen[0])
-        desk = open_desk(control, data, smtp, time.time_ns, is_loopback=is_local)
+        desk = open_desk(control, data, smtp, time.time_ns, self._proxies, is_loopback=is_local)
         self._reminding = Reminding(desk)
         self._reminding.start()
         return desk

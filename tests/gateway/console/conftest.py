@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
+from fairlead.control.addresses import networks_of
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
 from fairlead.control.keys import DAY_NS
@@ -21,6 +22,7 @@ from fairlead.gateway.answers import json_answer, send_answer
 from fairlead.gateway.border import Border
 from fairlead.gateway.console.front import Desk
 from fairlead.gateway.console.opening import front_of
+from fairlead.gateway.proxies import Proxies
 from fairlead.gateway.server import HttpServer, address_of, bind
 
 OWNER = Actor("owner", "local", "machine")
@@ -115,7 +117,8 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     bound = bind("127.0.0.1", 0)
     with Control.open(data, None, None, "local", 1) as control:
         world = World(control, data, address_of(bound))
-        desk = Desk(control, world.sink, "sink", lambda: world.now_ns)
+        trusted = Proxies(networks_of(["127.0.0.1/32"]))  # where a browser of these tests says so
+        desk = Desk(control, world.sink, "sink", lambda: world.now_ns, trusted)
         world.desk = desk
         front = front_of(behind, desk, "http://page/")
         server = HttpServer(Border(front, [address_of(bound)], lambda: "trace"), bound)

@@ -368,3 +368,19 @@ async def test_a_flood_of_passwords_holds_nobody_up_who_is_signed_in(
     assert not all(each.done() for each in flood)
     statuses = [(await each)[0] for each in flood]
     assert set(statuses) == {401, 503}
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "status", "code"),
+    [
+        ("192.0.2.7", 403, "https_needed"),
+        ("127.0.0.1, 192.0.2.7", 403, "https_needed"),
+        ("no address", 403, "address_unreadable"),
+        ("127.0.0.1", 401, "session_needed"),
+    ],
+)
+async def test_behind_a_trusted_proxy_the_address_is_the_one_that_it_says(
+    world: World, browser: Browser, forwarded: str, status: int, code: str
+) -> None:
+    found, said = await browser.call("GET", "/v1/me", **{"X-Forwarded-For": forwarded})
+    assert (found, said["code"]) == (status, code)

@@ -29,6 +29,8 @@ from fairlead.gateway.console.visit import (
     problem,
 )
 from fairlead.gateway.credentials import KEY_HEADERS
+from fairlead.gateway.proxies import HEADER as FORWARDED
+from fairlead.gateway.proxies import Proxies, peer_address
 
 log = structlog.get_logger()
 _SAFE = ("GET", "HEAD")
@@ -55,9 +57,15 @@ class Desk:
     """What the calls work with: the control plane, in threads of their own, mail, and the time."""
 
     def __init__(
-        self, control: Control, post: Post | None, mail: str, now_ns: Callable[[], int]
+        self,
+        control: Control,
+        post: Post | None,
+        mail: str,
+        now_ns: Callable[[], int],
+        proxies: Proxies | None = None,
     ) -> None:
         """`post`: where letters are given, None: nowhere. `mail`: how, in a word."""
+        self._proxies = proxies or Proxies()
         self.control = control
         self.post = post
         self.mail = mail
@@ -76,6 +84,15 @@ class Desk:
         Raises as `run` does.
         """
         return await self._passwords.run(work)
+
+    def address_of(self, scope: Scope) -> str | None:
+        """Return from where a call comes; None where a trusted proxy says what cannot be read."""
+        client = scope["client"]
+        if client is None:
+            return None
+        forwarded = [value for name, value in scope["headers"] if name == FORWARDED]
+        address = self._proxies.origin(peer_address(client[0]), forwarded)
+        return None if address is None else str(address)
 
     def do_later(self, work: Coroutine[Any, Any, None]) -> None:
         """Have something done that nobody waits for."""
@@ -175,8 +192,9 @@ class Front:
     async def _visit(self, scope: Scope, body: bytes, tail: bytes) -> Visit | Answer:
         headers = dict(scope["headers"])
         is_secure = scope["scheme"] == "https"
-        client = scope["client"]
-        address = client[0] if client else ""
+        address = self._desk.address_of(scope)
+        if address is None:
+            return problem(403, "address_unreadable", "a proxy says no address that can be read")
         if not is_secure and not _is_loopback(address):
             text = "people sign in over https, or on the machine itself"
             return problem(403, "https_needed", text)

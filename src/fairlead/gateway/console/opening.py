@@ -13,6 +13,7 @@ from fairlead.gateway.console.grants import Grants
 from fairlead.gateway.console.others import Others
 from fairlead.gateway.console.own import Own
 from fairlead.gateway.console.own_keys import OwnKeys
+from fairlead.gateway.proxies import Proxies
 
 
 def open_desk(
@@ -20,6 +21,7 @@ def open_desk(
     data: Path,
     smtp: SmtpSettings | None,
     now_ns: Callable[[], int],
+    proxies: Proxies,
     *,
     is_loopback: bool,
 ) -> Desk:
@@ -31,7 +33,7 @@ def open_desk(
         post, mail = Sink(data), "sink"
     else:
         post, mail = None, "none"
-    return Desk(control, post, mail, now_ns)
+    return Desk(control, post, mail, now_ns, proxies)
 
 
 def front_of(behind: ASGIApp, desk: Desk, page: str) -> Front:
