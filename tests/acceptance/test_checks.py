@@ -259,7 +259,9 @@ def test_no_answer_is_504_until_the_doubt_is_resolved(desk: Desk) -> None:
     (listed,) = desk.api.wanted("/v1/operator/attention?exchange_id=SIM")
     assert (listed["order"]["id"], "in doubt" in listed["trouble"]) == ("doubt-1", True)
     assert desk.api.accounts()["SIM"]["orders_in_doubt"] == 1
-    assert 'in_doubt{account="SIM"} 1.0' in desk.api.get("/metrics").body.decode()
+    assert (
+        'in_doubt{account="SIM",subscription="local"} 1.0' in desk.api.get("/metrics").body.decode()
+    )
     desk.operator.clear()
     resolved = desk.report_when("doubt-1", "ROUTED", "NEW")
     assert resolved["in_doubt"] is False

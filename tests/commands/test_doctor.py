@@ -19,7 +19,9 @@ from pathlib import Path
 import pytest
 
 from fairlead.commands.doctor.problems import PROBLEMS
-from fairlead.tls import folder as tls_files
+from fairlead.control import tls_files
+from fairlead.control.audit import Actor
+from fairlead.control.control import Control
 from fairlead.venues.sim_messages import Ping, Pong, client_messages, frame
 from tests.commands.doctoring import doctor
 from tests.commands.terminal import fairlead
@@ -159,11 +161,13 @@ def test_certificates_that_cannot_be_used_or_end_soon(stopped: Path) -> None:
     told = doctor(stopped, environment=asked)
     assert "tls/server.pem is missing: `fairlead tls init`" in told.found("tls_unusable")
     tls = stopped / "tls"
-    tls_files.init(tls, [], time.time_ns() - 29 * 86_400 * 1_000_000_000)
+    past_ns = time.time_ns() - 29 * 86_400 * 1_000_000_000
+    with Control.open(stopped, None, None, "local", past_ns) as control:
+        tls_files.init(control, tls, [], Actor("owner", "local", "machine"), past_ns)
     told = doctor(stopped, environment=asked)
     assert told.codes.isdisjoint({"tls_unusable", "tls_ends_soon", "file_unknown"})
     assert "certificates" in told.fine
-    (tls / "ca" / "issuing.key").unlink()
+    shutil.rmtree(tls / "ca")
     told = doctor(stopped, environment=asked)
     assert "tls/revoked.pem counts until " in told.found("tls_ends_soon")
     assert "certificates" not in doctor(stopped).fine

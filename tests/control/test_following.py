@@ -43,7 +43,7 @@ async def test_what_another_process_changes_is_told_without_being_asked(
     listener = Listener(open_control())
     await listener.followed.start()
     try:
-        assert [listener.told[0].keys, listener.accounts()] == [{}, []]
+        assert [listener.told[0].keys, listener.accounts()] == [[], []]
         listener.changed.clear()
         await asyncio.to_thread(add, open_control())
         await asyncio.wait_for(listener.changed.wait(), 10)
@@ -79,7 +79,7 @@ async def test_a_new_subscription_is_told_with_its_keys(control: Control) -> Non
     await asyncio.to_thread(desk.keyring.create, OWNER, Wanted(label="Bot1", days=None), 3)
     await listener.followed.look()
     assert listener.told[-1].subscriptions == ("local", "desk")
-    assert [key.subscription for key in listener.told[-1].keys.values()] == ["desk"]
+    assert [each.key.subscription for each in listener.told[-1].keys] == ["desk"]
     await listener.followed.stop()
 
 

@@ -201,7 +201,8 @@ def test_only_clock_transport_and_file_layer_are_substituted(world: World) -> No
         assert isinstance(link, fairlead.venues.link.Link)
         seen.extend([
             edge, edge.sequencer, edge.sequencer._engine, edge._reader, link, link._dialect,
-            edge._lines["SIM"].reconciler, edge._lines["SIM"].budget, world._host.exchange,
+            edge.sequencer.lines["SIM"].reconciler, edge.sequencer.lines["SIM"].budget,
+            world._host.exchange,
         ])  # fmt: skip
         assert type(edge._journal) is SimulatedJournal
         assert edge.sequencer._journal is edge._journal

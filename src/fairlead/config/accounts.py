@@ -100,13 +100,35 @@ def kept_accounts(file: Path) -> dict[str, AccountConfig]:
 
 
 def erase(file: Path) -> None:
-    """Overwrite the file and remove it, durably: what it kept is elsewhere. Raises OSError."""
-    with file.open("r+b") as opened:
+    """Overwrite the file and remove it, durably: what it kept is elsewhere. Raises OSError.
+
+    First it goes out of the way, so that a process that dies meanwhile leaves no half of it under its name;
+    `finish_erasing` ends what was begun.
+    """
+    file.rename(_erased(file))
+    _sync(file.parent)
+    finish_erasing(file)
+
+
+def finish_erasing(file: Path) -> None:
+    """Erase what an earlier process has put out of the way, if one has. Raises OSError."""
+    erased = _erased(file)
+    if not erased.exists():
+        return
+    with erased.open("r+b") as opened:
         opened.write(bytes(os.fstat(opened.fileno()).st_size))
         opened.flush()
         os.fsync(opened.fileno())
-    file.unlink()
-    folder = os.open(file.parent, os.O_RDONLY)
+    erased.unlink()
+    _sync(file.parent)
+
+
+def _erased(file: Path) -> Path:
+    return file.with_name(f".{file.name}.erased")
+
+
+def _sync(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

@@ -11,7 +11,13 @@ from pathlib import Path
 
 import structlog
 
-from fairlead.config.accounts import DEFAULT_ACCOUNT, FILE_NAME, erase, kept_accounts
+from fairlead.config.accounts import (
+    DEFAULT_ACCOUNT,
+    FILE_NAME,
+    erase,
+    finish_erasing,
+    kept_accounts,
+)
 from fairlead.config.kinds import Wrong
 from fairlead.config.model import AccountConfig, Config
 from fairlead.control.accounts import Accounts, Kept
@@ -35,6 +41,7 @@ def import_accounts(config: Config, accounts: Accounts, now_ns: int) -> None:
     Where none is configured and none was ever kept there is one: SIM.
     """
     file = config.data / FILE_NAME
+    finish_erasing(file)
     try:
         made_before = kept_accounts(file)
     except Wrong as wrong:

@@ -14,8 +14,10 @@ def key(patient: Patient) -> Iterator[Result]:
     """Say whether the key that locks stored secrets can be used, where there are any."""
     named = patient.config.control.key_file
     file = KeyFile.beside(patient.folder) if named is None else KeyFile(named, patient.folder)
+    if not patient.can_be_read:  # which is said elsewhere
+        return
     has_database = (patient.folder / DATABASE).exists() or patient.config.control.url is not None
-    if not file.exists() and not (has_database and patient.can_be_read):
+    if not file.exists() and not has_database:
         return
     try:
         file.keys()
