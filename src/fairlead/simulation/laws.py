@@ -104,6 +104,7 @@ class Laws:
         self._is_restart = False  # until the first commit
         self.gone: dict[str, int] = {}  # accounts that were let go, by the count of goings then
         self.have_gone: set[str] = set()  # ever
+        self.goings: dict[str, int] = {}  # how often each account has gone
         self._goings = 0
         self._ended_away: set[tuple[str, str]] = set()  # (account, session) that ended meanwhile
         self.power_failures = 0
@@ -230,6 +231,7 @@ class Laws:
             self._goings += 1
             self.gone[account] = self._goings
             self.have_gone.add(account)
+            self.goings[account] = self.goings.get(account, 0) + 1
             self.count("account gone")
 
     def account_comes(self, account: str) -> None:

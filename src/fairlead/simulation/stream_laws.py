@@ -223,12 +223,15 @@ class Heard:
         self._rewinds: dict[str, int] = {}  # one is due to each power failure
         self._ids: set[str] = set()
         self._absent: set[str] = set()  # accounts that had gone when the session began
+        self._goings: dict[str, int] = {}  # of each account, when the Logon was said
         self._orders: dict[tuple[str, str], tuple[str, Decimal]] = {}  # (207, 11) → (39, 14)
 
     def beginning(self) -> None:
         """A session is about to begin anew: nothing that is durable by now will be told."""
         self._begins_after = self._ends()
         self._begins_until = None
+        self._absent = {each for each in self._accounts if self._is_absent(each)}
+        self._goings = dict(self._laws.goings)
         self._position = {}
         self._rewinds = dict.fromkeys(self._accounts, self._laws.power_failures)
 
@@ -244,7 +247,10 @@ class Heard:
         """
         if self._begins_until is None:
             self._begins_until = self._ends()
-            self._absent = {each for each in self._accounts if self._is_absent(each)}
+            # The server decided at some moment since the Logon was said, and may have died since.
+            goings = self._laws.goings
+            went = {each for each, count in goings.items() if count != self._goings.get(each, 0)}
+            self._absent |= went | {each for each in self._accounts if self._is_absent(each)}
         for account in self._absent - self._position.keys():
             self._begins_until[account] = self._truth.end(account)
 
