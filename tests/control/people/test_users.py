@@ -112,6 +112,13 @@ def test_an_invitation_is_for_one_address_whatever_is_said(control: Control, ann
     assert {each.user for each in control.users.listed()} == {ann.user, bob.user}
 
 
+def test_what_is_no_users_address_is_not_kept(control: Control, ann: User) -> None:
+    for refused in (control.users.invite, control.users.remove):
+        assert isinstance(refused(OWNER, PASSWORD, NOW), Denied)
+        assert control.audit.last(1)[0].target == "-"
+    assert PASSWORD not in str(control.audit.last(9))
+
+
 def test_an_address_is_one_users_whatever_its_capitals(control: Control, ann: User) -> None:
     assert code(control.users.invite(OWNER, EMAIL.upper(), NOW)) == "email_taken"
     one = control.users.invite(OWNER, "bob@desk.example", NOW)

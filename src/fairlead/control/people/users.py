@@ -66,7 +66,9 @@ class Users:
         with self._audit.change() as change:
             denied = email_wrong(email) or self._taken(change, email) or self._too_many(change)
             if denied is not None:
-                return self._refused(change, actor, "user.invite", plain(email), denied, now_ns)
+                # What is no address may be a secret in the wrong field: it is not kept.
+                target = email if email_wrong(email) is None else "-"
+                return self._refused(change, actor, "user.invite", target, denied, now_ns)
             of_us = (LINKS.c.subscription == self._subscription) & (LINKS.c.email == email)
             change.execute(delete(LINKS).where(of_us))
             token = self._new_link(change, email, now_ns + INVITATION_NS)
@@ -150,7 +152,7 @@ class Users:
                 text = f"{row.email} is the only user; invite another one first"
                 denied = Denied("user_last", text)
             if denied is not None or row is None:
-                target = plain(name) if row is None else row.user
+                target = "-" if row is None else row.user
                 return self._refused(change, actor, "user.remove", target, denied, now_ns)
             user = user_of(row)
             self._keyring.of(user.user).move_all_in(change, actor, Act.REVOKE, now_ns)
