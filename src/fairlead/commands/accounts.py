@@ -13,10 +13,9 @@ from pathlib import Path
 
 from fairlead.commands import show
 from fairlead.commands.ending import Ended, ExitCode
-from fairlead.commands.keeping import opened, owner
+from fairlead.commands.keeping import granted, opened, owner
 from fairlead.control.control import Control
 from fairlead.control.folders import folder_of
-from fairlead.control.keys import Denied
 from fairlead.control.logins import Account, Pairs
 from fairlead.core.exact import use_exact_decimals
 from fairlead.journal.errors import JournalError, JournalInUse
@@ -56,11 +55,9 @@ def put(
         opened(config_file, flags, subscription) as control,
         _login_may_change(control, name, given) as may_change,
     ):
-        result = control.accounts.put(
-            owner(), name, given, time.time_ns(), may_change_login=may_change
+        result = granted(
+            control.accounts.put(owner(), name, given, time.time_ns(), may_change_login=may_change)
         )
-    if isinstance(result, Denied):
-        raise Ended(ExitCode.REFUSED, f"{result.code}: {result.message}")
     if as_json:
         show.out(json.dumps(_shown(result.account)))
     else:
@@ -82,11 +79,9 @@ def delete(
     with opened(config_file, flags, subscription) as control:
         accounts, now_ns = control.accounts, time.time_ns()
         if names is None:
-            result: list[str] | Denied = accounts.delete_all(owner(), now_ns)
+            result = accounts.delete_all(owner(), now_ns)
         else:
-            result = accounts.delete(owner(), names, now_ns)
-    if isinstance(result, Denied):
-        raise Ended(ExitCode.REFUSED, f"{result.code}: {result.message}")
+            result = granted(accounts.delete(owner(), names, now_ns))
     if as_json:
         show.out(json.dumps(result))
         return

@@ -5,24 +5,21 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from fairlead.commands import show
 from fairlead.commands.ending import Ended, ExitCode
-from fairlead.commands.keeping import configured, opened, owner
+from fairlead.commands.keeping import configured, granted, opened, owner
 from fairlead.control import tls_files
 from fairlead.control.certificate import Certificate
-from fairlead.control.certificates import Made
 from fairlead.control.control import Control
 from fairlead.control.keys import Denied
 from fairlead.tls import folder as files
 from fairlead.tls.authority import fingerprint
 
 _COLUMNS = show.columns("certificate", "key", "state", "issued", "ends")
-_Result = TypeVar("_Result", Certificate, Made)
 
 
 def init(config_file: Path | None, flags: Mapping[str, object], names: Sequence[str]) -> None:
@@ -55,7 +52,7 @@ def issue(
     if output.exists():
         raise Ended(ExitCode.REFUSED, f"{output} is there already; give another file")
     with opened(config_file, flags, subscription) as control:
-        made = _granted(control.certificates.issue(owner(), key, time.time_ns(), request))
+        made = granted(control.certificates.issue(owner(), key, time.time_ns(), request))
         try:
             files.write_new(output, made.text.encode())
         except OSError as error:
@@ -108,7 +105,7 @@ def revoke(
     name = certificate if len(certificate) == 64 else _fingerprint(Path(certificate))
     folder = configured(config_file, flags).tls_folder
     with opened(config_file, flags, subscription) as control:
-        revoked = _granted(control.certificates.revoke(owner(), name, time.time_ns()))
+        revoked = granted(control.certificates.revoke(owner(), name, time.time_ns()))
         try:
             tls_files.keep(control, folder, time.time_ns())
         except ValueError as error:
@@ -125,12 +122,6 @@ def _kid(control: Control, name: str) -> str:
     if isinstance(found, Denied):
         raise Ended(ExitCode.REFUSED, f"{found.code}: {found.message}")
     return found.kid
-
-
-def _granted(result: _Result | Denied) -> _Result:
-    if isinstance(result, Denied):
-        raise Ended(ExitCode.REFUSED, f"{result.code}: {result.message}")
-    return result
 
 
 def _fingerprint(path: Path) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -18,9 +19,11 @@ from fairlead.config.loading import read
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
 from fairlead.control.errors import ControlError, SubscriptionUnknown
+from fairlead.control.keys import Denied
 from fairlead.control.rotation import rotate
 from fairlead.core.requests import LOCAL
 
+_Result = TypeVar("_Result")
 _SHOWN = ("actor", "address", "factor", "action", "target", "outcome")
 _COLUMNS = show.columns("number#", "time", "who", "from", "factor", "action", "what", "outcome")
 
@@ -106,6 +109,13 @@ def open_control(config: Config) -> Control:
     chosen = config.control
     url = None if chosen.url is None else chosen.url.text
     return Control.open(config.data, url, chosen.key_file, LOCAL, time.time_ns())
+
+
+def granted(result: _Result | Denied) -> _Result:
+    """Return what was done. Raises Ended with why it was not."""
+    if isinstance(result, Denied):
+        raise Ended(ExitCode.REFUSED, f"{result.code}: {result.message}")
+    return result
 
 
 def owner() -> Actor:

@@ -6,15 +6,14 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
 from fairlead.commands import show
 from fairlead.commands.ending import Ended, ExitCode
-from fairlead.commands.keeping import opened, owner
+from fairlead.commands.keeping import granted, opened, owner
 from fairlead.control.control import Control
-from fairlead.control.keyring import Edit, Made, Wanted
+from fairlead.control.keyring import Edit, Wanted
 from fairlead.control.keys import Act, ApiKey, Denied, Kind
 
 _COLUMNS = show.columns(
@@ -26,7 +25,6 @@ _KEPT = {
     Kind.HMAC: "the secret is shown this once: save it now, sign requests with it, and never send it",
 }
 _PEM_BYTES_MAX = 65_536
-_Result = TypeVar("_Result", ApiKey, Made)
 
 
 def create(
@@ -40,7 +38,7 @@ def create(
 ) -> None:
     """Make a key and show its secret, once. Raises Ended."""
     with opened(config_file, flags, subscription) as control:
-        made = _granted(control.keyring.create(owner(), wanted, time.time_ns(), is_test=is_test))
+        made = granted(control.keyring.create(owner(), wanted, time.time_ns(), is_test=is_test))
     if as_json:
         secret = {} if made.secret is None else {"secret": made.secret}
         show.out(json.dumps({**_shown(made.key), **secret}))
@@ -80,7 +78,7 @@ def shown(
 ) -> None:
     """Print one key. Raises Ended."""
     with opened(config_file, flags, subscription) as control:
-        key = _granted(control.keyring.find(name))
+        key = granted(control.keyring.find(name))
     _print(key, as_json=as_json)
 
 
@@ -142,14 +140,8 @@ def _change(
     as_json: bool,
 ) -> None:
     with opened(config_file, flags, subscription) as control:
-        key = _granted(work(control))
+        key = granted(work(control))
     _print(key, as_json=as_json)
-
-
-def _granted(result: _Result | Denied) -> _Result:
-    if isinstance(result, Denied):
-        raise Ended(ExitCode.REFUSED, f"{result.code}: {result.message}")
-    return result
 
 
 def _print(key: ApiKey, *, as_json: bool) -> None:

@@ -4,18 +4,15 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 from fairlead.commands import show
 from fairlead.commands.ending import Ended, ExitCode
-from fairlead.commands.keeping import configured, opened, owner
-from fairlead.control.keys import Denied
+from fairlead.commands.keeping import configured, granted, opened, owner
 from fairlead.control.people.person import User
 from fairlead.control.people.post import Kept, Sink
 from fairlead.gateway.times import time_text
 
 _COLUMNS = show.columns("e-mail", "user", "second factor", "since")
-_Result = TypeVar("_Result", str, User)
 
 
 def link(
@@ -40,7 +37,7 @@ def invite(
 ) -> None:
     """Show what makes somebody a user. Raises Ended."""
     with opened(config_file, flags, subscription) as control:
-        token = _done(control.users.invite(owner(), email, time.time_ns()))
+        token = granted(control.users.invite(owner(), email, time.time_ns()))
     _show_token(token, "/v1/auth/invitation", "token and password", "seven days", as_json=as_json)
 
 
@@ -83,7 +80,7 @@ def remove(
 ) -> None:
     """Remove a user, and print who it was. Raises Ended."""
     with opened(config_file, flags, subscription) as control:
-        user = _done(control.users.remove(owner(), name, time.time_ns()))
+        user = granted(control.users.remove(owner(), name, time.time_ns()))
     show.out(json.dumps(_shown(user)) if as_json else f"{user.email} is no user any more")
 
 
@@ -127,9 +124,3 @@ def _shown(user: User) -> dict[str, object]:
         "second_factor": user.has_second_factor,
         "created": time_text(user.created_ns),
     }
-
-
-def _done(result: _Result | Denied) -> _Result:
-    if isinstance(result, Denied):
-        raise Ended(ExitCode.REFUSED, f"{result.code}: {result.message}")
-    return result

@@ -11,59 +11,47 @@ class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A body."""
 
 
-class FirstUser(Form, frozen=True):
+class SecretForm(Form, frozen=True):
+    """A body of which nothing may be shown."""
+
+    def __repr__(self) -> str:
+        """Name the form alone."""
+        return f"{type(self).__name__}(…)"
+
+
+class FirstUser(SecretForm, frozen=True):
     """Become the first user."""
 
     token: str
     email: str
     password: str
 
-    def __repr__(self) -> str:
-        """Show nothing of it."""
-        return "FirstUser(…)"
 
-
-class Invitation(Form, frozen=True):
+class Invitation(SecretForm, frozen=True):
     """Become a user by an invitation."""
 
     token: str
     password: str
 
-    def __repr__(self) -> str:
-        """Show nothing of it."""
-        return "Invitation(…)"
 
-
-class SignIn(Form, frozen=True):
+class SignIn(SecretForm, frozen=True):
     """Sign in."""
 
     email: str
     password: str
 
-    def __repr__(self) -> str:
-        """Show nothing of it."""
-        return "SignIn(…)"
 
-
-class SecondFactor(Form, frozen=True):
+class SecondFactor(SecretForm, frozen=True):
     """The code of an authenticator, or a recovery code."""
 
     code: str
 
-    def __repr__(self) -> str:
-        """Show nothing of it."""
-        return "SecondFactor(…)"
 
-
-class NewPassword(Form, frozen=True):
+class NewPassword(SecretForm, frozen=True):
     """Change one's password."""
 
     password: str
     new_password: str
-
-    def __repr__(self) -> str:
-        """Show nothing of it."""
-        return "NewPassword(…)"
 
 
 class Email(Form, frozen=True):
@@ -72,17 +60,13 @@ class Email(Form, frozen=True):
     email: str
 
 
-class Reset(Form, frozen=True):
+class Reset(SecretForm, frozen=True):
     """Set a new password by the mailed code, and that of the second factor where there is one."""
 
     email: str
     code: str
     password: str
     totp: str = ""
-
-    def __repr__(self) -> str:
-        """Show nothing of it."""
-        return "Reset(…)"
 
 
 class Phrase(Form, frozen=True):
@@ -104,25 +88,17 @@ class Challenge(Form, frozen=True):
     payload: dict[str, object] = {}
 
 
-class Codes(Form, frozen=True):
+class Codes(SecretForm, frozen=True):
     """The code that was mailed, and that of the second factor."""
 
     code: str
     totp: str
 
-    def __repr__(self) -> str:
-        """Show nothing of it."""
-        return "Codes(…)"
 
-
-class TwoFactorOn(Form, frozen=True):
+class TwoFactorOn(SecretForm, frozen=True):
     """Switch the second factor on, with a secret of POST /v1/me/two-factor."""
 
     secret: str
-
-    def __repr__(self) -> str:
-        """Show nothing of it."""
-        return "TwoFactorOn(…)"
 
 
 class KeyRights(Form, frozen=True, kw_only=True):
