@@ -4,6 +4,7 @@ Nothing that may change anything is ever sent twice: aiohttp itself asks again o
 be changed. aiohttp and asyncio are imported when the first call is made, so that importing this is light.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import datetime
@@ -99,6 +100,7 @@ class AsyncClient:
         )
         headers = settings.headers(call.method, self.address.authority, call.path, call.body)
         url = URL(self.address.url + call.path, encoded=True)
+        await _hear()
         try:
             async with self._session.request(
                 call.method,
@@ -330,6 +332,16 @@ class AsyncClient:
         except ClientError as error:
             return Heard(time.monotonic(), error=error)
         return Heard(time.monotonic(), report)
+
+
+async def _hear() -> None:
+    """Let the event loop take what has arrived on idle connections.
+
+    One that the system has closed meanwhile is not used then: what is written to it may have been sent, as
+    far as anybody can tell. Two turns: what arrived before the first is heard within it.
+    """
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
 
 
 def _session(settings: Settings, tls: "ssl.SSLContext | None") -> "aiohttp.ClientSession":
