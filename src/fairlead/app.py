@@ -133,8 +133,10 @@ class App:
             tenants.open()
             self._control = self._loop.run_in_executor(None, _open_control, config)
             if config.exchange_url is None:  # meanwhile
-                self._exchange = self._start_exchange()
+                self._exchange = self._make_exchange()
             control = await self._control
+            if self._exchange is not None:
+                self._exchange.start()  # not before: its markets move from then on
             self._secure = self._bind_secure(control)
             await self._follow(control, tenants, self._secure)
             await tenants.start()
@@ -235,7 +237,7 @@ class App:
         self._metering = Metering(control.store, access.usage, time.time_ns, self._on_fatal)
         self._metering.start()
 
-    def _start_exchange(self) -> Exchange:
+    def _make_exchange(self) -> Exchange:
         settings = self._config.exchange
         setup = Setup(
             folder=self._config.data / EXCHANGE_FOLDER,
@@ -247,7 +249,6 @@ class App:
         )
         exchange = build_exchange(setup, time.time_ns, lambda text: log.warning("tape", text=text))
         exchange.on_failure = self._on_fatal
-        exchange.start()
         return exchange
 
     def _connect(self) -> Tcp | Pipe:
