@@ -4,7 +4,6 @@ Nothing that may change anything is ever sent twice: aiohttp itself asks again o
 be changed. aiohttp and asyncio are imported when the first call is made, so that importing this is light.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import datetime
@@ -340,6 +339,8 @@ async def _hear() -> None:
     One that the system has closed meanwhile is not used then: what is written to it may have been sent, as
     far as anybody can tell. Two turns: what arrived before the first is heard within it.
     """
+    import asyncio
+
     await asyncio.sleep(0)
     await asyncio.sleep(0)
 
