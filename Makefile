@@ -26,6 +26,9 @@ TEST_JOBS ?= 2
 
 export KILLS
 
+# Many machines set this. Without its bytecode every start of `fairlead` compiles it anew, 0.3 s, and the tests start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check format bench simulate crash-test soak docs docs-generate lock clean env-run env-dev env-docs env-fix env-api
 
