@@ -1,6 +1,7 @@
 """Ends a process by SIGKILL at a chosen line of the control plane's code, as a power switch might.
 
-The child is forked from a server process that has imported everything, so that every line can be tried.
+The child is forked from a server process that has imported everything, so that every line can be tried:
+what a child imports itself, `pytest` or a driver, would cost more than all that it then does.
 """
 
 import multiprocessing
@@ -18,6 +19,9 @@ _CONTEXT.set_forkserver_preload(
         "fairlead.control.rotation",
         "fairlead.config.importing",
         "alembic",
+        "sqlalchemy.dialects.postgresql.psycopg",
+        "sqlalchemy.dialects.sqlite",
+        "tests.control.conftest",  # what the modules of the actions import
     ]
 )
 _OURS = (os.path.join("fairlead", "control", ""), os.path.join("fairlead", "config", ""))
