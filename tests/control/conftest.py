@@ -7,6 +7,7 @@ import pytest
 
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
+from fairlead.control.people.passwords import Cost
 from fairlead.control.store import Store
 from tests.postgresql import Server, running_server
 
@@ -14,6 +15,7 @@ DATABASES = ("sqlite", "postgresql")
 OpenStore = Callable[[], Store]
 OpenControl = Callable[[], Control]
 OWNER = Actor("owner", "local", "machine")
+CHEAP = Cost(1, 64, 1)  # Argon2id as ever, at a cost that tests can pay a thousand times
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +58,7 @@ def open_control(tmp_path: Path, database_url: str | None) -> Iterator[OpenContr
     opened: list[Control] = []
 
     def open_it() -> Control:
-        opened.append(Control.open(tmp_path / "data", database_url, None, "local", 1))
+        opened.append(Control.open(tmp_path / "data", database_url, None, "local", 1, CHEAP))
         return opened[-1]
 
     yield open_it

@@ -13,6 +13,7 @@ from fairlead.control.errors import SubscriptionUnknown
 from fairlead.control.key_keeper import KeyKeeper, keeper_of
 from fairlead.control.keyring import Keyring, plain
 from fairlead.control.people.challenges import Challenges
+from fairlead.control.people.passwords import COST, Cost, Passwords
 from fairlead.control.people.resets import Resets
 from fairlead.control.people.sessions import Sessions
 from fairlead.control.people.users import Users
@@ -26,9 +27,16 @@ class Control:
     """What everything here works on. For any thread; its calls block."""
 
     def __init__(
-        self, store: Store, vault: Vault, keeper: KeyKeeper, data: Path, subscription: str
+        self,
+        store: Store,
+        vault: Vault,
+        keeper: KeyKeeper,
+        data: Path,
+        subscription: str,
+        passwords: Passwords,
     ) -> None:
         self.store = store
+        self._passwords = passwords
         self.vault = vault
         self.keeper = keeper
         self.audit = audit = Audit(store, vault, subscription, data)
@@ -39,25 +47,32 @@ class Control:
         self.authorities = Authorities(vault, of_all)
         self.certificates = Certificates(store, audit, self.keyring, self.authorities)
         self.accounts = Accounts(store, vault, audit, audit.subscription)
-        self.users = Users(store, audit, self.keyring)
-        self.sessions = Sessions(store, vault, self._audit_of)
+        self.users = Users(store, audit, self.keyring, passwords)
+        self.sessions = Sessions(store, vault, self._audit_of, passwords)
         self.challenges = Challenges(store, vault, audit, self.sessions)
-        self.resets = Resets(store, vault, audit, self.sessions)
+        self.resets = Resets(store, vault, audit, self.sessions, passwords)
 
     @classmethod
     def open(
-        cls, data: Path, url: str | None, key_path: Path | None, subscription: str, now_ns: int
+        cls,
+        data: Path,
+        url: str | None,
+        key_path: Path | None,
+        subscription: str,
+        now_ns: int,
+        cost: Cost = COST,
     ) -> Self:
         """Open it, make what is missing at a first start. Raises ControlError and OSError.
 
         SubscriptionUnknown if there is no such one; `local` there is always. `url` None: SQLite in the
         data folder. `key_path` None: the key is a credential of the service, or DATA.key, beside the folder.
+        `cost`: of the passwords that are kept from now on.
         """
         keeper = keeper_of(data, key_path, os.environ)
         store = Store.open(data, url)
         try:
             vault = open_vault(store, keeper, now_ns)
-            control = cls(store, vault, keeper, data, LOCAL)
+            control = cls(store, vault, keeper, data, LOCAL, Passwords(cost))
             return control if subscription == LOCAL else control.of(subscription)
         except BaseException:
             store.close()
@@ -74,7 +89,8 @@ class Control:
                 f"there is no subscription {plain(subscription)!r}; there is {', '.join(names)}"
                 " (`fairlead subscriptions create` makes another)"
             )
-        return type(self)(self.store, self.vault, self.keeper, self.data, subscription)
+        parts = (self.store, self.vault, self.keeper, self.data, subscription, self._passwords)
+        return type(self)(*parts)
 
     def _audit_of(self, subscription: str) -> Audit:
         return Audit(self.store, self.vault, subscription, self.data)

@@ -1,13 +1,10 @@
 """People for tests: a user who has signed in, on both databases, with passwords that are quick to check."""
 
-from collections.abc import Iterator
-
 import pytest
-from argon2 import PasswordHasher
 
 from fairlead.control.control import Control
 from fairlead.control.keys import DAY_NS
-from fairlead.control.people import one_time, passwords
+from fairlead.control.people import one_time
 from fairlead.control.people.person import From, User
 from fairlead.control.people.sessions import Enrolled, SignedIn
 from tests.control.conftest import (  # noqa: F401 - fixtures
@@ -23,15 +20,6 @@ SECRET = one_time.new_totp_secret()
 MINUTE = 60 * 1_000_000_000
 HERE, ELSEWHERE = From("192.0.2.1", "Firefox"), From("192.0.2.2", "curl")
 EMAIL, PASSWORD = "ann@desk.example", "seven unrelated words"
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Argon2id as ever, at a cost that tests can pay a thousand times."""
-    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(1, 64, 1))
-    passwords._nobodys.cache_clear()
-    yield
-    passwords._nobodys.cache_clear()
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """Passwords: which are refused, how they are kept."""
 
 import pytest
-from argon2 import PasswordHasher, extract_parameters
+from argon2 import extract_parameters
 from argon2.low_level import Type
 
-from fairlead.control.people import passwords
-from fairlead.control.people.passwords import fits, hash_of, password_wrong
+from fairlead.control.people.passwords import Cost, Passwords, password_wrong
 
 EMAIL = "ann@desk.example"
 
@@ -30,17 +29,15 @@ def test_a_weak_password_is_refused(password: str) -> None:
     assert denied.code == "password_weak"
 
 
-def test_it_is_kept_as_argon2id_with_rfc_9106s_second_recommendation(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher())
-    kept = extract_parameters(hash_of("seven unrelated words"))
+def test_it_is_kept_as_argon2id_with_rfc_9106s_second_recommendation() -> None:
+    kept = extract_parameters(Passwords().hash_of("seven unrelated words"))
     assert (kept.type, kept.memory_cost, kept.time_cost) == (Type.ID, 65_536, 3)
 
 
 def test_it_fits_however_the_keyboard_composed_it_and_no_other_does() -> None:
-    kept = hash_of("caf\u00e9 au lait")
-    assert fits("cafe\u0301 au lait", kept)
-    assert not fits("cafe au lait", kept)
-    assert not fits("caf\u00e9 au lait", None)
-    assert not fits("caf\u00e9 au lait", "")
+    passwords = Passwords(Cost(1, 64, 1))
+    kept = passwords.hash_of("caf\u00e9 au lait")
+    assert passwords.fits("cafe\u0301 au lait", kept)
+    assert not passwords.fits("cafe au lait", kept)
+    assert not passwords.fits("caf\u00e9 au lait", None)
+    assert not passwords.fits("caf\u00e9 au lait", "")

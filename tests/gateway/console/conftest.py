@@ -8,7 +8,6 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from argon2 import PasswordHasher
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
@@ -16,7 +15,8 @@ from fairlead.control.addresses import networks_of
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
 from fairlead.control.keys import DAY_NS
-from fairlead.control.people import one_time, passwords
+from fairlead.control.people import one_time
+from fairlead.control.people.passwords import Cost
 from fairlead.control.people.post import Sink
 from fairlead.gateway.answers import json_answer, send_answer
 from fairlead.gateway.border import Border
@@ -110,12 +110,11 @@ class Browser:
 
 
 @pytest_asyncio.fixture
-async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(1, 64, 1))
-    passwords._nobodys.cache_clear()
+async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    cost = getattr(request, "param", Cost(1, 64, 1))  # Argon2id as ever, cheaper unless asked
     data = tmp_path / "data"
     bound = bind("127.0.0.1", 0)
-    with Control.open(data, None, None, "local", 1) as control:
+    with Control.open(data, None, None, "local", 1, cost) as control:
         world = World(control, data, address_of(bound))
         trusted = Proxies(networks_of(["127.0.0.1/32"]))  # where a browser of these tests says so
         desk = Desk(control, world.sink, "sink", lambda: world.now_ns, trusted)
@@ -127,7 +126,6 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         await server.stop()
         await desk.finish()
         desk.close()
-    passwords._nobodys.cache_clear()
 
 
 @pytest_asyncio.fixture

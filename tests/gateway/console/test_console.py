@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 from sqlalchemy import select
 from yarl import URL
 
-from fairlead.control.people import one_time, passwords
+from fairlead.control.people import one_time
+from fairlead.control.people.passwords import Cost
 from fairlead.control.people.person import User
 from fairlead.control.tables import CHALLENGES
 from tests.gateway.console.conftest import (
@@ -354,13 +354,11 @@ async def test_what_has_ended_is_over_at_the_next_call(
     assert (await browser.get("/v1/me"))[0] == 401
 
 
+@pytest.mark.parametrize("world", [Cost(4, 65_536, 1)], ids=["dear"], indirect=True)
 async def test_a_flood_of_passwords_holds_nobody_up_who_is_signed_in(
-    world: World, browser: Browser, other: Browser, monkeypatch: pytest.MonkeyPatch
+    world: World, browser: Browser, other: Browser
 ) -> None:
     await world.ann(browser)
-    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(4, 65_536, 1))
-    passwords._nobodys.cache_clear()
-    passwords._nobodys()
     forms = [{"email": f"u{at}@x.example", "password": "x"} for at in range(40)]
     flood = [asyncio.create_task(other.post("/v1/auth/sign-in", form)) for form in forms]
     await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)

@@ -7,15 +7,49 @@ some 50 ms and 64 MiB, which is the point; whoever calls this bounds how many ar
 import unicodedata
 from functools import cache
 
+import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from fairlead.control.keys import Denied
 
 CHARACTERS_MIN, CHARACTERS_MAX = 8, 128
-_HASHER = (
-    PasswordHasher()
-)  # Argon2id with RFC 9106's second recommendation: 64 MiB, 3 passes, 4 lanes
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What checking a password costs, by default as RFC 9106's second recommendation has it."""
+
+    passes: int = 3
+    memory_kib: int = 65_536
+    lanes: int = 4
+
+
+COST = Cost()
+
+
+class Passwords:
+    """Keeps and checks passwords, each as dear as the next."""
+
+    def __init__(self, cost: Cost = COST) -> None:
+        self._hasher = PasswordHasher(cost.passes, cost.memory_kib, cost.lanes)
+        self._nobodys: str | None = None
+
+    def hash_of(self, password: str) -> str:
+        """Return what is kept of a password."""
+        return self._hasher.hash(_plain(password))
+
+    def fits(self, password: str, kept: str | None) -> bool:
+        """Whether it is the password that was kept; takes as long where none was (None)."""
+        try:
+            self._hasher.verify(self._nobody() if kept is None else kept, _plain(password))
+        except (VerificationError, InvalidHashError):
+            return False
+        return kept is not None
+
+    def _nobody(self) -> str:
+        if self._nobodys is None:
+            self._nobodys = self._hasher.hash("the password of nobody")
+        return self._nobodys
 
 
 def password_wrong(password: str, email: str) -> Denied | None:
@@ -37,20 +71,6 @@ def password_wrong(password: str, email: str) -> Denied | None:
     return None
 
 
-def hash_of(password: str) -> str:
-    """Return what is kept of a password."""
-    return _HASHER.hash(_plain(password))
-
-
-def fits(password: str, kept: str | None) -> bool:
-    """Whether it is the password that was kept; takes as long where none was (None)."""
-    try:
-        _HASHER.verify(_nobodys() if kept is None else kept, _plain(password))
-    except (VerificationError, InvalidHashError):
-        return False
-    return kept is not None
-
-
 def _plain(password: str) -> str:
     """Return the one form of a text that keyboards write in several."""
     return unicodedata.normalize("NFKC", password)
@@ -62,8 +82,3 @@ def _common() -> frozenset[str]:
     from zxcvbn.frequency_lists import FREQUENCY_LISTS  # 30 ms, for those who set a password
 
     return frozenset(FREQUENCY_LISTS["passwords"])
-
-
-@cache
-def _nobodys() -> str:
-    return _HASHER.hash("the password of nobody")

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, select
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
 from fairlead.control.key_text import new_id
 from fairlead.control.keys import Denied
-from fairlead.control.people import one_time, passwords
+from fairlead.control.people import one_time
 from fairlead.control.people.challenges import (
     LASTS_NS,
     PREFIX,
@@ -22,6 +22,7 @@ from fairlead.control.people.challenges import (
     limits_of,
     mail_code_hash,
 )
+from fairlead.control.people.passwords import Passwords, password_wrong
 from fairlead.control.people.person import From, User
 from fairlead.control.people.sessions import Limited, Sessions
 from fairlead.control.people.throttles import SIGN_IN_ADDRESS, attempt
@@ -51,8 +52,16 @@ class Forgotten(msgspec.Struct, frozen=True):
 class Resets:
     """Resets of one subscription's users."""
 
-    def __init__(self, store: Store, vault: Vault, audit: Audit, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        audit: Audit,
+        sessions: Sessions,
+        passwords: Passwords,
+    ) -> None:
         self._store = store
+        self._passwords = passwords
         self._vault = vault
         self._audit = audit
         self._sessions = sessions
@@ -97,14 +106,14 @@ class Resets:
 
         Raises ControlError.
         """
-        denied = passwords.password_wrong(password, email)
+        denied = password_wrong(password, email)
         if denied is not None:
             return denied
         with self._store.change() as change:
             wait_ns = attempt(change, SIGN_IN_ADDRESS, origin.address, now_ns)
         if wait_ns is not None:
             return Limited(wait_ns)
-        kept = passwords.hash_of(password)  # takes long, whatever comes of it
+        kept = self._passwords.hash_of(password)  # takes long, whatever comes of it
         by_mail, by_factor = codes
         with self._audit.change() as change:
             row = self._row(change, email)

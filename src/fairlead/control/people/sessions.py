@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Row, delete, select
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
 from fairlead.control.key_text import new_id
 from fairlead.control.keys import Denied
-from fairlead.control.people import one_time, passwords
+from fairlead.control.people import one_time
+from fairlead.control.people.passwords import Passwords, password_wrong
 from fairlead.control.people.person import From, Session, Stage, User
 from fairlead.control.people.throttles import (
     SECOND_FACTOR,
@@ -67,8 +68,15 @@ class Enrolled(msgspec.Struct, frozen=True):
 class Sessions:
     """The sessions of everybody. `audit_of`: the audit of a subscription."""
 
-    def __init__(self, store: Store, vault: Vault, audit_of: Callable[[str], Audit]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        audit_of: Callable[[str], Audit],
+        passwords: Passwords,
+    ) -> None:
         self._store = store
+        self._passwords = passwords
         self._vault = vault
         self._audit_of = audit_of
 
@@ -90,7 +98,9 @@ class Sessions:
             row = _by_email(change, folded)
         if wait_ns is not None:
             return Limited(wait_ns)
-        is_right = passwords.fits(password, None if row is None else row.password)  # takes long
+        is_right = self._passwords.fits(
+            password, None if row is None else row.password
+        )  # takes long
         audit = self._audit_of(LOCAL if row is None else row.subscription)
         with audit.change() as change:
             now = None if row is None else _by_email(change, folded)
@@ -246,7 +256,7 @@ class Sessions:
 
         Raises ControlError.
         """
-        denied = passwords.password_wrong(new_password, user.email)
+        denied = password_wrong(new_password, user.email)
         if denied is not None:
             return denied
         subject = f"{user.email.lower()} {origin.address}"
@@ -255,8 +265,8 @@ class Sessions:
             row = _by_id(change, user.user)
         if wait_ns is not None:
             return Limited(wait_ns)
-        is_right = passwords.fits(password, None if row is None else row.password)
-        kept = passwords.hash_of(new_password)
+        is_right = self._passwords.fits(password, None if row is None else row.password)
+        kept = self._passwords.hash_of(new_password)
         audit = self._audit_of(user.subscription)
         actor = Actor(user.user, origin.address, "password")
         with audit.change() as change:

@@ -12,7 +12,8 @@ from fairlead.control.audit import Actor, Audit, Entry, Outcome
 from fairlead.control.key_text import new_id
 from fairlead.control.keyring import Keyring, plain
 from fairlead.control.keys import DAY_NS, Act, Denied
-from fairlead.control.people import one_time, passwords
+from fairlead.control.people import one_time
+from fairlead.control.people.passwords import Passwords, password_wrong
 from fairlead.control.people.person import From, User, email_wrong
 from fairlead.control.store import Store
 from fairlead.control.tables import CHALLENGES, LINKS, RECOVERY_CODES, SESSIONS, USERS
@@ -27,8 +28,9 @@ _PREFIX = "usr_"
 class Users:
     """The users of one subscription."""
 
-    def __init__(self, store: Store, audit: Audit, keyring: Keyring) -> None:
+    def __init__(self, store: Store, audit: Audit, keyring: Keyring, passwords: Passwords) -> None:
         self._store = store
+        self._passwords = passwords
         self._audit = audit
         self._keyring = keyring
         self._subscription = audit.subscription
@@ -97,10 +99,10 @@ class Users:
         if link is None:
             return _LINK_INVALID
         address = link.email or email
-        denied = email_wrong(address) or passwords.password_wrong(password, address)
+        denied = email_wrong(address) or password_wrong(password, address)
         if denied is not None:
             return denied
-        kept = passwords.hash_of(password)  # before the change: it takes long
+        kept = self._passwords.hash_of(password)  # before the change: it takes long
         with self._audit.change() as change:
             if self._link(change, hashed, now_ns) is None:  # somebody else was quicker
                 return _LINK_INVALID
