@@ -6,9 +6,10 @@ What is in here:
     front      stands before the gate: cookie, CSRF token, and which step a session must have come to
     entering   the calls of those who are not signed in yet
     own        the calls about oneself: sessions, password, phrase
-    own_keys   the calls about one's own API keys, and how they are granted
+    own_keys   the calls about one's own API keys; key_forms: what they say
     others     the users of a subscription, and the sink of mail
     grants     what is granted by challenge: a mailed code and the second factor; granting: one row of it
+    key_making, key_changing   what is granted about API keys
     reminding  letters about keys that will expire
     opening    all of it, put together
     words      forms and shapes

@@ -29,7 +29,9 @@ from fairlead.gateway.answers import Answer
 from fairlead.gateway.console import words
 from fairlead.gateway.console.front import Desk
 from fairlead.gateway.console.granting import Asking, Doing, Grant
-from fairlead.gateway.console.own_keys import KEY_GRANTS, keyring_of
+from fairlead.gateway.console.key_changing import CHANGING_GRANTS
+from fairlead.gateway.console.key_forms import keyring_of
+from fairlead.gateway.console.key_making import MAKING_GRANTS
 from fairlead.gateway.console.visit import Level, Routes, Visit, problem, refused, shown
 from fairlead.gateway.times import time_text
 
@@ -222,7 +224,8 @@ def _switch_off(doing: Doing, _: words.Nothing) -> object | Denied:
 
 
 GRANTS: Mapping[str, Grant] = {
-    **KEY_GRANTS,
+    **MAKING_GRANTS,
+    **CHANGING_GRANTS,
     Action.FACTOR_ENABLE: Grant(
         words.TwoFactorOn, "switch two-factor authentication on", _ask_on, _switch_on
     ),

@@ -1,0 +1,90 @@
+"""API keys as people's calls say them: forms that come in, and what is shown of a key."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from fairlead.control.control import Control
+from fairlead.control.keyring import Edit, Keyring, Wanted
+from fairlead.control.keys import ApiKey, Denied, Kind
+from fairlead.control.people.person import User
+from fairlead.gateway.console import words
+from fairlead.gateway.times import time_text
+
+ALL_ADDRESSES = "all"
+TRUSTED = "trusted"
+
+
+def key_shown(key: ApiKey, now_ns: int) -> words.KeyShown:
+    """Return a key as its user may see it: no secret, no hash."""
+    rights = key.rights
+    return words.KeyShown(
+        kid=key.kid,
+        label=key.label,
+        kind=str(key.kind),
+        scopes=tuple(map(str, rights.scopes)),
+        accounts=rights.accounts,
+        ip_mode=ALL_ADDRESSES if rights.addresses is None else TRUSTED,
+        addresses=rights.addresses or (),
+        created=time_text(key.created_ns),
+        expires=None if key.expires_ns is None else time_text(key.expires_ns),
+        state=str(key.state(now_ns)),
+        version=key.version,
+        etag=f'"{key.kid}.{key.version}"',
+    )
+
+
+def keyring_of(control: Control, user: User) -> Keyring:
+    """Return the user's keyring."""
+    return control.of(user.subscription).keyring.of(user.user)
+
+
+def addresses_of(form: words.KeyRights) -> Sequence[str] | Denied | None:
+    """Return the addresses that a form limits a key to, None: all."""
+    if form.ip_mode == TRUSTED:
+        return form.addresses
+    if form.ip_mode == ALL_ADDRESSES and not form.addresses:
+        return None
+    text = "ip_mode is all, without addresses, or trusted, with 1 to 32 of them"
+    return Denied("address_invalid", text)
+
+
+def wanted_of(form: words.KeyAdd) -> Wanted | Denied:
+    """Return the key that a form describes, or what is wrong with it."""
+    addresses = addresses_of(form)
+    if isinstance(addresses, Denied):
+        return addresses
+    if form.kind not in [each.value for each in Kind]:
+        return Denied("kind_invalid", f"the kind is none of {', '.join(Kind)}")
+    return Wanted(
+        label=form.label,
+        kind=Kind(form.kind),
+        public_key=None if form.public_key is None else form.public_key.encode(),
+        scopes=form.scopes,
+        accounts=form.accounts,
+        addresses=addresses,
+        days=form.expires_days,
+    )
+
+
+def edit_of(form: words.KeyEdit) -> Edit | Denied:
+    """Return the change that a form describes, or what is wrong with it."""
+    addresses = addresses_of(form)
+    if isinstance(addresses, Denied):
+        return addresses
+    days = msgspec.UNSET if form.expires_days is None else form.expires_days
+    return Edit(
+        scopes=form.scopes,
+        accounts=form.accounts,
+        addresses=addresses,
+        days=days,
+        version=form.version,
+    )
+
+
+def rights_text(key: ApiKey) -> tuple[str, str, str]:
+    """Return the scopes, accounts and addresses of a key as a letter names them."""
+    rights = key.rights
+    accounts = "all" if rights.accounts is None else ", ".join(rights.accounts)
+    addresses = "all" if rights.addresses is None else ", ".join(rights.addresses)
+    return ", ".join(rights.scopes), accounts, addresses
