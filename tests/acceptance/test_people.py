@@ -123,7 +123,10 @@ def test_a_key_by_both_codes_opens_the_api_until_it_is_disabled(system: System) 
 
         until(lambda: status() == 200, "the new key is known")
         kid = added.json["kid"]
-        assert carl.call("POST", f"/v1/keys/{kid}/disable").json["state"] == "disabled"
+        assert (
+            carl.call("POST", f"/v1/keys/{kid}/disable", {"password": PASSWORD}).json["state"]
+            == "disabled"
+        )
         until(lambda: status() == 401, "the key is taken back", timeout_s=1.0)
     assert added.json["secret"] not in (system.folder / "log").read_text()
 

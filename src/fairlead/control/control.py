@@ -14,6 +14,7 @@ from fairlead.control.key_keeper import KeyKeeper, keeper_of
 from fairlead.control.keyring import Keyring, plain
 from fairlead.control.people.challenges import Challenges
 from fairlead.control.people.passwords import COST, Cost, Passwords
+from fairlead.control.people.proofs import Proofs
 from fairlead.control.people.resets import Resets
 from fairlead.control.people.sessions import Sessions
 from fairlead.control.people.users import Users
@@ -49,6 +50,7 @@ class Control:
         self.accounts = Accounts(store, vault, audit, audit.subscription)
         self.users = Users(store, audit, self.keyring, passwords)
         self.sessions = Sessions(store, vault, self._audit_of, passwords)
+        self.proofs = Proofs(store, audit, self.sessions, passwords)
         self.challenges = Challenges(store, vault, audit, self.sessions)
         self.resets = Resets(store, vault, audit, self.sessions, passwords)
 

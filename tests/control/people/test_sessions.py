@@ -229,8 +229,9 @@ def signs_out(control: Control, begun: SignedIn) -> None:
 
 
 def changes_password(control: Control, begun: SignedIn) -> None:
-    change = control.sessions.change_password
-    assert change(begun.user, "", PASSWORD, "eight unrelated words", HERE, NOW) is None
+    proof = (PASSWORD, "")
+    change = control.proofs.change_password
+    assert change(begun.user, "", proof, "eight unrelated words", HERE, NOW) is None
 
 
 def switches_factor_on(control: Control, begun: SignedIn) -> None:
@@ -249,28 +250,6 @@ def test_what_ends_a_session(
     ends(control, begun)
     assert control.sessions.of(begun.token, NOW) is None
     assert rows(control) == []
-
-
-def test_the_session_in_which_the_password_is_changed_goes_on(control: Control, ann: User) -> None:
-    this, other = signed_in(control), signed_in(control)
-    change = control.sessions.change_password
-    new = "eight unrelated words"
-    assert change(ann, this.session.session, PASSWORD, new, HERE, NOW) is None
-    assert control.sessions.of(this.token, NOW) is not None
-    assert control.sessions.of(other.token, NOW) is None
-    assert control.sessions.sign_in(EMAIL, PASSWORD, HERE, NOW) == REFUSED
-    assert isinstance(control.sessions.sign_in(EMAIL, new, HERE, NOW), SignedIn)
-
-
-def test_a_password_is_not_changed_by_who_does_not_know_it(control: Control, ann: User) -> None:
-    begun = signed_in(control)
-    change = control.sessions.change_password
-    wrong = change(ann, begun.session.session, "wrong", "eight unrelated words", HERE, NOW)
-    weak = change(ann, begun.session.session, PASSWORD, "password", HERE, NOW)
-    assert isinstance(wrong, Denied)
-    assert isinstance(weak, Denied)
-    assert (wrong.code, weak.code) == ("password_wrong", "password_weak")
-    assert isinstance(control.sessions.sign_in(EMAIL, PASSWORD, HERE, NOW), SignedIn)
 
 
 def test_one_cannot_end_the_session_of_another(control: Control, ann: User) -> None:

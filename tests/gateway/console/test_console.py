@@ -137,6 +137,21 @@ async def test_a_new_password_ends_the_other_sessions(
     assert (await other.get("/v1/me"))[0] == 401
 
 
+async def test_a_new_password_needs_the_second_factor_where_there_is_one(
+    world: World, browser: Browser
+) -> None:
+    await world.ann(browser)
+    world.enrol()
+    await browser.sign_in()
+    await browser.post("/v1/auth/second-factor", {"code": world.code()})
+    world.now_ns += MINUTE
+    form = {"password": PASSWORD, "new_password": "eight unrelated words"}
+    for wrong in (form, form | {"totp": "000000"}):
+        status, said = await browser.post("/v1/me/password", wrong)
+        assert (status, said["code"]) == (401, "password_wrong")
+    assert (await browser.post("/v1/me/password", form | {"totp": world.code()}))[0] == 204
+
+
 async def test_the_phrase(world: World, browser: Browser) -> None:
     await world.ann(browser)
     status, me = await browser.call("PATCH", "/v1/me", {"anti_phishing": "blue heron"})

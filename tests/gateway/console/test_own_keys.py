@@ -8,10 +8,12 @@ from sqlalchemy import select
 
 from fairlead.control.keyring import Made, Wanted, is_proven
 from fairlead.control.tables import KEYS
+from fairlead.gateway.console.grants import GRANTS
 from fairlead.tls.authority import Authority, make_intermediate, make_root
 from tests.gateway.console.conftest import (
     MINUTE,
     OWNER,
+    PASSWORD,
     Browser,
     World,
     asked,
@@ -97,6 +99,18 @@ async def test_what_cannot_be_a_key_sends_no_mail(
     assert stored(world) == []
 
 
+@pytest.mark.parametrize("payload", [{"label": "bot1"}, {"label": "Bot1"}, {}, {"kid": 1}])
+@pytest.mark.parametrize("action", [each for each in GRANTS if each != "two_factor.enable"])
+async def test_without_a_second_factor_nothing_else_is_looked_at_and_no_mail_is_sent(
+    world: World, browser: Browser, action: str, payload: dict[str, object]
+) -> None:
+    await world.ann(browser)
+    status, said = await browser.post("/v1/challenges", {"action": action, "payload": payload})
+    assert (status, said["code"]) == (403, "two_factor_required")
+    assert world.sink.letters() == []
+    assert stored(world) == []
+
+
 async def test_an_edit_says_before_and_after_and_is_done_once(world: World, ann: Browser) -> None:
     key = (await added(world, ann, scopes=["trade"]))["key"]
     form = {
@@ -119,10 +133,52 @@ async def test_an_edit_says_before_and_after_and_is_done_once(world: World, ann:
     assert (await ann.post("/v1/challenges", same))[1]["code"] == "nothing_changed"
 
 
+@pytest.mark.parametrize(
+    ("version", "if_match", "status", "code"),
+    [
+        (None, None, 428, "version_needed"),
+        (None, "{etag}", 201, None),
+        (1, "{etag}", 201, None),
+        (None, '"other", {etag}', 201, None),
+        (2, "{etag}", 412, "version_stale"),
+        (None, "W/{etag}", 412, "version_stale"),
+        (None, "*", 412, "version_stale"),
+        (1, '"flk_0000000000000000000000.1"', 412, "version_stale"),
+        (None, '"{kid}.2"', 412, "version_stale"),
+        (None, '"{kid}.99999999999999999999"', 412, "version_stale"),
+        (1, "", 412, "version_stale"),
+    ],
+)
+async def test_if_match_says_which_key_was_looked_at(
+    world: World, ann: Browser, version: int | None, if_match: str | None, status: int, code: str
+) -> None:
+    kid = (await added(world, ann))["kid"]
+    _, key = await ann.get(f"/v1/keys/{kid}")
+    letters = len(world.sink.letters())
+    payload = {"kid": kid, "scopes": ["trade"]} | ({} if version is None else {"version": version})
+    headers = {}
+    if if_match is not None:
+        headers["If-Match"] = if_match.format(etag=key["etag"], kid=kid)
+    form = {"action": "key.edit", "payload": payload}
+    found, said = await ann.call("POST", "/v1/challenges", form, **headers)
+    assert (found, said.get("code")) == (status, code)
+    assert len(world.sink.letters()) == letters + (status == 201)
+
+
+async def test_an_edit_that_races_a_delete_changes_nothing(world: World, ann: Browser) -> None:
+    kid = (await added(world, ann))["kid"]
+    edit, edit_code = await asked(ann, "key.edit", kid=kid, version=1, scopes=["trade"])
+    assert (await granted(world, ann, "key.delete", kid=kid))[0] == 200
+    status, said = await confirm(ann, edit, edit_code, world.code())
+    assert (status, said["code"]) == (412, "version_stale")
+    assert stored(world) == [("Bot1", "revoked", "usr_")]
+
+
 async def test_a_key_that_changed_since_the_code_was_sent_stays(world: World, ann: Browser) -> None:
     key = (await added(world, ann))["key"]
     challenge, code = await asked(ann, "key.edit", kid=key["kid"], version=1, scopes=["trade"])
-    assert (await ann.post(f"/v1/keys/{key['kid']}/disable"))[0] == 200
+    factor = {"password": PASSWORD}
+    assert (await ann.post(f"/v1/keys/{key['kid']}/disable", factor))[0] == 200
     status, said = await confirm(ann, challenge, code, world.code())
     assert (status, said["code"]) == (412, "version_stale")
     assert (await ann.get("/v1/keys"))[1][0]["scopes"] == ["read"]
@@ -136,9 +192,9 @@ async def test_disabling_needs_no_mail_and_enabling_does(
     mail.rename(tmp_path / "away")
     mail.mkdir()
     path = f"/v1/keys/{key['kid']}/disable"
-    status, after = await ann.post(path)
+    status, after = await ann.post(path, {"totp": world.code()})
     assert (status, after["state"]) == (200, "disabled")
-    assert (await ann.post(path))[1]["code"] == "state_wrong"
+    assert (await ann.post(path, {"password": PASSWORD}))[1]["code"] == "state_wrong"
     form = {"action": "key.enable", "payload": {"kid": key["kid"]}}
     assert (await ann.post("/v1/challenges", form))[0] == 503
     assert stored(world) == [("Bot1", "disabled", "usr_")]
@@ -146,6 +202,29 @@ async def test_disabling_needs_no_mail_and_enabling_does(
     world.now_ns += MINUTE
     status, after = await granted(world, ann, "key.enable", kid=key["kid"])
     assert (status, after["state"]) == (200, "active")
+
+
+@pytest.mark.parametrize(
+    ("factor", "status", "code"),
+    [
+        ({}, 422, "factor_needed"),
+        ({"password": PASSWORD, "totp": "000000"}, 422, "factor_needed"),
+        ({"password": "wrong words"}, 401, "factor_wrong"),
+        ({"totp": "000000"}, 401, "factor_wrong"),
+        ({"totp": "12345678"}, 401, "factor_wrong"),
+        ({"password": PASSWORD, "state": "revoked"}, 422, "form_invalid"),
+    ],
+)
+async def test_disabling_needs_one_factor_that_is_right(
+    world: World, ann: Browser, factor: dict[str, str], status: int, code: str
+) -> None:
+    path = f"/v1/keys/{(await added(world, ann))['kid']}/disable"
+    found, said = await ann.post(path, factor)
+    assert (found, said["code"]) == (status, code)
+    assert stored(world) == [("Bot1", "active", "usr_")]
+    assert (await ann.post(path, {"password": PASSWORD}))[0] == 200
+    (last,) = world.control.audit.last(1)
+    assert (last.action, last.factor) == ("key.disable", "password")
 
 
 async def test_one_is_deleted_and_then_all(world: World, ann: Browser) -> None:
@@ -178,7 +257,7 @@ async def test_nobody_elses_keys_exist(world: World, ann: Browser) -> None:
     kid = made.key.kid
     assert (await ann.get("/v1/keys"))[1] == []
     assert (await ann.get(f"/v1/keys/{kid}"))[0] == 404
-    assert (await ann.post(f"/v1/keys/{kid}/disable"))[0] == 404
+    assert (await ann.post(f"/v1/keys/{kid}/disable", {"password": PASSWORD}))[0] == 404
     for action, more in (
         ("key.delete", {}),
         ("key.enable", {}),

@@ -8,6 +8,7 @@ What is in here:
     person      users and sessions as they are told
     users       the users of a subscription: invited, made by a link, changed, removed
     sessions    signing in and out, step by step, whatever the subscription
+    proofs      what somebody who is signed in proves again
     resets      a new password for who has forgotten theirs
     challenges  nothing is granted but by a mailed code and the second factor, together
     expiring    keys that will expire, and who has been written about them

@@ -15,7 +15,7 @@ from fairlead.control.audit import Actor, Audit, Entry, Outcome
 from fairlead.control.key_text import new_id
 from fairlead.control.keys import Denied
 from fairlead.control.people import one_time
-from fairlead.control.people.passwords import Passwords, password_wrong
+from fairlead.control.people.passwords import Passwords
 from fairlead.control.people.person import From, Session, Stage, User
 from fairlead.control.people.throttles import (
     SECOND_FACTOR,
@@ -246,41 +246,6 @@ class Sessions:
         """End the user's sessions but one, within a change; return how many."""
         others = (SESSIONS.c.user == user.user) & (SESSIONS.c.session != but)
         return change.execute(delete(SESSIONS).where(others)).rowcount
-
-    # ── the password ─────────────────────────────────────────────────────────────────────────────
-
-    def change_password(
-        self, user: User, session: str, password: str, new_password: str, origin: From, now_ns: int
-    ) -> Denied | Limited | None:
-        """Change the password of who knows the present one; every other session ends.
-
-        Raises ControlError.
-        """
-        denied = password_wrong(new_password, user.email)
-        if denied is not None:
-            return denied
-        subject = f"{user.email.lower()} {origin.address}"
-        with self._store.change() as change:
-            wait_ns = attempt(change, SIGN_IN, subject, now_ns)
-            row = _by_id(change, user.user)
-        if wait_ns is not None:
-            return Limited(wait_ns)
-        is_right = self._passwords.fits(password, None if row is None else row.password)
-        kept = self._passwords.hash_of(new_password)
-        audit = self._audit_of(user.subscription)
-        actor = Actor(user.user, origin.address, "password")
-        with audit.change() as change:
-            now = _by_id(change, user.user)
-            if not is_right or now is None or now.password != row.password:
-                wrong = Denied("password_wrong", "the present password is not right")
-                self._refused(audit, change, "user.password", user.user, wrong, origin, now_ns)
-                return wrong
-            forgive(change, SIGN_IN, subject)
-            change.execute(USERS.update().filter_by(user=user.user).values(password=kept))
-            ended = self.end_all(change, user, but=session)
-            entry = Entry(action="user.password", target=user.user, after={"sessions_ended": ended})
-            audit.append(change, actor, entry, now_ns)
-        return None
 
     # ── the second factor ────────────────────────────────────────────────────────────────────────
 

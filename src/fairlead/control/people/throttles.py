@@ -23,6 +23,7 @@ class Limit(msgspec.Struct, frozen=True):
 SIGN_IN = Limit("sign_in", 10, 15 * _MINUTE)
 SIGN_IN_ADDRESS = Limit("sign_in_address", 60, 15 * _MINUTE)
 SECOND_FACTOR = Limit("second_factor", 10, 15 * _MINUTE)
+PROOF = Limit("proof", 10, 15 * _MINUTE)  # by session: a new one may try again
 
 
 def attempt(change: Connection, limit: Limit, subject: str, now_ns: int) -> int | None:

@@ -34,7 +34,8 @@ class Grant(msgspec.Struct, frozen=True):
     """One action: its payload's form, what its letter says, and what does it.
 
     `ask` says what would be done, for the letter, or why it cannot be: before anything is mailed. `perform`
-    does it; what it denies it has not begun.
+    does it; what it denies it has not begun. `seen`: takes what If-Match says, None if it is not there, into
+    the payload.
     """
 
     form: type[msgspec.Struct]
@@ -42,3 +43,4 @@ class Grant(msgspec.Struct, frozen=True):
     ask: Callable[[Asking, Any], Facts | Denied]
     perform: Callable[[Doing, Any], object | Denied]
     status: int = 200
+    seen: Callable[[Any, str | None], Any | Denied] | None = None

@@ -16,6 +16,7 @@ from fairlead.control.control import Control
 from fairlead.control.keys import Act, Denied
 from fairlead.control.people import letters, one_time
 from fairlead.control.people.challenges import (
+    FACTOR_REQUIRED,
     RESEND_NS,
     Action,
     Asked,
@@ -69,11 +70,17 @@ class Grants:
         if grant is None:
             known = ", ".join(GRANTS)
             return problem(422, "action_unknown", f"the action is none of {known}", field="action")
+        user, _ = visit.person
+        if not user.has_second_factor and form.action != Action.FACTOR_ENABLE:
+            return refused(FACTOR_REQUIRED)  # whatever is wrong with the payload
         try:
             payload = msgspec.convert(form.payload, grant.form)
         except msgspec.ValidationError as error:
             return problem(422, "form_invalid", f"the payload is not as it should be: {error}")
-        user, _ = visit.person
+        if grant.seen is not None:
+            payload = grant.seen(payload, visit.header(b"if-match"))
+            if isinstance(payload, Denied):
+                return refused(payload)
         asking = Asking(self._desk.control, user, visit.now_ns)
         facts = await self._desk.run(partial(grant.ask, asking, payload))
         if isinstance(facts, Denied):

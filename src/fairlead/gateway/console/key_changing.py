@@ -8,7 +8,13 @@ from fairlead.control.people.challenges import Action
 from fairlead.control.people.letters import Facts
 from fairlead.gateway.console import words
 from fairlead.gateway.console.granting import Asking, Doing, Grant
-from fairlead.gateway.console.key_forms import edit_of, key_shown, keyring_of, rights_text
+from fairlead.gateway.console.key_forms import (
+    edit_of,
+    edit_seen,
+    key_shown,
+    keyring_of,
+    rights_text,
+)
 from fairlead.gateway.times import time_text
 
 
@@ -97,7 +103,7 @@ def _count_wrong(count: int, form: words.KeysCounted) -> Denied:
 
 _DELETE, _ENABLE = _Move(Act.REVOKE), _Move(Act.ENABLE)
 CHANGING_GRANTS: Mapping[str, Grant] = {
-    Action.KEY_EDIT: Grant(words.KeyEdit, "change an API key", _ask_edit, _do_edit),
+    Action.KEY_EDIT: Grant(words.KeyEdit, "change an API key", _ask_edit, _do_edit, seen=edit_seen),
     Action.KEY_DELETE: Grant(words.KeyNamed, "delete an API key", _DELETE.ask, _DELETE.perform),
     Action.KEY_ENABLE: Grant(words.KeyNamed, "enable an API key", _ENABLE.ask, _ENABLE.perform),
     Action.KEY_DELETE_ALL: Grant(

@@ -1,16 +1,18 @@
 """API keys as people's calls say them: forms that come in, and what is shown of a key."""
 
+import re
 from collections.abc import Sequence
 
 import msgspec
 
 from fairlead.control.control import Control
-from fairlead.control.keyring import Edit, Keyring, Wanted
+from fairlead.control.keyring import Edit, Keyring, Wanted, plain
 from fairlead.control.keys import ApiKey, Denied, Kind
 from fairlead.control.people.person import User
 from fairlead.gateway.console import words
 from fairlead.gateway.times import time_text
 
+_ETAG = re.compile(r'"(flk_[0-9A-Za-z]{22})\.([0-9]{1,18})"', re.ASCII).fullmatch
 ALL_ADDRESSES = "all"
 TRUSTED = "trusted"
 
@@ -30,8 +32,13 @@ def key_shown(key: ApiKey, now_ns: int) -> words.KeyShown:
         expires=None if key.expires_ns is None else time_text(key.expires_ns),
         state=str(key.state(now_ns)),
         version=key.version,
-        etag=f'"{key.kid}.{key.version}"',
+        etag=etag_of(key.kid, key.version),
     )
+
+
+def etag_of(kid: str, version: int) -> str:
+    """Return what names a version of a key."""
+    return f'"{kid}.{version}"'
 
 
 def keyring_of(control: Control, user: User) -> Keyring:
@@ -80,6 +87,24 @@ def edit_of(form: words.KeyEdit) -> Edit | Denied:
         days=days,
         version=form.version,
     )
+
+
+def edit_seen(form: words.KeyEdit, if_match: str | None) -> words.KeyEdit | Denied:
+    """Return an edit with the version of the key that its sender has looked at."""
+    version = form.version
+    if if_match is not None:
+        tags = [each.strip() for each in if_match.split(",")]
+        of_key = (_ETAG(each) for each in tags)
+        versions = [int(each[2]) for each in of_key if each and each[1] == form.kid]
+        if version is None and versions:
+            version = max(versions)
+        if version not in versions:
+            text = f"If-Match names no version of {plain(form.kid)} that the edit is of; look again"
+            return Denied("version_stale", text)
+    if version is None:
+        text = "say which version of the key you have looked at: its version, or If-Match with its ETag"
+        return Denied("version_needed", text)
+    return msgspec.structs.replace(form, version=version)
 
 
 def rights_text(key: ApiKey) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ from fairlead.control.audit import Actor
 from fairlead.control.control import Control
 from fairlead.control.keys import Denied
 from fairlead.control.people.person import User
+from fairlead.control.people.sessions import Limited
 from fairlead.gateway.answers import Answer
 from fairlead.gateway.console import words
 from fairlead.gateway.console.front import Desk
@@ -51,16 +52,7 @@ class Own:
         form = visit.form(words.NewPassword)
         if isinstance(form, Answer):
             return form
-        user, session = visit.person
-        change = partial(
-            self._desk.control.sessions.change_password,
-            user,
-            session.session,
-            form.password,
-            form.new_password,
-            visit.origin,
-            visit.now_ns,
-        )
+        change = partial(_change_password, self._desk.control, visit, form)
         denied = await self._desk.run_password(change)
         return done() if denied is None else refused(denied)
 
@@ -79,6 +71,17 @@ class Own:
         end = partial(self._desk.control.sessions.end, user, name, actor, visit.now_ns)
         denied = await self._desk.run(end)
         return done() if denied is None else refused(denied)
+
+
+def _change_password(
+    control: Control, visit: Visit, form: words.NewPassword
+) -> Denied | Limited | None:
+    user, session = visit.person
+    proof, now_ns = (form.password, form.totp), visit.now_ns
+    proofs = control.of(user.subscription).proofs
+    return proofs.change_password(
+        user, session.session, proof, form.new_password, visit.origin, now_ns
+    )
 
 
 def _set_phrase(control: Control, visit: Visit, phrase: str) -> User | Denied:

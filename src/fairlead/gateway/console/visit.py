@@ -23,12 +23,12 @@ NO_STORE: Header = (b"cache-control", b"no-store")
 _S = 1_000_000_000
 _STATUS = {
     "sign_in_refused": 401, "reset_refused": 401, "code_wrong": 401, "session_over": 401,
-    "password_wrong": 401,
+    "password_wrong": 401, "factor_wrong": 401,
     "two_factor_required": 403, "link_invalid": 404, "user_unknown": 404, "session_unknown": 404,
     "email_taken": 409, "user_last": 409, "users_too_many": 409, "two_factor_on": 409,
     "key_unknown": 404, "label_taken": 409, "keys_too_many": 409, "state_wrong": 409,
     "nothing_changed": 409, "authority_missing": 409, "key_unusable": 409,
-    "certificates_too_many": 409, "version_stale": 412, "challenge_over": 410,
+    "certificates_too_many": 409, "version_stale": 412, "version_needed": 428, "challenge_over": 410,
 }  # all others: 422  # fmt: skip
 _FIELDS = {"password_weak": "password", "email_invalid": "email", "email_taken": "email",
            "phrase_invalid": "anti_phishing"}  # fmt: skip
@@ -60,6 +60,11 @@ class Visit(msgspec.Struct, frozen=True):
         assert self.user is not None, "the route lets in who is signed in"
         assert self.session is not None
         return self.user, self.session
+
+    def header(self, name: bytes) -> str | None:
+        """Return what a header says, several of its lines as one; None: it is not there."""
+        lines = [value.decode("latin-1") for each, value in self.call.headers if each == name]
+        return ", ".join(lines) if lines else None
 
     def form(self, kind: type[_Form]) -> _Form | Answer:
         """Return the body as a form, or the answer that says what is wrong with it."""

@@ -48,10 +48,18 @@ class SecondFactor(SecretForm, frozen=True):
 
 
 class NewPassword(SecretForm, frozen=True):
-    """Change one's password."""
+    """Change one's password; `totp` of who has a second factor."""
 
     password: str
     new_password: str
+    totp: str = ""
+
+
+class OneFactor(SecretForm, frozen=True):
+    """One of the two: the password, or the code of the second factor."""
+
+    password: str = ""
+    totp: str = ""
 
 
 class Email(Form, frozen=True):
@@ -120,10 +128,13 @@ class KeyAdd(KeyRights, frozen=True, kw_only=True):
 
 
 class KeyEdit(KeyRights, frozen=True, kw_only=True):
-    """Change what a key may. `expires_days` null: its end stays. `version`: the one that was looked at."""
+    """Change what a key may. `expires_days` null: its end stays.
+
+    `version`: the one that was looked at, or If-Match says it.
+    """
 
     kid: str
-    version: int
+    version: int | None = None
     expires_days: int | None = None
 
 
