@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ from fairlead.control.errors import ControlError
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.port import EdgePort
 from fairlead.core.requests import LOCAL
+from fairlead.edge.clock import Wall
 from fairlead.endpoint import ENDPOINT_FILE, Endpoint, url_of, write_endpoint
 from fairlead.exchange.build import Setup, build_exchange
 from fairlead.exchange.operator import operator_app
@@ -73,15 +73,17 @@ EXIT_OK = 0
 EXIT_FATAL = 70  # EX_SOFTWARE of sysexits.h
 EXCHANGE_FOLDER = "exchange"
 
-
+SYSTEM = Wall()
 OnReady = Callable[[Endpoint], Awaitable[None] | None]
 
 
 class App:
     """A running system. `fatal` resolves to the cause when it must stop."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, wall: Wall = SYSTEM) -> None:
+        """`wall` is the wall clock of every part."""
         self._config = config
+        self._wall = wall
         self._loop = asyncio.get_running_loop()
         self.fatal: asyncio.Future[BaseException] = self._loop.create_future()
         self._exchange: Exchange | None = None
@@ -101,7 +103,7 @@ class App:
         # Who may manage is asked always, who may trade only with authentication.
         is_open = config.authentication != KEYS
         self._access = Access(
-            time.time_ns,
+            wall.now_ns,
             config.http.key_requests_per_s,
             attempts_per_min=config.http.attempts_per_min,
             is_open=is_open,
@@ -128,10 +130,13 @@ class App:
                 self._connect,
                 self._on_fatal,
                 self._access,
+                self._wall.now_ns,
                 has_fix=has_fix,
             )
             tenants.open()
-            self._control = self._loop.run_in_executor(None, _open_control, config)
+            self._control = self._loop.run_in_executor(
+                None, _open_control, config, self._wall.now_ns()
+            )
             if config.exchange_url is None:  # meanwhile
                 self._exchange = self._make_exchange()
             control = await self._control
@@ -214,7 +219,8 @@ class App:
             settings,
             lambda peer: self._access.is_in_force(peer.fingerprint),
             fix_listen,
-            renew=lambda: keep(control, config.tls_folder, time.time_ns()),
+            self._wall.now_ns,
+            renew=lambda: keep(control, config.tls_folder, self._wall.now_ns()),
         )
 
     async def _follow(self, control: "Control", tenants: Tenants, secure: SecureListeners) -> None:
@@ -233,8 +239,9 @@ class App:
         self._followed = ControlFollowed(control, take, ends, self._on_fatal)
         await self._followed.start()
         look = self._followed.look
-        self._keepers = AccountKeepers(control, tenants.edge_of, look, time.time_ns)
-        self._metering = Metering(control.store, access.usage, time.time_ns, self._on_fatal)
+        now_ns, sleep = self._wall
+        self._keepers = AccountKeepers(control, tenants.edge_of, look, now_ns)
+        self._metering = Metering(control.store, access.usage, now_ns, self._on_fatal, sleep=sleep)
         self._metering.start()
 
     def _make_exchange(self) -> Exchange:
@@ -247,7 +254,9 @@ class App:
             tape_speed=settings.market_speed,
             settings=settings.settings,
         )
-        exchange = build_exchange(setup, time.time_ns, lambda text: log.warning("tape", text=text))
+        exchange = build_exchange(
+            setup, self._wall.now_ns, lambda text: log.warning("tape", text=text)
+        )
         exchange.on_failure = self._on_fatal
         return exchange
 
@@ -322,9 +331,10 @@ class App:
                 user=mail.user,
                 password=mail.password.text,
             )
+        now_ns, sleep = self._wall
         data, is_local = self._config.data, is_loopback(listen[0])
-        desk = open_desk(control, data, smtp, time.time_ns, self._proxies, is_loopback=is_local)
-        self._reminding = Reminding(desk)
+        desk = open_desk(control, data, smtp, now_ns, self._proxies, is_loopback=is_local)
+        self._reminding = Reminding(desk, sleep)
         self._reminding.start()
         return desk
 
@@ -349,7 +359,7 @@ class App:
             return tenants.ports[caller.subscription]
 
         endpoints = EndpointsApi(listeners, port_of, self._access, new_trace_id)
-        usage = UsageApi(self._read_usage, self._access, time.time_ns)
+        usage = UsageApi(self._read_usage, self._access, self._wall.now_ns)
         accounts = AccountsApi(
             lambda caller: keepers.of(caller.subscription), self._access, new_trace_id
         )
@@ -404,7 +414,10 @@ class App:
 
 
 async def run(
-    config: Config, on_ready: OnReady | None = None, supervisor: Supervisor | None = None
+    config: Config,
+    on_ready: OnReady | None = None,
+    supervisor: Supervisor | None = None,
+    wall: Wall = SYSTEM,
 ) -> int:
     """Serve until SIGINT, SIGTERM or a fatal error; return the exit code (0, or 70 when fatal).
 
@@ -417,7 +430,7 @@ async def run(
     stopping = asyncio.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signal_number, stopping.set)
-    app = App(config)
+    app = App(config, wall)
     loop.set_exception_handler(app.on_loop_error)
     endpoint = await app.start()
     log.info("serving", url=endpoint.url, fix=endpoint.fix, data=endpoint.data, pid=endpoint.pid)
@@ -450,7 +463,7 @@ async def _call(on_ready: OnReady, endpoint: Endpoint) -> None:
         await result
 
 
-def _open_control(config: Config) -> "Control":
+def _open_control(config: Config, now_ns: int) -> "Control":
     """Open the control plane, and have it know the configured accounts. Raises ControlError and OSError.
 
     For a thread: 0.2 s of imports are had meanwhile.
@@ -459,7 +472,6 @@ def _open_control(config: Config) -> "Control":
     from fairlead.control.control import Control
 
     url = None if config.control.url is None else config.control.url.text
-    now_ns = time.time_ns()
     control = Control.open(config.data, url, config.control.key_file, LOCAL, now_ns)
     try:
         import_accounts(config, control.accounts, now_ns)

@@ -6,7 +6,6 @@ parts know no others. Must never decide anything about an order, nor listen on a
 
 import asyncio
 import random
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,10 +50,11 @@ class Tenant:
         connect: Callable[[], Connect],
         on_fatal: Callable[[BaseException], None],
         access: Access,
+        wall_ns: Callable[[], int],
         *,
         has_fix: bool,
     ) -> None:
-        """`connect` gives the way to the exchange for one account's link."""
+        """`connect` gives the way to the exchange for one account's link. `wall_ns` is the wall clock."""
         self.name = name
         self._folder = folder
         self._has_fix = has_fix
@@ -63,6 +63,7 @@ class Tenant:
         self._new_connect = connect
         self._on_fatal = on_fatal
         self._access = access
+        self._wall_ns = wall_ns
         self._loop = asyncio.get_running_loop()
         self._journal: Journal | None = None
         self._edge: Edge | None = None
@@ -128,7 +129,7 @@ class Tenant:
         self._websocket = WebSocketApi(
             self._edge,
             self._feed,
-            time.time_ns,
+            self._wall_ns,
             config.websocket,
             omit_nulls=config.http.rest.omit_nulls,
             access=self._access,
@@ -203,7 +204,7 @@ class Tenant:
             journal=journal,
             reader=JournalReader(self._folder),
             run_blocking=self._run_blocking,
-            clock=SystemClock(),
+            clock=SystemClock(self._wall_ns),
             accounts=list(self._accounts),
             make_link=self._make_link,
             settings=EdgeSettings(
@@ -226,7 +227,7 @@ class Tenant:
             self._new_connect(),
             inbox,
             loop=self._loop,
-            now_ns=time.time_ns,
+            now_ns=self._wall_ns,
             random=random.Random(),
         )
 
@@ -234,7 +235,7 @@ class Tenant:
         settings = self._config.fix.settings
         kept = self._fix_kept = open_kept(self._folder, settings)
         return Desk(
-            edge, feed, store, settings, time.time_ns, self._access, kept, subscription=self.name
+            edge, feed, store, settings, self._wall_ns, self._access, kept, subscription=self.name
         )
 
     async def _run_blocking(self, work: Callable[[], _Result]) -> _Result:

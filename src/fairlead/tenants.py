@@ -42,6 +42,7 @@ class Tenants:
         connect: Callable[[], Connect],
         on_fatal: Callable[[BaseException], None],
         access: Access,
+        wall_ns: Callable[[], int],
         *,
         has_fix: bool,
     ) -> None:
@@ -51,6 +52,7 @@ class Tenants:
         self._connect = connect
         self._on_fatal = on_fatal
         self._access = access
+        self._wall_ns = wall_ns
         self._has_fix = has_fix
         self._loop = asyncio.get_running_loop()
         self.local = self._new(LOCAL)
@@ -155,6 +157,7 @@ class Tenants:
             self._connect,
             self._on_fatal,
             self._access,
+            self._wall_ns,
             has_fix=self._has_fix,
         )
 

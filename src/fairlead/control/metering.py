@@ -6,7 +6,7 @@ stays and is written later; a process that is killed loses what it counted since
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -43,12 +43,15 @@ class Metering:
         now_ns: Callable[[], int],
         failed: Callable[[BaseException], None],
         interval_s: float = INTERVAL_S,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """`sleep` returns when `now_ns` is so many seconds later."""
         self._book = UsageBook(store)
         self._counted = counted
         self._now_ns = now_ns
         self._failed = failed
         self._interval_s = interval_s
+        self._sleep = sleep
         self._writer = secrets.token_hex(16)
         self._thread = ThreadPoolExecutor(1, "usage")
         self._task: asyncio.Task[None] | None = None
@@ -76,7 +79,7 @@ class Metering:
     async def _run(self) -> None:
         while True:
             now_ns = self._now_ns()
-            await asyncio.sleep(min(self._interval_s, (day_end_ns(now_ns) - now_ns) / 1e9))
+            await self._sleep(min(self._interval_s, (day_end_ns(now_ns) - now_ns) / 1e9))
             await self._write()
 
     async def _write_all(self) -> None:

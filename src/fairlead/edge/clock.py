@@ -1,9 +1,18 @@
 """The two clocks a process reads, in one place."""
 
+import asyncio
 import time
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, Protocol
 
 from fairlead.core.deciding import Now
+
+
+class Wall(NamedTuple):
+    """The wall clock, for all parts of a process: UTC ns, and waiting until it is so many seconds later."""
+
+    now_ns: Callable[[], int] = time.time_ns
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class Clock(Protocol):
@@ -15,8 +24,11 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """The machine's steady clock, and the wall clock of the process."""
+
+    def __init__(self, wall_ns: Callable[[], int] = time.time_ns) -> None:
+        self._wall_ns = wall_ns
 
     def now(self) -> Now:
         """Read both clocks."""
-        return Now(time.time_ns(), time.monotonic_ns())
+        return Now(self._wall_ns(), time.monotonic_ns())

@@ -44,7 +44,7 @@ class Usage:
 
     def __init__(
         self,
-        now_ns: Callable[[], int] = time.time_ns,
+        now_ns: Callable[[], int],
         steady_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._steady_ns = steady_ns

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -18,9 +19,13 @@ INTERVAL_S = 3_600.0
 class Reminding:
     """Looks every hour, from `start` to `stop`. What cannot be sent is tried again the next time."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(
+        self, desk: Desk, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        """`sleep` returns when the desk's clock is so many seconds later."""
         self._desk = desk
         self._expiring = Expiring(desk.control.store)
+        self._sleep = sleep
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -40,7 +45,7 @@ class Reminding:
                 await self.remind()
             except (ControlError, Busy) as error:
                 log.warning("keys that expire cannot be looked for", cause=str(error))
-            await asyncio.sleep(INTERVAL_S)
+            await self._sleep(INTERVAL_S)
 
     async def remind(self) -> int:
         """Write what is due, and return how many letters were sent. Raises ControlError and Busy."""

@@ -5,7 +5,6 @@ keep or log a private key: it is in one answer, which nobody stores.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -74,7 +73,7 @@ class CertificatesApi:
         caller = _caller(call)
         may_manage = self._access.judge(caller, Scope.MANAGE, "") is None
         kid = None if may_manage else caller.kid
-        now_ns = time.time_ns()
+        now_ns = self._access.now_ns()
         found = await self._done(caller, lambda certificates: certificates.listed(kid))
         if isinstance(found, Answer):
             return found
@@ -86,7 +85,9 @@ class CertificatesApi:
         fingerprint = path_text(call.tail) or ""
         revoked = await self._done(
             caller,
-            lambda certificates: certificates.revoke(_actor(caller), fingerprint, time.time_ns()),
+            lambda certificates: certificates.revoke(
+                _actor(caller), fingerprint, self._access.now_ns()
+            ),
         )
         if isinstance(revoked, Answer):
             return revoked
@@ -97,7 +98,7 @@ class CertificatesApi:
     async def crl(self, call: Call) -> Answer:
         """GET /v1/certificate/crl"""
         return _text(
-            await self._done(_caller(call), lambda found: found.revoked_text(time.time_ns()))
+            await self._done(_caller(call), lambda found: found.revoked_text(self._access.now_ns()))
         )
 
     async def ca(self, call: Call) -> Answer:
@@ -109,7 +110,7 @@ class CertificatesApi:
         made = await self._done(
             caller,
             lambda certificates: certificates.issue(
-                _actor(caller), caller.kid, time.time_ns(), request
+                _actor(caller), caller.kid, self._access.now_ns(), request
             ),
         )
         if isinstance(made, Answer):
