@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
 from tests.system import (
     ACCOUNTS,
     FAIRLEAD,
@@ -43,8 +44,8 @@ def start(folder: Path, config: Path, *flags: str) -> Ems:
 
 def fairlead(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command that must end by itself, without a stack trace for people."""
-    ended = subprocess.run(
-        [FAIRLEAD, *arguments], check=False, capture_output=True, text=True, timeout=30
+    ended = forked.run(
+        [FAIRLEAD, *arguments], folder=Path.cwd(), environment=os.environ, timeout_s=30
     )
     assert "Traceback" not in ended.stderr, ended.stderr
     return ended

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests import forked
 from tests.system import ANY_PORT, FAIRLEAD, Json
 
 
@@ -38,16 +39,16 @@ def doctor(
     environment: dict[str, str] | None = None,
     config: Path | None = None,
 ) -> Told:
-    """Run doctor on a folder, in a process of its own."""
+    """Run doctor on a folder, in a process of its own; with another `command`, of its own interpreter."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")}
     config_flags = [] if config is None else ["--config", str(config)]
-    ended = subprocess.run(
-        [*command, "doctor", "--data", str(data), "--json", *config_flags, *flags],
-        env=clean | (environment or {"FAIRLEAD_LISTEN": ANY_PORT}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    words = [*command, "doctor", "--data", str(data), "--json", *config_flags, *flags]
+    variables = clean | (environment or {"FAIRLEAD_LISTEN": ANY_PORT})
+    if words[0] == FAIRLEAD and "PYTHONPATH" not in (environment or {}):
+        ended = forked.run(words, folder=Path.cwd(), environment=variables, timeout_s=60)
+    else:
+        ended = subprocess.run(
+            words, env=variables, capture_output=True, text=True, timeout=60, check=False
+        )
     assert "Traceback" not in ended.stderr, ended.stderr
     return Told(ended.returncode, ended.stdout)

@@ -2,11 +2,11 @@
 
 import json
 import os
-import subprocess
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
+from tests import forked
 from tests.system import FAIRLEAD, Json
 
 TIMEOUT_S = 60
@@ -25,17 +25,17 @@ class Run(NamedTuple):
         return json.loads(self.out, parse_float=Decimal)
 
 
-def fairlead(*arguments: str, folder: Path, environment: dict[str, str] | None = None) -> Run:
-    """Run one command in `folder` and wait for its end."""
+def fairlead(
+    *arguments: str, folder: Path, environment: dict[str, str] | None = None, said: str = ""
+) -> Run:
+    """Run one command in `folder`, with `said` on its standard input, and wait for its end."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")}
-    ended = subprocess.run(
+    ended = forked.run(
         [FAIRLEAD, *arguments],
-        cwd=folder,
-        env=clean | (environment or {}),
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
+        folder=folder,
+        environment=clean | (environment or {}),
+        said=said,
+        timeout_s=TIMEOUT_S,
     )
     assert "Traceback" not in ended.stderr, ended.stderr
     return Run(ended.returncode, ended.stdout, ended.stderr)

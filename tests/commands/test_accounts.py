@@ -23,18 +23,9 @@ def run(folder: Path, *arguments: str) -> Run:
 
 def put(folder: Path, name: str, text: str, *flags: str) -> Run:
     """Run `accounts set` with the text on standard input."""
-    ended = subprocess.run(
-        [FAIRLEAD, "accounts", "set", name, "--data", "data", *flags],
-        cwd=folder,
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "Traceback" not in ended.stderr
-    assert SECRET not in ended.stdout + ended.stderr
-    return Run(ended.returncode, ended.stdout, ended.stderr)
+    ended = fairlead("accounts", "set", name, "--data", "data", *flags, folder=folder, said=text)
+    assert SECRET not in ended.out + ended.err
+    return ended
 
 
 # ── without a system ─────────────────────────────────────────────────────────────────────────────
