@@ -22,7 +22,8 @@ PY := $(VENV)/bin/python
 
 SEEDS ?= 2000
 KILLS ?= 200
-TEST_JOBS ?= 2
+# One more than cores: a third of the time a test waits, for a process to start or for a timer.
+TEST_JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 export KILLS
 
