@@ -1,6 +1,7 @@
 # Needs Python 3.11 or later, make and a package registry; everything else goes into .venv (tools/bootstrap).
 #
 #   make run         start the system with the simulated exchange, send a first order, serve until Ctrl-C
+#   make web         the console page, from web/ into src/fairlead/console; `make run` does it too where Node is
 #   make test        the tests
 #   make check       format, lint, types, import rules
 #   make format      put the code into the format that `make check` wants
@@ -31,7 +32,7 @@ export KILLS
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench simulate crash-test soak docs docs-generate lock clean env-run env-dev env-docs env-fix env-api
+.PHONY: help run web web-try test check format bench simulate crash-test soak docs docs-generate lock clean env-run env-dev env-docs env-fix env-api
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -51,8 +52,14 @@ env-fix:
 env-api:
 	@PYTHON="$(PYTHON)" tools/bootstrap api
 
-run: env-run
+run: env-run web-try
 	@exec $(VENV)/bin/fairlead up --demo $(RUN_ARGS)
+
+web:
+	@tools/web build
+
+web-try:
+	@tools/web try
 
 test: env-dev
 	$(PY) -m pytest -n $(TEST_JOBS) --dist loadfile $(TEST_ARGS)
@@ -62,6 +69,7 @@ check: env-dev
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	tools/web check
 
 format: env-dev
 	$(VENV)/bin/ruff format
@@ -92,5 +100,5 @@ lock: env-run
 
 clean:
 	rm -rf $(VENV) .venv.lock dist build site htmlcov .coverage* .hypothesis .import_linter_cache .mypy_cache \
-		.pytest_cache .ruff_cache
+		.pytest_cache .ruff_cache src/fairlead/console web/node_modules web/dist web/.built web/.checked web/.lock web/.log
 	find src tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -74,7 +74,7 @@ def test_from_the_owners_link_to_a_second_user(system: System) -> None:
         invited = ann.call("POST", "/v1/users/invitations", {"email": "bob@desk.example"})
         assert invited.status == 204
         letter = system.run("mail", "--last", "1", "--json").json
-        found = re.search(r"http://127\.0\.0\.1:\d+/console/#/invitation/(\S+)", letter["text"])
+        found = re.search(r"http://127\.0\.0\.1:\d+/console/invitation#(\S+)", letter["text"])
         assert found is not None
         accepted = {"token": found[1], "password": PASSWORD}
         assert bob.call("POST", "/v1/auth/invitation", accepted).status == 201

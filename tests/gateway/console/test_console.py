@@ -91,7 +91,7 @@ async def test_an_invitation_goes_by_mail(world: World, browser: Browser, other:
     assert (await browser.post("/v1/users/invitations", {"email": "bob@desk.example"}))[0] == 204
     status, (letter,) = await browser.get("/v1/mail")
     assert (status, letter["to"]) == (200, "bob@desk.example")
-    token = letter["text"].partition("http://page/#/invitation/")[2].split()[0]
+    token = letter["text"].partition("http://page/invitation#")[2].split()[0]
     form = {"token": token, "password": PASSWORD}
     assert (await other.post("/v1/auth/invitation", form))[0] == 201
     status, users = await browser.get("/v1/users")

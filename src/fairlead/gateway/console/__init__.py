@@ -11,6 +11,7 @@ What is in here:
     grants     what is granted by challenge: a mailed code and the second factor; granting: one row of it
     key_making, key_changing   what is granted about API keys
     reminding  letters about keys that will expire
+    page       the files of the console page, at /console/
     opening    all of it, put together
     words      forms and shapes
 """

@@ -1,7 +1,8 @@
 """Before the gate: calls of people, who are known by a session's cookie and never by an API key.
 
-What is no such call goes on to the gate, whose callers are keys and never people. Every change needs the
-CSRF token that only our own page can know; Origin and Host have been looked at by the border.
+The page's own files are answered here too, to everybody. What is no such call goes on to the gate, whose
+callers are keys and never people. Every change needs the CSRF token that only our own page can know; Origin
+and Host have been looked at by the border.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from fairlead.control.errors import ControlError
 from fairlead.control.people.person import From, Session, Stage, User
 from fairlead.control.people.post import Post
 from fairlead.gateway.answers import Answer, call_of, read_body, send_answer
+from fairlead.gateway.console.page import ROOT, Page
 from fairlead.gateway.console.visit import (
     CSRF_HEADER,
     Endpoint,
@@ -138,12 +140,13 @@ class _Queue:
 class Front:
     """An ASGI application before `behind`: answers calls of people itself."""
 
-    def __init__(self, behind: ASGIApp, desk: Desk, *parts: Part) -> None:
+    def __init__(self, behind: ASGIApp, desk: Desk, page: Page, *parts: Part) -> None:
         self._behind = behind
         self._desk = desk
+        self._page = page
         self._routes = {path: each for part in parts for path, each in part.routes.items()}
         self._prefixes = {path: each for part in parts for path, each in part.prefixes.items()}
-        self._begins = (*self._routes, *self._prefixes)
+        self._begins = (*self._routes, *self._prefixes, ROOT)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer a call of a person, or pass it on, which costs an order next to nothing."""
@@ -153,6 +156,9 @@ class Front:
 
     async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: bytes = scope["raw_path"]
+        if self._page.is_at(path):
+            await send_answer(self._page.answer(scope["method"], path), scope, send)
+            return
         methods, tail = self._routes.get(path), b""
         if methods is None:
             prefix = next((each for each in self._prefixes if path.startswith(each)), None)

@@ -13,6 +13,7 @@ from fairlead.gateway.console.grants import Grants
 from fairlead.gateway.console.others import Others
 from fairlead.gateway.console.own import Own
 from fairlead.gateway.console.own_keys import OwnKeys
+from fairlead.gateway.console.page import FOLDER, Page
 from fairlead.gateway.proxies import Proxies
 
 
@@ -36,8 +37,10 @@ def open_desk(
     return Desk(control, post, mail, now_ns, proxies)
 
 
-def front_of(behind: ASGIApp, desk: Desk, page: str) -> Front:
-    """Return what answers people's calls before `behind`. `page`: where they find the console."""
-    return Front(
-        behind, desk, Entering(desk), Own(desk), Others(desk, page), Grants(desk), OwnKeys(desk)
-    )
+def front_of(behind: ASGIApp, desk: Desk, page: str, folder: Path = FOLDER) -> Front:
+    """Return what answers people's calls before `behind`.
+
+    `page`: where they find the console, whose files are in `folder`, if it is built.
+    """
+    parts = (Entering(desk), Own(desk), Others(desk, page), Grants(desk), OwnKeys(desk))
+    return Front(behind, desk, Page(folder), *parts)

@@ -47,7 +47,7 @@ class Others:
         token = await self._desk.run(partial(_invite, self._desk.control, visit, form.email))
         if isinstance(token, Denied):
             return refused(token)
-        link = f"{self._page}#/invitation/{token}"
+        link = f"{self._page}invitation#{token}"
         letter = letters.of_invitation(form.email, user.subscription, link)
         try:
             await post.send(letter, visit.now_ns)

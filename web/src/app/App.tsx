@@ -1,0 +1,41 @@
+// Which page is shown: by who is signed in, then by path. A deep link waits in the address for the sign-in.
+import { Button } from "../parts/Button";
+import { Notice } from "../parts/Notice";
+import { FirstUser } from "../pages/entering/FirstUser";
+import { Forgotten } from "../pages/entering/Forgotten";
+import { Frame } from "../pages/entering/Frame";
+import { Invitation } from "../pages/entering/Invitation";
+import { SecondFactor } from "../pages/entering/SecondFactor";
+import { SignIn } from "../pages/entering/SignIn";
+import { usePath } from "./router";
+import { SessionProvider, useSession } from "./session";
+import { Shell } from "./Shell";
+
+export function App() {
+  return (
+    <SessionProvider
+      waiting={<p className="waiting">Loading…</p>}
+      unreachable={(message, again) => (
+        <Frame title="Not reachable">
+          <Notice tone="wrong">{message}</Notice>
+          <Button look="first" onClick={again}>
+            Try again
+          </Button>
+        </Frame>
+      )}
+    >
+      <Pages />
+    </SessionProvider>
+  );
+}
+
+function Pages() {
+  const path = usePath();
+  const { state, me } = useSession();
+  if (path === "/invitation") return <Invitation />;
+  if (path === "/first-user" && me === null) return <FirstUser />;
+  if (me !== null) return <Shell />;
+  if (path === "/forgotten") return <Forgotten />;
+  if (state.needs_first_user) return <FirstUser />;
+  return state.needs_second_factor ? <SecondFactor /> : <SignIn />;
+}
