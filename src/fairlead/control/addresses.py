@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 ADDRESSES_MAX = 32
+SUBSCRIBER_BITS = 64  # of IPv6: one subscriber has a network of so many host bits
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _WRITTEN = re.compile(r"[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?", re.ASCII).fullmatch
 
@@ -35,6 +36,11 @@ def read_address(text: str) -> Address:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+def subscriber_of(address: Address) -> tuple[int, int]:
+    """Return by what attempts are counted: the address, of IPv6 the network that one subscriber has."""
+    return address.version, int(address) >> (SUBSCRIBER_BITS if address.version == 6 else 0)
 
 
 def networks_of(texts: Iterable[str]) -> tuple[Network, ...]:

@@ -7,12 +7,11 @@ never notices. Bounded: of too many addresses those that tried longest ago are f
 from collections import OrderedDict
 from collections.abc import Callable
 
-from fairlead.control.addresses import Address
+from fairlead.control.addresses import Address, subscriber_of
 
 ATTEMPTS_PER_MIN = 300
 _ADDRESSES_MAX = 10_000
 _MIN_NS = 60 * 1_000_000_000
-_HOST_BITS = 64  # of IPv6: one subscriber has a network of these
 
 
 class Attempts:
@@ -25,13 +24,13 @@ class Attempts:
 
     def is_one_too_many(self, address: Address) -> bool:
         """Count an attempt that proved nothing; whether there were too many."""
-        number = int(address) >> (_HOST_BITS if address.version == 6 else 0)
+        subscriber = subscriber_of(address)
         now_ns = self._now_ns()
-        left, filled_ns = self._buckets.pop((address.version, number), (self._per_min, now_ns))
+        left, filled_ns = self._buckets.pop(subscriber, (self._per_min, now_ns))
         gained = max(0, now_ns - filled_ns) * self._per_min / _MIN_NS
         left = min(float(self._per_min), left + gained)
         is_over = left < 1
-        self._buckets[address.version, number] = (left if is_over else left - 1, now_ns)
+        self._buckets[subscriber] = (left if is_over else left - 1, now_ns)
         if len(self._buckets) > _ADDRESSES_MAX:
             self._buckets.popitem(last=False)
         return is_over

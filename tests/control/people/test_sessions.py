@@ -9,7 +9,7 @@ from sqlalchemy import select
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
 from fairlead.control.keys import Denied
-from fairlead.control.people.person import IDLE_NS, LONGEST_NS, Stage, User
+from fairlead.control.people.person import IDLE_NS, LONGEST_NS, From, Stage, User
 from fairlead.control.people.sessions import (
     CODE_WRONG,
     REFUSED,
@@ -95,6 +95,14 @@ def test_one_address_may_try_so_many_addresses_only(control: Control, ann: User)
         for at in range(61)
     ]
     assert results == [REFUSED] * 60 + [Limited(15 * MINUTE)]
+
+
+def test_a_whole_network_of_ipv6_is_one_who_tries(control: Control, ann: User) -> None:
+    near = [From(f"2001:db8::{at:x}", "curl") for at in range(12)]
+    results = [control.sessions.sign_in(EMAIL, "wrong words", each, NOW) for each in near]
+    assert results == [REFUSED] * 10 + [Limited(15 * MINUTE)] * 2
+    far = From("2001:db8:0:1::1", "curl")
+    assert isinstance(control.sessions.sign_in(EMAIL, PASSWORD, far, NOW), SignedIn)
 
 
 def test_parallel_guesses_are_as_many_as_one_after_the_other(
@@ -185,6 +193,14 @@ def test_wrong_codes_are_limited_from_one_address_only(control: Control, ann: Us
     results = [give(half.token, "000000", ELSEWHERE, NOW) for _ in range(11)]
     assert results == [CODE_WRONG] * 10 + [Limited(15 * MINUTE)]
     assert isinstance(give(half.token, code_at(NOW), HERE, NOW), SignedIn)
+
+
+def test_wrong_codes_are_limited_from_everywhere_together(control: Control, ann: User) -> None:
+    enrolled(control, ann)
+    half = signed_in(control)
+    places = [From(f"198.51.100.{at}", "curl") for at in range(80)]
+    results = [control.sessions.give_code(half.token, "000000", each, NOW) for each in places]
+    assert results == [CODE_WRONG] * 60 + [Limited(60 * MINUTE)] * 20
 
 
 def test_who_did_not_give_the_code_in_ten_minutes_begins_anew(control: Control, ann: User) -> None:

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from fairlead.control.addresses import read_address, subscriber_of
 from fairlead.control.keys import Denied
 
 EMAIL_CHARACTERS_MAX = 254
@@ -58,6 +59,12 @@ class From(msgspec.Struct, frozen=True):
 
     address: str
     agent: str
+
+    @property
+    def subscriber(self) -> str:
+        """Return by what attempts are counted: whoever has one address of IPv6 has many."""
+        version, number = subscriber_of(read_address(self.address))
+        return f"{version}.{number:x}"
 
 
 def email_wrong(email: str) -> Denied | None:

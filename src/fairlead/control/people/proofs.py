@@ -68,7 +68,7 @@ class Proofs:
         if denied is not None:
             return denied
         password, code = proof
-        subject = f"{user.email.lower()} {origin.address}"
+        subject = f"{user.email.lower()} {origin.subscriber}"
         with self._store.change() as change:
             wait_ns = attempt(change, SIGN_IN, subject, now_ns)
             kept = _kept(change, user)

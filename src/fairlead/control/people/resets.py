@@ -110,7 +110,7 @@ class Resets:
         if denied is not None:
             return denied
         with self._store.change() as change:
-            wait_ns = attempt(change, SIGN_IN_ADDRESS, origin.address, now_ns)
+            wait_ns = attempt(change, SIGN_IN_ADDRESS, origin.subscriber, now_ns)
         if wait_ns is not None:
             return Limited(wait_ns)
         kept = self._passwords.hash_of(password)  # takes long, whatever comes of it

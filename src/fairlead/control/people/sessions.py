@@ -19,6 +19,7 @@ from fairlead.control.people.passwords import Passwords
 from fairlead.control.people.person import From, Session, Stage, User
 from fairlead.control.people.throttles import (
     SECOND_FACTOR,
+    SECOND_FACTOR_USER,
     SIGN_IN,
     SIGN_IN_ADDRESS,
     attempt,
@@ -90,9 +91,9 @@ class Sessions:
         Raises ControlError.
         """
         folded = email.lower()[:320]
-        subject = f"{folded} {origin.address}"
+        subject = f"{folded} {origin.subscriber}"
         with self._store.change() as change:
-            wait_ns = attempt(change, SIGN_IN_ADDRESS, origin.address, now_ns)
+            wait_ns = attempt(change, SIGN_IN_ADDRESS, origin.subscriber, now_ns)
             if wait_ns is None:
                 wait_ns = attempt(change, SIGN_IN, subject, now_ns)
             row = _by_email(change, folded)
@@ -127,8 +128,11 @@ class Sessions:
         if found is None or found[1].stage is not Stage.PASSWORD:
             return _OVER
         user, session = found
+        subject = f"{user.user} {origin.subscriber}"
         with self._store.change() as change:
-            wait_ns = attempt(change, SECOND_FACTOR, f"{user.user} {origin.address}", now_ns)
+            wait_ns = attempt(change, SECOND_FACTOR, subject, now_ns)
+            if wait_ns is None:
+                wait_ns = attempt(change, SECOND_FACTOR_USER, user.user, now_ns)
         if wait_ns is not None:
             return Limited(wait_ns)
         audit = self._audit_of(user.subscription)
@@ -142,7 +146,7 @@ class Sessions:
                     audit, change, "user.second_factor", user.user, CODE_WRONG, origin, now_ns
                 )
                 return CODE_WRONG
-            forgive(change, SECOND_FACTOR, f"{user.user} {origin.address}")
+            forgive(change, SECOND_FACTOR, subject)
             change.execute(delete(SESSIONS).where(SESSIONS.c.session == session.session))
             begun = self._begin(change, row, Stage.WHOLE, origin, now_ns)
             actor = Actor(user.user, origin.address, f"password+{factor}")

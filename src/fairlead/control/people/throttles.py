@@ -23,6 +23,8 @@ class Limit(msgspec.Struct, frozen=True):
 SIGN_IN = Limit("sign_in", 10, 15 * _MINUTE)
 SIGN_IN_ADDRESS = Limit("sign_in_address", 60, 15 * _MINUTE)
 SECOND_FACTOR = Limit("second_factor", 10, 15 * _MINUTE)
+# From wherever: who gets so far has the password, and a million codes are tried from a thousand addresses.
+SECOND_FACTOR_USER = Limit("second_factor_user", 60, 60 * _MINUTE)
 PROOF = Limit("proof", 10, 15 * _MINUTE)  # by session: a new one may try again
 
 
