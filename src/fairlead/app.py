@@ -21,7 +21,6 @@ from prometheus_client.metrics_core import Metric
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fairlead.config import Config, Listen
-from fairlead.config.kinds import is_loopback
 from fairlead.config.loading import KEYS
 from fairlead.control.addresses import networks_of
 from fairlead.control.errors import ControlError
@@ -146,8 +145,8 @@ class App:
             await self._follow(control, tenants, self._secure)
             await tenants.start()
             self._make_fix(tenants, bound_fix, self._secure.fix)
-            self._people = self._open_people(control, address_of(bound))
             listen = (address_of(bound), *self._secure.addresses)
+            self._people = self._open_people(control, listen)
             app = self._gateway(control, tenants, listen)
             self._server = HttpServer(app, bound, config.http.connections, config.websocket)
             await self._server.start()
@@ -316,7 +315,7 @@ class App:
         for collector in collectors:
             yield from of_subscription(tenant.name, collector.collect())
 
-    def _open_people(self, control: "Control", listen: tuple[str, int]) -> "PeopleDesk":
+    def _open_people(self, control: "Control", listen: tuple[tuple[str, int], ...]) -> "PeopleDesk":
         from fairlead.control.people.post import SmtpSettings
         from fairlead.gateway.console.opening import open_desk
         from fairlead.gateway.console.reminding import Reminding
@@ -332,8 +331,8 @@ class App:
                 password=mail.password.text,
             )
         now_ns, sleep = self._wall
-        data, is_local = self._config.data, is_loopback(listen[0])
-        desk = open_desk(control, data, smtp, now_ns, self._proxies, is_loopback=is_local)
+        hosts = [host for host, _ in listen]
+        desk = open_desk(control, self._config.data, smtp, now_ns, self._proxies, hosts)
         self._reminding = Reminding(desk, sleep)
         self._reminding.start()
         return desk

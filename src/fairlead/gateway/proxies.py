@@ -22,6 +22,11 @@ class Proxies:
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
         self._trusted = tuple(trusted)
 
+    @property
+    def are_there(self) -> bool:
+        """Whether any is trusted: then those who come are perhaps not where their connection begins."""
+        return bool(self._trusted)
+
     def origin(self, peer: Address, forwarded: Sequence[bytes]) -> Address | None:
         """Return the address that counts; None when a trusted proxy says what cannot be read.
 

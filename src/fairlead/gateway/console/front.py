@@ -201,7 +201,7 @@ class Front:
         address = self._desk.address_of(scope)
         if address is None:
             return problem(403, "address_unreadable", "a proxy says no address that can be read")
-        if not is_secure and not _is_loopback(address):
+        if not is_secure and not is_loopback(address):
             text = "people sign in over https, or on the machine itself"
             return problem(403, "https_needed", text)
         now_ns = self._desk.now_ns()
@@ -239,7 +239,8 @@ def _refusal(visit: Visit, level: Level) -> Answer | None:
     return None
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether an address is this machine's alone."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

@@ -1,6 +1,6 @@
 """The console's machine side, put together: what answers people, and where their letters go."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from starlette.types import ASGIApp
@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 from fairlead.control.control import Control
 from fairlead.control.people.post import Post, Sink, Smtp, SmtpSettings
 from fairlead.gateway.console.entering import Entering
-from fairlead.gateway.console.front import Desk, Front
+from fairlead.gateway.console.front import Desk, Front, is_loopback
 from fairlead.gateway.console.grants import Grants
 from fairlead.gateway.console.others import Others
 from fairlead.gateway.console.own import Own
@@ -23,14 +23,18 @@ def open_desk(
     smtp: SmtpSettings | None,
     now_ns: Callable[[], int],
     proxies: Proxies,
-    *,
-    is_loopback: bool,
+    listens: Iterable[str],
 ) -> Desk:
-    """Return what people's calls work with; without a mail server letters are kept on loopback only."""
+    """Return what people's calls work with. `listens`: the addresses of all listeners.
+
+    Without a mail server letters are kept only where nobody comes from elsewhere: who is signed in reads
+    them, and with them the codes of everybody.
+    """
+    is_local = not proxies.are_there and all(map(is_loopback, listens))
     post: Post | None
     if smtp is not None:
         post, mail = Smtp(smtp), "smtp"
-    elif is_loopback:
+    elif is_local:
         post, mail = Sink(data), "sink"
     else:
         post, mail = None, "none"
