@@ -10,10 +10,12 @@
 #   make crash-test  kill -9 under load: KILLS=200
 #   make soak        the other long runs: a million mutated FIX messages, storms of reports, FIX in bad weather
 #   make docs        the documentation site, into ./site
+#   make screenshots     the pictures of the console in docs/assets/console, made anew
 #   make docs-generate   write the pages of docs/reference that are made from code
 #   make lock        write requirements/*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
 #   make env-fix     compile QuickFIX (minutes, once), so that `make test` has the tests against it
 #   make env-api     install a client generator and schemathesis, so that `make test` has the tests with them
+#   make env-browser  install playwright-core and axe-core, for the tests in Debian's Chromium; `make test` does it too where Node is
 #   make clean       remove the environment, caches and build output; keeps ./data
 #
 # PYTHON=python3.12 chooses the interpreter; RUN_ARGS, TEST_ARGS, BENCH_ARGS, SIMULATE_ARGS, CRASH_ARGS, SOAK_ARGS are passed on.
@@ -32,7 +34,7 @@ export KILLS
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run web web-try test check format bench simulate crash-test soak docs docs-generate lock clean env-run env-dev env-docs env-fix env-api
+.PHONY: help run web web-try test check format bench simulate crash-test soak screenshots docs docs-generate lock clean env-run env-dev env-docs env-fix env-api env-browser
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -52,6 +54,9 @@ env-fix:
 env-api:
 	@PYTHON="$(PYTHON)" tools/bootstrap api
 
+env-browser:
+	@tools/browser install
+
 run: env-run web-try
 	@exec $(VENV)/bin/fairlead up --demo $(RUN_ARGS)
 
@@ -61,7 +66,8 @@ web:
 web-try:
 	@tools/web try
 
-test: env-dev
+test: env-dev web-try
+	@tools/browser try
 	$(PY) -m pytest -n $(TEST_JOBS) --dist loadfile $(TEST_ARGS)
 
 check: env-dev
@@ -92,6 +98,10 @@ docs: env-docs
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 	$(PY) tools/check_site.py site
 
+# Pictures of every page and step of the console, in both colour schemes; look at them before they are committed.
+screenshots: env-dev web env-browser
+	$(PY) -m tests.browser.tour docs/assets/console
+
 docs-generate: env-dev
 	$(PY) -m tools.generate_docs
 
@@ -100,5 +110,5 @@ lock: env-run
 
 clean:
 	rm -rf $(VENV) .venv.lock dist build site htmlcov .coverage* .hypothesis .import_linter_cache .mypy_cache \
-		.pytest_cache .ruff_cache src/fairlead/console web/node_modules web/dist web/.built web/.checked web/.lock web/.log
+		.pytest_cache .ruff_cache src/fairlead/console web/node_modules tests/browser/node_modules tests/browser/failures web/dist web/.built web/.checked web/.lock web/.log
 	find src tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +

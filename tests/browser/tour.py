@@ -1,0 +1,143 @@
+"""One walk past every page and every step of the console, with a stop at each.
+
+What is done at a stop is another's matter: `test_accessibility.py` has axe-core look, and
+`python -m tests.browser.tour FOLDER` (`make screenshots`) keeps pictures for the documentation.
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.browser.browser import DARK, LIGHT, Browser, Page
+from tests.browser.console import PASSWORD, Console, Someone, started
+
+Stop = Callable[[str, Page], None]
+ANN = "ann@desk.example"
+
+
+def tour(console: Console, stop: Stop) -> None:
+    """Walk, as people who come for the first time."""
+    page = console.window().tab("/console/")
+    ann = Someone(console, ANN)
+    _become(console, page, stop)
+    _secure(ann, page, stop)
+    _return(console, ann, stop)
+    _invite(ann, page, stop)
+
+
+def _become(console: Console, page: Page, stop: Stop) -> None:
+    page.heading("Create the first user").seen()
+    stop("first-user-token", page)
+    token = console.run("users", "link", "--json").json["token"]
+    page.go("about:blank")
+    page.go(f"/console/first-user#{token}")
+    page.field("E-mail").fill(ANN)
+    page.field("Password").fill("password123")
+    page.field("Password again").fill("password123")
+    page.button("Create user").click()
+    page.role("alert").seen()
+    stop("first-user", page)
+    page.field("Password").fill(PASSWORD)
+    page.field("Password again").fill(PASSWORD)
+    page.button("Create user").click()
+    page.heading("Overview").seen()
+    page.text("You have none yet").seen()
+    stop("overview", page)
+
+
+def _secure(ann: Someone, page: Page, stop: Stop) -> None:
+    page.way("Security").click()
+    page.row("This session").seen()
+    stop("security", page)
+    factor = page.region("Two-factor authentication")
+    factor.button("Enable 2FA").click()
+    ann.secret = factor.pattern("^([A-Z2-7]{4} )+[A-Z2-7]{1,4}$").said().replace(" ", "")
+    code = ann.send_code(factor)
+    ann.both(factor, code, "000000")
+    factor.button("Enable 2FA").click()
+    factor.role("alert").seen()
+    stop("two-factor", page)
+    ann.both(factor, code)
+    factor.button("Enable 2FA").click()
+    dialog = page.dialog("Save your recovery codes")
+    dialog.button("I have saved them").seen()
+    stop("recovery-codes", page)
+    dialog.button("I have saved them").click()
+    factor.button("Disable 2FA").click()
+    factor.button("Send code").seen()
+    stop("two-factor-disable", page)
+    factor.button("Cancel").click()
+
+
+def _return(console: Console, ann: Someone, stop: Stop) -> None:
+    page = console.window().tab("/console/")
+    page.heading("Sign in").seen()
+    stop("sign-in", page)
+    page.field("E-mail").fill(ann.email)
+    page.field("Password").fill(ann.password)
+    page.button("Sign in").click()
+    page.field("Authenticator code").fill("000000")
+    page.button("Go on").click()
+    page.role("alert").seen()
+    stop("second-factor", page)
+    page.button("Use a recovery code").click()
+    page.field("Recovery code").seen()
+    stop("second-factor-recovery", page)
+    page.button("Sign in as somebody else").click()
+    page.link("Forgot your password?").click()
+    page.heading("Reset your password").seen()
+    stop("forgotten", page)
+    page.field("E-mail").fill(ann.email)
+    page.button("Send code").click()
+    page.heading("Choose a new password").seen()
+    stop("new-password", page)
+
+
+def _invite(ann: Someone, page: Page, stop: Stop) -> None:
+    page.way("Users").click()
+    page.region("Invite somebody").field("E-mail").fill("bob@desk.example")
+    page.button("Invite").click()
+    page.text("An invitation is on its way").seen()
+    stop("users", page)
+    page.way("Mail").click()
+    page.heading("You are invited to Fairlead").seen()
+    stop("mail", page)
+    token = ann.console.letters()[-1]["text"].split("#")[1].split()[0]
+    other = ann.console.window().tab(f"/console/invitation#{token}")
+    other.heading("Accept your invitation").seen()
+    stop("invitation", other)
+    other.go("/console/invitation")
+    other.field("Token").seen()
+    page.go("/console/nowhere")
+    page.heading("No such page").seen()
+    stop("not-found", page)
+
+
+@contextmanager
+def _system() -> Iterator[Console]:
+    browser = Browser()
+    try:
+        with tempfile.TemporaryDirectory() as folder, started(Path(folder), browser) as console:
+            yield console
+    finally:
+        browser.close()
+
+
+def keep_pictures(folder: Path) -> None:
+    """Walk, and keep each stop in both colour schemes as `NAME-light.png` and `NAME-dark.png`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _system() as console:
+
+        def keep(name: str, page: Page) -> None:
+            for scheme in (LIGHT, DARK):
+                page.wears(scheme)
+                page.picture(folder / f"{name}-{scheme}.png")
+            page.wears(LIGHT)
+
+        tour(console, keep)
+
+
+if __name__ == "__main__":
+    keep_pictures(Path(sys.argv[1]))
