@@ -224,8 +224,35 @@ def test_a_newer_one_for_the_same_action_ends_the_older(control: Control, begun:
 
 def test_one_that_was_withdrawn_is_over(control: Control, begun: SignedIn) -> None:
     asked = ask(control, begun)
-    control.challenges.withdraw(asked)
+    control.challenges.withdraw(begun.user, asked)
     assert confirm(control, begun, asked.challenge, asked.code, code_at(NOW)) == OVER
+
+
+def test_one_that_could_not_be_mailed_counts_for_nothing(control: Control, begun: SignedIn) -> None:
+    for _ in range(7):
+        control.challenges.withdraw(begun.user, ask(control, begun))
+    for at in range(5):
+        ask(control, begun, NOW + at * MINUTE)
+    last = control.challenges.ask(
+        begun.user, begun.session, Action.KEY_ADD, PAYLOAD, HERE, NOW + 5 * MINUTE
+    )
+    assert last == Limited(55 * MINUTE)
+
+
+def test_with_the_end_of_its_session_it_ends(control: Control, begun: SignedIn) -> None:
+    """Also for a call that is on its way already, and knows its session."""
+    asked = ask(control, begun)
+    control.sessions.sign_out(begun.user, begun.session, HERE, NOW)
+    assert confirm(control, begun, asked.challenge, asked.code, code_at(NOW)) == OVER
+
+
+def test_what_is_refused_counts_with_no_limit(control: Control, begun: SignedIn) -> None:
+    for at in range(5):
+        ask(control, begun, NOW + at * MINUTE)
+    nearly = NOW + 60 * MINUTE - 1
+    sent = control.challenges.ask(begun.user, begun.session, Action.KEY_ADD, PAYLOAD, HERE, nearly)
+    assert sent == Limited(1)
+    ask(control, begun, nearly + 1)
 
 
 def test_what_is_denied_in_the_end_has_used_up_the_codes(control: Control, begun: SignedIn) -> None:

@@ -121,6 +121,28 @@ def test_parallel_guesses_are_as_many_as_one_after_the_other(
     assert results.count(Limited(15 * MINUTE)) == 14
 
 
+def test_what_is_no_address_is_nobodys(control: Control, ann: User) -> None:
+    """Databases differ in what text they take: such a one is never looked for."""
+    for email in (
+        "ann@desk.example\0",
+        "\0",
+        "\u212ann@desk.example",
+        "ann@desk.example\n",
+        "x" * 10**6,
+    ):
+        assert control.sessions.sign_in(email, PASSWORD, HERE, NOW) == REFUSED
+        assert control.resets.ask(email, HERE, NOW) is None
+
+
+def test_who_is_limited_for_one_user_does_not_use_up_the_address_for_others(
+    control: Control, ann: User
+) -> None:
+    made(control, "bob@desk.example")
+    for _ in range(100):
+        control.sessions.sign_in(EMAIL, "wrong words", HERE, NOW)
+    assert isinstance(control.sessions.sign_in("bob@desk.example", PASSWORD, HERE, NOW), SignedIn)
+
+
 # ── the second factor ────────────────────────────────────────────────────────────────────────────
 
 
@@ -281,6 +303,17 @@ def test_a_user_has_so_many_sessions_only(control: Control, ann: User) -> None:
     alive = [control.sessions.of(each, NOW + 100) is not None for each in tokens]
     assert alive == [False] * 2 + [True] * SESSIONS_MAX
     assert len(control.sessions.listed(ann, NOW + 100)) == SESSIONS_MAX
+
+
+def test_half_sessions_end_no_whole_one(control: Control, ann: User) -> None:
+    enrolled(control, ann)
+    half = signed_in(control)
+    whole = control.sessions.give_code(half.token, code_at(NOW), HERE, NOW)
+    assert isinstance(whole, SignedIn)
+    for at in range(SESSIONS_MAX + 2):
+        signed_in(control, NOW + 1 + at)
+    assert control.sessions.of(whole.token, NOW + 100) is not None
+    assert len(rows(control)) == SESSIONS_MAX + 1
 
 
 @pytest.mark.parametrize("token", ["", "x" * 43, "x" * 10**6], ids=lambda each: str(len(each)))

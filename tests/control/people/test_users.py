@@ -15,7 +15,7 @@ from fairlead.control.people.sessions import SignedIn
 from fairlead.control.tables import LINKS, USERS
 from tests.control.conftest import OWNER, OpenControl
 from tests.control.killing import killed_at
-from tests.control.people.conftest import EMAIL, HERE, NOW, PASSWORD, made, signed_in
+from tests.control.people.conftest import EMAIL, HERE, MINUTE, NOW, PASSWORD, made, signed_in
 
 RACERS = 8
 
@@ -222,3 +222,39 @@ def test_killed_at_any_line_there_is_a_user_or_the_link_still_makes_one(
             break
         assert was_killed
     assert isinstance(control.sessions.sign_in(EMAIL, PASSWORD, HERE, NOW), SignedIn)
+
+
+def test_once_there_is_a_user_nobody_becomes_the_first(control: Control) -> None:
+    first = control.users.first_link(OWNER, NOW)
+    invited = control.users.invite(OWNER, EMAIL, NOW)
+    assert isinstance(first, str)
+    assert isinstance(invited, str)
+    assert isinstance(control.users.accept(invited, "", PASSWORD, HERE, NOW), User)
+    late = control.users.accept(first, "eve@desk.example", PASSWORD, HERE, NOW)
+    assert isinstance(late, Denied)
+    assert late.code == "link_invalid"
+
+
+def test_nobody_learns_who_is_a_user_of_another_subscription(control: Control, ann: User) -> None:
+    control.subscriptions.create(OWNER, "desk2", NOW)
+    other = control.of("desk2")
+    token = other.users.invite(OWNER, EMAIL, NOW)
+    assert isinstance(token, str)
+    late = other.users.accept(token, "", PASSWORD, HERE, NOW)
+    assert isinstance(late, Denied)
+    assert late.code == "email_taken"
+    assert other.users.listed() == []
+
+
+def test_an_invitation_that_could_not_be_mailed_is_void_and_counts_for_nothing(
+    control: Control, ann: User
+) -> None:
+    bob = "bob@desk.example"
+    for _ in range(9):
+        assert control.users.wait_to_invite(ann.user, bob, NOW) is None
+        token = control.users.invite(OWNER, bob, NOW)
+        assert isinstance(token, str)
+        control.users.withdraw(ann.user, bob, token, NOW)
+        assert isinstance(control.users.accept(token, "", PASSWORD, HERE, NOW), Denied)
+    waits = [control.users.wait_to_invite(ann.user, bob, NOW) for _ in range(6)]
+    assert waits == [None] * 5 + [60 * MINUTE]

@@ -1,7 +1,8 @@
 """The console over a control plane in a folder, and browsers that call it; time is what a test says."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,11 @@ from fairlead.gateway.console.front import Desk
 from fairlead.gateway.console.opening import front_of
 from fairlead.gateway.proxies import Proxies
 from fairlead.gateway.server import HttpServer, address_of, bind
+from tests.control.conftest import postgresql  # noqa: F401 - fixture
+from tests.gateway.console.stored import changed, stored
+from tests.postgresql import Server
 
+DATABASES = ("sqlite", "postgresql")
 OWNER = Actor("owner", "local", "machine")
 EMAIL, PASSWORD = "ann@desk.example", "seven unrelated words"
 MINUTE = 60 * 10**9
@@ -59,6 +64,13 @@ class World:
         status, said = await browser.post("/v1/auth/first-user", form)
         assert status == 201, said
         return said
+
+    @contextmanager
+    def changes(self) -> Iterator[list[str]]:
+        """Give a list that holds in the end what has changed of all that is stored."""
+        before, lines = stored(self.control, self.sink), list[str]()
+        yield lines
+        lines += changed(before, stored(self.control, self.sink))
 
     def code(self) -> str:
         return one_time.totp_code(SECRET, self.now_ns // (30 * 10**9))
@@ -109,12 +121,24 @@ class Browser:
         return next((each.value for each in self.http.cookie_jar), "")
 
 
+@pytest.fixture
+def database() -> str:
+    """Say where the control plane is stored; a module asks for each of DATABASES by `parametrize`."""
+    return "sqlite"
+
+
 @pytest_asyncio.fixture
-async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+async def world(
+    request: pytest.FixtureRequest, tmp_path: Path, database: str
+) -> AsyncIterator[World]:
     cost = getattr(request, "param", Cost(1, 64, 1))  # Argon2id as ever, cheaper unless asked
     data = tmp_path / "data"
     bound = bind("127.0.0.1", 0)
-    with Control.open(data, None, None, "local", 1, cost) as control:
+    url = None
+    if database == "postgresql":
+        databases: Server = request.getfixturevalue("postgresql")
+        url = databases.new_database()
+    with Control.open(data, url, None, "local", 1, cost) as control:
         world = World(control, data, address_of(bound))
         trusted = Proxies(networks_of(["127.0.0.1/32"]))  # where a browser of these tests says so
         desk = Desk(control, world.sink, "sink", lambda: world.now_ns, trusted)
@@ -142,6 +166,18 @@ async def other(world: World) -> AsyncIterator[Browser]:
     await browser.http.close()
 
 
+@pytest_asyncio.fixture
+async def ann(world: World, browser: Browser) -> Browser:
+    """Somebody who has a second factor and is signed in by both."""
+    await world.ann(browser)
+    world.enrol()
+    await browser.sign_in()
+    status, _ = await browser.post("/v1/auth/second-factor", {"code": world.code()})
+    assert status == 200
+    world.now_ns += 2 * MINUTE
+    return browser
+
+
 async def asked(browser: Browser, action: str, **payload: object) -> tuple[str, str]:
     """Ask for something; return the challenge, and the code that was mailed."""
     form = {"action": action, "payload": payload}
@@ -155,3 +191,19 @@ async def asked(browser: Browser, action: str, **payload: object) -> tuple[str, 
 async def confirm(browser: Browser, challenge: str, code: str, totp: str) -> tuple[int, Any]:
     path = f"/v1/challenges/{challenge}/confirm"
     return await browser.post(path, {"code": code, "totp": totp})
+
+
+async def granted(
+    world: World, browser: Browser, action: str, **payload: object
+) -> tuple[int, Any]:
+    """Ask for something and confirm it; the next code is of a later step."""
+    challenge, code = await asked(browser, action, **payload)
+    result = await confirm(browser, challenge, code, world.code())
+    world.now_ns += 2 * MINUTE
+    return result
+
+
+async def added(world: World, browser: Browser, label: str = "Bot1", **more: object) -> Any:
+    status, said = await granted(world, browser, "key.add", label=label, **more)
+    assert status == 201, said
+    return said

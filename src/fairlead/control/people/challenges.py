@@ -20,9 +20,9 @@ from fairlead.control.keys import Denied
 from fairlead.control.people import one_time
 from fairlead.control.people.person import From, Session, Stage, User
 from fairlead.control.people.sessions import CODE_WRONG, Limited, Sessions
-from fairlead.control.people.throttles import Limit, attempt
+from fairlead.control.people.throttles import Limit, attempts, take_back
 from fairlead.control.store import Store
-from fairlead.control.tables import CHALLENGES
+from fairlead.control.tables import CHALLENGES, SESSIONS
 from fairlead.control.vault import Place, Vault
 
 _MINUTE = 60 * 1_000_000_000
@@ -103,10 +103,9 @@ class Challenges:
         if not user.has_second_factor and action is not Action.FACTOR_ENABLE:
             return FACTOR_REQUIRED
         with self._audit.change() as change:
-            for limit in limits_of(action):
-                wait_ns = attempt(change, limit, user.user, now_ns)
-                if wait_ns is not None:
-                    return Limited(wait_ns)
+            wait_ns = attempts(change, limits_of(action, user.user), now_ns)
+            if wait_ns is not None:
+                return Limited(wait_ns)
             change.execute(delete(CHALLENGES).where(CHALLENGES.c.expires_ns <= now_ns))
             of_action = (CHALLENGES.c.user == user.user) & (CHALLENGES.c.action == action)
             change.execute(delete(CHALLENGES).where(of_action))
@@ -129,10 +128,11 @@ class Challenges:
             self._audit.append(change, actor, entry, now_ns)
             return Asked(challenge, action, now_ns + LASTS_NS, code)
 
-    def withdraw(self, asked: Asked) -> None:
-        """End a challenge whose code could not be mailed. Raises ControlError."""
+    def withdraw(self, user: User, asked: Asked) -> None:
+        """End a challenge whose code could not be mailed; it counts for nothing. Raises ControlError."""
         with self._store.change() as change:
             change.execute(delete(CHALLENGES).where(CHALLENGES.c.challenge == asked.challenge))
+            take_back(change, limits_of(asked.action, user.user), asked.expires_ns - LASTS_NS)
 
     def confirm(
         self,
@@ -179,11 +179,16 @@ class Challenges:
     def _row(
         self, change: Connection, user: User, session: Session, challenge: str, now_ns: int
     ) -> Any:
-        found = select(CHALLENGES).where(
-            CHALLENGES.c.challenge == challenge,
-            CHALLENGES.c.user == user.user,
-            CHALLENGES.c.session == session.session,
-            CHALLENGES.c.expires_ns > now_ns,
+        """Return the row of a challenge that is not over, of a session that has not ended meanwhile."""
+        found = (
+            select(CHALLENGES)
+            .join(SESSIONS, SESSIONS.c.session == CHALLENGES.c.session)
+            .where(
+                CHALLENGES.c.challenge == challenge,
+                CHALLENGES.c.user == user.user,
+                CHALLENGES.c.session == session.session,
+                CHALLENGES.c.expires_ns > now_ns,
+            )
         )
         return change.execute(found).first()
 
@@ -220,11 +225,11 @@ def mail_code_hash(vault: Vault, connection: Connection, user: User, code: str) 
     return one_time.code_hash(key, code)
 
 
-def limits_of(action: str) -> tuple[Limit, Limit]:
+def limits_of(action: str, user: str) -> tuple[tuple[Limit, str], ...]:
     """Return how often a code may be mailed, counted by user and kind of action."""
     return (
-        Limit(f"mail {action} minute", 1, RESEND_NS),
-        Limit(f"mail {action} hour", _MAILS_PER_HOUR, 60 * _MINUTE),
+        (Limit(f"mail {action} minute", 1, RESEND_NS), user),
+        (Limit(f"mail {action} hour", _MAILS_PER_HOUR, 60 * _MINUTE), user),
     )
 
 

@@ -73,3 +73,8 @@ def email_wrong(email: str) -> Denied | None:
         return None
     text = "the e-mail address is not written as one, give a name, @ and a domain: ann@desk.example"
     return Denied("email_invalid", text)
+
+
+def folded_email(email: str) -> str:
+    """Return an address as it is looked for, in small letters; empty, which is nobody's, if it is none."""
+    return "" if email_wrong(email) else email.lower()

@@ -3,6 +3,7 @@
 Whoever grants something sends its code first and grants nothing when that fails: `Unsent` says why.
 """
 
+import asyncio
 import fcntl
 import os
 from email.message import EmailMessage
@@ -51,23 +52,26 @@ class SmtpSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Smtp:
     """Gives letters to a mail server, one connection each: there are few."""
 
-    def __init__(self, settings: SmtpSettings) -> None:
+    def __init__(self, settings: SmtpSettings, timeout_s: float = _TIMEOUT_S) -> None:
+        """`timeout_s`: for each answer of the server, and three times that for all of them."""
         self._settings = settings
+        self._timeout_s = timeout_s
 
     async def send(self, letter: Letter, now_ns: int) -> None:
         """See `Post.send`."""
         settings = self._settings
         try:
-            await aiosmtplib.send(
-                _message(letter, settings.sender, now_ns),
-                hostname=settings.host,
-                port=settings.port,
-                username=settings.user or None,
-                password=settings.password or None,
-                use_tls=settings.security == "tls",
-                start_tls=settings.security == "starttls",
-                timeout=_TIMEOUT_S,
-            )
+            async with asyncio.timeout(3 * self._timeout_s):
+                await aiosmtplib.send(
+                    _message(letter, settings.sender, now_ns),
+                    hostname=settings.host,
+                    port=settings.port,
+                    username=settings.user or None,
+                    password=settings.password or None,
+                    use_tls=settings.security == "tls",
+                    start_tls=settings.security == "starttls",
+                    timeout=self._timeout_s,
+                )
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             # The text of a refusal may repeat what was sent; its kind and code do not.
             code = getattr(error, "code", None)

@@ -23,9 +23,15 @@ from fairlead.control.people.challenges import (
     mail_code_hash,
 )
 from fairlead.control.people.passwords import Passwords, password_wrong
-from fairlead.control.people.person import From, User
+from fairlead.control.people.person import From, User, folded_email
 from fairlead.control.people.sessions import Limited, Sessions
-from fairlead.control.people.throttles import SIGN_IN_ADDRESS, attempt
+from fairlead.control.people.throttles import (
+    FORGOTTEN_ADDRESS,
+    SIGN_IN_ADDRESS,
+    attempt,
+    attempts,
+    take_back,
+)
 from fairlead.control.people.users import user_of
 from fairlead.control.store import Store
 from fairlead.control.tables import CHALLENGES, USERS
@@ -43,6 +49,7 @@ class Forgotten(msgspec.Struct, frozen=True):
 
     user: User
     code: str
+    asked_ns: int
 
     def __repr__(self) -> str:
         """Name the user, never the code."""
@@ -73,9 +80,9 @@ class Resets:
             if row is None:
                 return None
             user = user_of(row)
-            for limit in limits_of(_ACTION):
-                if attempt(change, limit, user.user, now_ns) is not None:
-                    return None
+            limits = (*limits_of(_ACTION, user.user), (FORGOTTEN_ADDRESS, origin.subscriber))
+            if attempts(change, limits, now_ns) is not None:
+                return None
             self._forget(change, user)
             code = one_time.new_mail_code()
             change.execute(
@@ -92,12 +99,14 @@ class Resets:
             )
             entry = Entry(action="user.password.forgotten", target=user.user)
             self._audit.append(change, Actor("-", origin.address, "none"), entry, now_ns)
-            return Forgotten(user, code)
+            return Forgotten(user, code, now_ns)
 
     def withdraw(self, forgotten: Forgotten) -> None:
-        """End what could not be mailed. Raises ControlError."""
+        """End what could not be mailed, and counts for nothing. Raises ControlError."""
+        user = forgotten.user
         with self._store.change() as change:
-            self._forget(change, forgotten.user)
+            self._forget(change, user)
+            take_back(change, limits_of(_ACTION, user.user), forgotten.asked_ns)
 
     def reset(
         self, email: str, codes: tuple[str, str], password: str, origin: From, now_ns: int
@@ -119,6 +128,8 @@ class Resets:
             row = self._row(change, email)
             asked = None if row is None else self._asked(change, row.user, now_ns)
             if row is None or asked is None:
+                target = "-" if row is None else row.user
+                self._append(change, target, Actor("-", origin.address, "none"), None, now_ns)
                 return REFUSED
             user = user_of(row)
             given = mail_code_hash(self._vault, change, user, by_mail)
@@ -129,19 +140,19 @@ class Resets:
                     factor = self._sessions.use_code(change, user, by_factor, now_ns)
             if factor is None:
                 count_try(change, asked)
-                self._append(change, user, Actor("-", origin.address, "none"), None, now_ns)
+                self._append(change, user.user, Actor("-", origin.address, "none"), None, now_ns)
                 return REFUSED
             self._forget(change, user)
             change.execute(USERS.update().filter_by(user=user.user).values(password=kept))
             ended = self._sessions.end_all(change, user)
             actor = Actor(user.user, origin.address, f"mail+{factor}")
-            self._append(change, user, actor, ended, now_ns)
+            self._append(change, user.user, actor, ended, now_ns)
             return None
 
     def _row(self, connection: Connection, email: str) -> Any:
         named = select(USERS).where(
             USERS.c.subscription == self._audit.subscription,
-            USERS.c.email_folded == email.lower(),
+            USERS.c.email_folded == folded_email(email),
             USERS.c.removed_ns.is_(None),
         )
         return connection.execute(named).first()
@@ -159,13 +170,13 @@ class Resets:
         change.execute(delete(CHALLENGES).where(of_user))
 
     def _append(
-        self, change: Connection, user: User, actor: Actor, ended: int | None, now_ns: int
+        self, change: Connection, target: str, actor: Actor, ended: int | None, now_ns: int
     ) -> None:
         """Audit a reset; `ended`: how many sessions it ended, None: it was refused."""
         refused = ended is None
         entry = Entry(
             action="user.password.reset",
-            target=user.user,
+            target=target,
             after={"code": REFUSED.code} if refused else {"sessions_ended": ended},
             outcome=Outcome.REFUSED if refused else Outcome.DONE,
         )
@@ -175,7 +186,7 @@ class Resets:
 def subscription_of_email(store: Store, email: str) -> str | None:
     """Return whose user has an address, None: nobody's. Raises ControlError."""
     named = select(USERS.c.subscription).where(
-        USERS.c.email_folded == email.lower(), USERS.c.removed_ns.is_(None)
+        USERS.c.email_folded == folded_email(email), USERS.c.removed_ns.is_(None)
     )
     with store.read() as connection:
         return connection.execute(named).scalar_one_or_none()

@@ -16,13 +16,13 @@ from fairlead.control.key_text import new_id
 from fairlead.control.keys import Denied
 from fairlead.control.people import one_time
 from fairlead.control.people.passwords import Passwords
-from fairlead.control.people.person import From, Session, Stage, User
+from fairlead.control.people.person import From, Session, Stage, User, folded_email
 from fairlead.control.people.throttles import (
     SECOND_FACTOR,
     SECOND_FACTOR_USER,
     SIGN_IN,
     SIGN_IN_ADDRESS,
-    attempt,
+    attempts,
     forgive,
 )
 from fairlead.control.people.users import put, user_of
@@ -90,12 +90,11 @@ class Sessions:
 
         Raises ControlError.
         """
-        folded = email.lower()[:320]
+        folded = folded_email(email)
         subject = f"{folded} {origin.subscriber}"
+        limits = ((SIGN_IN_ADDRESS, origin.subscriber), (SIGN_IN, subject))
         with self._store.change() as change:
-            wait_ns = attempt(change, SIGN_IN_ADDRESS, origin.subscriber, now_ns)
-            if wait_ns is None:
-                wait_ns = attempt(change, SIGN_IN, subject, now_ns)
+            wait_ns = attempts(change, limits, now_ns)
             row = _by_email(change, folded)
         if wait_ns is not None:
             return Limited(wait_ns)
@@ -129,10 +128,9 @@ class Sessions:
             return _OVER
         user, session = found
         subject = f"{user.user} {origin.subscriber}"
+        limits = ((SECOND_FACTOR, subject), (SECOND_FACTOR_USER, user.user))
         with self._store.change() as change:
-            wait_ns = attempt(change, SECOND_FACTOR, subject, now_ns)
-            if wait_ns is None:
-                wait_ns = attempt(change, SECOND_FACTOR_USER, user.user, now_ns)
+            wait_ns = attempts(change, limits, now_ns)
         if wait_ns is not None:
             return Limited(wait_ns)
         audit = self._audit_of(user.subscription)
@@ -166,11 +164,15 @@ class Sessions:
     def _begin(
         self, change: Connection, row: Row[Any], stage: Stage, origin: From, now_ns: int
     ) -> SignedIn:
-        """Begin a session; there is room for it, if need be, by the end of the oldest."""
+        """Begin a session; there is room for it, if need be, by the end of the oldest of its stage.
+
+        So who knows a password alone cannot end the sessions of who has the second factor too.
+        """
         held = select(SESSIONS).where(SESSIONS.c.user == row.user)
         rows = change.execute(held.order_by(SESSIONS.c.seen_ns.desc())).all()
-        for at, each in enumerate(rows):
-            if at >= SESSIONS_MAX - 1 or _session(each).is_over(now_ns):
+        of_stage = [each.session for each in rows if each.stage == stage]
+        for each in rows:
+            if each.session in of_stage[SESSIONS_MAX - 1 :] or _session(each).is_over(now_ns):
                 change.execute(delete(SESSIONS).where(SESSIONS.c.session == each.session))
         token = one_time.new_token()
         session = Session(
@@ -284,7 +286,7 @@ class Sessions:
         sealed = self._vault.seal(change, _place(user), secret.encode())
         codes = one_time.new_recovery_codes()
         of_user = USERS.update().filter_by(user=user.user)
-        change.execute(of_user.values(totp=sealed, totp_step=step, version=user.version + 1))
+        change.execute(of_user.values(totp=sealed, totp_step=step, version=USERS.c.version + 1))
         self._forget_codes(change, user)
         key = self._codes_key(change, user)
         change.execute(
@@ -299,7 +301,8 @@ class Sessions:
 
         Every other session ends, and so does whatever was asked for and not yet confirmed.
         """
-        after = msgspec.structs.replace(user, has_second_factor=False, version=user.version + 1)
+        before = user_of(_by_id(change, user.user))  # as it is by now: a phrase may be new
+        after = msgspec.structs.replace(before, has_second_factor=False, version=before.version + 1)
         change.execute(USERS.update().filter_by(user=user.user).values(totp=None))
         put(change, after)
         change.execute(delete(CHALLENGES).where(CHALLENGES.c.user == user.user))

@@ -2,6 +2,8 @@
 process forgets it. An attempt counts before anybody knows what comes of it, so parallel ones count too.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 from sqlalchemy import Connection, delete, func, select
 
@@ -26,22 +28,51 @@ SECOND_FACTOR = Limit("second_factor", 10, 15 * _MINUTE)
 # From wherever: who gets so far has the password, and a million codes are tried from a thousand addresses.
 SECOND_FACTOR_USER = Limit("second_factor_user", 60, 60 * _MINUTE)
 PROOF = Limit("proof", 10, 15 * _MINUTE)  # by session: a new one may try again
+FORGOTTEN_ADDRESS = Limit("forgotten_address", 20, 15 * _MINUTE)
+INVITATION = Limit("mail invitation", 5, 60 * _MINUTE)  # by who invites and who is invited
+INVITATIONS = Limit("mail invitations", 20, 60 * _MINUTE)  # by who invites
 
 
 def attempt(change: Connection, limit: Limit, subject: str, now_ns: int) -> int | None:
     """Count an attempt; return None, or in how many ns there may be one again, having counted nothing."""
-    of_kind = (ATTEMPTS.c.kind == limit.kind) & (ATTEMPTS.c.subject == subject)
+    return attempts(change, ((limit, subject),), now_ns)
+
+
+def attempts(change: Connection, limits: Sequence[tuple[Limit, str]], now_ns: int) -> int | None:
+    """Count an attempt with several limits, each with its subject, or with none where one is reached.
+
+    Returns None, or in how many ns there may be one again.
+    """
+    waits = [_wait(change, limit, subject, now_ns) for limit, subject in limits]
+    longest = max(each or 0 for each in waits)
+    if longest:
+        return longest
+    for limit, subject in limits:
+        change.execute(ATTEMPTS.insert().values(kind=limit.kind, subject=subject, time_ns=now_ns))
+    return None
+
+
+def _wait(change: Connection, limit: Limit, subject: str, now_ns: int) -> int | None:
     since = now_ns - limit.window_ns
     change.execute(
         delete(ATTEMPTS).where(ATTEMPTS.c.kind == limit.kind, ATTEMPTS.c.time_ns <= since)
     )
+    of_kind = (ATTEMPTS.c.kind == limit.kind) & (ATTEMPTS.c.subject == subject)
     count, oldest = change.execute(
         select(func.count(), func.min(ATTEMPTS.c.time_ns)).where(of_kind)
     ).one()
-    if count >= limit.count:
-        return int(oldest) + limit.window_ns - now_ns
-    change.execute(ATTEMPTS.insert().values(kind=limit.kind, subject=subject, time_ns=now_ns))
-    return None
+    return int(oldest) + limit.window_ns - now_ns if count >= limit.count else None
+
+
+def take_back(change: Connection, limits: Sequence[tuple[Limit, str]], attempted_ns: int) -> None:
+    """Have an attempt of that moment not count: nothing came of it, by no fault of who made it."""
+    for limit, subject in limits:
+        of_it = select(func.max(ATTEMPTS.c.attempt)).where(
+            ATTEMPTS.c.kind == limit.kind,
+            ATTEMPTS.c.subject == subject,
+            ATTEMPTS.c.time_ns == attempted_ns,
+        )
+        change.execute(delete(ATTEMPTS).where(ATTEMPTS.c.attempt == of_it.scalar_subquery()))
 
 
 def forgive(change: Connection, limit: Limit, subject: str) -> None:

@@ -6,7 +6,7 @@ The first comes by a link that the machine's owner reads in the terminal: there 
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, delete, or_, select
 
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
 from fairlead.control.key_text import new_id
@@ -14,7 +14,14 @@ from fairlead.control.keyring import Keyring, plain
 from fairlead.control.keys import DAY_NS, Act, Denied
 from fairlead.control.people import one_time
 from fairlead.control.people.passwords import Passwords, password_wrong
-from fairlead.control.people.person import From, User, email_wrong
+from fairlead.control.people.person import From, User, email_wrong, folded_email
+from fairlead.control.people.throttles import (
+    INVITATION,
+    INVITATIONS,
+    Limit,
+    attempts,
+    take_back,
+)
 from fairlead.control.store import Store
 from fairlead.control.tables import CHALLENGES, LINKS, RECOVERY_CODES, SESSIONS, USERS
 
@@ -66,7 +73,7 @@ class Users:
     def invite(self, actor: Actor, email: str, now_ns: int) -> str | Denied:
         """Return a token that makes a user of this address; a new one voids the old. Raises ControlError."""
         with self._audit.change() as change:
-            denied = email_wrong(email) or self._taken(change, email) or self._too_many(change)
+            denied = email_wrong(email) or self._taken_here(change, email) or self._too_many(change)
             if denied is not None:
                 # What is no address may be a secret in the wrong field: it is not kept.
                 target = email if email_wrong(email) is None else "-"
@@ -76,6 +83,20 @@ class Users:
             token = self._new_link(change, email, now_ns + INVITATION_NS)
             self._audit.append(change, actor, Entry(action="user.invite", target=email), now_ns)
             return token
+
+    def wait_to_invite(self, user: str, email: str, now_ns: int) -> int | None:
+        """Count an invitation by mail; return None, or in how many ns there may be one.
+
+        Raises ControlError.
+        """
+        with self._store.change() as change:
+            return attempts(change, _limits_of_invitation(user, email), now_ns)
+
+    def withdraw(self, user: str, email: str, token: str, invited_ns: int) -> None:
+        """End an invitation that could not be mailed, and which counts for nothing. Raises ControlError."""
+        with self._store.change() as change:
+            change.execute(delete(LINKS).where(LINKS.c.token_hash == one_time.token_hash(token)))
+            take_back(change, _limits_of_invitation(user, email), invited_ns)
 
     def _new_link(self, change: Connection, email: str, expires_ns: int) -> str:
         token = one_time.new_token()
@@ -109,7 +130,8 @@ class Users:
             denied = self._taken(change, address) or self._too_many(change)
             if denied is not None:
                 return denied
-            change.execute(delete(LINKS).where(LINKS.c.token_hash == hashed))
+            first = (LINKS.c.subscription == self._subscription) & (LINKS.c.email == "")
+            change.execute(delete(LINKS).where(or_(LINKS.c.token_hash == hashed, first)))
             user = User(
                 user=new_id(_PREFIX),
                 subscription=self._subscription,
@@ -192,9 +214,11 @@ class Users:
         named = select(USERS.c.user).where(
             USERS.c.email_folded == email.lower(), USERS.c.removed_ns.is_(None)
         )
-        if change.execute(named).first() is None:
-            return None
-        return Denied("email_taken", "there is a user of this e-mail address; give another one")
+        return None if change.execute(named).first() is None else _TAKEN
+
+    def _taken_here(self, change: Connection, email: str) -> Denied | None:
+        """Say that there is one in this subscription: of the others nobody here learns who is in them."""
+        return None if self._row(change, email) is None else _TAKEN
 
     def _too_many(self, change: Connection) -> Denied | None:
         if len(change.execute(self._present()).all()) < USERS_MAX:
@@ -217,9 +241,14 @@ class Users:
         return denied
 
 
+_TAKEN = Denied("email_taken", "there is a user of this e-mail address; give another one")
 _LINK_INVALID = Denied(
     "link_invalid", "the link is not known, was used, or is too old; have a new one made"
 )
+
+
+def _limits_of_invitation(user: str, email: str) -> tuple[tuple[Limit, str], ...]:
+    return ((INVITATION, f"{user} {folded_email(email)}"), (INVITATIONS, user))
 
 
 def subscription_of_link(store: Store, token: str, now_ns: int) -> str | None:

@@ -15,7 +15,7 @@ from fairlead.control.people.users import subscription_of_link
 from fairlead.core.requests import LOCAL
 from fairlead.gateway.answers import Answer
 from fairlead.gateway.console import words
-from fairlead.gateway.console.front import Desk
+from fairlead.gateway.console.front import Busy, Desk
 from fairlead.gateway.console.visit import (
     Level,
     Routes,
@@ -116,7 +116,11 @@ class Entering:
     async def _mail_code(self, visit: Visit, email: str) -> None:
         control, post = self._desk.control, self._desk.post
         assert post is not None
-        asked = await self._desk.run(partial(_forgot, control, visit, email))
+        try:
+            asked = await self._desk.run_password(partial(_forgot, control, visit, email))
+        except Busy:
+            log.warning("letter not sent", cause="too many people are signing in")
+            return
         if asked is None:
             return
         resets, forgotten = asked

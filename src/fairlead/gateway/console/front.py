@@ -6,6 +6,7 @@ and Host have been looked at by the border.
 """
 
 import asyncio
+import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,7 @@ _THREADS = 2
 _WAITING_MAX = 64  # calls, of all people together; more are refused
 _PASSWORDS = 1  # one takes 64 MiB and a core for a while: so many are looked at at once
 _PASSWORDS_WAITING_MAX = 16
+_LATER_MAX = 16  # letters to people who have forgotten their passwords
 _RETRY_AFTER = (b"retry-after", b"5")
 _Result = TypeVar("_Result")
 
@@ -97,7 +99,10 @@ class Desk:
         return None if address is None else str(address)
 
     def do_later(self, work: Coroutine[Any, Any, None]) -> None:
-        """Have something done that nobody waits for."""
+        """Have something done that nobody waits for. Raises Busy."""
+        if len(self._tasks) >= _LATER_MAX:
+            work.close()
+            raise Busy
 
         def ended(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
@@ -206,7 +211,7 @@ class Front:
             return problem(403, "https_needed", text)
         now_ns = self._desk.now_ns()
         agent = headers.get(b"user-agent", b"").decode("latin-1")
-        token = cookie_of(headers, is_secure=is_secure)
+        token = cookie_of(scope["headers"], is_secure=is_secure)
         found: tuple[User, Session] | None = None
         if token:
             sessions = self._desk.control.sessions
@@ -233,7 +238,7 @@ def _refusal(visit: Visit, level: Level) -> Answer | None:
             return problem(409, "signed_in_already", "you are signed in already")
     if visit.token and visit.call.method not in _SAFE:
         sent = headers.get(CSRF_HEADER, b"").decode("latin-1")
-        if sent != csrf_of(visit.token):
+        if not hmac.compare_digest(sent.encode(), csrf_of(visit.token).encode()):
             text = "X-CSRF-Token is missing or not that of your session, see /v1/auth/state"
             return problem(403, "csrf_wrong", text)
     return None

@@ -33,10 +33,19 @@ from fairlead.gateway.console.granting import Asking, Doing, Grant
 from fairlead.gateway.console.key_changing import CHANGING_GRANTS
 from fairlead.gateway.console.key_forms import keyring_of
 from fairlead.gateway.console.key_making import MAKING_GRANTS
-from fairlead.gateway.console.visit import Level, Routes, Visit, problem, refused, shown
+from fairlead.gateway.console.visit import (
+    Level,
+    Routes,
+    Visit,
+    done,
+    problem,
+    refused,
+    shown,
+)
 from fairlead.gateway.times import time_text
 
 _S = 1_000_000_000
+_NOTHING_TO_SAY = 204
 Prove = Callable[[Connection, bytes, str], str | None]
 
 
@@ -127,7 +136,10 @@ class Grants:
             return form
         work = partial(_confirm, self._desk.control, visit, name, form)
         result = await self._desk.run(work)
-        return refused(result) if isinstance(result, Denied) else shown(*result)
+        if isinstance(result, Denied):
+            return refused(result)
+        status, said = result
+        return done() if status == _NOTHING_TO_SAY else shown(status, said)
 
 
 def masked(email: str) -> str:
@@ -144,7 +156,7 @@ def _ask(control: Control, visit: Visit, action: Action, payload: msgspec.Struct
 
 
 def _withdraw(control: Control, user: User, asked: Asked) -> None:
-    control.of(user.subscription).challenges.withdraw(asked)
+    control.of(user.subscription).challenges.withdraw(user, asked)
 
 
 def _confirm(

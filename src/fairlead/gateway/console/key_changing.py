@@ -13,6 +13,7 @@ from fairlead.gateway.console.key_forms import (
     edit_seen,
     key_shown,
     keyring_of,
+    own_key,
     rights_text,
 )
 from fairlead.gateway.times import time_text
@@ -20,7 +21,7 @@ from fairlead.gateway.times import time_text
 
 def _ask_edit(asking: Asking, form: words.KeyEdit) -> Facts | Denied:
     edit = edit_of(form)
-    before = keyring_of(asking.control, asking.user).find(form.kid)
+    before = own_key(asking.control, asking.user, form.kid)
     if isinstance(edit, Denied):
         return edit
     if isinstance(before, Denied):
@@ -58,7 +59,7 @@ class _Move:
         self._act = act
 
     def ask(self, asking: Asking, form: words.KeyNamed) -> Facts | Denied:
-        key = keyring_of(asking.control, asking.user).find(form.kid)
+        key = own_key(asking.control, asking.user, form.kid)
         if isinstance(key, Denied):
             return key
         after = moved(key, self._act, asking.now_ns)
@@ -104,7 +105,9 @@ def _count_wrong(count: int, form: words.KeysCounted) -> Denied:
 _DELETE, _ENABLE = _Move(Act.REVOKE), _Move(Act.ENABLE)
 CHANGING_GRANTS: Mapping[str, Grant] = {
     Action.KEY_EDIT: Grant(words.KeyEdit, "change an API key", _ask_edit, _do_edit, seen=edit_seen),
-    Action.KEY_DELETE: Grant(words.KeyNamed, "delete an API key", _DELETE.ask, _DELETE.perform),
+    Action.KEY_DELETE: Grant(
+        words.KeyNamed, "delete an API key", _DELETE.ask, _DELETE.perform, status=204
+    ),
     Action.KEY_ENABLE: Grant(words.KeyNamed, "enable an API key", _ENABLE.ask, _ENABLE.perform),
     Action.KEY_DELETE_ALL: Grant(
         words.KeysCounted, "delete all your API keys", _ask_delete_all, _delete_all

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from fairlead.control.control import Control
+from fairlead.control.key_text import is_kid
 from fairlead.control.keyring import Edit, Keyring, Wanted, plain
 from fairlead.control.keys import ApiKey, Denied, Kind
 from fairlead.control.people.person import User
@@ -44,6 +45,15 @@ def etag_of(kid: str, version: int) -> str:
 def keyring_of(control: Control, user: User) -> Keyring:
     """Return the user's keyring."""
     return control.of(user.subscription).keyring.of(user.user)
+
+
+def own_key(control: Control, user: User, kid: str) -> ApiKey | Denied:
+    """Return a key of the user's. By a label it is not found: by the time that something is confirmed
+    another key may have it. Raises ControlError.
+    """
+    if is_kid(kid):
+        return keyring_of(control, user).find(kid)
+    return Denied("key_unknown", f"there is no key {plain(kid)}; give a public id flk_…")
 
 
 def addresses_of(form: words.KeyRights) -> Sequence[str] | Denied | None:

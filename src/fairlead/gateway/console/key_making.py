@@ -8,7 +8,7 @@ from fairlead.control.people.challenges import Action
 from fairlead.control.people.letters import Facts
 from fairlead.gateway.console import words
 from fairlead.gateway.console.granting import Asking, Doing, Grant
-from fairlead.gateway.console.key_forms import TRUSTED, key_shown, keyring_of, wanted_of
+from fairlead.gateway.console.key_forms import TRUSTED, key_shown, keyring_of, own_key, wanted_of
 
 OVERLAP_HOURS_MAX = 7 * 24
 HOUR_NS = DAY_NS // 24
@@ -71,7 +71,7 @@ def _rotate_wrong(key: ApiKey, form: words.KeyRotate, now_ns: int) -> Denied | N
 
 def _ask_rotate(asking: Asking, form: words.KeyRotate) -> Facts | Denied:
     keyring = keyring_of(asking.control, asking.user)
-    key = keyring.find(form.kid)
+    key = own_key(asking.control, asking.user, form.kid)
     if isinstance(key, Denied):
         return key
     denied = _rotate_wrong(key, form, asking.now_ns)
@@ -101,7 +101,7 @@ def _rotate(doing: Doing, form: words.KeyRotate) -> object | Denied:
 
 
 def _ask_certificate(asking: Asking, form: words.CertificateIssue) -> Facts | Denied:
-    key = keyring_of(asking.control, asking.user).find(form.kid)
+    key = own_key(asking.control, asking.user, form.kid)
     return key if isinstance(key, Denied) else (("Label", key.label), ("Key", key.kid))
 
 

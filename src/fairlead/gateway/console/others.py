@@ -8,6 +8,7 @@ from fairlead.control.keys import Denied
 from fairlead.control.people import letters
 from fairlead.control.people.person import User
 from fairlead.control.people.post import Sink, Unsent
+from fairlead.control.people.sessions import Limited
 from fairlead.gateway.answers import Answer
 from fairlead.gateway.console import words
 from fairlead.gateway.console.front import Desk
@@ -45,14 +46,16 @@ class Others:
             return problem(503, "mail_unavailable", "no mail server is configured, see [mail]")
         user, _ = visit.person
         token = await self._desk.run(partial(_invite, self._desk.control, visit, form.email))
-        if isinstance(token, Denied):
+        if not isinstance(token, str):
             return refused(token)
         link = f"{self._page}invitation#{token}"
         letter = letters.of_invitation(form.email, user.subscription, link)
         try:
             await post.send(letter, visit.now_ns)
         except Unsent as error:
-            return problem(503, "mail_unavailable", str(error))
+            withdraw = partial(_withdraw, self._desk.control, visit, form.email, token)
+            await self._desk.run(withdraw)
+            return problem(503, "mail_unavailable", f"{error}; nobody was invited")
         return done()
 
     async def remove(self, visit: Visit) -> Answer:
@@ -80,10 +83,18 @@ def _users(control: Control, user: User) -> list[User]:
     return control.of(user.subscription).users.listed()
 
 
-def _invite(control: Control, visit: Visit, email: str) -> str | Denied:
+def _invite(control: Control, visit: Visit, email: str) -> str | Denied | Limited:
     user, _ = visit.person
     actor = Actor(user.user, visit.origin.address, "session")
-    return control.of(user.subscription).users.invite(actor, email, visit.now_ns)
+    users = control.of(user.subscription).users
+    wait_ns = users.wait_to_invite(user.user, email, visit.now_ns)
+    return Limited(wait_ns) if wait_ns is not None else users.invite(actor, email, visit.now_ns)
+
+
+def _withdraw(control: Control, visit: Visit, email: str, token: str) -> None:
+    user, _ = visit.person
+    users = control.of(user.subscription).users
+    users.withdraw(user.user, email, token, visit.now_ns)
 
 
 def _remove(control: Control, visit: Visit, name: str) -> User | Denied:

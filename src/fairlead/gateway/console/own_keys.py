@@ -13,7 +13,7 @@ from fairlead.control.people.sessions import Limited
 from fairlead.gateway.answers import Answer
 from fairlead.gateway.console import words
 from fairlead.gateway.console.front import Desk
-from fairlead.gateway.console.key_forms import key_shown, keyring_of
+from fairlead.gateway.console.key_forms import key_shown, keyring_of, own_key
 from fairlead.gateway.console.visit import Level, Routes, Visit, problem, refused, shown
 
 
@@ -41,7 +41,7 @@ class OwnKeys:
         """GET /v1/keys/{kid}, with its ETag."""
         user, _ = visit.person
         kid = visit.call.tail.decode("ascii", "replace")
-        key = await self._desk.run(partial(_find, self._desk.control, user, kid))
+        key = await self._desk.run(partial(own_key, self._desk.control, user, kid))
         if isinstance(key, Denied):
             return refused(key)
         said = key_shown(key, visit.now_ns)
@@ -71,17 +71,13 @@ def _listed(control: Control, user: User) -> list[ApiKey]:
     return keyring_of(control, user).listed()
 
 
-def _find(control: Control, user: User, kid: str) -> ApiKey | Denied:
-    return keyring_of(control, user).find(kid)
-
-
 def _disable(
     control: Control, visit: Visit, kid: str, form: words.OneFactor
 ) -> ApiKey | Denied | Limited:
     user, session = visit.person
     now_ns, of_user = visit.now_ns, control.of(user.subscription)
     keyring = of_user.keyring.of(user.user)
-    before = keyring.find(kid)
+    before = own_key(control, user, kid)
     after = before if isinstance(before, Denied) else moved(before, Act.DISABLE, now_ns)
     if isinstance(after, Denied):  # and no code is used up
         return after

@@ -3,9 +3,8 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import IntEnum
-from http.cookies import CookieError, SimpleCookie
 from typing import TypeVar
 
 import msgspec
@@ -70,7 +69,7 @@ class Visit(msgspec.Struct, frozen=True):
         """Return the body as a form, or the answer that says what is wrong with it."""
         try:
             return msgspec.json.decode(self.call.body or b"{}", type=kind)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return problem(422, "form_invalid", f"the body is not as it should be: {error}")
 
 
@@ -84,14 +83,17 @@ def csrf_of(token: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def cookie_of(headers: Mapping[bytes, bytes], *, is_secure: bool) -> str:
-    """Return the token in the cookie, empty where there is none."""
-    try:
-        cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
-    except CookieError:
-        return ""
-    found = cookies.get(SECURE_COOKIE if is_secure else LOOPBACK_COOKIE)
-    return "" if found is None else found.value
+def cookie_of(headers: Iterable[Header], *, is_secure: bool) -> str:
+    """Return the token in the cookie, empty where there is none.
+
+    Empty as well where there are two: another server on this machine may have set one of them, and nobody
+    is to be signed in as whom it chose. Cookies of others are let be, however they are written.
+    """
+    ours = SECURE_COOKIE if is_secure else LOOPBACK_COOKIE
+    pairs = b";".join(value for name, value in headers if name == b"cookie").decode("latin-1")
+    named = (each.strip().partition("=") for each in pairs.split(";"))
+    found = {value for name, _, value in named if name == ours}
+    return found.pop() if len(found) == 1 else ""
 
 
 def set_cookie(token: str, *, is_secure: bool) -> Header:
