@@ -397,6 +397,8 @@ def test_a_long_value_is_shortened_in_its_message() -> None:
         ("postgresql://desk:hush@host:5432/fairlead", "postgresql://desk:***@host:5432/fairlead"),
         ("postgresql://desk@host/fairlead", "postgresql://desk@host/fairlead"),
         ("postgresql://host/fairlead", "postgresql://host/fairlead"),
+        ("postgresql://a:hush@host/b?sslmode=require", "postgresql://a:***@host/b?sslmode=require"),
+        ("postgresql://host/b?a=1&options=-c%20d", "postgresql://host/b?a=1&options=-c%20d"),
     ],
 )
 def test_a_database_shows_itself_without_its_password(url: str, shown: str) -> None:
@@ -408,7 +410,23 @@ def test_a_database_shows_itself_without_its_password(url: str, shown: str) -> N
 
 @pytest.mark.parametrize(
     "url",
-    ["mysql://desk:hush@host/x", "postgresql://desk:hush@host", "postgresql://h/x?password=hush"],
+    [
+        *(
+            "mysql://desk:hush@host/x",
+            "postgresql://desk:hush@host",
+            "postgresql://h/x?password=hush",
+        ),
+        *(
+            "postgresql://h/x?sslmode=require&password=hush",
+            "postgresql://h/x?hush",
+            "postgresql://h/x?",
+        ),
+        *(
+            "postgresql://h/x?a=hush#b",
+            "postgresql://h/x?a=hush?b=c",
+            "postgresql://h/x?Password=hush",
+        ),
+    ],
 )
 def test_a_wrong_database_is_not_repeated(url: str) -> None:
     (finding,) = findings(None, {}, {"control.url": url})

@@ -19,7 +19,9 @@ _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII).fullmatch
 _DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII).fullmatch
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?", re.ASCII).fullmatch
 _DATABASE = re.compile(
-    r"postgresql://([^:/@?\s]+(:[^/@?\s]+)?@)?[^:/@?\s]+(:[0-9]{1,5})?/[^:/@?\s]+", re.ASCII
+    r"postgresql://([^:/@?\s]+(:[^/@?\s]+)?@)?[^:/@?\s]+(:[0-9]{1,5})?/[^:/@?\s]+"
+    r"(\?([a-z_]+(?<!password)=[^?#&\s]+(&(?!$)|$))+)?",  # what stands there is shown: no password
+    re.ASCII,
 ).fullmatch
 _SENDER = re.compile(
     r"[A-Za-z0-9 ._-]{1,64} <[^<>@\s]{1,64}@[A-Za-z0-9.-]{1,190}>|[^<>@\s]{1,64}@[A-Za-z0-9.-]{1,190}",
@@ -294,7 +296,9 @@ LISTEN_OR_OFF = Kind(
 LISTEN = Kind("HOST:PORT such as 127.0.0.1:3080 (port 0: any free one)", _read_listen)
 REMOTE = Kind("a URL tcp://HOST:PORT such as tcp://127.0.0.1:3090", _read_remote)
 DATABASE = Kind(
-    "a URL postgresql://USER:PASSWORD@HOST:PORT/DATABASE", _read_database, is_secret=True
+    "a URL postgresql://USER:PASSWORD@HOST:PORT/DATABASE, perhaps with ?sslmode=verify-full and the like",
+    _read_database,
+    is_secret=True,
 )
 HOST_NAMES = Kind('a list of host names such as ["desk.example"]', _read_names)
 ORIGINS = Kind('a list of origins such as ["https://desk.example:8443"]', _read_origins)
