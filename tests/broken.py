@@ -38,6 +38,23 @@ def inline(self, commits, effects, requests):
 Sequencer._commit = later
 Sequencer._commit_in_thread = inline
 """
+# A change of the control plane is committed first, and told to the audit a moment later.
+AUDITED_LATER = """
+import threading
+
+from fairlead.control.audit import Audit
+
+original = Audit.append
+
+def later(self, change, *rest):
+    def append():
+        with self.change() as own:
+            original(self, own, *rest)
+
+    threading.Timer(0.05, append).start()
+
+Audit.append = later
+"""
 RUN = """
 from fairlead.cli import main
 

@@ -10,6 +10,8 @@ from sqlalchemy import select
 
 from fairlead.control.control import Control
 from fairlead.control.key_file import KeyRefused
+from fairlead.control.keyring import Wanted
+from fairlead.control.keys import Kind
 from fairlead.control.rotation import rotate
 from fairlead.control.tables import SUBSCRIPTIONS
 from fairlead.control.vault import Place, SealBroken
@@ -205,6 +207,33 @@ def test_a_rotation_killed_at_any_line_leaves_everything_readable_and_goes_on(
     rotated = rotate(control, OWNER, 1)
     assert key_names(control) == {rotated.key_name}
     assert [each.name for each in tmp_path.iterdir() if "key" in each.name] == ["data.key"]
+
+
+def test_what_is_sealed_while_keys_are_turned_over_opens(open_control: OpenControl) -> None:
+    controls = [open_control() for _ in range(8)]
+    pairs = [("PrivateApiKey", "a-private-key-of-it")]
+
+    def work(racer: int) -> None:
+        control = controls[racer]
+        for turn in range(3):
+            if racer < 2:
+                rotate(control, OWNER, 1)
+            elif racer < 5:
+                name = f"SIM/{racer}x{turn}"
+                login = [("PublicApiKey", name), *pairs]
+                control.accounts.put(OWNER, name, login, 1, may_change_login=False)
+            else:
+                wanted = Wanted(label=f"Bot{racer}{turn}", kind=Kind.HMAC, days=1)
+                control.keyring.create(OWNER, wanted, 1)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    control = open_control()
+    accounts = control.accounts.listed()
+    assert {each.parameters["PrivateApiKey"] for each in accounts} == {"a-private-key-of-it"}
+    assert len(accounts) == len(control.keyring.usable()) == 9
+    assert key_names(control) == {control.keeper.newest().name}
+    assert control.audit.verify().holds
 
 
 def test_eight_rotations_at_once_end_with_one_key(
