@@ -5,7 +5,7 @@ import json
 import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from decimal import Decimal
 from http.client import HTTPException
 from pathlib import Path
@@ -13,6 +13,7 @@ from threading import Event
 from typing import NamedTuple
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from tests.commands.terminal import fairlead
 from tests.system import ACCOUNTS, Api, Ems, running, until, write_config
@@ -24,6 +25,7 @@ from tests.tenanted import (
     SHARED,
     Side,
     control_of,
+    opening,
     ready,
     two_sides,
 )
@@ -154,6 +156,41 @@ def test_a_backup_has_the_journals_of_all_and_comes_back(lived: Lived, tmp_path:
     with running(ems):
         ready(*restored)
         check_orders((restored[0], restored[1]), lived.placed)
+
+
+BOUNDS = {"fix.connections_max": 2, "websocket.clients_max": 2, "http.connections_max": 8}
+
+
+def test_no_subscription_keeps_another_out_by_its_connections(tmp_path: Path) -> None:
+    local, desk = two_sides(tmp_path, **BOUNDS)
+    with running(local.ems), ExitStack() as stack:
+        ready(local, desk)
+        for number in range(2):
+            party = stack.enter_context(local.party(f"C{number}"))
+            party.log_on(local.password)
+        with local.party("C2") as third:
+            third.connect()
+            third.say("A", (98, 0), (108, 30), local.password)
+            third.wait_for_end()
+        assert "fix_connection_refused" in local.ems.log
+        stack.enter_context(desk.party("C0")).log_on(desk.password)
+
+        streams = [stack.enter_context(local.stream()) for _ in range(2)]
+        with pytest.raises(InvalidStatus) as refused:
+            local.stream()
+        assert refused.value.response.status_code == 503
+        streams.append(stack.enter_context(desk.stream()))
+        for stream in streams:
+            opening(stream)
+
+        kept = [
+            stack.enter_context(closing(Api(local.ems.endpoint["url"])))
+            for _ in range(2 * BOUNDS["http.connections_max"])
+        ]
+        for api in kept:  # each is kept open, and the one that was idle longest gives way
+            answer = api.request("GET", "/v1/orders", None, {HEADER: local.secrets["read"]})
+            assert answer.status == 200
+        assert desk.place("goes-on").status == 200
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from fairlead.gateway.listeners import ListenError, ListenerSettings, SecureList
 from fairlead.gateway.peers import NO_LONGER, Peer, peer_certificate
 from fairlead.gateway.protocol import Limits
 from fairlead.gateway.secure import TlsLimits
-from fairlead.gateway.websocket.wire import WIRE, WebSocketProtocol
+from fairlead.gateway.websocket.wire import WIRE, Counted, WebSocketProtocol
 from fairlead.tls import folder as files
 from fairlead.tls import refusing
 from tests.gateway.http2_client import client_context, http2
@@ -65,7 +65,7 @@ class Application:
         self.peers.append(peer)
         if scope["type"] == "websocket":
             wire: WebSocketProtocol = scope["extensions"][WIRE]
-            wire.accept(lambda _: cast(Any, self.follower))
+            wire.accept(lambda _: cast(Any, self.follower), Counted())
             return
         body = json.dumps(None if peer is None else peer.fingerprint).encode()
         headers = [(b"content-length", b"%d" % len(body))]
@@ -334,6 +334,28 @@ async def test_more_connections_than_allowed_are_closed(tmp_path: Path) -> None:
         async with connected(served.https, context), connected(served.https, context):
             with pytest.raises(OSError):  # noqa: PT011 - closed or reset, as the kernel has it
                 await asyncio.open_connection(*host_of(served.https), ssl=context)
+
+
+@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
+async def test_who_is_idle_gives_way_to_who_comes(tmp_path: Path, protocol: str) -> None:
+    limits = Limits(connections_max=1, request_timeout_s=60)
+    async with serving(tmp_path, limits=limits) as served:
+        if protocol == "h2":
+            authorities = served.desk.authorities
+            async with http2(served.https, client_context(authorities, "h2")) as idle:
+                assert (await idle.get())[0] == 200
+                async with connected(served.https, served.context()) as wire:
+                    await wire.send(GET)
+                    assert (await wire.answer()).status == 200
+                await idle.until_closed()
+            return
+        async with connected(served.https, served.context()) as idle_wire:
+            await idle_wire.send(GET)
+            assert (await idle_wire.answer()).status == 200
+            async with connected(served.https, served.context()) as wire:
+                await wire.send(GET)
+                assert (await wire.answer()).status == 200
+            assert await idle_wire.is_closed()
 
 
 async def test_a_refused_client_harms_no_other(tmp_path: Path) -> None:

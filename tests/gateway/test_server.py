@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 
@@ -151,27 +151,45 @@ async def test_endless_bodies_are_cut(gateway: Gateway) -> None:
 
 
 async def test_connections_are_bounded(gateway: Gateway) -> None:
-    opened = [
-        await asyncio.open_connection(*gateway.address) for _ in range(LIMITS.connections_max)
-    ]
-    try:
-        # Each has been accepted once it has been answered.
-        for reader, writer in opened:
-            writer.write(LIVE)
-            await reader.readuntil(b"\r\n\r\n")
+    gateway.edge.gate = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        busy = [
+            await stack.enter_async_context(connected(gateway.address))
+            for _ in range(LIMITS.connections_max)
+        ]
+        for wire in busy:
+            gateway.edge.was_asked.clear()
+            await wire.send(ORDER)
+            await gateway.edge.was_asked.wait()
         async with connected(gateway.address) as wire:
             answer = await wire.answer()
             assert (answer.status, answer.headers["retry-after"]) == (503, "1")
             assert await wire.is_closed()
-    finally:
-        for _, writer in opened:
-            writer.close()
-            await writer.wait_closed()
-    while True:  # until the server has seen them go
-        async with connected(gateway.address) as wire:
+        gateway.edge.gate.set()
+        assert [(await wire.answer()).status for wire in busy] == [200] * LIMITS.connections_max
+
+
+async def test_who_is_idle_longest_gives_way_to_who_comes(gateway: Gateway) -> None:
+    async with AsyncExitStack() as stack:
+        wires = []
+
+        async def come() -> None:
+            wires.append(await stack.enter_async_context(connected(gateway.address)))
+            await ask_on(wires[-1])
+
+        async def ask_on(wire: Wire) -> None:
             await wire.send(LIVE)
-            if (await wire.answer()).status == 200:
-                return
+            assert (await wire.answer()).status == 200
+
+        for _ in range(LIMITS.connections_max):
+            await come()
+        await ask_on(wires[0])  # now it is not the longest any more
+        await come()
+        await come()
+        assert await wires[1].is_closed()
+        assert await wires[2].is_closed()
+        await ask_on(wires[0])
+        await ask_on(wires[3])
 
 
 # ── start and stop ───────────────────────────────────────────────────────────────────────────────

@@ -20,7 +20,9 @@ def open_files_needed(config: Config) -> int:
     fix = fixes * config.fix.settings.connections_max
     listens = (config.listen, config.tls.listen, config.tls.clients_listen)
     listeners = sum(each is not None for each in listens)
-    clients = listeners * config.http.connections.connections_max + fix
+    clients = (
+        listeners * config.http.connections.connections_max + config.websocket.clients_max + fix
+    )
     others = 0
     if config.authentication == KEYS:  # some more may come while it runs
         others = len(list(folders(config.data))) + _MORE_SUBSCRIPTIONS

@@ -141,6 +141,14 @@ class Http2Protocol(asyncio.Protocol):
         if not self._requests:
             self.end()
 
+    def idle_until(self) -> float | None:
+        """Return when it will be closed, by the loop's time, if it is idle between two requests."""
+        return None if self._idle is None or not self._last_served else self._idle.when()
+
+    def leave(self) -> None:
+        """Close it, as one that is idle."""
+        self.end()
+
     # ── for the requests ─────────────────────────────────────────────────────────────────────────
 
     @property

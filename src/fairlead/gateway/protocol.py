@@ -24,6 +24,7 @@ from uvicorn.server import ServerState
 
 from fairlead.gateway.answers import WHOLE
 from fairlead.gateway.credentials import TARGET
+from fairlead.gateway.crowding import has_room
 from fairlead.gateway.shapes import MessageError
 
 
@@ -81,7 +82,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self._limits.connections_max:
+        most = self._limits.connections_max
+        if len(self.connections) > most and not has_room(self.connections, most):
             self._answer_and_close(503, "too many connections, try again", b"retry-after: 1\r\n")
             return
         self._watch_arrival()
@@ -164,6 +166,15 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._arrival is not None:
             self._stop_watching()
         super().on_message_complete()
+
+    def idle_until(self) -> float | None:
+        """Return when it will be closed, by the loop's time, if it is idle between two requests."""
+        timer = self.timeout_keep_alive_task
+        return None if timer is None else timer.when()
+
+    def leave(self) -> None:
+        """Close it, as one that is idle."""
+        self.transport.close()
 
     def handle_websocket_upgrade(self) -> None:
         self._unfinished_bytes = 0

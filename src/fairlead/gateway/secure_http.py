@@ -9,6 +9,7 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from fairlead.gateway.crowding import has_room
 from fairlead.gateway.http2 import Http2Limits, Http2Protocol
 from fairlead.gateway.peers import NO_LONGER, UNAUTHORIZED, has_ended
 from fairlead.gateway.protocol import Limits
@@ -35,7 +36,8 @@ def http_acceptor(
         return make_http1(config=config, server_state=server_state, app_state=state, _loop=loop)
 
     def is_full(handshakes: int) -> bool:
-        return handshakes + len(server_state.connections) >= limits.connections_max
+        others_max = limits.connections_max - 1 - handshakes
+        return others_max < 0 or not has_room(server_state.connections, others_max)
 
     def judge() -> None:
         for connection in cast(set[Any], server_state.connections).copy():

@@ -40,18 +40,15 @@ class FixConnection(asyncio.Protocol):
         entrance = self._server.entrance
         settings = entrance.settings
         peer = str(transport.get_extra_info("peername"))
-        if len(self._server.connections) >= settings.connections_max:
-            log.warning(
-                "fix_connection_refused", peer=peer, connections_max=settings.connections_max
-            )
-            transport.abort()
+        visit = entrance.visit(str(transport.get_extra_info("peername")[0]), peer_of(self.state))
+        whose = self.desk if visit is None else None
+        if self._server.is_full(whose):
+            self._refuse(transport, peer)
             return
         transport.set_write_buffer_limits(high=settings.output_bytes_max)
         self._transport = transport
-        self._visit = entrance.visit(
-            str(transport.get_extra_info("peername")[0]), peer_of(self.state)
-        )
-        if self._visit is None:
+        self._visit = visit
+        if visit is None:
             self.client = self._new_client(transport)
         else:
             loop = asyncio.get_running_loop()
@@ -71,6 +68,9 @@ class FixConnection(asyncio.Protocol):
                 return
             self._end_visit()
             assert self._transport is not None
+            if self._server.is_full(desk):
+                self._refuse(self._transport, str(self._transport.get_extra_info("peername")))
+                return
             self.desk, data = desk, visit.heard
             self.client = self._new_client(self._transport)
         if self.client is not None:
@@ -83,6 +83,11 @@ class FixConnection(asyncio.Protocol):
             self.client.abort()
         elif self._transport is not None:
             self._transport.abort()
+
+    def _refuse(self, transport: asyncio.Transport, peer: str) -> None:
+        most = self._server.entrance.settings.connections_max
+        log.warning("fix_connection_refused", peer=peer, connections_max=most)
+        transport.abort()
 
     def _is_too_late(self) -> None:
         """Cut off who has not said in time whose they are."""
@@ -187,6 +192,14 @@ class FixServer:
         if not self.connections:
             self._is_empty.set()
 
+    def is_full(self, desk: Desk | None) -> bool:
+        """Whether a desk has as many connections as it may; None: those that no desk has yet."""
+        return self._count(desk) >= self.entrance.settings.connections_max
+
+    def _count(self, desk: Desk | None) -> int:
+        whose = (None if each.client is None else each.desk for each in self.connections)
+        return sum(each is desk for each in whose)
+
     def _connection(self) -> FixConnection:
         return FixConnection(self, {})
 
@@ -194,7 +207,7 @@ class FixServer:
         return FixConnection(self, state)
 
     def _is_full(self, handshakes: int) -> bool:
-        return handshakes + len(self.connections) >= self.entrance.settings.connections_max
+        return handshakes + self._count(None) >= self.entrance.settings.connections_max
 
     def _judge(self) -> None:
         for connection in list(self.connections):

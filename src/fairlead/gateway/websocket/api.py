@@ -19,7 +19,7 @@ from fairlead.gateway.queries import Query
 from fairlead.gateway.websocket.client import Client, Connection
 from fairlead.gateway.websocket.hub import Hub, WebSocketSettings
 from fairlead.gateway.websocket.messages import Server
-from fairlead.gateway.websocket.wire import WIRE, WebSocketProtocol
+from fairlead.gateway.websocket.wire import WIRE, Counted, WebSocketProtocol
 from fairlead.gateway.wrong import FormError, Wrong, cut
 
 PATHS = (b"/", b"/v1", b"/v1/ws")
@@ -45,6 +45,7 @@ class WebSocketApi:
     ) -> None:
         """`subscription`: whose port this is. `server` is who serves, by default this process."""
         self.settings = settings or WebSocketSettings()
+        self._counted = Counted()
         server = server or _this_process(now_ns())
         self.hub = Hub(
             port,
@@ -61,7 +62,7 @@ class WebSocketApi:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Upgrade, or refuse."""
         wire: WebSocketProtocol = scope["extensions"][WIRE]
-        resume = self._resume(scope, wire)
+        resume = self._resume(scope)
         if isinstance(resume, Answer):
             await refuse_upgrade(resume, scope, receive, send)
             return
@@ -69,13 +70,13 @@ class WebSocketApi:
         def client(connection: Connection) -> Client:
             return Client(self.hub, connection, resume, scope.get(CALLER))
 
-        wire.accept(client)
+        wire.accept(client, self._counted)
 
     async def stop(self) -> None:
         """Wait for what the clients' ends have caused; their connections are closed by the server."""
         await self.hub.stop()
 
-    def _resume(self, scope: Scope, wire: WebSocketProtocol) -> dict[str, int] | Answer:
+    def _resume(self, scope: Scope) -> dict[str, int] | Answer:
         """Return, by account, the sequence from which it goes on, or why there is no upgrade."""
         if scope["raw_path"] not in PATHS:
             path = cut(scope["raw_path"].decode("ascii", "replace"))
@@ -90,7 +91,7 @@ class WebSocketApi:
         resume = dict(wanted)
         if len(resume) < len(wanted):
             return message_answer(400, "from: names an account twice, give each once")
-        if wire.is_full:
+        if self._counted.open >= self.settings.clients_max:
             text = f"there are {self.settings.clients_max} clients, try again"
             return message_answer(503, text, _RETRY_AFTER)
         return resume

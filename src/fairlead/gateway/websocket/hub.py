@@ -31,8 +31,9 @@ _NO_RATES: Mapping[str, Rate] = {}
 class WebSocketSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of the WebSocket API.
 
-    `clients_max`: a further upgrade gets 503. `message_bytes_max`: a longer message closes the
-    connection (1009). `requests_max`: of one client, not answered yet; over it, its socket is not read.
+    `clients_max`: of one subscription; a further upgrade gets 503. `message_bytes_max`: a longer
+    message closes the connection (1009). `requests_max`: of one client, not answered yet; over it, its
+    socket is not read.
     `slow_client_ms`: a socket that accepts nothing for so long is closed (4008). `resume_reports_max`: a
     client that missed more gets snapshots. `ping_interval_s`: one ping each; unanswered when the next is
     due, the client is dropped. `close_timeout_s`: for a client to take leave.

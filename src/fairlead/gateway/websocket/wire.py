@@ -53,7 +53,7 @@ _quiet.setLevel(logging.ERROR)
 
 
 class Counted(msgspec.Struct):
-    """Upgraded connections of one server."""
+    """Upgraded connections of one subscription, on whatever listener."""
 
     open: int = 0
 
@@ -65,7 +65,6 @@ def websocket_protocol(settings: WebSocketSettings) -> "type[WebSocketProtocol]"
         """One connection of this server."""
 
         settings_of_server = settings
-        counted = Counted()
 
     return Limited
 
@@ -74,7 +73,6 @@ class WebSocketProtocol(asyncio.Protocol):
     """One connection, made by the HTTP protocol when a request asks to be upgraded."""
 
     settings_of_server: WebSocketSettings
-    counted: Counted
 
     def __init__(
         self,
@@ -94,6 +92,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._response: Response | None = None
         self._refusal: tuple[int, Headers] | None = None
         self._client: Client | None = None
+        self._counted: Counted | None = None
         self._is_gone = False
         self._is_reading = True
         self._fragments: list[bytes] = []
@@ -188,22 +187,21 @@ class WebSocketProtocol(asyncio.Protocol):
 
     # ── handshake ────────────────────────────────────────────────────────────────────────────────
 
-    def accept(self, make_client: Callable[[Connection], Client]) -> None:
-        """Upgrade, and have the client begin. Called by the application at most once."""
+    def accept(self, make_client: Callable[[Connection], Client], counted: Counted) -> None:
+        """Upgrade, and have the client begin; it is one of those `counted` until it ends.
+
+        Called by the application at most once.
+        """
         if self._transport.is_closing():
             return
         assert self._response is not None
         self._protocol.send_response(self._response)
         self._flush()
-        self.counted.open += 1
+        counted.open += 1
+        self._counted = counted
         self._client = make_client(self)
         self._ping_later()
         self._client.start()
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the server has as many clients as it may."""
-        return self.counted.open >= self._settings.clients_max
 
     def _shake_hands(self, request: Request) -> None:
         response = self._protocol.accept(request)
@@ -324,7 +322,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._deliver()  # what was sent before the end is still taken
         if self._client is not None:
             client, self._client = self._client, None
-            self.counted.open -= 1
+            assert self._counted is not None
+            self._counted.open -= 1
             client.ended(why)
 
     def _close_in_time(self) -> None:
