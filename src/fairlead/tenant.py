@@ -190,7 +190,12 @@ class Tenant:
     def collectors(self) -> Iterator[Collector]:
         """Yield what gives its numbers to Prometheus."""
         edge = self.edge
-        yield EdgeCollector(edge.metrics, edge.gauges, edge.reconciliation_metrics)
+        yield EdgeCollector(
+            edge.metrics,
+            edge.gauges,
+            edge.reconciliation_metrics,
+            accounts=lambda: edge.accounts,
+        )
         assert self._journal is not None
         yield StorageCollector(self._journal)
         assert self._feed is not None

@@ -211,7 +211,9 @@ def test_cancels_that_change_nothing_are_refused(desk: Desk, party: FixParty) ->
         37: "short", 11: "c-2", 41: "short", 39: "4", 102: "0",
     }  # fmt: skip
     party.say("F", *cancel("c-3", "short", "NOBODY"))
-    assert party.next_of("9")[102] == "99"
+    said = party.next_of("j")
+    assert (said[372], said[380]) == ("F", "1")
+    assert "NOBODY is not an account" in said[58]
 
 
 def test_a_cancel_by_order_id_finds_the_clients_and_the_exchanges(
@@ -263,6 +265,9 @@ def test_status_requests(party: FixParty) -> None:
     party.say("H", (11, "never"), (54, 1), (790, "q2"))
     said = party.wait(lambda said: said.get(790) == "q2", "nobody knows it")
     assert (said[39], said[103], said[37]) == ("8", "5", "NONE")
+    number = party.say("H", (11, "asked"), (54, 1), (207, "NOBODY"), (790, "q3"))
+    said = party.next_of("j")
+    assert (said[45], said[372], said[380]) == (str(number), "H", "1")
 
 
 def test_mass_status_tells_the_open_orders_and_those_that_ended(party: FixParty) -> None:

@@ -1,5 +1,7 @@
 """What an edge counts, as Prometheus reads it."""
 
+from collections.abc import Sequence
+
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
@@ -9,11 +11,15 @@ from fairlead.edge.metrics import Durations, EdgeCollector, EdgeMetrics
 MS = 1_000_000
 
 
-def scraped(metrics: EdgeMetrics, **gauges: dict[str, float]) -> str:
+def scraped(
+    metrics: EdgeMetrics, accounts: Sequence[str] = ("SIM", "SIM/ALICE"), **gauges: dict[str, float]
+) -> str:
     registry = CollectorRegistry()
     registry.register(
         EdgeCollector(
-            metrics, lambda: ((name, "A gauge.", values) for name, values in gauges.items())
+            metrics,
+            lambda: ((name, "A gauge.", values) for name, values in gauges.items()),
+            accounts=lambda: accounts,
         )
     )
     return generate_latest(registry).decode()
@@ -53,6 +59,17 @@ def test_everything_is_scraped_in_seconds_and_by_name() -> None:
         'fairlead_orders_in_doubt{account="SIM/ALICE"} 0.0',
     ):
         assert line in text.splitlines(), line
+
+
+def test_of_an_account_that_has_gone_no_alarms_are_told() -> None:
+    metrics = EdgeMetrics()
+    metrics.alarms["SIM", "order_doubled"] += 1
+    metrics.alarms["SIM/ALICE", "order_doubled"] += 1
+    assert 'fairlead_alarms_total{account="SIM/ALICE",code="order_doubled"} 1.0' in scraped(metrics)
+    gone = scraped(metrics, ["SIM"])
+    assert "SIM/ALICE" not in gone
+    assert 'fairlead_alarms_total{account="SIM",code="order_doubled"} 1.0' in gone
+    assert "SIM/ALICE" not in scraped(metrics)  # nor of the one that takes its name
 
 
 @pytest.mark.parametrize("hop", ["accept", "exchange", "answer"])

@@ -17,7 +17,12 @@ NS = 1_000_000_000
 def scraped(*accounts: Account, now_ns: int = 0) -> list[str]:
     registry = CollectorRegistry()
     registry.register(
-        EdgeCollector(EdgeMetrics(), tuple, lambda: reconciliation_metrics(accounts, now_ns))
+        EdgeCollector(
+            EdgeMetrics(),
+            tuple,
+            lambda: reconciliation_metrics(accounts, now_ns),
+            accounts=lambda: ("SIM",),
+        )
     )
     return generate_latest(registry).decode().splitlines()
 

@@ -110,5 +110,7 @@ def _planted() -> str:
     """Return samples of what a quiet system has none of: alarms."""
     planted = EdgeMetrics()
     planted.alarms["SIM", "fills_missing"] = 1
-    families = of_subscription(LOCAL, EdgeCollector(planted, lambda: ()).collect())
+    families = of_subscription(
+        LOCAL, EdgeCollector(planted, lambda: (), accounts=lambda: ["SIM"]).collect()
+    )
     return b"".join(map(rendered, families)).decode()

@@ -64,15 +64,16 @@ def query_order(deciding: Deciding, request: QueryOrder, token: int) -> None:
         newest = max(found, key=lambda order: order.number)
         deciding.answer(token, OrderReply(newest))
         return
+    if request.account and request.account not in deciding.accounts:
+        text = (
+            f"exchange_id {request.account} is not an account of this server;"
+            " what orders it may have at its exchange stand there as they are"
+        )
+        deciding.answer(token, Refused(Refusal.ORDER_UNKNOWN, text, field="exchange_id"))
+        return
     where = request.account or "any account"
-    deciding.answer(
-        token,
-        Refused(
-            Refusal.ORDER_UNKNOWN,
-            f"no order with client_order_id {request.client_order_id} at {where}",
-            field="client_order_id",
-        ),
-    )
+    text = f"no order with client_order_id {request.client_order_id} at {where}"
+    deciding.answer(token, Refused(Refusal.ORDER_UNKNOWN, text, field="client_order_id"))
 
 
 def query(deciding: Deciding, request: AccountQuery, token: int) -> None:

@@ -6,7 +6,7 @@ durations are measured in steady ns and shown in seconds.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -73,8 +73,12 @@ class EdgeCollector(Collector):
         metrics: EdgeMetrics,
         gauges: Callable[[], Iterable[tuple[str, str, dict[str, float]]]],
         reconciliation: Callable[[], Iterable[Metric]] = tuple,
+        *,
+        accounts: Callable[[], Collection[str]],
     ) -> None:
+        """`accounts`: those that are here; of one that has gone no series stays."""
         self._metrics = metrics
+        self._accounts = accounts
         self._gauges = gauges
         self._reconciliation = reconciliation
 
@@ -100,6 +104,9 @@ class EdgeCollector(Collector):
             "fairlead_orders_status", "Reports by status reached and reason.",
             ("status", "reason"), metrics.orders_ended,
         )  # fmt: skip
+        here = self._accounts()
+        for raised in [raised for raised in metrics.alarms if raised[0] not in here]:
+            del metrics.alarms[raised]
         yield _counter("fairlead_alarms", "Alarms raised.", ("account", "code"), metrics.alarms)
         for name, text, values in self._gauges():
             gauge = GaugeMetricFamily(name, text, labels=["account"])

@@ -48,6 +48,7 @@ _ACTS = {
     "slow": 3, "drop": 5, "stay_away": 1, "log_out": 2,
 }  # fmt: skip
 _MASS = "mass"
+_UNKNOWN_ID = "1"  # BusinessRejectReason (380)
 _POLL_S = 0.05
 _POLLS_MAX = 600
 
@@ -265,9 +266,15 @@ class FixClient:
                 self._answered(message.text(790) or message.text(584) or message.text(11), message)
             case "9" | "r":
                 self._answered(message.text(11), message)
+            case "j" if message.text(380) == _UNKNOWN_ID:  # its account has gone
+                self._answered(self._named_by(message.text(45)), message)
             case _:
                 text = f"{kind} {message.text(58)}"
                 self._laws.breaks(Law.FIX_ANSWERED, f"{self.name} is told {text}")
+
+    def _named_by(self, number: str) -> str:
+        """Return the id of the request that was sent under a number; none if it is answered already."""
+        return next((own for own, sent in self._unanswered.items() if str(sent) == number), "")
 
     def _answered(self, named: str, message: Message) -> None:
         if message.text(584) and message.text(912) != "Y":

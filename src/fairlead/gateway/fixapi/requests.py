@@ -207,6 +207,8 @@ class Requests:
                 return
             case OrderReply(order):
                 self._cancel_answered(received, cancel, order, is_news=order.sequence > told)
+            case Refused(Refusal.ACCOUNT_UNKNOWN):
+                self._refuse_account(received, reply)
             case Refused():
                 is_unknown = reply.refusal is Refusal.ORDER_UNKNOWN
                 reason = telling.UNKNOWN if is_unknown else telling.OTHER
@@ -305,6 +307,8 @@ class Requests:
                 return
             case OrderReply(order):
                 self._say_status(received, order, telling.status_request_id(received.message))
+            case Refused(Refusal.ORDER_UNKNOWN, field="exchange_id"):
+                self._refuse_account(received, reply)
             case Refused():
                 self._say_unknown(received, telling.told_refusal(reply))
             case _:
@@ -324,6 +328,12 @@ class Requests:
         self._answer(received, words.EXECUTION_REPORT, body)
 
     # ── all ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _refuse_account(self, received: Received, refused: Refused) -> None:
+        """Say that the account is not here, and nothing of its orders: they may well stand."""
+        text = telling.told_refusal(refused)
+        body = telling.business_reject(received.message, BusinessReason.UNKNOWN_ID, text)
+        self._answer(received, words.BUSINESS_MESSAGE_REJECT, body)
 
     def _answered(self) -> None:
         self._unanswered -= 1
