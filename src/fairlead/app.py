@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from fairlead.control.control import Control
     from fairlead.control.following import ControlFollowed, Followed
     from fairlead.control.keeper import AccountKeepers
+    from fairlead.control.lease import LeaseKept
     from fairlead.control.metering import Metering
     from fairlead.control.usage import UsageAsked, Used
     from fairlead.gateway.console.front import Desk as PeopleDesk
@@ -93,6 +94,7 @@ class App:
         self._server: HttpServer | None = None
         self._secure: SecureListeners | None = None
         self._control: asyncio.Future[Control] | None = None
+        self._lease: LeaseKept | None = None
         self._followed: ControlFollowed | None = None
         self._keepers: AccountKeepers | None = None
         self._metering: Metering | None = None
@@ -139,6 +141,10 @@ class App:
             if config.exchange_url is None:  # meanwhile
                 self._exchange = self._make_exchange()
             control = await self._control
+            await self._take_lease(control)
+            await self._loop.run_in_executor(
+                None, _import_accounts, config, control, self._wall.now_ns()
+            )
             if self._exchange is not None:
                 self._exchange.start()  # not before: its markets move from then on
             self._secure = self._bind_secure(control)
@@ -192,8 +198,22 @@ class App:
                 (await self._control).close()
         if self._tenants is not None:
             self._tenants.close()
+        if self._lease is not None:  # no account is connected any more
+            await self._lease.stop()
         if self._exchange is not None:
             self._exchange.close()
+
+    async def _take_lease(self, control: "Control") -> None:
+        """See that no other system serves by the database, nor will. Raises ControlError."""
+        url = self._config.control.url
+        if url is None:
+            return
+        from fairlead.control.lease import Lease, LeaseKept
+
+        place = control.store.place
+        lease = await self._loop.run_in_executor(None, Lease.take, url.text, place)
+        self._lease = LeaseKept(lease, self._on_fatal)
+        self._lease.start()
 
     def _bind_secure(self, control: "Control") -> SecureListeners:
         from fairlead.control.tls_files import keep
@@ -463,21 +483,21 @@ async def _call(on_ready: OnReady, endpoint: Endpoint) -> None:
 
 
 def _open_control(config: Config, now_ns: int) -> "Control":
-    """Open the control plane, and have it know the configured accounts. Raises ControlError and OSError.
+    """Open the control plane. Raises ControlError and OSError.
 
     For a thread: 0.2 s of imports are had meanwhile.
     """
-    from fairlead.config.importing import import_accounts
     from fairlead.control.control import Control
 
     url = None if config.control.url is None else config.control.url.text
-    control = Control.open(config.data, url, config.control.key_file, LOCAL, now_ns)
-    try:
-        import_accounts(config, control.accounts, now_ns)
-    except BaseException:
-        control.close()
-        raise
-    return control
+    return Control.open(config.data, url, config.control.key_file, LOCAL, now_ns)
+
+
+def _import_accounts(config: Config, control: "Control", now_ns: int) -> None:
+    """Have the control plane know the configured accounts. Raises ControlError and OSError."""
+    from fairlead.config.importing import import_accounts
+
+    import_accounts(config, control.accounts, now_ns)
 
 
 def _bind(listen: Listen) -> socket.socket:
