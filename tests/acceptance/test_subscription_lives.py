@@ -202,7 +202,7 @@ def test_a_backup_that_names_another_file_is_refused(
     run(lived.folder, "backup", str(tmp_path / "copy"), "--data", "data")
     manifest = tmp_path / "copy" / "manifest.json"
     content = json.loads(manifest.read_bytes())
-    (of_desk,) = [each for each in content["files"] if "desk" in each["name"]]
+    of_desk = next(each for each in content["files"] if "desk" in each["name"])
     of_desk["name"] = name
     manifest.write_text(json.dumps(content))
     ended = fairlead("restore", "copy", "--data", "new", folder=tmp_path)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
@@ -15,12 +16,17 @@ import pytest
 
 from fairlead.commands.backup import restoring
 from fairlead.commands.ending import Ended, ExitCode
+from fairlead.control.people.person import From, User
 from fairlead.core.port import Released
 from fairlead.journal.reader import JournalReader
 from fairlead.journal.verify import verify
 from tests.commands.terminal import Run, fairlead
+from tests.fix_party import FixParty
+from tests.fix_party import order as fix_order
+from tests.managed import managed
 from tests.system import (
     ACCOUNTS,
+    ANY_PORT,
     QUICK,
     Ems,
     Exchange,
@@ -30,7 +36,10 @@ from tests.system import (
     until,
     write_config,
 )
+from tests.tenanted import OWNER, control_of
 
+EMAIL, PASSWORD = "ann@desk.example", "seven unrelated words"
+RUNNING = ("--data", "data", "--config", "fairlead.toml")
 SETTINGS = {**QUICK, "exchange.participants": False}
 NAMES = ("SIM", "SIM/ALICE")
 
@@ -124,6 +133,7 @@ def test_a_backup_under_load_holds_every_report_it_promised(
         "fairlead.toml",
         "control.sqlite",
         "audit-head.json",
+        "fix.sqlite",
     }
     assert json.loads((tmp_path / "copy" / "manifest.json").read_text()) == manifest
     assert (tmp_path / "copy" / "journal.sqlite").stat().st_mode & 0o077 == 0
@@ -217,6 +227,72 @@ def test_the_control_plane_comes_back_and_its_key_is_in_no_backup(
     assert fairlead("audit", "verify", "--data", "new", folder=tmp_path).out.startswith(
         "2 rows: all"
     )
+
+
+def test_a_running_system_comes_back_elsewhere_with_all_that_its_clients_know(
+    tmp_path: Path,
+) -> None:
+    with managed(tmp_path / "here") as system, FixParty("", context=system.context()) as party:
+        with control_of(tmp_path / "here/data") as control:
+            token = control.users.first_link(OWNER, time.time_ns())
+            assert token is not None
+            user = control.users.accept(token, EMAIL, PASSWORD, From("", ""), time.time_ns())
+            assert isinstance(user, User)
+        party.address = system.ems.endpoint["fix_tls"]
+        party.log_on()
+        party.say("D", *fix_order("before"))
+        party.report("before", "0")
+        key = {"FAIRLEAD_API_KEY": system.key}
+        words = ("backup", "c.tar", *RUNNING, "--json")
+        files = taken(fairlead(*words, folder=system.folder, environment=key))["files"]
+        assert {
+            "fix.sqlite",
+            "tls/ca.pem",
+            "tls/server.pem",
+            "tls/revoked.pem",
+            "tls/ca/root.pem",
+        } <= {file["name"] for file in files}
+        for number in range(3):  # of which the copy knows nothing
+            party.say("D", *fix_order(f"after-{number}"))
+            party.report(f"after-{number}", "0")
+        party.drop()
+        system.ems.kill()
+        with tarfile.open(system.folder / "c.tar") as archive:
+            contents = {each: archive.extractfile(each) for each in archive.getnames()}
+            assert not [n for n, file in contents.items() if file and b"PRIVATE KEY" in file.read()]
+
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        copy = str(system.folder / "c.tar")
+        assert fairlead("restore", copy, "--data", "data", folder=elsewhere).code == 0
+        flags = ("--tls", ANY_PORT, "--tls-clients", ANY_PORT, "--fix-tls", ANY_PORT)
+        keyless = Ems(elsewhere / "data", elsewhere / "data/fairlead.toml", *flags)
+        with running(keyless):
+            assert keyless.ended() == 70
+            assert "data.key: the key-encryption key is missing" in keyless.log
+        shutil.copy(system.folder / "data.key", elsewhere / "data.key")
+        again = Ems(elsewhere / "data", elsewhere / "data/fairlead.toml", *flags)
+        with running(again):
+            again.ready()
+            back = system._replace(ems=again)
+            until(lambda: back.ask("GET", "/v1/orders").status == 200, "the key is known")
+            for schema in (
+                "https",
+                "https_clients",
+            ):  # by who was trusted, and the same certificate
+                url = f"{again.endpoint[schema]}/v1/orders/status/before"
+                until(lambda url=url: back.ask("GET", url).json["status"] == "NEW", "it is there")
+            party.address = again.endpoint["fix_tls"]
+            party.log_on()  # without a reset
+            party.say("D", *fix_order("now"))
+            party.report("now", "0")
+            assert party.next_in > 100_000_000
+            placed = back.ask("GET", "/operator/orders").json["orders"]
+            assert len({each["client_id"] for each in placed}) == len(placed)
+            with control_of(elsewhere / "data") as control:
+                assert [each.email for each in control.users.listed()] == [EMAIL]
+        verified = fairlead("audit", "verify", "--data", "data", folder=elsewhere)
+        assert (verified.code, verified.err) == (0, "")
 
 
 def test_an_exchange_elsewhere_is_not_in_it(tmp_path: Path, config: Path) -> None:

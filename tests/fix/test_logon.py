@@ -11,7 +11,7 @@ from fairlead.fix.happened import (
     ResendAsked,
 )
 from fairlead.fix.session import Session
-from fairlead.fix.settings import Record, SessionKey
+from fairlead.fix.settings import ANY_NUMBER, Record, SessionKey
 from fairlead.fix.states import State
 from tests.fix.spoken import (
     KEY,
@@ -182,6 +182,20 @@ def test_terms_of_the_application_stand_in_our_logon() -> None:
 
 
 # ── next expected number ───────────────────────────────────────────────────────────────────────
+
+
+def test_after_a_restored_store_the_counterpart_goes_on_from_where_it_is() -> None:
+    """No order that it sent before is asked for: it may be at its exchange already."""
+    session = Session(SETTINGS, NOW)
+    (asked,) = session.receive(say_logon(700), NOW)
+    assert isinstance(asked, LogonAsked)
+    happened = session.accept(asked.key, Record(100, ANY_NUMBER), NOW)
+    assert isinstance(happened[0], LoggedOn)
+    batch = session.flush()
+    assert batch.changes is not None
+    assert (batch.changes.next_out, batch.changes.next_in) == (101, 701)
+    assert b"35=2" not in batch.data
+    assert names(session.receive(order(701), NOW)) == ["order 701"]
 
 
 def test_next_expected_number_asks_for_what_is_missing() -> None:

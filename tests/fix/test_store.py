@@ -14,7 +14,7 @@ import pytest
 from fairlead.fix.codec import body
 from fairlead.fix.opening import APPLICATION_ID, FILE_NAME
 from fairlead.fix.session import Session
-from fairlead.fix.settings import Batch, Changes, Record, Sent, SessionKey
+from fairlead.fix.settings import ANY_NUMBER, Batch, Changes, Record, Sent, SessionKey
 from fairlead.fix.store import LEAP, Store, StoreError
 from tests.fix.spoken import KEY, NOW, logged_on
 from tests.fix.teller import BATCH
@@ -179,6 +179,24 @@ def test_numbers_leap_when_the_machine_may_have_lost_some(
     assert store.record(KEY) == Record(next_out, 6, b"")
     assert _numbers(store.sent(KEY, 1, next_out)) == [2, 3]
     store.close()
+
+
+def test_of_an_aged_copy_our_numbers_leap_far_and_nothing_old_is_asked_for(tmp_path: Path) -> None:
+    store = Store.open(tmp_path, sent_most=10)
+    store.commit([_changes(5, 1, 2, 3, 4, next_in=9, cursor=b"c"), _changes(2, 1, key=OTHER)])
+    store.close()
+    Store.age(tmp_path / FILE_NAME)
+    store = Store.open(tmp_path, sent_most=10)
+    assert store.record(KEY) == Record(5 + 100 * LEAP, ANY_NUMBER, b"c")
+    assert store.record(OTHER).next_out == 2 + 100 * LEAP
+    assert _numbers(store.sent(KEY, 1, 10)) == [1, 2, 3, 4]
+    store.close()
+
+
+def test_what_is_no_store_does_not_age(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes(b"no database" * 100)
+    with pytest.raises(StoreError, match="damaged"):
+        Store.age(tmp_path / FILE_NAME)
 
 
 def test_numbers_do_not_leap_after_an_orderly_end(tmp_path: Path) -> None:

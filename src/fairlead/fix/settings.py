@@ -50,6 +50,9 @@ class SessionSettings(msgspec.Struct, frozen=True):
     bounds: Bounds = Bounds()
 
 
+ANY_NUMBER = 0  # as `next_in`: whatever the next Logon has; nothing of before is asked for
+
+
 class Record(msgspec.Struct, frozen=True):
     """What a store remembers of a session: the next numbers, and the application's cursor."""
 

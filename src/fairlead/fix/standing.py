@@ -10,7 +10,7 @@ from fairlead.fix.frames import Frames
 from fairlead.fix.happened import Ended, Happened
 from fairlead.fix.message import Fault, Message
 from fairlead.fix.numbers import Incoming, Outgoing, Trace
-from fairlead.fix.settings import FIXT11, SECOND_NS, Record, SessionKey, SessionSettings
+from fairlead.fix.settings import ANY_NUMBER, FIXT11, SECOND_NS, Record, SessionKey, SessionSettings
 from fairlead.fix.states import State
 from fairlead.fix.tags import MsgType
 from fairlead.fix.times import TimeReader
@@ -52,7 +52,10 @@ class Standing:
         """Become the session of `key` as the store remembers it."""
         self.key = key
         self.theirs = key.comp_id.encode("latin-1")
-        self.incoming = Incoming(record.next_in, self.settings.bounds)
+        next_in = record.next_in
+        if next_in == ANY_NUMBER:
+            next_in = 1 if self.logon is None else self.logon.sequence_number
+        self.incoming = Incoming(next_in, self.settings.bounds)
         self.outgoing = Outgoing(key, record, self.settings.comp_id, comp_sub_id)
 
     def become(self, state: State, deadline_ns: int | None = None) -> None:

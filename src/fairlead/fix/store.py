@@ -19,7 +19,7 @@ from typing import Self
 import msgspec
 
 from fairlead.fix.opening import FILE_NAME, StoreError, connect, explained, lock
-from fairlead.fix.settings import Batch, Changes, Record, Sent, SessionKey
+from fairlead.fix.settings import ANY_NUMBER, Batch, Changes, Record, Sent, SessionKey
 
 __all__ = ["LEAP", "Store", "StoreError"]
 
@@ -30,6 +30,8 @@ _TRIMS = 8  # that part: each removal writes pages, so it is not done with every
 LEAP = (
     1_000_000  # more messages than can be sent while a machine has not written its memory to disk
 )
+_AGES = 100  # leaps over what may have been sent since a copy was made
+_LEAP = "UPDATE sessions SET leapt_from = iif(leapt_from, leapt_from, next_out), next_out = next_out + ?"
 _NUMBERS = 1 << 40
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -74,6 +76,23 @@ class Store:
         except StoreError:
             os.close(descriptor)
             raise
+
+    @staticmethod
+    def age(path: Path) -> None:
+        """Make a copy of a store one whose sessions go on although nobody knows how much was said since.
+
+        Our numbers go on far above what can have been sent. What the counterparts sent meanwhile is not asked
+        for again: the orders among it may be at their exchange, and would be placed twice. Raises StoreError.
+        """
+        try:
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+                connection.execute("BEGIN")
+                connection.execute(_LEAP, (_AGES * LEAP,))
+                connection.execute("UPDATE sessions SET next_in = ?", (ANY_NUMBER,))
+                connection.execute("UPDATE lives SET is_closed = 1")
+                connection.execute("COMMIT")
+        except sqlite3.Error as cause:
+            raise explained(path, cause) from cause
 
     def close(self) -> None:
         """Close the file for good: everything committed is on disk when this returns.
@@ -240,11 +259,7 @@ def _begin_life(connection: sqlite3.Connection, boot_id: str) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN IMMEDIATE")
     if not is_closed and (not boot_id or boot_id != last_boot_id):
-        connection.execute(
-            "UPDATE sessions SET leapt_from = iif(leapt_from, leapt_from, next_out),"
-            " next_out = next_out + ?",
-            (LEAP,),
-        )
+        connection.execute(_LEAP, (LEAP,))
     connection.execute("UPDATE lives SET boot_id = ?, is_closed = 0", (boot_id,))
     connection.execute("COMMIT")
     connection.execute("PRAGMA synchronous = NORMAL")

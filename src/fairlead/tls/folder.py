@@ -12,6 +12,7 @@ key that others can read.
 
 import fcntl
 import os
+import re
 import shutil
 import ssl
 from collections.abc import Callable, Iterator, Sequence
@@ -43,9 +44,11 @@ from fairlead.tls.authority import (
 AUTHORITIES, SERVER, REVOKED = "ca.pem", "server.pem", "revoked.pem"
 ROOT_KEY = "ca/root.key"
 _CA, _NEW_CA, _ROOT = "ca", ".ca-new", "ca/root.pem"
+PUBLIC_FILES = (AUTHORITIES, SERVER, REVOKED, _ROOT)  # with what of each may be anywhere
 _OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 _PRIVATE, _PUBLIC = 0o600, 0o644
 _DAY_S = 86_400
+_PEM = re.compile(rb"-----BEGIN [A-Z0-9 ]+-----.*?-----END [A-Z0-9 ]+-----", re.DOTALL)
 _Parsed = TypeVar("_Parsed")
 
 
@@ -104,14 +107,15 @@ def keep_in_date(
     """Make what is missing or due; to be called under the lock.
 
     `names`: host names and addresses the server is reached by besides those of this machine for itself;
-    none: those it has. None: a server's certificate is renewed, never made. Returns what was written,
+    none: those it has. None: a server's certificate is renewed, and made where it has lost its key, else
+    never. Returns what was written,
     nothing when all is in date. Raises FolderError, OSError, and ValueError for a name that is none.
     """
     made: list[Made] = []
     if _read(folder / AUTHORITIES) != authority.chain:
         _write(folder / AUTHORITIES, authority.chain, _PUBLIC)
         made.append(Made(folder / AUTHORITIES, "what clients and the listener trust"))
-    has = _names_of(_server(folder / SERVER))
+    has = _names_of(_any_certificate(folder / SERVER))
     wanted = plain_names(names or ()) or has
     if names is not None or has:
         of_all = list(dict.fromkeys([*wanted, *_OWN_NAMES]))
@@ -122,6 +126,12 @@ def keep_in_date(
 def plain_names(names: Sequence[str]) -> list[str]:
     """Return host names and addresses as certificates write them. Raises ValueError."""
     return [str(general_name(name).value) for name in names]
+
+
+def public_part(content: bytes) -> bytes:
+    """Return what of a file's PEM is no private key."""
+    parts = _PEM.findall(content)
+    return b"".join(part + b"\n" for part in parts if b"PRIVATE KEY" not in part.split(b"\n", 1)[0])
 
 
 def is_kept(folder: Path) -> bool:
@@ -194,6 +204,14 @@ def _server(path: Path) -> x509.Certificate | None:
     except ssl.SSLError:
         return None
     return _certificate(path)
+
+
+def _any_certificate(path: Path) -> x509.Certificate | None:
+    """Return the certificate that stands there, also without its key, as a backup leaves it."""
+    try:
+        return x509.load_pem_x509_certificates(path.read_bytes())[0]
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _names_of(certificate: x509.Certificate | None) -> list[str]:

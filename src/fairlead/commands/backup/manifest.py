@@ -17,8 +17,10 @@ from fairlead.control.names import DATABASE as CONTROL_NAME
 from fairlead.control.names import HEAD_FILE as HEAD_FILE_NAME
 from fairlead.exchange.store_file import FILE_NAME as STORE_NAME
 from fairlead.exchange.store_file import StoreSummary
+from fairlead.fix.opening import FILE_NAME as FIX_NAME
 from fairlead.journal.copying import Promise
 from fairlead.journal.opening import FILE_NAME as JOURNAL_NAME
+from fairlead.tls.folder import PUBLIC_FILES as TLS_NAMES
 
 MANIFEST_NAME = "manifest.json"
 FORMAT = 1
@@ -28,8 +30,13 @@ ACCOUNTS = "accounts.toml"
 CONFIG = "fairlead.toml"
 CONTROL = CONTROL_NAME
 AUDIT_HEAD = HEAD_FILE_NAME
-FILES = (JOURNAL, EXCHANGE, ACCOUNTS, CONFIG, AUDIT_HEAD, CONTROL)  # all of a backup, and journals:
+FIX = FIX_NAME
+TLS_FOLDER = "tls"
+TLS = tuple(f"{TLS_FOLDER}/{name}" for name in TLS_NAMES)
+# All of a backup, and of each further subscription its journal and FIX store:
+FILES = (JOURNAL, FIX, EXCHANGE, ACCOUNTS, CONFIG, AUDIT_HEAD, CONTROL, *TLS)
 _is_journal = re.compile(f"{SUBSCRIPTIONS_FOLDER}/{NAME}/{re.escape(JOURNAL)}").fullmatch
+_is_fix = re.compile(f"{SUBSCRIPTIONS_FOLDER}/{NAME}/{re.escape(FIX)}").fullmatch
 MANIFEST_BYTES_MAX = 1 << 20
 CHUNK_BYTES = 1 << 20
 
@@ -82,6 +89,11 @@ def journal_of(subscription: str) -> str:
     return f"{SUBSCRIPTIONS_FOLDER}/{subscription}/{JOURNAL}"
 
 
+def fix_of(subscription: str) -> str:
+    """Return how the FIX store of a subscription is called in a backup; that of `local` is FIX."""
+    return f"{SUBSCRIPTIONS_FOLDER}/{subscription}/{FIX}"
+
+
 def folders_of(folder: Path, names: Iterable[str]) -> list[Path]:
     """Return the folders that files of these names lie in under `folder`, the inner ones first."""
     found = {parent for name in names for parent in Path(name).parents}
@@ -107,7 +119,8 @@ def decode(data: bytes) -> Manifest:
         raise ManifestError(f"{MANIFEST_NAME}: {error}; it is not as a backup wrote it") from None
     names = [file.name for file in manifest.files]
     journals = {name for name in names if name == JOURNAL or _is_journal(name)}
-    is_known = set(names) <= {*FILES, *journals} and journals == set(manifest.promises)
+    fixes = {name for name in names if _is_fix(name)}
+    is_known = set(names) <= {*FILES, *journals, *fixes} and journals == set(manifest.promises)
     if len(set(names)) != len(names) or not is_known:
         raise ManifestError(f"{MANIFEST_NAME}: names {', '.join(names)}; expected of {FILES}")
     return manifest

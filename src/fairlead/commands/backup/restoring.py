@@ -110,7 +110,7 @@ def _copy(opened: _Open, manifest: form.Manifest, draft: Path, advance: progress
     done = 0
     for file in manifest.files:
         target = draft / file.name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with opened(file.name) as source:
             form.copy_checked(source, target, file)
         done += file.bytes

@@ -1,8 +1,9 @@
-"""fairlead backup: the journal first, then the exchange's store, then keys and configuration.
+"""fairlead backup: FIX numbers, the journal, then the exchange's store, then keys and configuration.
 
-In that order because a journal may know less than its exchange, never more: what the exchange did
-after the journal's moment is found by reconciling, while orders and fills that the exchange had
-forgotten could not be (docs/operations/backup.md).
+In that order because a client may have been told less than the journal has, never more, and a journal may
+know less than its exchange, never more: what the exchange did after the journal's moment is found by
+reconciling, while orders and fills that the exchange had forgotten could not be (docs/operations/backup.md).
+Private keys and mailed codes are not in it.
 """
 
 import http.client
@@ -32,9 +33,12 @@ from fairlead.core.requests import LOCAL
 from fairlead.endpoint import ENDPOINT_FILE, Endpoint, endpoint_of
 from fairlead.exchange.serve import Endpoint as ExchangeEndpoint
 from fairlead.exchange.store_file import StoreError, StoreSummary, examine
+from fairlead.fix.store import Store as FixStore
+from fairlead.fix.store import StoreError as FixStoreError
 from fairlead.journal.copying import Promise, copy_journal
 from fairlead.journal.errors import JournalError, JournalInUse, JournalMissing
 from fairlead.journal.opening import FolderLock, fsync_folder
+from fairlead.tls.folder import public_part
 
 PARTIAL = ".partial"  # ends the name of a backup that is not complete
 TAR = ".tar"
@@ -63,7 +67,7 @@ def backup(data: Path, target: Path, config_file: Path | None, *, as_json: bool)
                 raise
     except JournalMissing as error:
         raise Ended(ExitCode.USAGE, str(error)) from None
-    except (JournalError, StoreError, OSError, _Failed) as error:
+    except (JournalError, StoreError, FixStoreError, OSError, _Failed) as error:
         raise Ended(ExitCode.FATAL, f"no backup was made: {error}") from None
     if as_json:
         show.out(form.encode(made).decode().rstrip())
@@ -126,6 +130,7 @@ def _take(
     endpoint: Endpoint | None,
     start: progress.Start,
 ) -> form.Manifest:
+    _take_fix(data, draft, start)  # before the journals: no client has been told what they lack
     time = datetime.now(UTC)
     promise = copy_journal(data, draft / form.JOURNAL, start("journal"))
     others = _take_journals(data, draft, start)
@@ -134,6 +139,9 @@ def _take(
     _copy_if_there(data / form.AUDIT_HEAD, draft / form.AUDIT_HEAD)  # before its rows: never ahead
     if (data / form.CONTROL).exists():
         _copy_store(data / form.CONTROL, draft / form.CONTROL, start("control"))
+    for name in form.TLS:
+        if (data / name).exists():
+            _write(public_part((data / name).read_bytes()), draft / name)
     if config_file is not None:
         _copy(config_file, draft / form.CONFIG)
     exchange = examine(draft / form.EXCHANGE) if has_exchange else None
@@ -146,9 +154,19 @@ def _take_journals(data: Path, draft: Path, start: progress.Start) -> dict[str, 
     for name, folder in folders(data):
         if name != LOCAL and (folder / form.JOURNAL).exists():
             target = draft / form.journal_of(name)
-            target.parent.mkdir(mode=0o700, parents=True)
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             promises[name] = copy_journal(folder, target, start(f"journal of {name}"))
     return promises
+
+
+def _take_fix(data: Path, draft: Path, start: progress.Start) -> None:
+    """Copy the FIX stores, as ones whose sessions go on after nobody knows how much."""
+    for name, folder in folders(data):
+        target = draft / (form.FIX if name == LOCAL else form.fix_of(name))
+        if (folder / form.FIX).exists():
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _copy_store(folder / form.FIX, target, start(f"FIX numbers of {name}"))
+            FixStore.age(target)
 
 
 def _take_exchange(
@@ -189,7 +207,7 @@ def _process_of_its_own(folder: Path, source: Path) -> ExchangeEndpoint | None:
 
 
 def _copy_store(source: Path, target: Path, advance: progress.Advance) -> None:
-    """Copy the store of an exchange that does not run."""
+    """Copy a database of SQLite at one moment, which may be written meanwhile."""
     try:
         opened = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
         copy = sqlite3.connect(target)
@@ -235,6 +253,12 @@ def _copy_if_there(source: Path, target: Path) -> None:
         _copy(source, target)
 
 
+def _write(content: bytes, target: Path) -> None:
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with form.create(target) as copy:
+        copy.write(content)
+
+
 def _copy(source: Path, target: Path) -> None:
     with source.open("rb") as file, form.create(target) as copy:
         shutil.copyfileobj(file, copy)
@@ -251,6 +275,7 @@ def _manifest(
     """Make every file durable, then write the manifest that names them, durably."""
     names = [name for name in form.FILES if (draft / name).exists()]
     names += [form.journal_of(name) for name in others]
+    names += [name for each in others if (draft / (name := form.fix_of(each))).exists()]
     for name in names:
         (draft / name).chmod(0o600)
     made = form.Manifest(
