@@ -8,6 +8,7 @@ import type {
   Letter,
   Me,
   NewSecret,
+  OneFactor,
   PayloadOf,
   ResultOf,
   Session,
@@ -42,7 +43,7 @@ export const signOut = () => call<undefined>("POST", "/v1/auth/sign-out");
 
 export const me = () => call<Me>("GET", "/v1/me");
 export const setPhrase = (anti_phishing: string) => call<Me>("PATCH", "/v1/me", { anti_phishing });
-export const changePassword = (form: { password: string; new_password: string }) =>
+export const changePassword = (form: { password: string; new_password: string; totp: string }) =>
   call<undefined>("POST", "/v1/me/password", form);
 export const sessions = () => call<Session[]>("GET", "/v1/me/sessions");
 export const endSession = (session: string) =>
@@ -55,8 +56,8 @@ export const confirm = <A extends Action>(_: A, challenge: string, code: string,
   call<ResultOf<A>>("POST", `/v1/challenges/${encodeURIComponent(challenge)}/confirm`, { code, totp });
 
 export const keys = () => call<Key[]>("GET", "/v1/keys");
-export const disableKey = (kid: string) =>
-  call<Key>("POST", `/v1/keys/${encodeURIComponent(kid)}/disable`);
+export const disableKey = (kid: string, factor: OneFactor) =>
+  call<Key>("POST", `/v1/keys/${encodeURIComponent(kid)}/disable`, factor);
 
 export const users = () => call<User[]>("GET", "/v1/users");
 export const invite = (email: string) => call<undefined>("POST", "/v1/users/invitations", { email });

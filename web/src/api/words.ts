@@ -101,6 +101,9 @@ export interface NewKey {
   key: Key;
 }
 
+// Either of the two.
+export type OneFactor = { password: string } | { totp: string };
+
 export interface NewCertificate {
   fingerprint: string;
   pem: string;

@@ -26,3 +26,8 @@ export function endsText(key: Key, nowMs: number): string {
   if (days < 1) return "in less than a day";
   return days === 1 ? "in 1 day" : `in ${days} days`;
 }
+
+/** Whether a text may be a public key. A private one is not even sent to be refused. */
+export function isPublicKey(text: string): boolean {
+  return text.includes("PUBLIC KEY") && !text.includes("PRIVATE KEY");
+}

@@ -1,9 +1,16 @@
 // A table that becomes a list of cards where it is narrow. The roles are written out because that would lose them.
 import type { ReactNode } from "react";
 
-export function Table(props: { label: string; columns: readonly string[]; children: ReactNode }) {
+interface Props {
+  label: string;
+  columns: readonly string[];
+  className?: string;
+  children: ReactNode;
+}
+
+export function Table(props: Props) {
   return (
-    <table className="table" role="table" aria-label={props.label}>
+    <table className={`table ${props.className ?? ""}`} role="table" aria-label={props.label}>
       <thead role="rowgroup">
         <tr role="row">
           {props.columns.map((each) => (

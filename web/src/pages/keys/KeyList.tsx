@@ -1,38 +1,162 @@
-// "List of API keys".
-import { useState } from "react";
-import type { Key } from "../../api/words";
+// "List of API keys", and what is done to them.
+import { Fragment, useEffect, useRef, useState } from "react";
+import type { Key, NewCertificate, NewKey } from "../../api/words";
 import type { Loaded } from "../../app/loaded";
+import { useMe } from "../../app/session";
+import { countText } from "../../logic/counts";
 import { pageCount, pageOf } from "../../logic/paging";
 import { Awaited } from "../../parts/Awaited";
+import { Button } from "../../parts/Button";
 import { Pages } from "../../parts/Pages";
 import { Section } from "../../parts/Section";
 import { Table } from "../../parts/Table";
+import type { Doing } from "./doing";
+import { DisableKey } from "./DisableKey";
+import { EditKey } from "./EditKey";
+import { KeyActions } from "./KeyActions";
+import { DeleteAllKeys, DeleteKey, EnableKey, IssueCertificate, RotateKey } from "./KeyDialogs";
 import { KeyRow } from "./KeyRow";
 
-const COLUMNS = ["Label", "Permissions", "IP addresses", "Created", "Last used", "Expires", "State"];
+const COLUMNS = ["Label", "Permissions", "IP addresses", "Created", "Last used", "Expires", "State", ""];
 const PAGE_SIZE = 10;
 
-export function KeyList(props: { keys: Loaded<Key[]> }) {
+interface Props {
+  keys: Loaded<Key[]>;
+  onSaid: (text: string) => void;
+  onNew: (made: NewKey) => void;
+  onIssued: (issued: NewCertificate) => void;
+}
+
+export function KeyList(props: Props) {
+  const me = useMe();
   const [asked, setAsked] = useState(0);
+  const [doing, setDoing] = useState<Doing | null>(null);
+  const [isDeletingAll, setIsDeletingAll] = useState(false);
+  const heading = useRef<HTMLHeadingElement>(null);
+  const isDone = useRef(false);
+  const { keys, onSaid } = props;
+  const close = () => {
+    setDoing(null);
+    setIsDeletingAll(false);
+  };
+  const done = (text: string) => {
+    close();
+    onSaid(text);
+    isDone.current = true;
+    void keys.reload();
+  };
+  useEffect(() => {
+    // What had the focus may be gone with what was done.
+    if (isDone.current && document.activeElement === document.body) heading.current?.focus();
+    isDone.current = false;
+  }, [keys.value]);
+  const row = (key: Key) => {
+    const isEditing = doing?.deed === "edit" && doing.key.kid === key.kid;
+    return (
+      <Fragment key={key.kid}>
+        <KeyRow
+          of={key}
+          actions={
+            <KeyActions
+              of={key}
+              isEditing={isEditing}
+              isOtherEdited={doing?.deed === "edit" && !isEditing}
+              onDo={(deed) => setDoing({ deed, key })}
+            />
+          }
+        />
+        {isEditing && (
+          <Table.Row className="edit-row">
+            <Table.Cell column="" span={COLUMNS.length}>
+              <EditKey
+                of={doing.key}
+                onCancel={close}
+                onDone={() => done(`The permissions of ${key.label} are changed, from the next request on.`)}
+              />
+            </Table.Cell>
+          </Table.Row>
+        )}
+      </Fragment>
+    );
+  };
+  const count = keys.value?.length ?? 0;
   return (
-    <Section title="List of API keys">
-      <Awaited of={props.keys}>
+    <Section
+      title="List of API keys"
+      aside={<span className="muted">{countText(count, "key")}</span>}
+      headingRef={heading}
+    >
+      <Awaited of={keys}>
         {(found) => {
-          const count = pageCount(found.length, PAGE_SIZE);
-          const page = Math.min(asked, count - 1);
-          if (found.length === 0) return <p className="empty">You have no API keys yet.</p>;
+          const pages = pageCount(found.length, PAGE_SIZE);
+          const page = Math.min(asked, pages - 1);
+          if (found.length === 0) return <p className="empty">You have no API keys yet. Add the first one above.</p>;
           return (
             <>
-              <Table label="List of API keys" columns={COLUMNS}>
-                {pageOf(found, page, PAGE_SIZE).map((each) => (
-                  <KeyRow key={each.kid} of={each} />
-                ))}
+              <Table label="List of API keys" columns={COLUMNS} className="table-keys">
+                {pageOf(found, page, PAGE_SIZE).map(row)}
               </Table>
-              <Pages page={page} count={count} onPage={setAsked} of="API keys" />
+              <Pages page={page} count={pages} onPage={setAsked} of="API keys" />
             </>
           );
         }}
       </Awaited>
+      <div className="buttons">
+        <Button look="danger" disabled={count === 0 || !me.two_factor} onClick={() => setIsDeletingAll(true)}>
+          Delete All API Key
+        </Button>
+      </div>
+      {doing && <OneDialog doing={doing} onClose={close} onDone={done} onNew={props.onNew} onIssued={props.onIssued} />}
+      {isDeletingAll && (
+        <DeleteAllKeys count={count} onClose={close} onDone={() => done("All of your API keys are deleted.")} />
+      )}
     </Section>
   );
+}
+
+function OneDialog(props: {
+  doing: Doing;
+  onClose: () => void;
+  onDone: (text: string) => void;
+  onNew: (made: NewKey) => void;
+  onIssued: (issued: NewCertificate) => void;
+}) {
+  const { deed, key } = props.doing;
+  const { onClose, onDone } = props;
+  const common = { of: key, onClose };
+  switch (deed) {
+    case "edit":
+      return null;
+    case "disable":
+      return (
+        <DisableKey
+          {...common}
+          onDone={() => onDone(`${key.label} is disabled. Its open sessions end within a second.`)}
+        />
+      );
+    case "delete":
+      return <DeleteKey {...common} onDone={() => onDone(`${key.label} is deleted.`)} />;
+    case "enable":
+      return <EnableKey {...common} onDone={() => onDone(`${key.label} can be used again.`)} />;
+    case "rotate":
+      return (
+        <RotateKey
+          {...common}
+          onDone={(made) => {
+            onDone(`${key.label} is replaced by ${made.key.label}.`);
+            props.onNew(made);
+          }}
+        />
+      );
+    case "certificate":
+      return (
+        <IssueCertificate
+          {...common}
+          onDone={(issued) => {
+            onDone(`A certificate for ${key.label} is issued.`);
+            props.onIssued(issued);
+          }}
+        />
+      );
+  }
 }

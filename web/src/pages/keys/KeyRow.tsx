@@ -1,17 +1,18 @@
-// One key in the list.
-import { useState } from "react";
-import type { Key } from "../../api/words";
+// One key in the list: what it is, what can be done to it, and below both what is being edited.
+import { type ReactNode, useState } from "react";
+import { type Key, SCOPES } from "../../api/words";
 import { accountsText, addressesText, endsText, STATE_TONES } from "../../logic/keys";
 import { Badge } from "../../parts/Badge";
 import { Copy } from "../../parts/Copy";
 import { Moment } from "../../parts/Moment";
 import { Table } from "../../parts/Table";
 
-export function KeyRow({ of: key }: { of: Key }) {
+export function KeyRow(props: { of: Key; actions: ReactNode }) {
+  const key = props.of;
   const [nowMs] = useState(() => Date.now());
   const ends = endsText(key, nowMs);
   return (
-    <Table.Row label={key.label}>
+    <Table.Row label={key.label} className="key-row">
       <Table.Cell column="Label">
         <strong>{key.label}</strong>
         <div className="kid">
@@ -20,27 +21,11 @@ export function KeyRow({ of: key }: { of: Key }) {
         </div>
       </Table.Cell>
       <Table.Cell column="Permissions">
-        <div className="scopes">
-          {key.scopes.map((each) => (
-            <Badge key={each} tone="plain">
-              {each}
-            </Badge>
-          ))}
-        </div>
+        <Scopes of={key} />
         {key.accounts !== null && <p className="hint">{accountsText(key)}</p>}
       </Table.Cell>
       <Table.Cell column="IP addresses">
-        {key.ip_mode === "all" ? (
-          <span className="amber">{addressesText(key)}</span>
-        ) : (
-          <ul className="addresses">
-            {key.addresses.map((each) => (
-              <li key={each}>
-                <code>{each}</code>
-              </li>
-            ))}
-          </ul>
-        )}
+        <Addresses of={key} />
       </Table.Cell>
       <Table.Cell column="Created">
         <Moment at={key.created} />
@@ -55,11 +40,39 @@ export function KeyRow({ of: key }: { of: Key }) {
       </Table.Cell>
       <Table.Cell column="Expires">
         <Moment at={key.expires} />
-        {ends && <p className="hint soon">{ends}</p>}
+        {ends && <p className="soon">{ends}</p>}
       </Table.Cell>
       <Table.Cell column="State">
         <Badge tone={STATE_TONES[key.state]}>{key.state}</Badge>
       </Table.Cell>
+      <Table.Cell column="">{props.actions}</Table.Cell>
     </Table.Row>
+  );
+}
+
+/** The boxes as they are; they can be changed by "Edit permissions" alone. */
+function Scopes({ of: key }: { of: Key }) {
+  return (
+    <div className="scopes">
+      {SCOPES.map((each) => (
+        <label key={each} className={key.scopes.includes(each) ? "scope scope-on" : "scope"}>
+          <input type="checkbox" checked={key.scopes.includes(each)} disabled readOnly />
+          {each}
+        </label>
+      ))}
+    </div>
+  );
+}
+
+function Addresses({ of: key }: { of: Key }) {
+  if (key.ip_mode === "all") return <span className="amber">{addressesText(key)}</span>;
+  return (
+    <ul className="addresses">
+      {key.addresses.map((each) => (
+        <li key={each}>
+          <code>{each}</code>
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -1,23 +1,47 @@
 // Profile → "API Management".
+import { useState } from "react";
 import * as calls from "../../api/calls";
+import type { NewCertificate, NewKey } from "../../api/words";
 import { useLoaded } from "../../app/loaded";
 import { useMe } from "../../app/session";
 import { Heading } from "../../parts/Heading";
+import { Notice } from "../../parts/Notice";
+import { AddKey } from "./AddKey";
+import { CertificateShown } from "./CertificateShown";
 import { KeyList } from "./KeyList";
+import { NeedsFactor } from "./NeedsFactor";
+import { SecretShown } from "./SecretShown";
 
 export function Keys() {
   const me = useMe();
   const keys = useLoaded(calls.keys);
+  const [made, setMade] = useState<NewKey | null>(null);
+  const [issued, setIssued] = useState<NewCertificate | null>(null);
+  const [said, setSaid] = useState("");
+  const [round, setRound] = useState(0); // a new form for each key
+  const isNew = (key: NewKey) => {
+    setMade(key);
+    setSaid(`${key.key.label} is there.`);
+    setRound((before) => before + 1);
+    void keys.reload();
+  };
   return (
     <>
       <Heading title="API Management">
         <p className="lead">
-          An API key lets a program read, and if you allow it trade, in your name: whoever has its secret has what the
-          key allows. Give each program a key of its own, with no more than it needs. Your requests come from{" "}
-          <code>{me.address}</code>.
+          An API key lets a program act for you, by REST, WebSocket and FIX: read, and if you allow it trade. Whoever has
+          its secret has what the key allows, so give each program a key of its own, with no more than it needs.
+        </p>
+        <p className="lead">
+          Your requests come from <code>{me.address}</code>.
         </p>
       </Heading>
-      <KeyList keys={keys} />
+      {!me.two_factor && <NeedsFactor />}
+      {said && <Notice tone="good">{said}</Notice>}
+      <AddKey key={round} onDone={isNew} />
+      <KeyList keys={keys} onSaid={setSaid} onNew={isNew} onIssued={setIssued} />
+      {made && <SecretShown made={made} onClose={() => setMade(null)} />}
+      {issued && <CertificateShown issued={issued} onClose={() => setIssued(null)} />}
     </>
   );
 }

@@ -1,8 +1,10 @@
 // A new password; every other session ends with it.
 import { type FormEvent, useState } from "react";
 import * as calls from "../../api/calls";
+import { useMe } from "../../app/session";
 import { useTask } from "../../app/task";
 import { Button } from "../../parts/Button";
+import { Field } from "../../parts/Field";
 import { Notice } from "../../parts/Notice";
 import { PasswordField } from "../../parts/PasswordField";
 import { Section } from "../../parts/Section";
@@ -12,10 +14,12 @@ const OF_NEW = ["password_weak"];
 const OF_OLD = ["password_wrong"];
 
 export function Password() {
+  const me = useMe();
   const [password, setPassword] = useState("");
   const [chosen, setChosen] = useState("");
   const [again, setAgain] = useState("");
   const [differs, setDiffers] = useState("");
+  const [totp, setTotp] = useState("");
   const [isDone, setIsDone] = useState(false);
   const task = useTask();
   const submit = (event: FormEvent) => {
@@ -25,8 +29,8 @@ export function Password() {
     setIsDone(false);
     if (wrong) return;
     void task.run(async () => {
-      await calls.changePassword({ password, new_password: chosen });
-      for (const clear of [setPassword, setChosen, setAgain]) clear("");
+      await calls.changePassword({ password, new_password: chosen, totp: totp.trim() });
+      for (const clear of [setPassword, setChosen, setAgain, setTotp]) clear("");
       setIsDone(true);
     });
   };
@@ -39,6 +43,15 @@ export function Password() {
         <PasswordField label="Current password" value={password} onValue={setPassword} error={said(OF_OLD)} />
         <PasswordField label="New password" isNew value={chosen} onValue={setChosen} error={said(OF_NEW)} />
         <PasswordField label="New password again" isNew isAgain value={again} onValue={setAgain} error={differs} />
+        {me.two_factor && (
+          <Field
+            label="Authenticator code"
+            className="field-code"
+            value={totp}
+            onChange={(event) => setTotp(event.target.value)}
+            hint="six digits, or a recovery code"
+          />
+        )}
         <div className="buttons">
           <Button type="submit" isBusy={task.isBusy}>
             Change password

@@ -1,18 +1,19 @@
 // Recovery codes, shown this once: after they are put away, nothing brings them back.
-import { useState } from "react";
-import { useForgotten } from "../../app/leaving";
 import { Button } from "../../parts/Button";
 import { Copy } from "../../parts/Copy";
-import { Dialog } from "../../parts/Dialog";
 import { download } from "../../parts/download";
-import { Notice } from "../../parts/Notice";
+import { OnceDialog } from "../../parts/OnceDialog";
 
-export function RecoveryCodes(props: { codes: string[]; onSaved: () => void; onForgotten: () => void }) {
-  const [isAsking, setIsAsking] = useState(false);
-  useForgotten(props.onForgotten);
+export function RecoveryCodes(props: { codes: string[]; onClose: () => void }) {
   const text = `${props.codes.join("\n")}\n`;
   return (
-    <Dialog title="Save your recovery codes" onClose={() => setIsAsking(true)}>
+    <OnceDialog
+      title="Save your recovery codes"
+      saved="I have saved them"
+      asks="Close only when you have saved them: they cannot be shown again."
+      onSaved={props.onClose}
+      onForgotten={props.onClose}
+    >
       <p>
         Two-factor authentication is on. Each of these codes stands in for your authenticator once. They are shown only
         now.
@@ -30,16 +31,6 @@ export function RecoveryCodes(props: { codes: string[]; onSaved: () => void; onF
           Download
         </Button>
       </div>
-      {isAsking && (
-        <Notice tone="mind" role="alert">
-          Close only when you have saved them: they cannot be shown again.
-        </Notice>
-      )}
-      <div className="buttons buttons-end">
-        <Button look="first" onClick={props.onSaved}>
-          I have saved them
-        </Button>
-      </div>
-    </Dialog>
+    </OnceDialog>
   );
 }

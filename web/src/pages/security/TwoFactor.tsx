@@ -24,7 +24,7 @@ export function TwoFactor() {
   const [doing, setDoing] = useState<Doing>(back && !me.two_factor ? "enabling" : "nothing");
   const [codes, setCodes] = useState<string[] | null>(null);
   const refresh = async () => changed(await calls.me());
-  const saved = () => {
+  const close = () => {
     setCodes(null);
     void refresh().then(() => back && go(back));
   };
@@ -74,7 +74,7 @@ export function TwoFactor() {
           </Notice>
         </ChallengeForm>
       )}
-      {codes && <RecoveryCodes codes={codes} onSaved={saved} onForgotten={() => setCodes(null)} />}
+      {codes && <RecoveryCodes codes={codes} onClose={close} />}
     </Section>
   );
 }

@@ -1,0 +1,196 @@
+// What else is done to a key, each in a dialog that names it: deleted, enabled, replaced, given a certificate.
+import { useCallback, useMemo, useState } from "react";
+import type { Refused } from "../../api/client";
+import type { Key, NewCertificate, NewKey } from "../../api/words";
+import { countText } from "../../logic/counts";
+import { isPublicKey } from "../../logic/keys";
+import { isLabel } from "../../logic/label";
+import { momentText } from "../../logic/times";
+import { ChallengeForm } from "../../parts/ChallengeForm";
+import { Dialog } from "../../parts/Dialog";
+import { Field } from "../../parts/Field";
+import { LabelField } from "../../parts/LabelField";
+import { TextField } from "../../parts/TextField";
+import { PublicKeyField } from "./KindFields";
+
+interface OfKey<Result> {
+  of: Key;
+  onClose: () => void;
+  onDone: (result: Result) => void;
+}
+
+export function DeleteKey({ of: key, onClose, onDone }: OfKey<Key>) {
+  const payload = useMemo(() => ({ kid: key.kid }), [key]);
+  return (
+    <Dialog title={`Delete ${key.label}?`} onClose={onClose}>
+      <p>It can never be used again. Its open sessions end within a second, by REST, WebSocket and FIX.</p>
+      <Facts of={key} />
+      <ChallengeForm
+        action="key.delete"
+        payload={payload}
+        isReady
+        isDanger
+        submit="Delete"
+        onCancel={onClose}
+        onDone={onDone}
+      />
+    </Dialog>
+  );
+}
+
+function Facts({ of: key }: { of: Key }) {
+  const used = key.last_used ? momentText(key.last_used) : "never";
+  return (
+    <dl className="credential">
+      <dt>Label</dt>
+      <dd>{key.label}</dd>
+      <dt>Public key</dt>
+      <dd>
+        <code>{key.kid}</code>
+      </dd>
+      {key.last_used !== undefined && (
+        <>
+          <dt>Last used</dt>
+          <dd>
+            {used}
+            {key.last_address && ` from ${key.last_address}`}
+          </dd>
+        </>
+      )}
+      {typeof key.open_sessions === "number" && (
+        <>
+          <dt>Open sessions</dt>
+          <dd>{countText(key.open_sessions, "session")}</dd>
+        </>
+      )}
+      {typeof key.open_orders === "number" && (
+        <>
+          <dt>Open orders</dt>
+          <dd>{countText(key.open_orders, "order")}</dd>
+        </>
+      )}
+    </dl>
+  );
+}
+
+export function EnableKey({ of: key, onClose, onDone }: OfKey<Key>) {
+  const payload = useMemo(() => ({ kid: key.kid }), [key]);
+  return (
+    <Dialog title={`Enable ${key.label}?`} onClose={onClose}>
+      <p>It is {key.state}. Enabled, it can be used again with the permissions that it has.</p>
+      <ChallengeForm action="key.enable" payload={payload} isReady submit="Enable" onCancel={onClose} onDone={onDone} />
+    </Dialog>
+  );
+}
+
+const OVERLAP_MAX = 168;
+const OF_LABEL = ["label_invalid", "label_taken"];
+
+export function RotateKey({ of: key, onClose, onDone }: OfKey<NewKey>) {
+  const [label, setLabel] = useState("");
+  const [hours, setHours] = useState("24");
+  const [publicKey, setPublicKey] = useState("");
+  const [refused, setRefused] = useState<Refused | null>(null);
+  const isEd25519 = key.kind === "ed25519";
+  const isHours = /^[0-9]{1,3}$/.test(hours) && Number(hours) <= OVERLAP_MAX;
+  const payload = useMemo(
+    () => ({
+      kid: key.kid,
+      label,
+      overlap_hours: isHours ? Number(hours) : 0,
+      public_key: isEd25519 ? publicKey : null,
+    }),
+    [key, label, hours, isHours, isEd25519, publicKey],
+  );
+  const hear = useCallback((said: Refused | null) => setRefused(said), []);
+  return (
+    <Dialog title={`Rotate ${key.label}`} isWide onClose={onClose}>
+      <p>A new key with the same permissions, and its own secret. {key.label} works on for the overlap, and then ends.</p>
+      <ChallengeForm
+        action="key.rotate"
+        payload={payload}
+        isReady={isLabel(label) && isHours && (!isEd25519 || isPublicKey(publicKey))}
+        submit="Rotate"
+        shownByFields={OF_LABEL}
+        onRefused={hear}
+        onCancel={onClose}
+        onDone={onDone}
+      >
+        <LabelField
+          label="Label of the new key"
+          value={label}
+          onValue={setLabel}
+          error={refused && OF_LABEL.includes(refused.code) ? refused.message : ""}
+        />
+        {isEd25519 && <PublicKeyField value={publicKey} onValue={setPublicKey} />}
+        <Field
+          label="Overlap in hours"
+          inputMode="numeric"
+          value={hours}
+          onChange={(event) => setHours(event.target.value)}
+          hint={`0 to ${OVERLAP_MAX}: how long both keys work`}
+          error={isHours ? "" : `give whole hours from 0 to ${OVERLAP_MAX}`}
+        />
+      </ChallengeForm>
+    </Dialog>
+  );
+}
+
+export function IssueCertificate({ of: key, onClose, onDone }: OfKey<NewCertificate>) {
+  const [csr, setCsr] = useState("");
+  const payload = useMemo(() => ({ kid: key.kid, csr: csr.trim() ? csr : null }), [key, csr]);
+  return (
+    <Dialog title={`Certificate for ${key.label}`} isWide onClose={onClose}>
+      <p>
+        A client certificate stands for the key on the TLS listeners that ask for one, with its permissions, addresses and
+        accounts, and ends with it.
+      </p>
+      <ChallengeForm
+        action="certificate.issue"
+        payload={payload}
+        isReady
+        submit="Issue certificate"
+        onCancel={onClose}
+        onDone={onDone}
+      >
+        <TextField
+          label="Certificate signing request (optional)"
+          value={csr}
+          onValue={setCsr}
+          placeholder="-----BEGIN CERTIFICATE REQUEST-----"
+          hint="with one, the private key stays with you; without one, a private key is made and shown this once"
+        />
+      </ChallengeForm>
+    </Dialog>
+  );
+}
+
+export function DeleteAllKeys(props: { count: number; onClose: () => void; onDone: () => void }) {
+  const [typed, setTyped] = useState("");
+  const payload = useMemo(() => ({ count: props.count }), [props.count]);
+  return (
+    <Dialog title="Delete all API keys?" onClose={props.onClose}>
+      <p>
+        {props.count === 1 ? "Your one key" : `All ${props.count} of your keys`}, with every certificate bound to them, can never
+        be used again. Every open session ends within a second.
+      </p>
+      <ChallengeForm
+        action="key.delete_all"
+        payload={payload}
+        isReady={typed.trim() === String(props.count)}
+        isDanger
+        submit="Delete All API Key"
+        onCancel={props.onClose}
+        onDone={props.onDone}
+      >
+        <Field
+          label="Number of keys"
+          inputMode="numeric"
+          value={typed}
+          onChange={(event) => setTyped(event.target.value)}
+          hint={`type ${props.count} to say that you mean all of them`}
+        />
+      </ChallengeForm>
+    </Dialog>
+  );
+}

@@ -1,0 +1,9 @@
+// What is being done to which key; one thing at a time.
+import type { Key } from "../../api/words";
+
+export type Deed = "edit" | "disable" | "enable" | "delete" | "rotate" | "certificate";
+
+export interface Doing {
+  deed: Deed;
+  key: Key;
+}
