@@ -28,10 +28,12 @@ def run(
     folder: Path,
     environment: Mapping[str, str],
     said: str = "",
+    first: str = "",
     timeout_s: float,
 ) -> subprocess.CompletedProcess[str]:
     """Run the installed script with its arguments; `said` is its standard input.
 
+    `first` is Python that the process runs before it imports anything of ours.
     Raises TimeoutExpired after killing it. What the interpreter itself reads at its start, `PYTHON…`, cannot
     differ from ours.
     """
@@ -47,6 +49,7 @@ def run(
             "command": [str(word) for word in command],
             "folder": str(folder),
             "environment": dict(environment),
+            "first": first,
         }
         code = _ended(request, (stdin, stdout, stderr), timeout_s)
         texts = [_text(each) for each in (stdout, stderr)]

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+from typing import Any
 
 MESSAGE_BYTES_MAX = 1 << 20
 # The largest; one that is not there is imported by whoever needs it, like all others.
@@ -30,9 +31,11 @@ LIBRARIES = (
     *("websockets.extensions.permessage_deflate", "websockets.frames", "websockets.server"),
 )  # fmt: skip
 
+Request = dict[str, Any]
 
-def serve(requests: socket.socket) -> list[str]:
-    """Fork for each request; return, in a child alone, the command line that it is to run."""
+
+def serve(requests: socket.socket) -> Request:
+    """Fork for each request; return it in a child alone, which is to run its command."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it goes with those who ask
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are not waited for here
     while True:
@@ -47,7 +50,7 @@ def serve(requests: socket.socket) -> list[str]:
             os.close(each)
 
 
-def _attended(request: dict[str, object], files: list[int]) -> list[str]:
+def _attended(request: Request, files: list[int]) -> Request:
     """Fork once more: this process tells how the command ended, the child, which returns, becomes it."""
     *streams, told = files
     child = os.fork()
@@ -67,7 +70,7 @@ def _attended(request: dict[str, object], files: list[int]) -> list[str]:
     os.environ.clear()
     os.environ.update(request["environment"])
     time.tzset()
-    return request["command"]
+    return request
 
 
 def main() -> None:
@@ -79,8 +82,10 @@ def main() -> None:
         except ImportError:
             continue
     gc.freeze()  # what is not touched is not copied
-    sys.argv = serve(requests)
+    request = serve(requests)
+    sys.argv = request["command"]
     sys.path[0] = os.path.dirname(sys.argv[0])
+    exec(request["first"], {})
 
     from fairlead.cli import main as fairlead
 

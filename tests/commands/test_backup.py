@@ -1,9 +1,8 @@
 """backup and restore: of a running system under load, of a stopped one, and cut short anywhere."""
 
 import json
+import os
 import shutil
-import subprocess
-import sys
 import tarfile
 import threading
 import time
@@ -20,6 +19,7 @@ from fairlead.control.people.person import From, User
 from fairlead.core.port import Released
 from fairlead.journal.reader import JournalReader
 from fairlead.journal.verify import verify
+from tests import forked
 from tests.commands.terminal import Run, fairlead
 from tests.fix_party import FixParty
 from tests.fix_party import order as fix_order
@@ -27,6 +27,7 @@ from tests.managed import managed
 from tests.system import (
     ACCOUNTS,
     ANY_PORT,
+    FAIRLEAD,
     QUICK,
     Ems,
     Exchange,
@@ -180,16 +181,23 @@ def agrees_with_its_exchange(ems: Ems) -> None:
 # ── where the exchange is ────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture
-def stopped(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder_of_a_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an order, keys of its own and an exchange, that nobody runs."""
-    config = write_config(tmp_path / "fairlead.toml", SETTINGS, [])
-    ems = Ems(tmp_path / "data", config)
+    folder = tmp_path_factory.mktemp("day")
+    ems = Ems(folder / "data", write_config(folder / "fairlead.toml", SETTINGS, []))
     with running(ems):
         with closing(ems.reconciled().api()) as api:
             assert api.place("rests").status == 200
         assert ems.interrupt() == 0
-    return ems.folder
+    return folder
+
+
+@pytest.fixture
+def stopped(folder_of_a_day: Path, tmp_path: Path) -> Path:
+    """A copy of it, with its configuration and its key beside it."""
+    shutil.copytree(folder_of_a_day, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "data"
 
 
 def test_a_stopped_folder_comes_back_from_one_file_with_its_keys(
@@ -390,8 +398,8 @@ def test_a_manifest_that_promises_more_is_refused(stopped: Path, tmp_path: Path)
 
 # The process dies, as by a power switch, just before its Nth step that makes something durable or named.
 _DIES = """
-import os, signal, sys
-count = int(sys.argv.pop(1))
+import os, signal
+count = {step}
 def dying(step):
     def counted(*arguments, **named):
         global count
@@ -402,16 +410,17 @@ def dying(step):
     return counted
 for name in ("fsync", "rename", "mkdir", "open"):
     setattr(os, name, dying(getattr(os, name)))
-from fairlead.cli import main
-main()
 """
 
 
 def cut_short(step: int, *arguments: str, folder: Path) -> int:
     """Run a command that is killed at a step; return how it ended."""
-    command = [sys.executable, "-c", _DIES, str(step), *arguments]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, timeout=60, check=False
+    return forked.run(
+        [FAIRLEAD, *arguments],
+        folder=folder,
+        environment=os.environ,
+        first=_DIES.format(step=step),
+        timeout_s=60,
     ).returncode
 
 
