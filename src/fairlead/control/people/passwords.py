@@ -40,8 +40,9 @@ class Passwords:
 
     def fits(self, password: str, kept: str | None) -> bool:
         """Whether it is the password that was kept; takes as long where none was (None)."""
+        nobodys = self._nobody()  # in either case: it is made at the first call
         try:
-            self._hasher.verify(self._nobody() if kept is None else kept, _plain(password))
+            self._hasher.verify(nobodys if kept is None else kept, _plain(password))
         except (VerificationError, InvalidHashError):
             return False
         return kept is not None

@@ -126,7 +126,7 @@ class Resets:
         by_mail, by_factor = codes
         with self._audit.change() as change:
             row = self._row(change, email)
-            asked = None if row is None else self._asked(change, row.user, now_ns)
+            asked = self._asked(change, "" if row is None else row.user, now_ns)
             if row is None or asked is None:
                 target = "-" if row is None else row.user
                 self._append(change, target, Actor("-", origin.address, "none"), None, now_ns)

@@ -103,8 +103,8 @@ class Sessions:
         )  # takes long
         audit = self._audit_of(LOCAL if row is None else row.subscription)
         with audit.change() as change:
-            now = None if row is None else _by_email(change, folded)
-            if not is_right or now is None or now.password != row.password:
+            now = _by_email(change, folded)
+            if not is_right or row is None or now is None or now.password != row.password:
                 # What is no user's address may be a password in the wrong field: it is not kept.
                 target = "-" if row is None else row.user
                 self._refused(audit, change, "user.sign_in", target, REFUSED, origin, now_ns)
