@@ -1,38 +1,49 @@
-"""Secrets planted in every input of a running system that logs everything, and then looked for everywhere.
+"""Secrets are planted in a running system that logs everything, and then looked for everywhere.
 
-Three kinds: the secret of an API key, the private key of an exchange account, and the password of a
-PostgreSQL database. They are where they belong, and in what callers send where they do not belong: found
-must they be nowhere else. A client order id is the client's own word and kept as it is, so none is
-planted there.
+The secret of an API key, the private key of an exchange account, the password of a PostgreSQL database, and
+all that a user knows or is told: password, codes, cookies, tokens, second factor. They are where they belong,
+and in what callers send where they do not belong (`tests/planting.py`): found must they be nowhere else.
 """
 
 import base64
-import json
+import re
 import tarfile
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
-from http.client import HTTPException
+from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote
 
+import psycopg
 import pytest
-from websockets.exceptions import InvalidHandshake, WebSocketException
-from websockets.sync.client import connect
 
 from fairlead.config import ConfigError
 from fairlead.config.loading import read
+from fairlead.control import tls_files
+from fairlead.control.control import Control
 from fairlead.control.errors import ControlError
 from fairlead.control.key_text import new_secret
+from fairlead.control.keyring import Made, Wanted
 from fairlead.control.store import Store
-from tests.commands.terminal import Run, fairlead
-from tests.fix_party import FixParty
-from tests.fix_party import order as fix_order
-from tests.system import QUICK, Answer, Api, Ems, encoded, order, running, until, write_config
+from tests.commands.terminal import fairlead
+from tests.planting import (
+    CREDENTIAL,
+    HEADER,
+    PHRASE,
+    Planted,
+    live_as_a_user,
+    plant_by_commands,
+    plant_by_fix,
+    plant_by_http2,
+    plant_by_rest,
+    plant_by_websocket,
+    plant_in_accounts,
+)
+from tests.postgresql import running_server
+from tests.system import ANY_PORT, QUICK, Api, Ems, encoded, order, running, until, write_config
+from tests.tenanted import OWNER, subscribe
 
-HEADER = "X-CoinAPI-Key"
-CREDENTIAL = "private-key-of-the-exchange-account-8fQ2"
-PASSWORD = "password-of-the-control-database-7Lw4"
+PASSWORD = "7Lw4-password-of-the-control-database"
 ACCOUNTS = [
     {
         "exchange_id": name,
@@ -46,177 +57,71 @@ SETTINGS = {
     "authentication": "keys",
     "log.level": "debug",
 }
-HEADERS = (
-    *("Authorization", "Cookie", "User-Agent", "Referer", "Origin", "Accept", "Accept-Language"),
-    *("X-Forwarded-For", "Forwarded", "X-Request-Id", "Content-Type", "Content-Encoding", "Host"),
-    *("X-Fairlead-Key", "X-Fairlead-Signature", "X-Fairlead-Nonce", "X-Fairlead-Timestamp"),
-    *("Expect", "Range", "If-Match", "X-Api-Key", "Upgrade", "Sec-WebSocket-Protocol", HEADER),
+TOLD = (
+    "/metrics",
+    "/openapi.json",
+    "/v1/operator/accounts",
+    "/v1/usage",
+    "/v1/accounts",
+    "/v1/keys",
 )
-READ = (
-    *("/v1/orders", "/v1/balances", "/v1/positions", "/v1/accounts/reconciliation", "/metrics"),
-    *("/v1/operator/accounts", "/v1/operator/attention", "/v1/operator/instruments"),
-    *("/v1/exchanges", "/v1/locations", "/v1/endpoints", "/v1/usage", "/v1/orders/history"),
+COMMANDS = (
+    *(("audit", "list"), ("fix-log",), ("doctor", "--json"), ("doctor",), ("users", "list")),
+    *(("keys", "list"), ("accounts", "list"), ("config", "show"), ("mail", "--json")),
 )
-PARAMETERS = (
-    *("exchange_id", "filter_exchange_id", "time_start", "time_end", "after", "limit", "key"),
-    *("account", "from", "to", "apikey", "APIKEY", "secret"),
-)
-BODIES: Mapping[str, Mapping[str, object]] = {
-    "/v1/orders": order("never"),
-    "/v1/orders/check": order("never"),
-    "/v1/orders/cancel": {"exchange_id": "SIM", "client_order_id": "never"},
-    "/v1/orders/cancel/all": {"exchange_id": "SIM/ALICE"},
-    "/v1/operator/mode": {"exchange_id": "SIM", "mode": "ACTIVE"},
-    "/v1/operator/resolve": {
-        "exchange_id": "SIM",
-        "client_order_id": "never",
-        "resolution": "CANCELED",
-    },
-}
 
 
-class Planted(NamedTuple):
-    """A running system. `key` authenticates; `secret` is another key's, put where it does not belong."""
-
-    folder: Path
-    ems: Ems
-    key: str
-    secret: str
-    api: Api
-
-    @property
-    def misplaced(self) -> tuple[str, ...]:
-        return (self.secret, CREDENTIAL)
-
-    def run(self, *arguments: str) -> Run:
-        return fairlead(*arguments, folder=self.folder, environment={"FAIRLEAD_API_KEY": self.key})
-
-    def ask(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer | None:
-        """Ask; None where the connection was cut."""
-        given = {HEADER: self.key} | dict(headers or {})
-        with suppress(OSError, HTTPException):
-            return self.api.request(method, path, body, given)
-        return None
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    if request.param == "sqlite":
+        yield None
+        return
+    with running_server() as server:
+        yield server.new_database().replace("://fairlead@", f"://fairlead:{PASSWORD}@")
 
 
-@pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
-    folder = tmp_path_factory.mktemp("planted")
-    config = write_config(folder / "fairlead.toml", SETTINGS, ACCOUNTS)
+@pytest.fixture
+def planted(tmp_path: Path, database_url: str | None) -> Iterator[Planted]:
+    settings = SETTINGS if database_url is None else {**SETTINGS, "control.url": database_url}
+    config = write_config(tmp_path / "fairlead.toml", settings, ACCOUNTS)
     config.chmod(0o600)
-
-    def make(label: str, *flags: str) -> str:
-        made = fairlead("keys", "create", label, *flags, "--json", "--data", "data", folder=folder)
-        secret: str = made.json["secret"]
-        return secret
-
-    key = make("Desk1", "--scope", "trade", "--scope", "manage")
-    secret = make("Other1", "--scope", "trade")
-    ems = Ems(folder / "data", config)
+    data = tmp_path / "data"
+    data.mkdir()
+    with Control.open(data, database_url, None, "local", time.time_ns()) as control:
+        tls_files.init(control, data / "tls", (), OWNER, time.time_ns())
+        desk = subscribe(control, "desk", {})
+        login = [("PublicApiKey", "carol"), ("PrivateApiKey", CREDENTIAL)]
+        desk.accounts.put(OWNER, "SIM/CAROL", login, time.time_ns(), may_change_login=False)
+        key = made(control, "Desk1", "trade", "manage")
+        secret = made(control, "Other1", "trade")
+        others = made(desk, "Desk1", "trade")
+    ems = Ems(data, config, "--tls", ANY_PORT)
     with running(ems):
         ems.ready()
         with closing(Api(ems.endpoint["url"])) as api:
-            system = Planted(folder, ems, key, secret, api)
+            system = Planted(tmp_path, ems, key, secret, api)
             until(lambda: is_reconciled(system), "every account is reconciled, the key known")
+            body = encoded(order("of-the-desk", exchange_id="SIM/CAROL"))
+            headers = {HEADER: others}
+            until(
+                lambda: api.request("POST", "/v1/orders", body, headers).status == 200,
+                "the other subscription trades too",
+            )
             yield system
+
+
+def made(control: Control, label: str, *scopes: str) -> str:
+    result = control.keyring.create(
+        OWNER, Wanted(label=label, scopes=scopes, days=1), time.time_ns()
+    )
+    assert isinstance(result, Made)
+    return str(result.secret)
 
 
 def is_reconciled(system: Planted) -> bool:
     answer = system.ask("GET", "/v1/operator/accounts")
     assert answer is not None
     return answer.status == 200 and all(each["reconciled"] for each in answer.json)
-
-
-# ── planting ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def plant_by_rest(system: Planted, text: str) -> list[Answer]:
-    """Put `text` into every header, parameter, path and field; return the answers."""
-    asked: list[Answer | None] = []
-    for header in HEADERS:
-        asked.append(system.ask("GET", "/v1/orders", headers={header: text}))
-    asked.append(system.ask("GET", "/v1/orders", headers={f"X-{text}": "1"}))
-    with suppress(ValueError):
-        asked.append(system.ask(text, "/v1/orders"))
-    for path in READ:
-        asked += [system.ask("GET", f"{path}?{name}={text}") for name in PARAMETERS]
-        asked.append(system.ask("GET", f"{path}?{text}=1"))
-    for path in ("/", "/v1/", "/v1/orders/status/", "/v1/orders/story/", "/v1/orders/history/"):
-        asked.append(system.ask("GET", f"{path}{text}"))
-        asked.append(system.ask("GET", f"{path}{text}/{text}"))
-    for path, body in BODIES.items():
-        for field in [*(body.keys() - {"client_order_id"}), "secret", text]:
-            asked.append(system.ask("POST", path, encoded({**body, field: text})))
-            asked.append(system.ask("POST", path, encoded({**body, field: [text]})))
-        asked.append(system.ask("POST", path, text.encode()))
-        asked.append(system.ask("POST", path, encoded([text])))
-    assert len([each for each in asked if each is not None]) > 200
-    return [each for each in asked if each is not None]
-
-
-def plant_by_websocket(system: Planted, text: str) -> None:
-    """Put `text` into address, headers and messages."""
-    url = system.ems.endpoint["url"].replace("http", "ws") + "/v1/ws"
-    for query in (f"?apikey={text}", f"?from=1:{text}", f"?from={text}:SIM", f"?{text}=1"):
-        with suppress(OSError, InvalidHandshake), connect(url + query, proxy=None):
-            pass
-    headers = {HEADER: system.key}
-    came: list[str] = []
-    for query in ("", f"?from=1:{text}", f"?from={text}"):
-        with (
-            suppress(OSError, WebSocketException),
-            connect(url + query, additional_headers=headers, proxy=None) as client,
-        ):
-            client.send(text)
-            client.send(json.dumps({"type": text}))
-            for kind in ("order_new_single_request", "order_cancel_single_request"):
-                for field in [*(order("never").keys() - {"client_order_id"}), text]:
-                    message = {"type": kind, **order("never"), field: text}
-                    client.send(encoded(message).decode())
-            client.ping().wait(20)
-            with suppress(TimeoutError):
-                while True:
-                    came.append(str(client.recv(0)))
-    assert any("MESSAGE_REJECT" in each for each in came)
-
-
-def plant_by_fix(system: Planted, text: str) -> None:
-    """Put `text` into the fields that passwords and words belong in, and into those of an order."""
-    for fields in (
-        ((553, text), (554, system.key)),
-        ((553, "user"), (554, text)),
-        ((554, text), (925, text)),
-        ((554, system.key), (553, text), (58, text)),
-    ):
-        stranger = FixParty(system.ems.endpoint["fix"], comp_id="STRANGER")
-        with stranger, suppress(AssertionError):  # where it is no password, the connection ends
-            stranger.log_on(*fields, is_reset=True)
-    with FixParty(system.ems.endpoint["fix"], comp_id="DESK") as client:
-        client.log_on((554, system.key), (58, text), is_reset=True)
-        client.say("D", *fix_order("secret-text"), (58, text), (354, len(text)), (355, text))
-        client.next_of("8")  # refused, since it is not for us to read that
-        client.say("5", (58, text))
-        client.wait_for_end()
-
-
-def plant_by_commands(system: Planted, text: str) -> list[Run]:
-    """Give `text` where a command refuses it."""
-    return [
-        system.run(*arguments)
-        for arguments in (
-            ("keys", "create", text, "--data", "data"),
-            ("keys", "create", "Bot1", "--scope", text, "--data", "data"),
-            ("keys", "create", "Bot1", "--account", text, "--data", "data"),
-            ("keys", "revoke", text, "--data", "data"),
-            ("certificates", "revoke", text, "--data", "data"),
-        )
-    ]
 
 
 # ── looking ──────────────────────────────────────────────────────────────────────────────────────
@@ -235,7 +140,7 @@ def forms(secret: str) -> tuple[bytes, ...]:
     )
 
 
-def places(system: Planted) -> Iterator[tuple[str, bytes]]:
+def places(system: Planted, url: str | None) -> Iterator[tuple[str, bytes]]:
     """Yield everything that is kept or told, by name."""
     for path in sorted(system.folder.rglob("*")):
         if path.is_file():
@@ -246,21 +151,57 @@ def places(system: Planted) -> Iterator[tuple[str, bytes]]:
                     content = archive.extractfile(member)
                     assert content is not None
                     yield f"{path.name}/{member.name}", content.read()
-    for name in ("cmdline", "environ"):
-        yield name, Path(f"/proc/{system.ems.pid}/{name}").read_bytes()
-    for path in ("/metrics", "/openapi.json", "/v1/operator/accounts", "/v1/usage"):
-        answer = system.ask("GET", path)
+    if url is not None:
+        yield from rows(url)
+    for pid in [system.ems.pid, *children(system.ems.pid)]:
+        for name in ("cmdline", "environ"):
+            yield f"{name} of {pid}", Path(f"/proc/{pid}/{name}").read_bytes()
+    for told in TOLD:
+        answer = system.ask("GET", told)
         assert answer is not None
-        yield path, answer.body
-    for command in (("audit", "list"), ("fix-log",)):
-        told = system.run(*command, "--data", "data")
-        yield " ".join(command), (told.out + told.err).encode()
+        yield told, answer.body
+    for command in COMMANDS:
+        where = () if command[0] == "config" else ("--data", "data")
+        said = system.run(*command, *where)
+        yield " ".join(command), (said.out + said.err).encode()
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    found = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    return [*found, *(each for child in found for each in children(child))]
+
+
+def rows(url: str) -> Iterator[tuple[str, bytes]]:
+    """Yield every table of a PostgreSQL database as its server keeps it, and what that tells of us."""
+    with psycopg.connect(url) as connection:
+        tables = connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+        ).fetchall()
+        assert ("control",) in tables
+        for (table,) in tables:
+            with connection.cursor().copy(f'COPY "{table}" TO STDOUT'.encode()) as copy:
+                yield f"table {table}", b"".join(bytes(part) for part in copy)
+        asked = connection.execute(
+            "SELECT application_name, query FROM pg_stat_activity"
+        ).fetchall()
+        yield "pg_stat_activity", repr(asked).encode()
 
 
 def found(contents: Mapping[str, bytes], secret: str) -> set[str]:
     """Return where a secret is."""
     written = forms(secret)
     return {name for name, content in contents.items() if any(each in content for each in written)}
+
+
+def found_code(contents: Mapping[str, bytes], code: str) -> set[str]:
+    """Return where a code of digits stands for itself, not within a longer number."""
+    stands = re.compile(rb"(?<![0-9])" + code.encode() + rb"(?![0-9])").search
+    return {name for name, content in contents.items() if stands(content)}
 
 
 def test_a_secret_is_found_in_each_way_of_writing() -> None:
@@ -271,26 +212,42 @@ def test_a_secret_is_found_in_each_way_of_writing() -> None:
 
 
 @pytest.mark.timeout(300)  # a dozen commands, each a process, on a machine that may be busy
-def test_no_secret_is_anywhere_but_where_it_is_meant(planted: Planted) -> None:
+def test_no_secret_is_anywhere_but_where_it_is_meant(
+    planted: Planted, database_url: str | None
+) -> None:
+    peoples = live_as_a_user(planted)
     for text in planted.misplaced:
         answers = plant_by_rest(planted, text)
         assert {each.status for each in answers} & {200, 400, 401, 404} != set()
-        plant_by_websocket(planted, text)
+        echoed = [each.body for each in [*answers, *plant_in_accounts(planted, text)] if each]
+        echoed += plant_by_http2(planted, text)
+        echoed += [each.encode() for each in plant_by_websocket(planted, text)]
         plant_by_fix(planted, text)
         runs = plant_by_commands(planted, text)
         assert all(run.code != 0 for run in runs), runs
-        if text == planted.secret:  # which is known by its form, and hidden on a terminal too
+        if text == planted.secret:  # which is known by its form, and hidden from its sender too
             assert not [run for run in runs if text[:20] in run.out + run.err]
+            assert not [body for body in echoed if text[:20].encode() in body]
     for query in (f"?apikey={planted.key}", f"?APIKEY={planted.key}&exchange_id=SIM"):
         planted.ask("GET", f"/v1/orders{query}", headers={HEADER: planted.key})
     backup = planted.run("backup", "backup.tar", "--data", "data", "--config", "fairlead.toml")
     assert backup.code == 0, backup
-    contents = dict(places(planted))
-    assert {"data/journal.sqlite", "data/control.sqlite-wal", "data.log"} <= contents.keys()
-    for secret in (planted.key, planted.secret):
-        assert found(contents, secret) == set()
+    contents = dict(places(planted, database_url))
+    assert {"data/journal.sqlite", "data.log", "backup.tar/fix.sqlite"} <= contents.keys()
+    assert {"data/subscriptions/desk/journal.sqlite"} <= contents.keys()
+    for secret in (planted.key, planted.secret, *peoples.secrets):
+        assert found(contents, secret) == set(), secret
     meant = {"fairlead.toml", "backup.tar", "backup.tar/fairlead.toml"}
     assert found(contents, CREDENTIAL) <= meant
+    assert found(contents, PASSWORD) <= meant
+    letters = {"data/mail.jsonl", "mail --json"}
+    for code in peoples.codes:
+        assert found_code(contents, code) <= letters, code
+    for link in peoples.links:
+        assert found(contents, link) <= letters, link
+    kept = {"data/control.sqlite", "data/control.sqlite-wal", "table users"}
+    of_backup = {"backup.tar", "backup.tar/control.sqlite"}
+    assert found(contents, PHRASE) <= letters | kept | of_backup
 
 
 # ── settings that are refused ────────────────────────────────────────────────────────────────────

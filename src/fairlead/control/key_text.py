@@ -21,12 +21,19 @@ _SECRET = re.compile("(fl_(?:live|test)_[0-9A-Za-z]{43})([0-9A-Za-z]{6})", re.AS
 
 
 _ANYWHERE = re.compile("(fl_(?:live|test)_)[0-9A-Za-z]{4,}", re.ASCII)
+_ANYWHERE_IN_BYTES = re.compile(rb"(fl_(?:live|test)_)[0-9A-Za-z]{4,}")
 _BEGIN = "fl_"
+_BEGIN_BYTES = b"fl_"
 
 
 def hidden(text: str) -> str:
     """Return a text in which no secret can be read that somebody put into it by mistake."""
     return _ANYWHERE.sub(r"\1***", text) if _BEGIN in text else text
+
+
+def hidden_in(data: bytes) -> bytes:
+    """Return bytes in which, read as text, no such secret can be read."""
+    return _ANYWHERE_IN_BYTES.sub(rb"\1***", data) if _BEGIN_BYTES in data else data
 
 
 def new_kid() -> str:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
+from fairlead.control.key_text import hidden_in
 from fairlead.gateway.callers import Caller
 from fairlead.gateway.shapes import MessageError
 from fairlead.gateway.wrong import FormError
@@ -52,6 +53,7 @@ class Stream(msgspec.Struct, frozen=True):
 
 Handler = Callable[[Call], Awaitable[Answer | Stream]]
 
+_ERRORS = 400  # and above: statuses of errors
 _encode = msgspec.json.Encoder().encode
 
 
@@ -76,7 +78,7 @@ WHOLE = "fairlead.whole"  # extension: the server's way to send a whole answer i
 
 async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     """Send a whole answer: in one write where the server offers that, else by ASGI's two messages."""
-    body = answer.body
+    body = _told(answer)
     send_whole: SendWhole | None = scope.get("extensions", {}).get(WHOLE)
     if send_whole is not None and not answer.headers:
         head = b"content-type: %s\r\ncontent-length: %d\r\n" % (answer.media_type, len(body))
@@ -93,16 +95,22 @@ async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
 
 async def refuse_upgrade(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer an upgrade that is refused."""
+    body = _told(answer)
     await receive()
     assert "websocket.http.response" in scope["extensions"]
     headers = [
         (b"content-type", answer.media_type),
-        (b"content-length", b"%d" % len(answer.body)),
+        (b"content-length", b"%d" % len(body)),
         *answer.headers,
     ]
     start = {"type": "websocket.http.response.start", "status": answer.status, "headers": headers}
     await send(start)
-    await send({"type": "websocket.http.response.body", "body": answer.body})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def _told(answer: Answer) -> bytes:
+    """Return the body; errors repeat what was sent, so a secret in a wrong place is hidden there."""
+    return answer.body if answer.status < _ERRORS else hidden_in(answer.body)
 
 
 async def read_body(receive: Receive) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import UNSET
 
+from fairlead.control.key_text import hidden
 from fairlead.core.model import Order
 from fairlead.core.order import apply, status
 from fairlead.core.replies import Check, CheckName, CheckResult, Refusal
@@ -51,7 +52,7 @@ def _check(check: Check) -> shapes.OrderCheck:
     if check.result is not CheckResult.FAILED:
         return _row(check.name, check.result)
     answer = _OK if check.refusal is None else STATUSES[check.refusal]
-    return _row(check.name, check.result, answer, check.text)
+    return _row(check.name, check.result, answer, hidden(check.text))
 
 
 def _row(

@@ -2,6 +2,7 @@
 process forgets it. An attempt counts before anybody knows what comes of it, so parallel ones count too.
 """
 
+import hashlib
 from collections.abc import Sequence
 
 import msgspec
@@ -48,7 +49,9 @@ def attempts(change: Connection, limits: Sequence[tuple[Limit, str]], now_ns: in
     if longest:
         return longest
     for limit, subject in limits:
-        change.execute(ATTEMPTS.insert().values(kind=limit.kind, subject=subject, time_ns=now_ns))
+        change.execute(
+            ATTEMPTS.insert().values(kind=limit.kind, subject=_kept(subject), time_ns=now_ns)
+        )
     return None
 
 
@@ -57,7 +60,7 @@ def _wait(change: Connection, limit: Limit, subject: str, now_ns: int) -> int | 
     change.execute(
         delete(ATTEMPTS).where(ATTEMPTS.c.kind == limit.kind, ATTEMPTS.c.time_ns <= since)
     )
-    of_kind = (ATTEMPTS.c.kind == limit.kind) & (ATTEMPTS.c.subject == subject)
+    of_kind = (ATTEMPTS.c.kind == limit.kind) & (ATTEMPTS.c.subject == _kept(subject))
     count, oldest = change.execute(
         select(func.count(), func.min(ATTEMPTS.c.time_ns)).where(of_kind)
     ).one()
@@ -69,7 +72,7 @@ def take_back(change: Connection, limits: Sequence[tuple[Limit, str]], attempted
     for limit, subject in limits:
         of_it = select(func.max(ATTEMPTS.c.attempt)).where(
             ATTEMPTS.c.kind == limit.kind,
-            ATTEMPTS.c.subject == subject,
+            ATTEMPTS.c.subject == _kept(subject),
             ATTEMPTS.c.time_ns == attempted_ns,
         )
         change.execute(delete(ATTEMPTS).where(ATTEMPTS.c.attempt == of_it.scalar_subquery()))
@@ -78,5 +81,10 @@ def take_back(change: Connection, limits: Sequence[tuple[Limit, str]], attempted
 def forgive(change: Connection, limit: Limit, subject: str) -> None:
     """Forget a subject's attempts: it has shown that they were its own."""
     change.execute(
-        delete(ATTEMPTS).where(ATTEMPTS.c.kind == limit.kind, ATTEMPTS.c.subject == subject)
+        delete(ATTEMPTS).where(ATTEMPTS.c.kind == limit.kind, ATTEMPTS.c.subject == _kept(subject))
     )
+
+
+def _kept(subject: str) -> str:
+    """Return how a subject is kept: what somebody has typed as an address may be a password."""
+    return hashlib.sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()

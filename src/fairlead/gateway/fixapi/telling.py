@@ -8,6 +8,7 @@ from functools import partial
 
 import msgspec
 
+from fairlead.control.key_text import hidden
 from fairlead.core.model import Order, Stage
 from fairlead.core.port import Released
 from fairlead.core.replies import Refusal, Refused
@@ -263,6 +264,7 @@ def _text(order: Order) -> str:
 
 
 def _cut(text: str) -> str:
+    text = hidden(text)
     return safe(text if len(text) <= _TEXT_MOST else text[:_TEXT_MOST] + "...")
 
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import astuple, replace
 
+from fairlead.control.key_text import hidden
 from fairlead.core.model import Instrument
 from fairlead.core.port import Released
 from fairlead.core.rates import Rate
@@ -156,8 +157,8 @@ def reject(refused: Reject, message: bytes) -> bytes:
             type="MESSAGE_REJECT",
             reject_reason=refused.reason,
             exchange_id=UNSET if refused.account is None else refused.account,
-            message=refused.text,
-            rejected_message=message.decode(),
+            message=hidden(refused.text),
+            rejected_message=hidden(message.decode()),
         )
     )
 
