@@ -110,6 +110,11 @@ class Window:
         page = Page(self, self.browser.ask("tab", **{"in": self.number}))
         return page.go(path) if path else page
 
+    def take_clock(self) -> None:
+        """Have its pages' time in hand, from now on."""
+        chain = [("clock",), ("install",)]
+        self.browser.ask("context", chain=chain, **{"in": self.number})
+
     def cookies(self) -> list[dict[str, Json]]:
         """Return its cookies."""
         found: list[dict[str, Json]] = self._context("cookies")
@@ -373,7 +378,7 @@ class Page(Sought):
 
     def picture(self, to: Path) -> None:
         """Keep what is seen of it as a PNG."""
-        self.call(("screenshot", {"path": str(to), "animations": "disabled", "caret": "hide"}))
+        self.window.browser.ask("picture", on=self.number, to=str(to))
 
     def violations(self) -> list[dict[str, Json]]:
         """Return what axe-core holds against it that is serious or critical."""

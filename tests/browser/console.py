@@ -6,7 +6,8 @@ People are made by the calls, which is quick; what a test is about it does on th
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyotp
@@ -14,12 +15,13 @@ import pyotp
 from tests.acceptance.test_people import Person
 from tests.browser.browser import LIGHT, Browser, Page, Sought, Window
 from tests.commands.terminal import Run, fairlead
-from tests.system import ACCOUNTS, QUICK, Json, running, write_config
+from tests.system import ACCOUNTS, QUICK, Json, running, until, write_config
 from tests.timed import TimedEms
 
 PASSWORD = "seven unrelated words"
 STEP_S = 30  # of an authenticator
 RESEND_S = 60  # between two codes for one action
+HOUR_S = 3_600
 _CODE = re.compile(r"^Your code: ([0-9]{8})$", re.MULTILINE)
 
 
@@ -76,8 +78,8 @@ class Someone:
         """Press "Send code" and return the code that is mailed, the clock moved if one was sent before."""
         before = len(self.letters())
         form.button("Send code").click()
+        until(lambda: len(self.letters()) > before, "the letter with the code")
         form.pattern("^Sent to ").seen()
-        assert len(self.letters()) == before + 1
         return self.code()
 
     def both(self, form: Sought, code: str, totp: str | None = None) -> None:
@@ -100,9 +102,11 @@ class Console:
     def url(self) -> str:
         return str(self.ems.endpoint["url"])
 
-    def window(self, scheme: str = LIGHT, **options: Json) -> Window:
-        """Open a browser of somebody."""
+    def window(self, scheme: str = LIGHT, *, clock: bool = False, **options: Json) -> Window:
+        """Open a browser of somebody; `clock`: one whose own time a test moves on, see `Page.later`."""
         opened = Window(self.browser, self.url, scheme, **options)
+        if clock:
+            opened.take_clock()
         self.windows.append(opened)
         return opened
 
@@ -110,6 +114,10 @@ class Console:
         """Return the letters in the sink, the oldest first."""
         path = self.ems.folder / "mail.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def moment(self, form: str) -> str:
+        """Return its wall clock, UTC, as `strftime` writes it."""
+        return datetime.fromtimestamp(self.ems.now_s(), UTC).strftime(form)
 
     def run(self, *arguments: str) -> Run:
         """Run a command as the machine's owner."""
@@ -132,6 +140,19 @@ class Console:
                 person.recovery = done["recovery_codes"]
         return person
 
+    def signed_in(self, calls: Person, person: Someone) -> Person:
+        """Sign somebody in who has a second factor."""
+        signed = {"email": person.email, "password": person.password}
+        assert calls.call("POST", "/v1/auth/sign-in", signed).status == 200
+        assert calls.call("POST", "/v1/auth/second-factor", {"code": person.totp()}).status == 200
+        return calls
+
+    def keys_of(self, person: Someone) -> list[Json]:
+        """Return this person's keys, as the calls tell them."""
+        with Person(self.ems) as calls:
+            found: list[Json] = self.signed_in(calls, person).call("GET", "/v1/keys").json
+        return found
+
     def key(self, person: Someone, label: str, **payload: Json) -> Json:
         """Make a key of this person's, by the calls; return what is told once."""
         with Person(self.ems) as calls:
@@ -142,6 +163,17 @@ class Console:
             )
             return self._granted(calls, person, "key.add", {"label": label, **payload})
 
+    def many_keys(self, person: Someone, count: int) -> list[str]:
+        """Make Bot1, Bot2 and so on, a quarter of an hour apart: five an hour may be asked for."""
+        secrets = []
+        with Person(self.ems) as calls:
+            self.signed_in(calls, person)
+            for number in range(1, count + 1):
+                self.ems.advance(HOUR_S / 4)
+                made = self._granted(calls, person, "key.add", {"label": f"Bot{number}"})
+                secrets.append(made["secret"])
+        return secrets
+
     def _granted(self, calls: Person, person: Someone, action: str, payload: Json) -> Json:
         asked = calls.call("POST", "/v1/challenges", {"action": action, "payload": payload})
         assert asked.status == 201, asked
@@ -151,11 +183,23 @@ class Console:
         return done.json
 
 
+def is_reconciled(ems: TimedEms) -> bool:
+    """Whether orders are taken, which nobody must say who they are to hear."""
+    with closing(ems.api()) as api:
+        return api.get("/health/ready").status == 200
+
+
+def other_code(code: str) -> str:
+    """Return another code of as many digits."""
+    return code[:-1] + str((int(code[-1]) + 1) % 10)
+
+
 @contextmanager
 def started(folder: Path, browser: Browser) -> Iterator[Console]:
     """Have a system with its page in `folder` until the end of the `with`."""
-    config = write_config(folder / "fairlead.toml", QUICK, ACCOUNTS)
+    config = write_config(folder / "fairlead.toml", QUICK | {"authentication": "keys"}, ACCOUNTS)
     ems = TimedEms(folder / "data", config)
     with running(ems):
-        ems.reconciled()
+        ems.ready()
+        until(lambda: is_reconciled(ems), "every account is reconciled")
         yield Console(folder, ems, browser)

@@ -4,6 +4,7 @@
 //   {"do": "tab", "in": context}                        a page in it → its number
 //   {"do": "call", "on": page, "chain": [[method, …]]}  methods of Playwright, one after the other → what the last says
 //   {"do": "download", "on": page, "chain": [[…]]}      the same, and what is downloaded by it → {name, text}
+//   {"do": "picture", "on": page, "to": file}           what is seen of it, as a small PNG
 //   {"do": "axe", "on": page}                           what axe-core finds
 //   {"do": "troubles", "in": context, "of": "…"}        what a page must not do and has done since the last time
 //   {"do": "evidence", "in": context, "to": folder}     screenshot, DOM, console of each page, into files
@@ -14,6 +15,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
+import { smaller } from "./smaller.mjs";
 
 const [executablePath, timeoutText] = process.argv.slice(2);
 const timeoutMs = Number(timeoutText);
@@ -99,6 +101,9 @@ const acts = {
   download: async ({ on, chain }) => {
     const [download] = await Promise.all([pages[on].waitForEvent("download"), run(pages[on], chain)]);
     return { name: download.suggestedFilename(), text: readFileSync(await download.path(), "utf8") };
+  },
+  picture: async ({ on, to }) => {
+    writeFileSync(to, smaller(await pages[on].screenshot({ animations: "disabled", caret: "hide" })));
   },
   axe: async ({ on }) => {
     await pages[on].evaluate(axe);

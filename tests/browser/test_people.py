@@ -4,7 +4,7 @@ import re
 from urllib.parse import quote
 
 from fairlead.control.people import one_time
-from tests.browser.console import PASSWORD, Console
+from tests.browser.console import PASSWORD, Console, other_code
 from tests.system import until
 
 ANN = "ann@desk.example"
@@ -96,7 +96,7 @@ def test_the_second_factor_is_enabled_by_both_codes_and_ends_other_sessions(
     cas.secret = shown
 
     code = cas.send_code(factor)
-    for wrong_code, wrong_totp in ((code, "000000"), (_other(code), cas.totp())):
+    for wrong_code, wrong_totp in ((code, "000000"), (other_code(code), cas.totp())):
         cas.both(factor, wrong_code, wrong_totp)
         factor.button("Enable 2FA").click()
         factor.role("alert").text("the code is not right").seen()
@@ -191,7 +191,7 @@ def test_a_forgotten_password_needs_the_mailed_code_and_the_second_factor(
 
     reset(code, "")
     page.role("alert").text("not right, too old, used").seen()
-    reset(_other(code), dan.totp())
+    reset(other_code(code), dan.totp())
     page.role("alert").text("not right, too old, used").seen()
     reset(code, dan.totp())
     page.heading("Your password is changed").seen()
@@ -295,8 +295,3 @@ def test_somebody_is_invited_comes_by_the_letter_and_is_removed(console: Console
     again.field("Password again").fill(PASSWORD)
     again.button("Accept").click()
     again.role("alert").text("The link is not known, was used, or is too old").seen()
-
-
-def _other(code: str) -> str:
-    """Return another code of as many digits."""
-    return code[:-1] + str((int(code[-1]) + 1) % 10)

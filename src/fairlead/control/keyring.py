@@ -412,7 +412,8 @@ def _stale(key: ApiKey, version: int | None) -> Denied | None:
     if version in (None, key.version):
         return None
     text = (
-        f"key {key.kid} is at version {key.version}, the edit is of version {version}; look again"
+        f"key {key.label} was changed meanwhile: it is at version {key.version},"
+        f" the edit is of version {version}; look again"
     )
     return Denied("version_stale", text)
 

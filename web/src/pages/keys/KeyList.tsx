@@ -70,7 +70,10 @@ export function KeyList(props: Props) {
             <Table.Cell column="" span={COLUMNS.length}>
               <EditKey
                 of={doing.key}
-                onCancel={close}
+                onCancel={() => {
+                  close();
+                  void keys.reload(); // it may have been changed elsewhere
+                }}
                 onDone={() => done(`The permissions of ${key.label} are changed, from the next request on.`)}
               />
             </Table.Cell>
