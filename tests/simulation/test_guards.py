@@ -240,6 +240,31 @@ def test_a_session_that_ended_while_its_account_was_away_is_remembered(
     assert broken == {Law.SESSIONS}
 
 
+def test_an_account_is_suspended_only_when_nothing_is_owed_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def make_plan(seed: int) -> WorldPlan:
+        return msgspec.structs.replace(plan(seed), suspensions=20, suspended_ms_max=100)
+
+    async def without_looking(edge: Edge, name: str) -> bool:
+        edge._links[name].close()
+        return True
+
+    monkeypatch.setattr(Edge, "suspend", without_looking)
+    assert Law.SUSPENDED in laws_broken({Law.SUSPENDED}, make_plan=make_plan)
+
+
+def test_a_suspended_account_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make_plan(seed: int) -> WorldPlan:
+        return msgspec.structs.replace(plan(seed), suspensions=20, suspended_ms_max=600)
+
+    async def connected_still(edge: Edge, name: str) -> bool:
+        return not edge.has_unsettled(name)
+
+    monkeypatch.setattr(Edge, "suspend", connected_still)
+    assert Law.SUSPENDED in laws_broken({Law.SUSPENDED}, make_plan=make_plan)
+
+
 # ── streams ──────────────────────────────────────────────────────────────────────────────────────
 
 

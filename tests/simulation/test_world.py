@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from random import Random
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -30,21 +31,25 @@ import fairlead.venues.link
 import fairlead.venues.sim
 from fairlead.core.exact import use_exact_decimals
 from fairlead.edge import reconcile
+from fairlead.edge.edge import EdgeSettings
 from fairlead.exchange.faults import FaultName
 from fairlead.simulation.crashes import STORE_KINDS, CrashKind, CrashSettings
 from fairlead.simulation.disk import SimulatedJournal
 from fairlead.simulation.gate import FixPipe
 from fairlead.simulation.machine import Machine
-from fairlead.simulation.network import CALM
+from fairlead.simulation.network import CALM, Weather
 from fairlead.simulation.plan import (
     plan,
     with_goings,
     with_perpetuals,
     with_sessions,
     with_streams,
+    with_suspensions,
 )
 from fairlead.simulation.store import SimulatedStore
 from fairlead.simulation.world import World, run_world
+from fairlead.venues.link import LinkLimits
+from fairlead.venues.sim import SimLimits
 
 # Seeds that once found something, or had something wrong with themselves.
 REMEMBERED = (
@@ -67,13 +72,14 @@ def test_all_laws_hold(first: int) -> None:
 
 @pytest.mark.parametrize("seed", [seed for seed in REMEMBERED if seed not in WORLDS])
 def test_remembered_seeds_hold(seed: int) -> None:
-    as_it_was = msgspec.structs.replace(plan(seed), goings=0, late=())
+    as_it_was = msgspec.structs.replace(plan(seed), goings=0, late=(), suspensions=0)
     assert not run_world(seed, changed=as_it_was)[0].broken
 
 
 @pytest.mark.parametrize("seed", REMEMBERED_WITH_GOINGS)
 def test_remembered_seeds_hold_with_accounts_that_come_and_go(seed: int) -> None:
     changed = with_goings(plan(seed), Random(f"goings {seed}"))
+    changed = msgspec.structs.replace(changed, suspensions=0)
     assert not run_world(seed, changed=changed)[0].broken
 
 
@@ -123,6 +129,63 @@ def test_worlds_with_goings_reach_every_way_to_come_and_go() -> None:
         assert not verdict.broken, (seed, verdict.broken)
         missing -= verdict.reach.keys()
     assert not missing
+
+
+def test_worlds_with_suspensions_reach_both_their_ends() -> None:
+    missing = {"account suspended", "suspension refused"}
+    for seed in range(700, 730):
+        if not missing:
+            return
+        verdict, _ = run_world(seed, changed=with_suspensions(plan(seed), Random(seed)))
+        assert not verdict.broken, (seed, verdict.broken)
+        missing -= verdict.reach.keys()
+    assert not missing
+
+
+class Timed(Machine):
+    """Says how long by the world's clock each account took from when it came to when it took orders."""
+
+    took_ns: ClassVar[list[int]] = []
+
+    def _tell_of(self, name: str, is_renewed: bool) -> None:
+        is_new = self.edge is not None and name not in self.edge.accounts
+        super()._tell_of(name, is_renewed)
+        if is_new and name in self.here:
+            self._loop.create_task(self._time(name, self._loop.now_ns))
+
+    async def _time(self, name: str, came_ns: int) -> None:
+        while not self.is_reconciled(name):  # noqa: ASYNC110 - time is the world's
+            await asyncio.sleep(0.001)
+        self.took_ns.append(self._loop.now_ns - came_ns)
+
+
+def test_an_account_that_comes_takes_orders_within_a_second_of_the_worlds_clock() -> None:
+    """By the settings as shipped, 20 to 40 ms from the exchange. How busy a machine is cannot change it."""
+    Timed.took_ns = []
+    for seed in range(800, 805):
+        calm = msgspec.structs.replace(
+            plan(seed),
+            accounts=("SIM", "SIM/ALICE", "SIM/BOB"),
+            late=("SIM/ALICE", "SIM/BOB"),
+            weather=Weather(latency_min_us=20_000, latency_max_us=40_000),
+            duration_ms=2_000,
+            crashes=CrashSettings(most=0),
+            faults=(),
+            fault_wait_ms=None,
+            exchange_kills=0,
+            clock_jumps=0,
+            goings=0,
+            suspensions=0,
+            edge=EdgeSettings(),
+            link=LinkLimits(),
+            dialect=SimLimits(),
+        )
+        verdict, _ = run_world(seed, changed=calm, machine_class=Timed)
+        assert not verdict.broken, (seed, verdict.broken)
+    took_ms = [took_ns / 1e6 for took_ns in Timed.took_ns]
+    print(f"\n{len(took_ms)} accounts took {min(took_ms):.0f} to {max(took_ms):.0f} ms")
+    assert len(took_ms) >= 6
+    assert max(took_ms) < 1_000
 
 
 def test_worlds_with_streams_reach_every_way_to_come_back() -> None:

@@ -75,6 +75,9 @@ class Law(Enum):
     FIX_ANSWERED = "a FIX request is answered, also across connections"
     FIX_VIEW = "who comes back by FIX learns what became of every order"
     GONE = "of an account that has gone nothing is shown, sent or left half told"
+    SUSPENDED = (
+        "of a suspended account nothing leaves, no order is taken, and nothing comes to be owed"
+    )
     EXPIRY = "what expires here does not stay open"
     FORGOTTEN = "what is settled is out of memory"
     VERIFY = "the journal says the same everywhere"
@@ -106,6 +109,7 @@ class Laws:
         self.have_gone: set[str] = set()  # ever
         self.goings: dict[str, int] = {}  # how often each account has gone
         self._goings = 0
+        self.suspended: set[str] = set()  # accounts whose login may become another just now
         self._ended_away: set[tuple[str, str]] = set()  # (account, session) that ended meanwhile
         self.power_failures = 0
         self.reach: dict[str, int] = {}  # how often what was to happen did happen, by name
@@ -134,6 +138,9 @@ class Laws:
         self.record.refresh()
         if account in self.gone:
             self.breaks(Law.GONE, f"{type(message).__name__} leaves for {account}, which has gone")
+        if account in self.suspended:
+            text = f"{type(message).__name__} leaves for {account}, which is suspended"
+            self.breaks(Law.SUSPENDED, text)
         match message:
             case wire.Place():
                 self._place_leaving(account, message)
@@ -211,6 +218,12 @@ class Laws:
         """Look at reports as they are shown to whoever follows the account."""
         for report, _ in released:
             self._show(report.account, report.sequence)
+            is_new = isinstance(report, OrderReport) and report.opened is not None
+            if is_new and report.account in self.suspended:
+                text = (
+                    f"report {report.sequence} of {report.account} opens an order while suspended"
+                )
+                self.breaks(Law.SUSPENDED, text)
             kept = self.record.reports.get(report.account, [])
             if len(kept) < report.sequence or kept[report.sequence - 1] != report:
                 text = f"report {report.sequence} of {report.account} is shown and not on disk"
@@ -222,6 +235,7 @@ class Laws:
         """A process begins that has these accounts; the others of all `accounts` have gone."""
         self.record.away = set(accounts) - set(here)
         self.gone.clear()
+        self.suspended.clear()
         for account in self.record.away:
             self.account_gone(account)
 
@@ -238,6 +252,19 @@ class Laws:
         """An account comes, new or back."""
         if self.gone.pop(account, None) is not None:
             self.count("account back" if account in self.record.reports else "account new")
+
+    def account_suspended(self, account: str) -> None:
+        """An account takes no orders from now on, and nothing is owed to any of its own."""
+        self.suspended.add(account)
+        self.count("account suspended")
+
+    def account_resumes(self, account: str, *, is_owed: bool) -> None:
+        """It is about to log in anew, perhaps by another login, which knows no order of before."""
+        if is_owed:
+            self.breaks(
+                Law.SUSPENDED, f"{account} was suspended, and something is owed to its orders"
+            )
+        self.suspended.discard(account)
 
     def _left(self, account: str) -> None:
         """Look at what an account leaves: what was on its way must be named for what it is."""

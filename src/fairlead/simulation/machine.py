@@ -80,6 +80,8 @@ class Machine:
         self._journal: SimulatedJournal | None = None
         self._files: list[Callable[[], None]] = []
         self._lives = 0
+        self._suspending = asyncio.Lock()
+        self._changes = 0  # of accounts, told to a process
         self._dead: list[object] = []  # kept, so that nothing of them is collected at a random time
         self._followed: dict[str, int] = dict.fromkeys(plan.accounts, 0)
         self.here = [name for name in plan.accounts if name not in plan.late]
@@ -119,6 +121,7 @@ class Machine:
             on_fatal=self._on_fatal,
             commits=self._thread(),
         )
+        self._suspending = asyncio.Lock()
         edge.sequencer.listen(self._laws.released)
         edge.start()
         self._door.open(edge, process)
@@ -193,11 +196,43 @@ class Machine:
                 delay_s, self._tell_of, name, is_renewed, context=self._process.context
             )
 
+    def suspend_account(self, name: str, lasts_s: float) -> None:
+        """Have an account suspended as before a change of its login, which then stays as it is.
+
+        The exchange refuses, hides or answers late meanwhile as ever: an account to which something is owed
+        is not suspended.
+        """
+        process, edge = self._process, self.edge
+        if process is not None and edge is not None and name in self.here:
+            self._loop.call_soon(self._suspend, edge, name, lasts_s, context=process.context)
+
+    def _suspend(self, edge: Edge, name: str, lasts_s: float) -> None:
+        """Runs in the process."""
+        self._dead.append(self._loop.create_task(self._suspended(edge, name, lasts_s)))
+
+    async def _suspended(self, edge: Edge, name: str, lasts_s: float) -> None:
+        async with self._suspending:  # whoever changes accounts changes one at a time
+            changes = self._changes
+            is_suspended = await edge.suspend(name)
+            if changes != self._changes or name not in edge.accounts:
+                return  # it came, went or logged in anew meanwhile
+            if not is_suspended:
+                self._laws.count("suspension refused")
+                return
+            self._conversation.note("accounts", f"{name}: is suspended")
+            self._laws.account_suspended(name)
+            await asyncio.sleep(lasts_s)
+            if name in self._laws.suspended:
+                self._laws.account_resumes(name, is_owed=edge.has_unsettled(name))
+                edge.renew_login(name)
+
     def _tell_of(self, name: str, is_renewed: bool) -> None:
         """Runs in the process."""
         edge = self.edge
         if edge is None:
             return
+        self._changes += 1
+        self._laws.suspended.discard(name)
         if name not in self.here:
             edge.remove_account(name)
             self._laws.account_gone(name)

@@ -50,7 +50,8 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
     `clock_jump_ms_max`; `strangers` orders and deposits at the exchange that are not ours; `marks` how
     often the mark prices of perpetuals are moved, in worlds that have some; `streams` who keeps one.
     `goings` how often an account goes or logs in anew, for at most `away_ms_max`; `late` the accounts that
-    are not there from the beginning.
+    are not there from the beginning; `suspensions` how often one is suspended, for at most
+    `suspended_ms_max`.
     """
 
     seed: int
@@ -78,6 +79,8 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
     goings: int = 0
     away_ms_max: int = 0
     late: tuple[str, ...] = ()
+    suspensions: int = 0
+    suspended_ms_max: int = 0
 
 
 def plan(seed: int) -> WorldPlan:
@@ -148,7 +151,19 @@ def plan(seed: int) -> WorldPlan:
     if troubled(30):
         world_plan = with_streams(world_plan, random)
     random = Random(f"goings {seed}")
-    return with_goings(world_plan, random) if troubled(35) else world_plan
+    if troubled(35):
+        world_plan = with_goings(world_plan, random)
+    random = Random(f"suspensions {seed}")
+    return with_suspensions(world_plan, random) if troubled(30) else world_plan
+
+
+def with_suspensions(world_plan: WorldPlan, random: Random) -> WorldPlan:
+    """Return the world with accounts whose login is about to become another, over and over."""
+    return msgspec.structs.replace(
+        world_plan,
+        suspensions=random.choice([2, 10, 40]),
+        suspended_ms_max=random.choice([5, 100, 600]),
+    )
 
 
 def with_perpetuals(world_plan: WorldPlan, random: Random) -> WorldPlan:

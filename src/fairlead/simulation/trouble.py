@@ -40,6 +40,7 @@ class Trouble:
     ) -> None:
         self._machine = machine
         self._comings = Random(f"comings {plan.seed}")
+        self._suspensions = Random(f"suspensions of {plan.seed}")
         self._plan = plan
         self._host = host
         self._clock = clock
@@ -64,6 +65,8 @@ class Trouble:
             self._tasks.append(start(self._jump()))
         for _ in range(plan.goings):
             self._tasks.append(start(self._account_goes()))
+        for _ in range(plan.suspensions):
+            self._tasks.append(start(self._account_is_suspended()))
         for name in plan.late:
             self._tasks.append(start(self._account_comes(name, plan.duration_ms)))
 
@@ -145,6 +148,13 @@ class Trouble:
     async def _account_comes(self, name: str, ms_max: int) -> None:
         await self._pause(ms_max)
         self._machine.change_account(name, AccountChange.COME)
+
+    async def _account_is_suspended(self) -> None:
+        """Have an account's login be about to become another, at a moment when nothing may be owed to it."""
+        random, plan = self._suspensions, self._plan
+        await asyncio.sleep(random.randrange(1, plan.duration_ms * 1_000 + 1) / 1e6)
+        lasts_s = random.randrange(1, plan.suspended_ms_max * 1_000 + 1) / 1e6
+        self._machine.suspend_account(random.choice(plan.accounts), lasts_s)
 
     async def _pause(self, ms_max: int) -> None:
         await asyncio.sleep(self._comings.randrange(1, ms_max * 1_000 + 1) / 1e6)
