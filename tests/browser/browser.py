@@ -17,6 +17,7 @@ from tests.system import Json
 
 HERE = Path(__file__).parent
 TIMEOUT_MS = 15_000
+WIDTH, HEIGHT = 1_100, 760
 DARK, LIGHT = "dark", "light"
 Role = Literal[
     "alert", "button", "cell", "checkbox", "dialog", "heading", "img", "link", "list", "listitem",
@@ -97,7 +98,7 @@ class Window:
         wanted = {
             "baseURL": origin,
             "colorScheme": scheme,
-            "viewport": {"width": 1_100, "height": 760},
+            "viewport": {"width": WIDTH, "height": HEIGHT},
             "locale": "en-GB",
             "timezoneId": "UTC",
             "reducedMotion": "reduce",
@@ -375,6 +376,11 @@ class Page(Sought):
     def wears(self, scheme: str) -> None:
         """Have it in this colour scheme."""
         self.call(("emulateMedia", {"colorScheme": scheme}))
+
+    def is_as_wide_as(self, width: int) -> bool:
+        """Make the window so wide; return whether nothing must be moved sideways to be seen."""
+        self.call(("setViewportSize", {"width": width, "height": HEIGHT}))
+        return bool(self.run("document.scrollingElement.scrollWidth <= window.innerWidth"))
 
     def picture(self, to: Path) -> None:
         """Keep what is seen of it as a PNG."""

@@ -1,14 +1,21 @@
-"""axe-core at every stop of the tour, in both colour schemes: nothing serious, nothing critical."""
+"""Every stop of the tour, looked at for what keeps people out.
 
-from tests.browser.browser import DARK, LIGHT, Page
+axe-core finds nothing serious or critical, in both colour schemes; nothing must be moved sideways to be
+seen, on a telephone, a tablet or a screen.
+"""
+
+from tests.browser.browser import DARK, LIGHT, WIDTH, Page
 from tests.browser.console import Console
 from tests.browser.tour import tour
 from tests.system import Json
 
+WIDTHS = (390, 800, WIDTH)  # the last one stays
+
 
 def test_nothing_keeps_anybody_out(console: Console) -> None:
     found: dict[str, list[dict[str, Json]]] = {}
-    stops = []
+    stops: list[str] = []
+    too_wide: list[tuple[str, int]] = []
 
     def look(name: str, page: Page) -> None:
         stops.append(name)
@@ -17,8 +24,10 @@ def test_nothing_keeps_anybody_out(console: Console) -> None:
             violations = page.violations()
             if violations:
                 found[f"{name} in {scheme}"] = violations
+        too_wide.extend((name, width) for width in WIDTHS if not page.is_as_wide_as(width))
         page.wears(LIGHT)
 
     tour(console, look)
     assert found == {}
+    assert too_wide == []
     assert len(stops) == len(set(stops))

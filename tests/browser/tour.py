@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.browser.browser import DARK, LIGHT, Browser, Page
 from tests.browser.console import PASSWORD, Console, Someone, started
+from tests.browser.keys import PATH, edit_of, form_of, row_of
 
 Stop = Callable[[str, Page], None]
 ANN = "ann@desk.example"
@@ -23,6 +24,8 @@ def tour(console: Console, stop: Stop) -> None:
     ann = Someone(console, ANN)
     _become(console, page, stop)
     _secure(ann, page, stop)
+    _add(ann, page, stop)
+    _change(ann, page, stop)
     _return(console, ann, stop)
     _invite(ann, page, stop)
 
@@ -51,8 +54,12 @@ def _secure(ann: Someone, page: Page, stop: Stop) -> None:
     page.way("Security").click()
     page.row("This session").seen()
     stop("security", page)
+    page.way("API Management").click()
+    page.text("Two-factor authentication comes first").seen()
+    page.text("You have no API keys yet").seen()
+    stop("keys-need-two-factor", page)
+    page.button("Enable 2FA").click()
     factor = page.region("Two-factor authentication")
-    factor.button("Enable 2FA").click()
     ann.secret = factor.pattern("^([A-Z2-7]{4} )+[A-Z2-7]{1,4}$").said().replace(" ", "")
     code = ann.send_code(factor)
     ann.both(factor, code, "000000")
@@ -65,10 +72,70 @@ def _secure(ann: Someone, page: Page, stop: Stop) -> None:
     dialog.button("I have saved them").seen()
     stop("recovery-codes", page)
     dialog.button("I have saved them").click()
+    page.at(f"/console{PATH}")
+    page.way("Security").click()
     factor.button("Disable 2FA").click()
     factor.button("Send code").seen()
     stop("two-factor-disable", page)
     factor.button("Cancel").click()
+
+
+def _add(ann: Someone, page: Page, stop: Stop) -> None:
+    page.way("API Management").click()
+    form = form_of(page)
+    form.field("API Key Label").can()
+    form.field("API Key Label").fill("Bot 1")
+    stop("key-label", page)
+    form.field("API Key Label").fill("Bot1")
+    code = ann.send_code(form)
+    ann.both(form, code)
+    stop("key-code", page)
+    form.button("Add").click()
+    dialog = page.dialog("Save the secret of Bot1").seen()
+    stop("key-secret", page)
+    page.key("Escape")
+    dialog.role("alert").seen()
+    stop("key-secret-closing", page)
+    dialog.button("I have saved it").click()
+    row_of(page, "Bot1").seen()
+    page.key("Home")
+    row_of(page, "Bot1").scroll_to()
+    stop("key-list", page)
+
+
+def _change(ann: Someone, page: Page, stop: Stop) -> None:
+    edit = edit_of(page, "Bot1")
+    edit.field("trade").check()
+    edit.field("withdraw").check()
+    edit.role("alert").seen()
+    edit.scroll_to()
+    stop("key-edit", page)
+    edit.field("withdraw").uncheck()
+    edit.field("Trusted IPs only (Recommended)").check()
+    edit.button("Add my address").click()
+    code = ann.send_code(edit)
+    edit.field("manage").check()
+    edit.role("alert").seen()
+    edit.button("Save").scroll_to()
+    stop("key-edit-useless", page)
+    edit.button("Cancel").click()
+    for button, dialog, name in (
+        ("Disable", "Disable Bot1?", "key-disable"),
+        ("Rotate", "Rotate Bot1", "key-rotate"),
+        ("Certificate", "Certificate for Bot1", "key-certificate"),
+        ("Delete", "Delete Bot1?", "key-delete"),
+    ):
+        row_of(page, "Bot1").button(button).click()
+        page.dialog(dialog).seen()
+        stop(name, page)
+        page.key("Escape")
+        page.dialog(dialog).gone()
+    page.button("Delete All API Key").click()
+    dialog_of_all = page.dialog("Delete all API keys?").seen()
+    dialog_of_all.field("Number of keys").fill("1")
+    stop("key-delete-all", page)
+    page.key("Escape")
+    assert code in ann.letter()["text"]
 
 
 def _return(console: Console, ann: Someone, stop: Stop) -> None:
