@@ -5,10 +5,11 @@ People are made by the calls, which is quick; what a test is about it does on th
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import pyotp
 
@@ -22,6 +23,7 @@ PASSWORD = "seven unrelated words"
 STEP_S = 30  # of an authenticator
 RESEND_S = 60  # between two codes for one action
 HOUR_S = 3_600
+NOTHING: Mapping[str, object] = MappingProxyType({})
 _CODE = re.compile(r"^Your code: ([0-9]{8})$", re.MULTILINE)
 
 
@@ -195,9 +197,13 @@ def other_code(code: str) -> str:
 
 
 @contextmanager
-def started(folder: Path, browser: Browser) -> Iterator[Console]:
-    """Have a system with its page in `folder` until the end of the `with`."""
-    config = write_config(folder / "fairlead.toml", QUICK | {"authentication": "keys"}, ACCOUNTS)
+def started(
+    folder: Path, browser: Browser, settings: Mapping[str, object] = NOTHING
+) -> Iterator[Console]:
+    """Have a system with its page in `folder` until the end of the `with`; it goes on with what is there."""
+    config = write_config(
+        folder / "fairlead.toml", QUICK | {"authentication": "keys"} | settings, ACCOUNTS
+    )
     ems = TimedEms(folder / "data", config)
     with running(ems):
         ems.ready()

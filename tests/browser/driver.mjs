@@ -24,8 +24,8 @@ const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
 ];
-// The browser says this of each refusal, whether the page expects it or not.
-const REFUSED = /^Failed to load resource: the server responded with a status of 4\d\d/;
+// The browser says this of each refusal, whether the page expects it or not. 503: mail cannot be sent.
+const REFUSED = /^Failed to load resource: the server responded with a status of (4\d\d|503)/;
 
 const browser = await chromium.launch({ executablePath, headless: true, args: FLAGS });
 const contexts = [];

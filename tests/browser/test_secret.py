@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from tests.browser.browser import Page, Window
-from tests.browser.console import Console
+from tests.browser.console import Console, Someone
 from tests.browser.keys import (
     PATH,
     added,
@@ -90,7 +90,7 @@ def _nothing_brings_it_back(window: Window, page: Page, secret: str) -> None:
     assert not holds(window, second, secret)
 
 
-def _orders_need_a_permission(console: Console, page: Page, ann, secret: str) -> None:  # type: ignore[no-untyped-def]
+def _orders_need_a_permission(console: Console, page: Page, ann: Someone, secret: str) -> None:
     refused = placed(console, secret, "too-early")
     assert (refused.status, "scope_missing" in refused.body.decode()) == (403, True)
     edit = edit_of(page, "Bot1")
