@@ -56,6 +56,7 @@ export const confirm = <A extends Action>(_: A, challenge: string, code: string,
   call<ResultOf<A>>("POST", `/v1/challenges/${encodeURIComponent(challenge)}/confirm`, { code, totp });
 
 export const keys = () => call<Key[]>("GET", "/v1/keys");
+export const key = (kid: string) => call<Key>("GET", `/v1/keys/${encodeURIComponent(kid)}`);
 export const disableKey = (kid: string, factor: OneFactor) =>
   call<Key>("POST", `/v1/keys/${encodeURIComponent(kid)}/disable`, factor);
 

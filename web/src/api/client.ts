@@ -2,7 +2,8 @@
 import { sentence } from "../logic/sentence";
 import type { Problem } from "./words";
 
-const OVER = new Set(["session_needed", "second_factor_needed", "session_over"]);
+// The session has ended, or is another one: somebody signed in anew in another tab.
+const OVER = new Set(["session_needed", "second_factor_needed", "session_over", "csrf_wrong"]);
 
 /** Why something was not done: what the server said, or that nothing was heard of it. */
 export class Refused extends Error {
@@ -20,9 +21,11 @@ export class Refused extends Error {
   }
 
   get isSessionOver(): boolean {
-    return this.status === 401 && OVER.has(this.code);
+    return OVER.has(this.code);
   }
 }
+
+const ELSEWHERE: Problem = { code: "csrf_wrong", message: "You have signed in anew in another tab. Try again." };
 
 type Listener = () => void;
 
@@ -78,7 +81,7 @@ function unheard(method: string): Refused {
 function problemOf(status: number, text: string): Problem {
   try {
     const said: unknown = JSON.parse(text);
-    if (isProblem(said)) return said;
+    if (isProblem(said)) return said.code === "csrf_wrong" ? ELSEWHERE : said;
   } catch {
     // not ours: a proxy's page, say
   }

@@ -34,7 +34,7 @@ function Pages() {
   const { state, me } = useSession();
   if (path === "/invitation") return <Invitation />;
   if (path === "/first-user" && me === null) return <FirstUser />;
-  if (me !== null) return <Shell />;
+  if (me !== null) return <Shell key={me.user} />;
   if (path === "/forgotten") return <Forgotten />;
   if (state.needs_first_user) return <FirstUser />;
   return state.needs_second_factor ? <SecondFactor /> : <SignIn />;

@@ -1,6 +1,5 @@
 // Around every page of who is signed in: the ways to the others, and out.
 import { type ReactNode, useRef } from "react";
-import * as calls from "../api/calls";
 import { Brand } from "../parts/Brand";
 import { Button } from "../parts/Button";
 import { Link } from "../parts/Link";
@@ -49,14 +48,9 @@ export function Shell() {
 }
 
 function Side({ path }: { path: string }) {
-  const { state, refresh } = useSession();
+  const { state, leave } = useSession();
   const me = useMe();
   const leaving = useTask();
-  const leave = () =>
-    leaving.run(async () => {
-      await calls.signOut();
-      await refresh();
-    });
   return (
     <div className="side">
      <div className="side-stays">
@@ -89,7 +83,7 @@ function Side({ path }: { path: string }) {
         <span className="side-email" title={me.email}>
           {me.email}
         </span>
-        <Button look="quiet" isBusy={leaving.isBusy} onClick={() => void leave()}>
+        <Button look="quiet" isBusy={leaving.isBusy} onClick={() => void leaving.run(leave)}>
           Sign out
         </Button>
         {leaving.refused && <Notice tone="wrong">{leaving.refused.message}</Notice>}

@@ -1,4 +1,5 @@
-// What a page shows that the server knows: loaded when the page opens, and again when something changed.
+// What a page shows that the server knows: loaded when the page opens, when
+// something changed, and when one comes back to it.
 import { useCallback, useEffect, useRef, useState } from "react";
 import { Refused } from "../api/client";
 
@@ -29,8 +30,13 @@ export function useLoaded<Value>(load: () => Promise<Value>): Loaded<Value> {
 
   useEffect(() => {
     void reload();
+    const seenAgain = () => {
+      if (document.visibilityState === "visible") void reload();
+    };
+    document.addEventListener("visibilitychange", seenAgain);
     return () => {
       latest.current = -1;
+      document.removeEventListener("visibilitychange", seenAgain);
     };
   }, [reload]);
   return { value, failure, reload };

@@ -1,5 +1,5 @@
 // Who is signed in, for the whole page; and what happens when the session ends.
-import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useState } from "react";
+import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import * as calls from "../api/calls";
 import { listen, Refused } from "../api/client";
 import type { Entered, Me, State } from "../api/words";
@@ -13,6 +13,8 @@ export interface Session {
   hasEnded: boolean;
   refresh: () => Promise<void>;
   entered: (said: Entered) => Promise<void>;
+  /** Sign out, from whatever step. */
+  leave: () => Promise<void>;
   changed: (me: Me) => void;
 }
 
@@ -47,14 +49,14 @@ export function SessionProvider(props: {
   const [seen, setSeen] = useState<Look | null>(null);
   const [hasEnded, setHasEnded] = useState(false);
   const [failure, setFailure] = useState("");
+  const wasIn = useRef(false);
 
   const refresh = useCallback(async () => {
     try {
       const looked = await look();
-      setSeen((before) => {
-        if (before?.me && !looked.me) setHasEnded(true);
-        return looked;
-      });
+      if (wasIn.current && !looked.me) setHasEnded(true);
+      wasIn.current = looked.me !== null;
+      setSeen(looked);
       setFailure("");
     } catch (error) {
       if (!isOver(error)) setFailure(error instanceof Error ? error.message : String(error));
@@ -66,12 +68,15 @@ export function SessionProvider(props: {
     await refresh();
   }, [refresh]);
 
+  const leave = useCallback(async () => {
+    await calls.signOut();
+    wasIn.current = false; // it does not end by itself
+    await refresh();
+  }, [refresh]);
+
   useEffect(() => {
     let timer = 0;
-    const over = () => {
-      setHasEnded(true);
-      void refresh();
-    };
+    const over = () => void refresh();
     const called = () => {
       window.clearTimeout(timer);
       timer = window.setTimeout(() => void refresh(), (IDLE_S + AFTER_S) * 1000);
@@ -81,18 +86,24 @@ export function SessionProvider(props: {
     const returned = (event: PageTransitionEvent) => {
       if (event.persisted) void refresh();
     };
+    // Meanwhile the session may have ended, or another tab may have signed in as somebody else.
+    const seenAgain = () => {
+      if (document.visibilityState === "visible") void refresh();
+    };
     window.addEventListener("pageshow", returned);
+    document.addEventListener("visibilitychange", seenAgain);
     return () => {
       window.clearTimeout(timer);
       window.removeEventListener("pageshow", returned);
+      document.removeEventListener("visibilitychange", seenAgain);
     };
   }, [refresh]);
 
   const session = useMemo<Session | null>(() => {
     if (seen === null) return null;
     const changed = (me: Me) => setSeen({ state: seen.state, me });
-    return { state: seen.state, me: seen.me, hasEnded, refresh, entered, changed };
-  }, [seen, hasEnded, refresh, entered]);
+    return { state: seen.state, me: seen.me, hasEnded, refresh, entered, leave, changed };
+  }, [seen, hasEnded, refresh, entered, leave]);
 
   if (session === null) {
     return failure ? props.unreachable(failure, () => void refresh()) : props.waiting;

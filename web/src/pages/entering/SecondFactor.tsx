@@ -9,7 +9,7 @@ import { Notice } from "../../parts/Notice";
 import { Frame } from "./Frame";
 
 export function SecondFactor() {
-  const { entered, refresh } = useSession();
+  const { entered, leave } = useSession();
   const [isRecovery, setIsRecovery] = useState(false);
   const [code, setCode] = useState("");
   const task = useTask();
@@ -18,11 +18,6 @@ export function SecondFactor() {
     const given = isRecovery ? code.trim() : code.replace(/\s/g, "");
     void task.run(async () => entered(await calls.secondFactor(given)));
   };
-  const leave = () =>
-    task.run(async () => {
-      await calls.signOut();
-      await refresh();
-    });
   const change = () => {
     setIsRecovery(!isRecovery);
     setCode("");
@@ -37,7 +32,7 @@ export function SecondFactor() {
           : "Open your authenticator app, and give the code that it shows for Fairlead."
       }
       below={
-        <Button look="quiet" onClick={() => void leave()}>
+        <Button look="quiet" onClick={() => void task.run(leave)}>
           Sign in as somebody else
         </Button>
       }

@@ -1,11 +1,9 @@
-// What else is done to a key, each in a dialog that names it: deleted, enabled, replaced, given a certificate.
+// What else is done to a key, each in a dialog that names it: enabled, replaced, given a certificate.
 import { useCallback, useMemo, useState } from "react";
 import type { Refused } from "../../api/client";
 import type { Key, NewCertificate, NewKey } from "../../api/words";
-import { countText } from "../../logic/counts";
 import { isPublicKey } from "../../logic/keys";
 import { isLabel } from "../../logic/label";
-import { momentText } from "../../logic/times";
 import { ChallengeForm } from "../../parts/ChallengeForm";
 import { Dialog } from "../../parts/Dialog";
 import { Field } from "../../parts/Field";
@@ -17,60 +15,6 @@ interface OfKey<Result> {
   of: Key;
   onClose: () => void;
   onDone: (result: Result) => void;
-}
-
-export function DeleteKey({ of: key, onClose, onDone }: OfKey<Key>) {
-  const payload = useMemo(() => ({ kid: key.kid }), [key]);
-  return (
-    <Dialog title={`Delete ${key.label}?`} onClose={onClose}>
-      <p>It can never be used again. Its open sessions end within a second, by REST, WebSocket and FIX.</p>
-      <Facts of={key} />
-      <ChallengeForm
-        action="key.delete"
-        payload={payload}
-        isReady
-        isDanger
-        submit="Delete"
-        onCancel={onClose}
-        onDone={onDone}
-      />
-    </Dialog>
-  );
-}
-
-function Facts({ of: key }: { of: Key }) {
-  const used = key.last_used ? momentText(key.last_used) : "never";
-  return (
-    <dl className="credential">
-      <dt>Label</dt>
-      <dd>{key.label}</dd>
-      <dt>Public key</dt>
-      <dd>
-        <code>{key.kid}</code>
-      </dd>
-      {key.last_used !== undefined && (
-        <>
-          <dt>Last used</dt>
-          <dd>
-            {used}
-            {key.last_address && ` from ${key.last_address}`}
-          </dd>
-        </>
-      )}
-      {typeof key.open_sessions === "number" && (
-        <>
-          <dt>Open sessions</dt>
-          <dd>{countText(key.open_sessions, "session")}</dd>
-        </>
-      )}
-      {typeof key.open_orders === "number" && (
-        <>
-          <dt>Open orders</dt>
-          <dd>{countText(key.open_orders, "order")}</dd>
-        </>
-      )}
-    </dl>
-  );
 }
 
 export function EnableKey({ of: key, onClose, onDone }: OfKey<Key>) {
@@ -159,36 +103,6 @@ export function IssueCertificate({ of: key, onClose, onDone }: OfKey<NewCertific
           onValue={setCsr}
           placeholder="-----BEGIN CERTIFICATE REQUEST-----"
           hint="with one, the private key stays with you; without one, a private key is made and shown this once"
-        />
-      </ChallengeForm>
-    </Dialog>
-  );
-}
-
-export function DeleteAllKeys(props: { count: number; onClose: () => void; onDone: () => void }) {
-  const [typed, setTyped] = useState("");
-  const payload = useMemo(() => ({ count: props.count }), [props.count]);
-  return (
-    <Dialog title="Delete all API keys?" onClose={props.onClose}>
-      <p>
-        {props.count === 1 ? "Your one key" : `All ${props.count} of your keys`}, with every certificate bound to them, can never
-        be used again. Every open session ends within a second.
-      </p>
-      <ChallengeForm
-        action="key.delete_all"
-        payload={payload}
-        isReady={typed.trim() === String(props.count)}
-        isDanger
-        submit="Delete All API Key"
-        onCancel={props.onClose}
-        onDone={props.onDone}
-      >
-        <Field
-          label="Number of keys"
-          inputMode="numeric"
-          value={typed}
-          onChange={(event) => setTyped(event.target.value)}
-          hint={`type ${props.count} to say that you mean all of them`}
         />
       </ChallengeForm>
     </Dialog>

@@ -11,10 +11,11 @@ import { Pages } from "../../parts/Pages";
 import { Section } from "../../parts/Section";
 import { Table } from "../../parts/Table";
 import type { Doing } from "./doing";
+import { DeleteAllKeys, DeleteKey } from "./DeleteKeys";
 import { DisableKey } from "./DisableKey";
 import { EditKey } from "./EditKey";
 import { KeyActions } from "./KeyActions";
-import { DeleteAllKeys, DeleteKey, EnableKey, IssueCertificate, RotateKey } from "./KeyDialogs";
+import { EnableKey, IssueCertificate, RotateKey } from "./KeyDialogs";
 import { KeyRow } from "./KeyRow";
 
 const COLUMNS = ["Label", "Permissions", "IP addresses", "Created", "Last used", "Expires", "State", ""];
