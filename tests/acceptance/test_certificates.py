@@ -28,6 +28,9 @@ from fairlead.client import (
     Unreachable,
 )
 from fairlead.client.events import Disconnected, PositionsSnapshot
+from fairlead.control.activity import uses_of
+from fairlead.control.store import Store
+from fairlead.control.usage import Use
 from fairlead.gateway.peers import NO_LONGER
 from fairlead.tls.authority import key_pem, new_key
 from tests.certified import (
@@ -151,6 +154,33 @@ def test_a_good_certificate_trades_by_fix(system: Certified, good: Certificate) 
         party.say("D", *fix_order("fix-good"))
         party.report("fix-good", "0")
         party.log_out()
+
+
+def test_every_use_of_a_key_is_remembered_whatever_the_protocol(system: Certified) -> None:
+    system.make_key("Used1")
+    until(lambda: system.api("Used1", "GET", "/v1/orders").status == 200, "the key is known")
+    certificate, kid = system.issue("Used1"), system.kid("Used1")
+    with system.stream(certificate) as stream, system.party(certificate) as party:
+        until_message(stream, "POSITION_SNAPSHOT")
+        party.log_on()
+    fingerprint = certificate.fingerprint
+    expected = {
+        ("rest", ""),
+        ("rest", fingerprint),
+        ("websocket", fingerprint),
+        ("fix", fingerprint),
+    }
+
+    def uses() -> list[Use]:
+        with Store.open(system.folder / "data", None) as store, store.read() as connection:
+            return uses_of(connection, kid)
+
+    until(lambda: {(use.protocol, use.certificate) for use in uses()} == expected, "all are kept")
+    assert {use.address for use in uses()} == {"127.0.0.1"}
+    listed = json.loads(system.command("keys", "list", "--json").out)
+    (shown,) = [each for each in listed if each["kid"] == kid]
+    assert shown["last_used"] is not None
+    assert shown["last_address"] == "127.0.0.1"
 
 
 # ── what it may, and with whom ───────────────────────────────────────────────────────────────────

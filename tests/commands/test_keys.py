@@ -46,9 +46,12 @@ def test_the_list_shows_every_key(folder: Path) -> None:
         *("label", "key", "kind", "state", "scopes", "accounts"),
         "addresses",
         "expires",
+        *("last", "used", "from"),
     ]
+    assert lines[1].split()[-1] == "never"
     assert lines[1].split()[2:8] == ["bearer", "active", "read,", "trade", "SIM", "all"]
-    assert len(run(folder, "list", "--json").json) == 1
+    (listed,) = run(folder, "list", "--json").json
+    assert (listed["last_used"], listed["last_address"]) == (None, None)
 
 
 def test_an_edit_changes_what_is_named(folder: Path) -> None:

@@ -5,7 +5,10 @@ from collections import Counter
 import msgspec
 import pytest
 
-from fairlead.control.usage import DAY_NS, Batch, Used, day_of
+from fairlead.control.addresses import read_address
+from fairlead.control.key_text import hash_of
+from fairlead.control.keys import Scope, Usable
+from fairlead.control.usage import DAY_NS, USES_MAX, Batch, Use, Used, day_of
 from fairlead.core.model import Order
 from fairlead.core.replies import ChecksReply, Done, OrderReply, Refusal, Refused, Reply
 from fairlead.core.requests import CancelOrder, CheckOrder, QueryBalances, Request
@@ -14,7 +17,16 @@ from fairlead.gateway.callers import Access
 from fairlead.gateway.guard import NotAllowed
 from fairlead.gateway.usage import FIX, WEBSOCKET, Usage
 from tests.gateway.orders import ORDER
-from tests.gateway.test_callers import AT_HOME, KID, PLACE, S, World
+from tests.gateway.test_callers import (
+    AT_HOME,
+    KID,
+    PLACE,
+    SECRET,
+    S,
+    World,
+    certificate,
+    key,
+)
 
 NOON_NS = 1_795_780_800 * S
 DAY, NEXT_DAY = day_of(NOON_NS), day_of(NOON_NS + DAY_NS)
@@ -56,6 +68,7 @@ NEW = taken_at(ORDER, NOON_NS)
 OLD = taken_at(ORDER, NOON_NS - 1)
 CANCEL = CancelOrder(account="SIM", client_order_id="one", exchange_order_id=None)
 BALANCES = QueryBalances(account="")
+USE = Use(KID, NOON_NS, str(AT_HOME), "rest", "")
 UNKNOWN = Refused(Refusal.ACCOUNT_UNKNOWN, "there is no such account")
 
 
@@ -156,9 +169,9 @@ async def test_a_batch_stays_the_same_until_it_is_written() -> None:
     row = Used(subscription="local", day=DAY, kid=KID, account="", requests=1)
     for _ in range(3):
         await world.port.submit(BALANCES)
-        assert world.usage.take() == Batch(1, (msgspec.structs.replace(row, requests=2),))
+        assert world.usage.take() == Batch(1, (msgspec.structs.replace(row, requests=2),), (USE,))
     world.usage.written()
-    assert world.usage.take() == Batch(2, (msgspec.structs.replace(row, requests=2),))
+    assert world.usage.take() == Batch(2, (msgspec.structs.replace(row, requests=2),), ())
 
 
 @pytest.mark.asyncio
@@ -189,3 +202,64 @@ def test_the_time_of_each_connection_counts_until_it_ends() -> None:
     world.steady_ns += S
     assert world.taken() == [(DAY, "", {"websocket_ms": 1, "fix_ms": 1})]
     assert world.taken() == []
+
+
+# ── where keys are used ──────────────────────────────────────────────────────────────────────────
+
+MINUTE = 60 * S
+
+
+def uses_taken(world: Metered) -> list[tuple[int, str, str, str]]:
+    """Return seconds since noon, address, protocol and certificate of the uses since the last time."""
+    batch = world.usage.take()
+    world.usage.written()
+    found: list[Use] = [] if batch is None else sorted(batch.uses, key=lambda use: use.time_ns)
+    return [
+        ((use.time_ns - NOON_NS) // S, use.address, use.protocol, use.certificate) for use in found
+    ]
+
+
+def test_a_use_is_what_was_let_through_and_no_refusal() -> None:
+    world = Metered(scopes=["read"])
+    assert world.access.refusal(world.caller, Scope.TRADE, "") is not None
+    assert world.access.judge(world.caller, Scope.READ, "") is None  # as open connections are
+    assert uses_taken(world) == []
+    assert world.access.refusal(world.caller, Scope.READ, "") is None
+    assert uses_taken(world) == [(0, str(AT_HOME), "rest", "")]
+    assert uses_taken(world) == []
+
+
+def test_uses_of_one_minute_are_one_for_each_address_protocol_and_certificate() -> None:
+    world = Metered()
+    near, far = world.caller, read_address("2001:db8::1")
+    replace = msgspec.structs.replace
+    others = (
+        replace(near, address=far), replace(near, protocol="fix"), replace(near, certificate="ab"),
+    )  # fmt: skip
+    certified = certificate(fingerprint="ab", not_after_ns=2 * NOON_NS)
+    world.access.replace([Usable(key(), hash_of(SECRET))], {"ab": certified})
+    for second in (1, 2, 59, 60):
+        world.now_ns = NOON_NS + second * S
+        for each in (replace(near), near, *others):
+            assert world.access.refusal(each, Scope.READ, "") is None
+    places = [
+        (str(AT_HOME), "rest", ""), (str(far), "rest", ""), (str(AT_HOME), "fix", ""),
+        (str(AT_HOME), "rest", "ab"),
+    ]  # fmt: skip
+    found = uses_taken(world)
+    assert sorted(found) == sorted((second, *place) for second in (59, 60) for place in places)
+
+
+def test_of_many_places_the_last_are_remembered_while_nothing_can_be_written() -> None:
+    world = Metered()
+    assert world.access.refusal(world.caller, Scope.READ, "") is None
+    assert world.usage.take() is not None  # and that does not get written
+    for at in range(1, USES_MAX + 4):
+        world.now_ns = NOON_NS + at * S
+        caller = msgspec.structs.replace(world.caller, address=read_address(f"10.0.0.{at}"))
+        assert world.access.refusal(caller, Scope.READ, "") is None
+        world.usage.take()
+    world.usage.written()
+    assert [use[1] for use in uses_taken(world)] == [
+        f"10.0.0.{at}" for at in range(4, USES_MAX + 4)
+    ]

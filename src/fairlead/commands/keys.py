@@ -12,12 +12,23 @@ import msgspec
 from fairlead.commands import show
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.commands.keeping import granted, opened, owner
+from fairlead.control.activity import last_uses
 from fairlead.control.control import Control
 from fairlead.control.keyring import Edit, Wanted
 from fairlead.control.keys import Act, ApiKey, Denied, Kind
+from fairlead.control.usage import Use
 
 _COLUMNS = show.columns(
-    "label", "key", "kind", "state", "scopes", "accounts", "addresses", "expires"
+    "label",
+    "key",
+    "kind",
+    "state",
+    "scopes",
+    "accounts",
+    "addresses",
+    "expires",
+    "last used",
+    "from",
 )
 _ANY = "all"
 _KEPT = {
@@ -56,13 +67,17 @@ def listed(
     config_file: Path | None, flags: Mapping[str, object], subscription: str, *, as_json: bool
 ) -> None:
     """Print every key, revoked ones too. Raises Ended."""
-    with opened(config_file, flags, subscription) as control:
-        keys = control.keyring.listed()
+    with opened(config_file, flags, subscription) as control, control.store.read() as connection:
+        keys = control.keyring.listed_in(connection)
+        uses = last_uses(connection, [key.kid for key in keys])
     if as_json:
-        show.out(json.dumps([_shown(key) for key in keys]))
+        show.out(json.dumps([_shown(key) | _last(uses.get(key.kid)) for key in keys]))
         return
     rows = [
-        [key.label, key.kid, str(key.kind), str(_shown(key)["state"]), *_rights(key), _expires(key)]
+        [
+            *(key.label, key.kid, str(key.kind), str(_shown(key)["state"]), *_rights(key)),
+            *(_expires(key), *_last_words(uses.get(key.kid))),
+        ]
         for key in keys
     ]
     show.table(_COLUMNS, rows, "there are no keys; `fairlead keys create LABEL` makes one")
@@ -188,6 +203,17 @@ def _many(limits: tuple[str, ...] | None) -> str:
 
 def _expires(key: ApiKey) -> str:
     return "never" if key.expires_ns is None else show.short_time(_time(key.expires_ns))
+
+
+def _last(use: Use | None) -> dict[str, object]:
+    """Return when a key was used last, and from where."""
+    if use is None:
+        return {"last_used": None, "last_address": None}
+    return {"last_used": _time(use.time_ns), "last_address": use.address}
+
+
+def _last_words(use: Use | None) -> list[str]:
+    return ["never", ""] if use is None else [show.short_time(_time(use.time_ns)), use.address]
 
 
 def _time(time_ns: int) -> str:

@@ -93,6 +93,19 @@ USAGE = Table(
     Column("fix_ms", BigInteger, nullable=False),
 )
 
+# Where each key was used last; the newest rows of each only.
+ACTIVITY = Table(
+    "activity",
+    METADATA,
+    Column("kid", Text, primary_key=True),
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),
+    Column("address", Text, primary_key=True),
+    Column("protocol", Text, primary_key=True),
+    Column("certificate", Text, primary_key=True),  # its fingerprint; empty: none proved the key
+    Column("time_ns", BigInteger, nullable=False),
+)
+Index("activity_last", ACTIVITY.c.kid, ACTIVITY.c.time_ns)
+
 # The number of the last batch of usage that each process has written, so that none is added twice.
 USAGE_WRITERS = Table(
     "usage_writers",

@@ -10,6 +10,7 @@ from datetime import date
 import msgspec
 
 DAYS_SHOWN = 31
+USES_MAX = 50  # that are remembered of each key
 DAY_NS = 24 * 3_600 * 1_000_000_000
 
 
@@ -26,11 +27,22 @@ class Used(msgspec.Struct, frozen=True, kw_only=True):
     fix_ms: int = 0
 
 
+class Use(msgspec.Struct, frozen=True):
+    """When, from where and how a key was used. `certificate`: whose fingerprint proved it, empty if none."""
+
+    kid: str
+    time_ns: int
+    address: str
+    protocol: str
+    certificate: str
+
+
 class Batch(msgspec.Struct, frozen=True):
     """What one process has counted since its batch before. Numbers begin at 1."""
 
     number: int
     rows: tuple[Used, ...]
+    uses: tuple[Use, ...] = ()
 
 
 class UsageAsked(msgspec.Struct, frozen=True, kw_only=True):

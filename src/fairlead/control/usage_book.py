@@ -4,14 +4,12 @@ A batch that was not seen to be committed is written again under its number, and
 database has it. Usage is no change of what the control plane keeps: nobody who follows it is woken.
 """
 
-from collections.abc import Sequence
+from sqlalchemy import Connection, delete, select
 
-from sqlalchemy import Connection, Table, delete, select
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
-
-from fairlead.control.store import POSTGRESQL, Store
+from fairlead.control.activity import add_uses
+from fairlead.control.store import Store
 from fairlead.control.tables import USAGE, USAGE_WRITERS
+from fairlead.control.upserting import upsert
 from fairlead.control.usage import DAY_NS, Batch, UsageAsked, Used
 
 _WRITER_KEPT_NS = 30 * DAY_NS  # a process that has not written for so long has ended
@@ -30,14 +28,16 @@ class UsageBook:
         with self._store.append() as connection:
             if _last(connection, writer) >= batch.number:
                 return
-            _upsert(
+            upsert(
                 connection, USAGE_WRITERS, ("writer",), ("batch", "time_ns"),
                 [{"writer": writer, "batch": batch.number, "time_ns": now_ns}], is_added=False,
             )  # fmt: skip
             # In one order for all processes, so that no two wait for each other.
             rows = sorted(batch.rows, key=lambda row: tuple(getattr(row, each) for each in _PLACE))
             values = [{name: getattr(row, name) for name in _PLACE + _COUNTED} for row in rows]
-            _upsert(connection, USAGE, _PLACE, _COUNTED, values, is_added=True)
+            if values:
+                upsert(connection, USAGE, _PLACE, _COUNTED, values, is_added=True)
+            add_uses(connection, batch.uses)
             long_ago = now_ns - _WRITER_KEPT_NS
             connection.execute(delete(USAGE_WRITERS).where(USAGE_WRITERS.c.time_ns < long_ago))
 
@@ -68,20 +68,3 @@ def _last(connection: Connection, writer: str) -> int:
     """Return the number of the writer's last batch, 0 if there is none."""
     wanted = select(USAGE_WRITERS.c.batch).where(USAGE_WRITERS.c.writer == writer)
     return connection.execute(wanted).scalar_one_or_none() or 0
-
-
-def _upsert(
-    connection: Connection,
-    table: Table,
-    place: tuple[str, ...],
-    names: tuple[str, ...],
-    values: Sequence[dict[str, object]],
-    *,
-    is_added: bool,
-) -> None:
-    """Insert rows; where there is one in this place, add to it or replace it."""
-    is_server = connection.dialect.name == POSTGRESQL
-    insert = insert_postgresql(table) if is_server else insert_sqlite(table)
-    told = insert.excluded
-    new = {each: table.c[each] + told[each] if is_added else told[each] for each in names}
-    connection.execute(insert.on_conflict_do_update(index_elements=place, set_=new), values)

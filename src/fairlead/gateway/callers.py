@@ -21,7 +21,7 @@ from fairlead.core.replies import Refusal, Refused
 from fairlead.gateway import refusing
 from fairlead.gateway.attempts import ATTEMPTS_PER_MIN, Attempts
 from fairlead.gateway.signing import NOBODY, Nonces, SignedRequest, verifier
-from fairlead.gateway.usage import KeyUsage, Usage
+from fairlead.gateway.usage import REST, KeyUsage, Usage
 
 INVALID = "Invalid API key"
 REQUESTS_PER_S = 10_000
@@ -43,13 +43,15 @@ _NO_CERTIFICATES: Mapping[str, Certificate] = {}
 class Caller(msgspec.Struct, frozen=True):
     """The key that was proven, by its public id, whose it is, and from where it is used.
 
-    `certificate`: the fingerprint of the certificate that proved it, empty where none did.
+    `certificate`: the fingerprint of the certificate that proved it, empty where none did. `protocol`: of
+    `gateway/usage.py`.
     """
 
     subscription: str
     kid: str
     address: Address
     certificate: str = ""
+    protocol: str = REST
 
 
 def agreed(claims: Sequence[Caller | None]) -> Caller | None:
@@ -77,6 +79,8 @@ class _Grant:
         self._places: dict[int, bool] = {}  # whether addresses lie in the networks, as asked before
         self.budget = budget
         self.filled_ns = now_ns
+        self._seen: Caller | None = None
+        self._seen_ns = 0
 
     def is_used_from(self, address: Address) -> bool:
         """Whether the key may be used from there."""
@@ -90,6 +94,12 @@ class _Grant:
                 self._places.clear()
             is_near = self._places[place] = is_in(address, self.networks)
         return is_near
+
+    def see(self, caller: Caller, now_ns: int) -> None:
+        """Note a use of the key; of one caller once a second."""
+        if caller is not self._seen or now_ns - self._seen_ns >= _S:
+            self._seen, self._seen_ns = caller, now_ns
+            self.used.see(caller.address, caller.protocol, caller.certificate, now_ns)
 
 
 class Access:
@@ -215,9 +225,11 @@ class Access:
         return _NOT_PROVEN
 
     def refusal(self, caller: Caller, scope: Scope | None, account: str) -> Refused | None:
-        """Return `judge` about something that was asked for: a refusal is counted."""
+        """Return `judge` about something that was asked for: a refusal is counted, a use is noted."""
         refused = self.judge(caller, scope, account)
-        if refused is not None:
+        if refused is None:
+            self._grants[caller.kid].see(caller, self.now_ns())
+        else:
             self.refused[refused.code] += 1
         return refused
 
@@ -290,6 +302,10 @@ class Access:
             disconnected()
 
         return stop
+
+    def open_connections(self, kid: str) -> int:
+        """Return how many connections are kept open here for a key."""
+        return sum(caller.kid == kid for caller, _, _ in self._watchers.values())
 
     def end_the_uncovered(self) -> None:
         """End connections whose key or certificate is gone, has ended, or whose key was narrowed.

@@ -8,6 +8,7 @@ handlers, logs and answers never see it.
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
@@ -28,6 +29,7 @@ from fairlead.gateway.callers import INVALID, Access, Caller, agreed
 from fairlead.gateway.credentials import Shown, shown_by, signed_request
 from fairlead.gateway.peers import Peer, peer_certificate
 from fairlead.gateway.proxies import Proxies, peer_address
+from fairlead.gateway.usage import WEBSOCKET
 
 _RETRY_AFTER: Header = (b"retry-after", b"1")
 _STATUS = {Refusal.UNAUTHENTICATED: 401, Refusal.FORBIDDEN: 403, Refusal.RATE_EXCEEDED: 429}
@@ -119,6 +121,8 @@ class Gate:
                 receive = Replay(body, receive)
             needed = _needed(scope, route)
             caller, address = self._heard(shown, peer, scope, body)
+            if caller is not None and scope["type"] == "websocket":
+                caller = msgspec.structs.replace(caller, protocol=WEBSOCKET)
             if needed is not PUBLIC:
                 refused = self._refusal(caller, address, shown, peer, needed, is_keyed=is_keyed)
                 if refused is not None:

@@ -7,10 +7,14 @@ the event loop's thread.
 import time
 from collections.abc import Callable
 
+from fairlead.control.addresses import Address
 from fairlead.control.keys import ApiKey
-from fairlead.control.usage import Batch, Used, day_of
+from fairlead.control.usage import USES_MAX, Batch, Use, Used, day_of
 
+REST = "rest"
 WEBSOCKET, FIX = "websocket", "fix"  # what keeps a connection for a caller
+_MINUTE = 60 * 1_000_000_000
+_IPV4 = 4
 _MS = 1_000_000  # ns
 _Place = tuple[str, str, str, str]  # subscription, day, key, account
 
@@ -18,12 +22,14 @@ _Place = tuple[str, str, str, str]  # subscription, day, key, account
 class KeyUsage:
     """What one key has used since it was last asked."""
 
-    __slots__ = ("_counts", "kid", "subscription")
+    __slots__ = ("_counts", "_uses", "kid", "subscription")
 
     def __init__(self, subscription: str, kid: str) -> None:
         self.subscription = subscription
         self.kid = kid
         self._counts: dict[str, list[int]] = {}  # account → requests, orders
+        # By address as a number, protocol, certificate and minute: when last, and the address.
+        self._uses: dict[tuple[int, str, str, int], tuple[int, Address]] = {}
 
     def count(self, account: str, orders: int = 0) -> None:
         """Count one request about this account."""
@@ -33,10 +39,32 @@ class KeyUsage:
         counts[0] += 1
         counts[1] += orders
 
+    def see(self, address: Address, protocol: str, certificate: str, now_ns: int) -> None:
+        """Note that the key is used, from where and how; of many places the last ones."""
+        number = int(address)
+        place = (
+            number if address.version == _IPV4 else -1 - number,
+            protocol,
+            certificate,
+            now_ns // _MINUTE,
+        )
+        uses = self._uses
+        if len(uses) == USES_MAX and place not in uses:
+            del uses[min(uses, key=lambda each: uses[each][0])]
+        uses[place] = (now_ns, address)
+
     def take(self) -> dict[str, list[int]]:
         """Return requests and orders by account, and begin anew."""
         taken, self._counts = self._counts, {}
         return taken
+
+    def take_uses(self) -> list[Use]:
+        """Return what was seen, and begin anew."""
+        taken, self._uses = self._uses, {}
+        return [
+            Use(self.kid, time_ns, str(address), protocol, certificate)
+            for (_, protocol, certificate, _), (time_ns, address) in taken.items()
+        ]
 
 
 class Usage:
@@ -78,13 +106,16 @@ class Usage:
     def take(self) -> Batch | None:
         """Return what is to be written, the same until `written` is called; None: nothing is."""
         self._settle()
-        if self._batch is None and self._waiting:
+        uses: list[Use] = []
+        if self._batch is None:  # else they wait where they are bounded
+            uses = [each for used in self._keys.values() for each in used.take_uses()]
+        if self._batch is None and (self._waiting or uses):
             self._number += 1
             rows = (
                 Used(subscription=subscription, day=day, kid=kid, account=account, **counts)
                 for (subscription, day, kid, account), counts in self._waiting.items()
             )
-            self._batch = Batch(self._number, tuple(rows))
+            self._batch = Batch(self._number, tuple(rows), tuple(uses))
             self._waiting = {}
         return self._batch
 

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from fairlead.control.activity import add_uses
 from fairlead.control.keyring import Made, Wanted, is_proven
 from fairlead.control.tables import KEYS
+from fairlead.control.usage import Use
 from fairlead.gateway.console.grants import GRANTS
 from fairlead.tls.authority import Authority, make_intermediate, make_root
 from tests.gateway.console.conftest import (
@@ -70,6 +72,41 @@ async def test_what_cannot_be_a_key_sends_no_mail(
     assert (found, said["code"]) == (status, code)
     assert len(world.sink.letters()) == letters
     assert stored(world) == []
+
+
+async def test_a_key_says_where_it_was_used_last(world: World, ann: Browser) -> None:
+    key = (await added(world, ann))["key"]
+    path = f"/v1/keys/{key['kid']}"
+    assert (key["last_used"], key["last_address"]) == (None, None)
+    assert await ann.get(f"{path}/activity") == (200, [])
+    uses = [
+        Use(key["kid"], world.now_ns, "192.0.2.1", "rest", ""),
+        Use(key["kid"], world.now_ns + MINUTE, "2001:db8::1", "fix", "ab" * 32),
+    ]
+    with world.control.store.append() as connection:
+        add_uses(connection, uses)
+    fix, rest = (await ann.get(f"{path}/activity"))[1]
+    assert (rest["address"], rest["protocol"], rest["certificate"]) == ("192.0.2.1", "rest", None)
+    assert (fix["address"], fix["protocol"], fix["certificate"]) == (
+        "2001:db8::1",
+        "fix",
+        "ab" * 32,
+    )
+    last = {"last_used": fix["time"], "last_address": "2001:db8::1"}
+    assert (await ann.get("/v1/keys"))[1] == [key | last]
+    assert (await ann.get(path))[1] == key | last
+    status, after = await ann.post(f"{path}/disable", {"password": PASSWORD})
+    assert (status, after["last_used"]) == (200, fix["time"])
+    assert (await ann.get(f"{path}/nothing"))[0] == 404
+
+
+async def test_nobody_elses_activity_exists(world: World, ann: Browser) -> None:
+    made = world.control.keyring.create(OWNER, Wanted(label="Bot1", days=90), world.now_ns)
+    assert isinstance(made, Made)
+    with world.control.store.append() as connection:
+        add_uses(connection, [Use(made.key.kid, world.now_ns, "192.0.2.1", "rest", "")])
+    status, said = await ann.get(f"/v1/keys/{made.key.kid}/activity")
+    assert (status, said["code"]) == (404, "key_unknown")
 
 
 @pytest.mark.parametrize("payload", [{"label": "bot1"}, {"label": "Bot1"}, {}, {"kid": 1}])

@@ -5,6 +5,7 @@ What is in here:
     visit      who calls and from where: a person's session, never an API key
     front      stands before the gate: cookie, CSRF token, and which step a session must have come to
     entering   the calls of those who are not signed in yet
+    living     what is open of a key at this moment
     own        the calls about oneself: sessions, password, phrase
     own_keys   the calls about one's own API keys; key_forms: what they say
     others     the users of a subscription, and the sink of mail

@@ -49,7 +49,7 @@ def _do_edit(doing: Doing, form: words.KeyEdit) -> object | Denied:
     key = keyring_of(doing.control, doing.user).edit_in(
         granted.change, granted.actor, form.kid, edit, doing.now_ns
     )
-    return key if isinstance(key, Denied) else key_shown(key, doing.now_ns)
+    return key if isinstance(key, Denied) else key_shown(granted.change, key, doing.now_ns)
 
 
 class _Move:
@@ -72,7 +72,7 @@ class _Move:
         key = keyring_of(doing.control, doing.user).move_in(
             granted.change, granted.actor, form.kid, self._act, doing.now_ns
         )
-        return key if isinstance(key, Denied) else key_shown(key, doing.now_ns)
+        return key if isinstance(key, Denied) else key_shown(granted.change, key, doing.now_ns)
 
 
 def _living(keys: Sequence[ApiKey]) -> int:

@@ -4,12 +4,15 @@ import re
 from collections.abc import Sequence
 
 import msgspec
+from sqlalchemy import Connection
 
+from fairlead.control.activity import last_uses
 from fairlead.control.control import Control
 from fairlead.control.key_text import is_kid
 from fairlead.control.keyring import Edit, Keyring, Wanted, plain
 from fairlead.control.keys import ApiKey, Denied, Kind
 from fairlead.control.people.person import User
+from fairlead.control.usage import Use
 from fairlead.gateway.console import words
 from fairlead.gateway.times import time_text
 
@@ -18,8 +21,25 @@ ALL_ADDRESSES = "all"
 TRUSTED = "trusted"
 
 
-def key_shown(key: ApiKey, now_ns: int) -> words.KeyShown:
-    """Return a key as its user may see it: no secret, no hash."""
+def keys_shown(connection: Connection, keys: Sequence[ApiKey], now_ns: int) -> list[words.KeyShown]:
+    """Return keys as their user may see them, with their last use as a connection sees it."""
+    last = last_uses(connection, [key.kid for key in keys])
+    return [_shown(key, last.get(key.kid), now_ns) for key in keys]
+
+
+def key_shown(connection: Connection, key: ApiKey, now_ns: int) -> words.KeyShown:
+    """Return the same of one key."""
+    (shown,) = keys_shown(connection, [key], now_ns)
+    return shown
+
+
+def use_shown(use: Use) -> words.UseShown:
+    """Return a use."""
+    time = time_text(use.time_ns)
+    return words.UseShown(time, use.address, use.protocol, use.certificate or None)
+
+
+def _shown(key: ApiKey, last: Use | None, now_ns: int) -> words.KeyShown:
     rights = key.rights
     return words.KeyShown(
         kid=key.kid,
@@ -34,6 +54,8 @@ def key_shown(key: ApiKey, now_ns: int) -> words.KeyShown:
         state=str(key.state(now_ns)),
         version=key.version,
         etag=etag_of(key.kid, key.version),
+        last_used=None if last is None else time_text(last.time_ns),
+        last_address=None if last is None else last.address,
     )
 
 

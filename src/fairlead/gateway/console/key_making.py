@@ -41,7 +41,9 @@ def _add(doing: Doing, form: words.KeyAdd) -> object | Denied:
     )
     if not isinstance(made, Made):
         return made
-    return words.NewKey(made.key.kid, made.secret, key_shown(made.key, doing.now_ns))
+    return words.NewKey(
+        made.key.kid, made.secret, key_shown(granted.change, made.key, doing.now_ns)
+    )
 
 
 def _rotated(key: ApiKey, form: words.KeyRotate) -> Wanted:
@@ -97,7 +99,7 @@ def _rotate(doing: Doing, form: words.KeyRotate) -> object | Denied:
     ends_ns = now_ns + form.overlap_hours * HOUR_NS
     ended = keyring.end_in(granted.change, granted.actor, key.kid, ends_ns, now_ns)
     assert not isinstance(ended, Denied), "its state has been looked at"
-    return words.NewKey(made.key.kid, made.secret, key_shown(made.key, now_ns))
+    return words.NewKey(made.key.kid, made.secret, key_shown(granted.change, made.key, now_ns))
 
 
 def _ask_certificate(asking: Asking, form: words.CertificateIssue) -> Facts | Denied:

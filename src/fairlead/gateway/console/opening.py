@@ -10,6 +10,7 @@ from fairlead.control.people.post import Post, Sink, Smtp, SmtpSettings
 from fairlead.gateway.console.entering import Entering
 from fairlead.gateway.console.front import Desk, Front, is_loopback
 from fairlead.gateway.console.grants import Grants
+from fairlead.gateway.console.living import Living
 from fairlead.gateway.console.others import Others
 from fairlead.gateway.console.own import Own
 from fairlead.gateway.console.own_keys import OwnKeys
@@ -41,10 +42,13 @@ def open_desk(
     return Desk(control, post, mail, now_ns, proxies)
 
 
-def front_of(behind: ASGIApp, desk: Desk, page: str, folder: Path = FOLDER) -> Front:
+def front_of(
+    behind: ASGIApp, desk: Desk, page: str, folder: Path = FOLDER, living: Living | None = None
+) -> Front:
     """Return what answers people's calls before `behind`.
 
-    `page`: where they find the console, whose files are in `folder`, if it is built.
+    `page`: where they find the console, whose files are in `folder`, if it is built. `living`: what is open
+    of a key.
     """
-    parts = (Entering(desk), Own(desk), Others(desk, page), Grants(desk), OwnKeys(desk))
+    parts = (Entering(desk), Own(desk), Others(desk, page), Grants(desk), OwnKeys(desk, living))
     return Front(behind, desk, Page(folder), *parts)

@@ -2,26 +2,37 @@
 
 from functools import partial
 
+import msgspec
 from sqlalchemy import Connection
 
+from fairlead.control.activity import uses_of
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
 from fairlead.control.keyring import moved
-from fairlead.control.keys import Act, ApiKey, Denied, State
+from fairlead.control.keys import Act, Denied, State
 from fairlead.control.people.person import User
 from fairlead.control.people.sessions import Limited
 from fairlead.gateway.answers import Answer
 from fairlead.gateway.console import words
 from fairlead.gateway.console.front import Desk
-from fairlead.gateway.console.key_forms import key_shown, keyring_of, own_key
+from fairlead.gateway.console.key_forms import (
+    key_shown,
+    keyring_of,
+    keys_shown,
+    own_key,
+    use_shown,
+)
+from fairlead.gateway.console.living import Living
 from fairlead.gateway.console.visit import Level, Routes, Visit, problem, refused, shown
 
 
 class OwnKeys:
     """The calls under /v1/keys."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, living: Living | None = None) -> None:
+        """`living`: what is open of a key at this moment."""
         self._desk = desk
+        self._living = living
         self.routes: Routes = {b"/v1/keys": {"GET": (Level.WHOLE, self.listed)}}
         self.prefixes: Routes = {
             b"/v1/keys/": {
@@ -33,19 +44,32 @@ class OwnKeys:
     async def listed(self, visit: Visit) -> Answer:
         """GET /v1/keys: those that are not revoked, the newest first."""
         user, _ = visit.person
-        keys = await self._desk.run(partial(_listed, self._desk.control, user))
-        living = [key for key in reversed(keys) if key.stored_state is not State.REVOKED]
-        return shown(200, [key_shown(key, visit.now_ns) for key in living])
+        listed = partial(_listed, self._desk.control, user, visit.now_ns)
+        return shown(200, await self._desk.run(listed))
 
     async def one(self, visit: Visit) -> Answer:
-        """GET /v1/keys/{kid}, with its ETag."""
+        """GET /v1/keys/{kid}, with its ETag, and GET /v1/keys/{kid}/activity."""
         user, _ = visit.person
-        kid = visit.call.tail.decode("ascii", "replace")
-        key = await self._desk.run(partial(own_key, self._desk.control, user, kid))
-        if isinstance(key, Denied):
-            return refused(key)
-        said = key_shown(key, visit.now_ns)
+        kid, slash, rest = visit.call.tail.decode("ascii", "replace").partition("/")
+        if slash:
+            return await self._activity(user, kid, rest)
+        find = partial(_find, self._desk.control, user, kid, visit.now_ns)
+        said = await self._desk.run(find)
+        if isinstance(said, Denied):
+            return refused(said)
+        if self._living is not None:
+            said = msgspec.structs.replace(
+                said,
+                open_sessions=self._living.sessions(kid),
+                open_orders=await self._living.orders(user.subscription, kid),
+            )
         return shown(200, said, (b"etag", said.etag.encode()))
+
+    async def _activity(self, user: User, kid: str, rest: str) -> Answer:
+        if rest != "activity":
+            return problem(404, "key_unknown", "see GET /v1/keys/{kid}/activity")
+        uses = await self._desk.run(partial(_uses, self._desk.control, user, kid))
+        return refused(uses) if isinstance(uses, Denied) else shown(200, uses)
 
     async def disable(self, visit: Visit) -> Answer:
         """POST /v1/keys/{kid}/disable: at once, by one factor, whether or not mail works."""
@@ -62,18 +86,36 @@ class OwnKeys:
         # Who has an authenticator need not wait for passwords, of which there may be a flood.
         run = self._desk.run_password if form.password else self._desk.run
         key = await run(disable)
-        if isinstance(key, ApiKey):
-            return shown(200, key_shown(key, visit.now_ns))
-        return refused(key)
+        return shown(200, key) if isinstance(key, words.KeyShown) else refused(key)
 
 
-def _listed(control: Control, user: User) -> list[ApiKey]:
-    return keyring_of(control, user).listed()
+def _listed(control: Control, user: User, now_ns: int) -> list[words.KeyShown]:
+    keyring = keyring_of(control, user)
+    with control.store.read() as connection:
+        keys = reversed(keyring.listed_in(connection))
+        living = [key for key in keys if key.stored_state is not State.REVOKED]
+        return keys_shown(connection, living, now_ns)
+
+
+def _find(control: Control, user: User, kid: str, now_ns: int) -> words.KeyShown | Denied:
+    key = own_key(control, user, kid)
+    if isinstance(key, Denied):
+        return key
+    with control.store.read() as connection:
+        return key_shown(connection, key, now_ns)
+
+
+def _uses(control: Control, user: User, kid: str) -> list[words.UseShown] | Denied:
+    key = own_key(control, user, kid)
+    if isinstance(key, Denied):
+        return key
+    with control.store.read() as connection:
+        return [use_shown(each) for each in uses_of(connection, key.kid)]
 
 
 def _disable(
     control: Control, visit: Visit, kid: str, form: words.OneFactor
-) -> ApiKey | Denied | Limited:
+) -> words.KeyShown | Denied | Limited:
     user, session = visit.person
     now_ns, of_user = visit.now_ns, control.of(user.subscription)
     keyring = of_user.keyring.of(user.user)
@@ -82,8 +124,9 @@ def _disable(
     if isinstance(after, Denied):  # and no code is used up
         return after
 
-    def perform(change: Connection, actor: Actor) -> ApiKey | Denied:
-        return keyring.move_in(change, actor, kid, Act.DISABLE, now_ns)
+    def perform(change: Connection, actor: Actor) -> words.KeyShown | Denied:
+        key = keyring.move_in(change, actor, kid, Act.DISABLE, now_ns)
+        return key if isinstance(key, Denied) else key_shown(change, key, now_ns)
 
     prove = of_user.proofs.with_code if form.totp else of_user.proofs.with_password
     return prove(user, session, form.totp or form.password, visit.origin, now_ns, perform)

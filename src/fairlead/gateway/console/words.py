@@ -189,7 +189,10 @@ class ChallengeShown(msgspec.Struct, frozen=True):
 
 
 class KeyShown(msgspec.Struct, frozen=True):
-    """One of one's keys; never a secret or a hash."""
+    """One of one's keys; never a secret or a hash.
+
+    `open_sessions` and `open_orders` where one key is looked at: live connections, and orders not final.
+    """
 
     kid: str
     label: str
@@ -203,6 +206,19 @@ class KeyShown(msgspec.Struct, frozen=True):
     state: str
     version: int
     etag: str
+    last_used: str | None
+    last_address: str | None
+    open_sessions: int | msgspec.UnsetType = msgspec.UNSET
+    open_orders: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class UseShown(msgspec.Struct, frozen=True):
+    """One of the last uses of a key. `certificate`: the fingerprint of the one that proved it."""
+
+    time: str
+    address: str
+    protocol: str
+    certificate: str | None
 
 
 class NewKey(msgspec.Struct, frozen=True):

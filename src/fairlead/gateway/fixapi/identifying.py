@@ -1,10 +1,13 @@
 """Who a Logon says that it is: by certificate, or the secret in Password (554), or both, which must agree."""
 
+import msgspec
+
 from fairlead.fix.message import Message
 from fairlead.fix.tags import PASSWORD, USERNAME
 from fairlead.gateway.callers import Access, Caller, agreed
 from fairlead.gateway.peers import Peer
 from fairlead.gateway.proxies import peer_address
+from fairlead.gateway.usage import FIX
 
 
 def identified(access: Access, logon: Message, address: str, shown: Peer | None) -> Caller | None:
@@ -17,4 +20,6 @@ def identified(access: Access, logon: Message, address: str, shown: Peer | None)
     if secret or shown is None:
         claims.append(access.identify(secret, origin))
     caller = agreed(claims)
-    return caller if caller is not None and name in ("", caller.kid) else None
+    if caller is None or name not in ("", caller.kid):
+        return None
+    return msgspec.structs.replace(caller, protocol=FIX)
