@@ -23,12 +23,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fairlead.config import Config, Listen
 from fairlead.config.loading import KEYS
 from fairlead.control.addresses import networks_of
+from fairlead.control.audit import Actor
 from fairlead.control.errors import ControlError
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.port import EdgePort
 from fairlead.core.requests import LOCAL
 from fairlead.edge.clock import Wall
-from fairlead.endpoint import ENDPOINT_FILE, Endpoint, url_of, write_endpoint
+from fairlead.endpoint import (
+    CONSOLE,
+    ENDPOINT_FILE,
+    FIRST_USER,
+    Endpoint,
+    page_url,
+    url_of,
+    write_endpoint,
+)
 from fairlead.exchange.build import Setup, build_exchange
 from fairlead.exchange.operator import operator_app
 from fairlead.exchange.server import Exchange
@@ -74,7 +83,7 @@ EXIT_FATAL = 70  # EX_SOFTWARE of sysexits.h
 EXCHANGE_FOLDER = "exchange"
 
 SYSTEM = Wall()
-OnReady = Callable[[Endpoint], Awaitable[None] | None]
+OnReady = Callable[["App", Endpoint], Awaitable[None] | None]
 
 
 class App:
@@ -320,7 +329,7 @@ class App:
             websocket=websocket,
             access=self._access,
             management=self._management(control, tenants, listen[0]),
-            people=self._front(listen[0]),
+            people=self._front(tenants, listen[0]),
             proxies=self._proxies,
         )
 
@@ -357,11 +366,34 @@ class App:
         self._reminding.start()
         return desk
 
-    def _front(self, listen: tuple[str, int]) -> Callable[[ASGIApp], ASGIApp]:
+    def _front(self, tenants: Tenants, listen: tuple[str, int]) -> Callable[[ASGIApp], ASGIApp]:
+        from fairlead.gateway.console.living import Living
         from fairlead.gateway.console.opening import front_of
 
         assert self._people is not None
-        return partial(front_of, desk=self._people, page=f"{url_of('http', *listen)}/console/")
+        living = Living(self._access, tenants.ports)
+        page = self._public_url(listen) + CONSOLE
+        return partial(front_of, desk=self._people, page=page, living=living)
+
+    def _public_url(self, listen: tuple[str, int]) -> str:
+        return self._config.http.public_url or url_of("http", *listen)
+
+    async def has_users(self) -> bool:
+        """Whether anybody can sign in; the app must have been started. Raises ControlError."""
+        assert self._people is not None
+        return bool(await self._people.run(self._people.control.users.listed))
+
+    async def first_user_link(self) -> str | None:
+        """Return a new link by which the first user is made, earlier ones void; None if there are users.
+
+        The app must have been started. Raises ControlError.
+        """
+        assert self._people is not None
+        assert self._server is not None
+        users, actor = self._people.control.users, Actor("start", "local", "machine")
+        token = await self._people.run(lambda: users.first_link(actor, self._wall.now_ns()))
+        url = self._public_url(self._server.address)
+        return None if token is None else page_url(url, FIRST_USER, token)
 
     def _management(
         self, control: "Control", tenants: Tenants, listen: tuple[str, int]
@@ -377,7 +409,8 @@ class App:
         def port_of(caller: Caller) -> EdgePort:
             return tenants.ports[caller.subscription]
 
-        endpoints = EndpointsApi(listeners, port_of, self._access, new_trace_id)
+        public_url = self._config.http.public_url
+        endpoints = EndpointsApi(listeners, port_of, self._access, new_trace_id, public_url)
         usage = UsageApi(self._read_usage, self._access, self._wall.now_ns)
         accounts = AccountsApi(
             lambda caller: keepers.of(caller.subscription), self._access, new_trace_id
@@ -440,8 +473,8 @@ async def run(
 ) -> int:
     """Serve until SIGINT, SIGTERM or a fatal error; return the exit code (0, or 70 when fatal).
 
-    `on_ready` is called, and awaited if it is a coroutine, beside the serving. `supervisor` is told that
-    we serve, and then that we are alive for as long as the pump is.
+    `on_ready` is called with the system, and awaited if it is a coroutine, beside the serving. `supervisor`
+    is told that we serve, and then that we are alive for as long as the pump is.
     Raises what `App.start` raises.
     """
     use_exact_decimals()
@@ -455,7 +488,7 @@ async def run(
     log.info("serving", url=endpoint.url, fix=endpoint.fix, data=endpoint.data, pid=endpoint.pid)
     beside: list[asyncio.Task[None]] = []
     if on_ready is not None:
-        beside.append(asyncio.create_task(_call(on_ready, endpoint)))
+        beside.append(asyncio.create_task(_call(on_ready, app, endpoint)))
     if supervisor is not None:
         supervisor.serving(endpoint.url)
         beside.append(asyncio.create_task(supervisor.keep_told(app.pulse())))
@@ -476,8 +509,8 @@ async def run(
     return EXIT_OK
 
 
-async def _call(on_ready: OnReady, endpoint: Endpoint) -> None:
-    result = on_ready(endpoint)
+async def _call(on_ready: OnReady, app: App, endpoint: Endpoint) -> None:
+    result = on_ready(app, endpoint)
     if result is not None:
         await result
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import msgspec
 
 ENDPOINT_FILE = "endpoint.json"
+CONSOLE = "/console/"
+FIRST_USER, INVITATION = "first-user", "invitation"  # its pages that a link leads to
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -28,6 +30,11 @@ class Endpoint(msgspec.Struct, frozen=True):
 def url_of(scheme: str, host: str, port: int) -> str:
     """Return the URL of an address."""
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def page_url(url: str, path: str, token: str) -> str:
+    """Return a link of the console. The token is in the fragment, which no server and no log gets to see."""
+    return f"{url}{CONSOLE}{path}#{token}"
 
 
 def write_endpoint(folder: Path, endpoint: Endpoint) -> None:

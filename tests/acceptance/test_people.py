@@ -128,6 +128,14 @@ def test_a_key_by_both_codes_opens_the_api_until_it_is_disabled(system: System) 
 
         until(lambda: status() == 200, "the new key is known")
         kid = added.json["kid"]
+        path = f"/v1/keys/{kid}"
+        shown = carl.call("GET", path).json
+        assert (shown["open_sessions"], shown["open_orders"]) == (0, 0)
+        until(lambda: carl.call("GET", path).json["last_used"] is not None, "its use is kept")
+        (use,) = {
+            (use["protocol"], use["address"]) for use in carl.call("GET", f"{path}/activity").json
+        }
+        assert use == ("rest", "127.0.0.1")
         assert (
             carl.call("POST", f"/v1/keys/{kid}/disable", {"password": PASSWORD}).json["state"]
             == "disabled"

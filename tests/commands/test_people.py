@@ -1,6 +1,7 @@
 """users link, invite, list, remove; mail: what they print, and how they end."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,16 @@ def run(folder: Path, *arguments: str) -> Run:
 def test_links_and_the_list(tmp_path: Path) -> None:
     first = run(tmp_path, "users", "link")
     assert (first.code, first.err) == (0, "")
-    assert len(first.out.split()[1]) == 43
-    assert run(tmp_path, "users", "link", "--json").json["path"] == "/v1/auth/first-user"
-    invited = run(tmp_path, "users", "invite", "bob@desk.example", "--json").json
+    link = first.out.split()[0]
+    assert re.fullmatch(r"http://127\.0\.0\.1:3080/console/first-user#[\w-]{43}", link)
+    again = run(tmp_path, "users", "link", "--json").json
+    assert again["path"] == "/v1/auth/first-user"
+    assert again["link"] == f"http://127.0.0.1:3080/console/first-user#{again['token']}"
+    (tmp_path / "fairlead.toml").write_text('http.public_url = "https://ems.desk.example/"\n')
+    flags = ("--config", "fairlead.toml", "--json")
+    invited = run(tmp_path, "users", "invite", "bob@desk.example", *flags).json
     assert invited["path"] == "/v1/auth/invitation"
+    assert invited["link"] == f"https://ems.desk.example/console/invitation#{invited['token']}"
     assert run(tmp_path, "users", "list").out.startswith("there are no users")
     assert run(tmp_path, "users", "list", "--json").json == []
 

@@ -1,11 +1,14 @@
 """up, up --demo, exchange, verify, simulate: how they start, what they say, how they end."""
 
 import json
+import os
+import pty
 import re
 import shlex
 import signal
 import socket
 import sqlite3
+import subprocess
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -81,6 +84,45 @@ def test_up_prints_where_it_serves_and_stops_cleanly(number: int, tmp_path: Path
         until(lambda: f"fairlead serves {url}" in program.log, "it says where")
         assert program.interrupt(number) == 0
         assert "Traceback" not in program.log
+
+
+def shown_at_a_terminal(folder: Path, words: str) -> str:
+    """Start a system as at a terminal, until it has said these words; return all that it said."""
+    reading, writing = pty.openpty()
+    log = folder / "log"
+    flags = ("--data", "data", "--listen", ANY_PORT, "--fix", ANY_PORT, "--log-file", str(log))
+    with (
+        open(reading, "rb", 0) as screen,
+        subprocess.Popen([FAIRLEAD, "up", *flags], cwd=folder, stdout=writing) as system,
+    ):
+        said = b""
+        try:
+            while words.encode() not in said:
+                said += screen.read(4_096)
+            said += screen.read(4_096) if not said.endswith(b"\n") else b""
+        finally:
+            system.terminate()
+            os.close(writing)
+        assert system.wait(30) == 0
+    return said.decode()
+
+
+def test_at_a_terminal_the_first_user_gets_a_link_that_no_log_has(tmp_path: Path) -> None:
+    said = shown_at_a_terminal(tmp_path, "/console/first-user#")
+    link = re.search(r"http://127\.0\.0\.1:\d+/console/first-user#([\w-]{43})\s", said)
+    assert link is not None, said
+    assert link[1] not in (tmp_path / "log").read_text()
+    made = fairlead("users", "link", "--data", "data", folder=tmp_path)
+    assert (made.code, link[1] in made.out) == (0, False)
+
+
+def test_what_is_no_terminal_gets_no_link(tmp_path: Path) -> None:
+    flags = ("--data", str(tmp_path / "data"), "--listen", ANY_PORT, "--fix", ANY_PORT)
+    program = Program(tmp_path / "data", [FAIRLEAD, "up", *flags])
+    with running(program):
+        program.ready()
+        until(lambda: "there is no user yet; `fairlead users link`" in program.log, "it says how")
+        assert "first-user#" not in program.log
 
 
 def test_a_second_system_on_the_folder_is_refused(tmp_path: Path) -> None:

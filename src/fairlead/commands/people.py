@@ -5,11 +5,14 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from fairlead.commands import show
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.commands.keeping import configured, granted, opened, owner
 from fairlead.control.people.person import User
 from fairlead.control.people.post import Kept, Sink
+from fairlead.endpoint import FIRST_USER, INVITATION, endpoint_of, page_url, url_of
 from fairlead.gateway.times import time_text
 
 _COLUMNS = show.columns("e-mail", "user", "second factor", "since")
@@ -19,12 +22,14 @@ def link(
     config_file: Path | None, flags: Mapping[str, object], subscription: str, *, as_json: bool
 ) -> None:
     """Show what makes the first user. Raises Ended."""
+    url = _url(config_file, flags)
     with opened(config_file, flags, subscription) as control:
         token = control.users.first_link(owner(), time.time_ns())
     if token is None:
         text = "there are users already; one of them, or `fairlead users invite`, invites others"
         raise Ended(ExitCode.REFUSED, text)
-    _show_token(token, "/v1/auth/first-user", "token, email and password", "a day", as_json=as_json)
+    shown = page_url(url, FIRST_USER, token)
+    _show_link(shown, token, "/v1/auth/first-user", "a day", as_json=as_json)
 
 
 def invite(
@@ -36,17 +41,33 @@ def invite(
     as_json: bool,
 ) -> None:
     """Show what makes somebody a user. Raises Ended."""
+    url = _url(config_file, flags)
     with opened(config_file, flags, subscription) as control:
         token = granted(control.users.invite(owner(), email, time.time_ns()))
-    _show_token(token, "/v1/auth/invitation", "token and password", "seven days", as_json=as_json)
+    shown = page_url(url, INVITATION, token)
+    _show_link(shown, token, "/v1/auth/invitation", "seven days", as_json=as_json)
 
 
-def _show_token(token: str, path: str, members: str, lasts: str, *, as_json: bool) -> None:
+def _url(config_file: Path | None, flags: Mapping[str, object]) -> str:
+    """Return where people find the console: as configured, else as it is or would be served. Raises Ended."""
+    config = configured(config_file, flags)
+    if config.http.public_url is not None:
+        return config.http.public_url
+    try:
+        endpoint = endpoint_of(config.data)
+    except (OSError, msgspec.DecodeError):
+        endpoint = None
+    return (
+        url_of("http", config.listen.host, config.listen.port) if endpoint is None else endpoint.url
+    )
+
+
+def _show_link(link: str, token: str, path: str, lasts: str, *, as_json: bool) -> None:
     if as_json:
-        show.out(json.dumps({"token": token, "path": path}))
+        show.out(json.dumps({"token": token, "path": path, "link": link}))
         return
-    show.out(f"token  {token}")
-    show.out(f"it works once, for {lasts}: POST {members} to {path}")
+    show.out(link)
+    show.out(f"it works once, for {lasts}")
 
 
 def listed(

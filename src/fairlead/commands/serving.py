@@ -3,6 +3,7 @@
 import errno
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -52,7 +53,7 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
         raise Ended(ExitCode.USAGE, text) from None
     raise_open_files(open_files_needed(config))
 
-    async def on_ready(endpoint: Endpoint) -> None:
+    async def on_ready(system: app.App, endpoint: Endpoint) -> None:
         if is_demo:
             await demo.show_one_order(endpoint, config, began_ns)
         else:
@@ -61,7 +62,8 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
             fix = f", FIX at {' and '.join(fixes)}" if fixes else ""
             served = f"{' and '.join(urls)}{fix}"
             show.out(f"fairlead serves {served}, data in {config.data}; Ctrl-C stops it")
-            show.flush()
+        await _show_first_user(system)
+        show.flush()
 
     supervisor = supervisor_of(os.environ)
     try:
@@ -75,6 +77,25 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
         raise SystemExit(code)  # the cause has been said
     if is_demo:
         show.out("\nStopped. Open orders stay at the exchange; the next start finds them.")
+
+
+async def _show_first_user(system: app.App) -> None:
+    """Say how the first user is made, until there is one.
+
+    The link is for the eyes before a terminal: what is no terminal may be a log, which must not have it.
+    """
+    try:
+        if not sys.stdout.isatty():
+            if not await system.has_users():
+                show.out("there is no user yet; `fairlead users link` makes the link for the first")
+            return
+        link = await system.first_user_link()
+    except ControlError as error:
+        show.out(f"the first user cannot be made now: {error}")
+        return
+    if link is not None:
+        text = "There is no user yet. Whoever opens this link becomes the first, within a day:"
+        show.out(f"\n{text}\n  {link}")
 
 
 def exchange(config_file: Path | None, flags: Mapping[str, object]) -> None:

@@ -18,6 +18,10 @@ from fairlead.control.addresses import AddressWrong, read_networks
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII).fullmatch
 _DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII).fullmatch
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?", re.ASCII).fullmatch
+_ORIGIN = re.compile(
+    r"https?://([A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?/?",
+    re.ASCII,
+).fullmatch
 _DATABASE = re.compile(
     r"postgresql://([^:/@?\s]+(:[^/@?\s]+)?@)?[^:/@?\s]+(:[0-9]{1,5})?/[^:/@?\s]+"
     r"(\?([a-z_]+(?<!password)=[^?#&\s]+(&(?!$)|$))+)?",  # what stands there is shown: no password
@@ -147,6 +151,12 @@ def _read_origins(value: object, _: Path) -> frozenset[str]:
     if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in origins):
         raise Wrong(ORIGINS.expects)
     return frozenset(origins)
+
+
+def _read_public_url(value: object, _: Path) -> str:
+    if not isinstance(value, str) or not _ORIGIN(value):
+        raise Wrong(PUBLIC_URL.expects)
+    return value.removesuffix("/").lower()
 
 
 def _read_networks(value: object, _: Path) -> tuple[str, ...]:
@@ -302,6 +312,7 @@ DATABASE = Kind(
 )
 HOST_NAMES = Kind('a list of host names such as ["desk.example"]', _read_names)
 ORIGINS = Kind('a list of origins such as ["https://desk.example:8443"]', _read_origins)
+PUBLIC_URL = Kind("a URL without a path such as https://ems.desk.example", _read_public_url)
 NETWORKS = Kind('a list of networks such as ["10.0.0.0/8", "2001:db8::1"]', _read_networks)
 ASSETS = Kind('quantities by asset such as {BTC = 100, USDT = "2500.50"}', _read_assets)
 POWER_OF_TEN = Kind("1, 0.1, 0.01 and so on", _read_power_of_ten)

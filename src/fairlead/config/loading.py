@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar, cast
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -317,12 +318,14 @@ def _http(values: Mapping[str, object]) -> model.HttpConfig:
     rest = _changed(RestSettings(), values, "http.")
     if values.get("http.misspelt_media_type"):
         rest = msgspec.structs.replace(rest, reject_media_type=_MISSPELT_MEDIA_TYPE)
-    http = model.HttpConfig(
-        rest=rest,
-        border=_changed(BorderSettings(), values, "http."),
-        connections=_changed(ConnectionLimits(), values, "http."),
-    )
-    return _changed(http, values, "http.")
+    http = model.HttpConfig(rest=rest, connections=_changed(ConnectionLimits(), values, "http."))
+    http = _changed(http, values, "http.")
+    border = _changed(BorderSettings(), values, "http.")
+    if http.public_url is not None:
+        host = urlsplit(http.public_url).hostname or ""
+        names, origins = border.host_names | {host}, border.origins | {http.public_url}
+        border = msgspec.structs.replace(border, host_names=names, origins=origins)
+    return msgspec.structs.replace(http, border=border)
 
 
 def _fix(values: Mapping[str, object]) -> model.FixConfig:

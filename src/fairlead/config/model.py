@@ -79,7 +79,8 @@ class ExchangeConfig(msgspec.Struct, frozen=True, kw_only=True):
 class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The HTTP server: its answers, its border, its connections, and who calls.
 
-    `trusted_proxies`: networks whose X-Forwarded-For counts. `attempts_per_min`: of an address, without a
+    `public_url`: where it is reached, None: where it listens. `trusted_proxies`: networks whose
+    X-Forwarded-For counts. `attempts_per_min`: of an address, without a
     good key.
     """
 
@@ -89,6 +90,7 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     key_requests_per_s: int = REQUESTS_PER_S
     attempts_per_min: int = ATTEMPTS_PER_MIN
     trusted_proxies: tuple[str, ...] = ()
+    public_url: str | None = None
 
 
 class FixConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -122,18 +122,22 @@ ASKING = Listener("https", "127.0.0.1", 3444, asks=True)
 
 
 async def told(
-    listeners: list[Listener], server: tuple[str, int] | None, host: bytes | None
+    listeners: list[Listener],
+    server: tuple[str, int] | None,
+    host: bytes | None,
+    public_url: str | None = None,
+    name: str = "endpoint_host",
 ) -> list[str]:
     edge = ScriptedEdge()
     edge.script = lambda _: accounts("SIM")
     access, secret = Access(lambda: 0), new_secret()
     access.replace([Usable(api_key((Scope.READ,), None), hash_of(secret))])
     caller = access.identify(secret, read_address("127.0.0.1"))
-    api = EndpointsApi(listeners, lambda _: edge, access, lambda: "trace")
+    api = EndpointsApi(listeners, lambda _: edge, access, lambda: "trace", public_url)
     headers = () if host is None else ((b"host", host),)
     call = Call("GET", b"", b"", "1.1", b"", b"", caller, headers, server)
     rows = json.loads((await api.endpoints(call)).body)
-    return [row["endpoint_host"] for row in rows if not row["endpoint_schema"].startswith("ws")]
+    return [row[name] for row in rows if not row["endpoint_schema"].startswith("ws")]
 
 
 @pytest.mark.parametrize(
@@ -150,6 +154,24 @@ async def test_a_client_is_told_the_tls_listener_that_it_came_by(
     server: tuple[str, int] | None, expected: str
 ) -> None:
     assert await told([ASKING, TLS], server, b"ems.example") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("public_url", "host", "url"),
+    [
+        ("https://ems.desk.example", "ems.desk.example:443", "https://ems.desk.example:443"),
+        ("http://ems.desk.example", "ems.desk.example:80", "http://ems.desk.example:80"),
+        ("https://[2001:db8::1]:8443", "[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
+    ],
+    ids=["https", "http", "IPv6 and a port"],
+)
+async def test_behind_a_proxy_clients_are_told_its_address(
+    public_url: str, host: str, url: str
+) -> None:
+    listeners = [Listener("http", *HERE), TLS, Listener("fix", "10.0.0.5", 3401)]
+    named = b"ems.desk.example"
+    assert await told(listeners, HERE, named, public_url) == [host, "10.0.0.5:3401"]
+    assert (await told(listeners, HERE, named, public_url, "endpoint_url"))[0] == url
 
 
 async def test_where_every_tls_listener_asks_for_a_certificate_it_is_told_that_one() -> None:

@@ -48,7 +48,7 @@ class Others:
         token = await self._desk.run(partial(_invite, self._desk.control, visit, form.email))
         if not isinstance(token, str):
             return refused(token)
-        link = f"{self._page}invitation#{token}"
+        link = f"{self._page}invitation#{token}"  # in the fragment: no log gets to see it
         letter = letters.of_invitation(form.email, user.subscription, link)
         try:
             await post.send(letter, visit.now_ns)

@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -29,6 +30,7 @@ Schema = Literal["http", "https", "fix", "fixs"]
 _NAME = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::[0-9]{1,5})?").fullmatch
 _STREAM: dict[Schema, shapes.EndpointSchema] = {"http": "ws", "https": "wss"}
 _STREAM_PATH = "/v1/ws"
+_PORTS: dict[Schema, int] = {"http": 80, "https": 443}
 
 
 class Listener(msgspec.Struct, frozen=True):
@@ -51,9 +53,14 @@ class EndpointsApi:
         port_of: Callable[[Caller], EdgePort],
         access: Access,
         new_trace_id: Callable[[], str],
+        public_url: str | None = None,
     ) -> None:
-        """`port_of`: the port that answers for all accounts of a caller's subscription."""
+        """`port_of`: the port that answers for all accounts of a caller's subscription.
+
+        `public_url`: by which clients reach HTTP, whatever is listened on.
+        """
         self._listeners = listeners
+        self._public_url = public_url
         self._port_of = port_of
         self._access = access
         self._new_trace_id = new_trace_id
@@ -75,12 +82,11 @@ class EndpointsApi:
             return message_answer(503, "the gateway is stopping, try again", (b"retry-after", b"1"))
         if wanted:
             accounts = [each for each in accounts if each in wanted]
-        rows = [
-            row
-            for account in accounts
-            for listener in self._told(call)
-            for row in _rows(account, listener, _host(listener, call))
-        ]
+        places = [(each.schema, f"{_host(each, call)}:{each.port}") for each in self._told(call)]
+        if self._public_url is not None:
+            others = [place for place in places if place[0] not in _STREAM]
+            places = [_public(self._public_url), *others]
+        rows = [row for account in accounts for place in places for row in _rows(account, *place)]
         return json_answer(200, rows)
 
     async def _accounts(self, caller: Caller) -> list[str]:
@@ -104,10 +110,14 @@ class EndpointsApi:
                 yield min(of_schema, key=preference)
 
 
-def _rows(account: str, listener: Listener, host: str) -> Iterator[shapes.AccountEndpoint]:
+def _public(url: str) -> tuple[Schema, str]:
+    parts = urlsplit(url)
+    schema: Schema = "https" if parts.scheme == "https" else "http"
+    return schema, parts.netloc if parts.port else f"{parts.netloc}:{_PORTS[schema]}"
+
+
+def _rows(account: str, schema: Schema, at: str) -> Iterator[shapes.AccountEndpoint]:
     location_id = EXCHANGES[exchange_of(account)].location_id
-    at = f"{host}:{listener.port}"
-    schema = listener.schema
     yield shapes.AccountEndpoint(account, location_id, schema, at, f"{schema}://{at}")
     stream = _STREAM.get(schema)
     if stream is not None:
