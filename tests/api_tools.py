@@ -53,16 +53,30 @@ def schemathesis(url: str, key: str, folder: Path, *arguments: str) -> str:
     return ran.stdout
 
 
-# The key is given, so none is made up beside it. A schema cannot say that an order fits its instrument, or
-# that a range begins before it ends: that all it allows is taken is not checked. The check of an order
-# answers 200, whatever is sent.
+# The key is given, so none is made up beside it. 490: whether an account is here no schema says. For what a
+# schema cannot say either, see docs/decisions/0028: there is no check there that all it allows is taken.
 _CONFIG = """\
 [generation]
 with-security-parameters = false
 [checks]
-positive_data_acceptance.enabled = false
-[[operations]]
-include-path = "/v1/orders/check"
-checks.positive_data_acceptance.enabled = false
-checks.negative_data_rejection.enabled = false
+positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 404, 409, 429, 490, "5xx"]
 """
+_UNSAID = (
+    *("POST /v1/orders", "POST /v1/orders/check", "POST /v1/orders/cancel"),
+    *("POST /v1/operator/resolve", "GET /v1/orders/history", "GET /v1/usage"),
+    *("GET /v1/orders/history/{time_start}/{time_end}",),
+    *("POST /v1/accounts", "POST /v1/certificate/csr"),
+)
+_CONFIG += "".join(
+    f"""\
+[[operations]]
+include-name = "{name}"
+checks.positive_data_acceptance.enabled = false
+"""
+    for name in _UNSAID
+)
+# It answers 200 and says what is wrong, whatever is sent.
+_CONFIG = _CONFIG.replace(
+    'include-name = "POST /v1/orders/check"\n',
+    'include-name = "POST /v1/orders/check"\nchecks.negative_data_rejection.enabled = false\n',
+)

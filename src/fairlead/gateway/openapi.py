@@ -4,7 +4,7 @@ One mechanism for every document that is served. OpenAPI 3.0, because generators
 no word for client certificates, so the description says that they count too.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 import msgspec
 
@@ -188,19 +188,25 @@ def shape_schemas(
     }
 
 
-def form_schemas(forms: Iterable[Form], words: Words) -> dict[str, Schema]:
-    """Return the schemas of what requests are read by."""
-    return {form.name: _form_schema(form, words) for form in forms}
+def form_schemas(
+    forms: Iterable[Form], words: Words, more_is_said_of: Container[str] = ()
+) -> dict[str, Schema]:
+    """Return the schemas of what requests are read by; no other field is taken.
+
+    `more_is_said_of`: names of schemas that others are made of, by adding fields.
+    """
+    return {form.name: _form_schema(form, words, form.name in more_is_said_of) for form in forms}
 
 
-def _form_schema(form: Form, words: Words) -> Schema:
+def _form_schema(form: Form, words: Words, is_part: bool) -> Schema:
     properties: Schema = {}
     for field in form.fields:
         may_be_null = not field.is_required and "$ref" not in field.schema
         properties[field.name] = field.schema | ({"nullable": True} if may_be_null else {})
     _in_words(form.name, {"properties": properties}, words)
     required = [field.name for field in form.fields if field.is_required]
-    return {"type": "object", "properties": properties, "required": required}
+    schema: Schema = {"type": "object", "properties": properties, "required": required}
+    return schema if is_part else {**schema, "additionalProperties": False}
 
 
 def _in_words(name: str, schema: Schema, words: Words) -> Schema:

@@ -60,7 +60,8 @@ _ARRAYS = {
 
 _EXCHANGE_ID = (Parameter("exchange_id", schema=EXCHANGE_ID),)
 _LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": HISTORY_LIMIT_MAX}
-_PAGE = (Parameter("limit", schema=_LIMIT), Parameter("after"))
+_CURSOR: Schema = {"type": "string", "pattern": "^[0-9]{1,18}-[0-9]{1,18}$"}
+_PAGE = (Parameter("limit", schema=_LIMIT), Parameter("after", schema=_CURSOR))
 _RANGE = (
     Parameter("time_start", is_required=True),
     Parameter("time_end", is_required=True),
@@ -121,7 +122,7 @@ def trading_document() -> Schema:
 
 
 def _schemas() -> dict[str, Schema]:
-    schemas = form_schemas(FORMS, WORDS)
+    schemas = form_schemas(FORMS, WORDS, {PLACE.name})
     schemas |= shape_schemas(_ANSWER_SHAPES, _CONTRACT_NAMES, WORDS)
     schemas |= {name: {"type": "string", "enum": list(values)} for name, values in ENUMS.items()}
     schemas["RejectReason"] = {"type": "string", "enum": list(shapes.REJECT_REASONS)}

@@ -29,7 +29,7 @@ _SHAPES = (
     trading_shapes.ValidationError,
 )
 _FILTER = (Parameter("filter_exchange_id", is_repeated=True, schema=EXCHANGE_ID),)
-_DAY: Schema = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+_DAY: Schema = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 _USAGE = (
     Parameter("key", schema={"type": "string", "pattern": "^flk_[0-9A-Za-z]{22}$"}),
     Parameter("account", schema=EXCHANGE_ID),

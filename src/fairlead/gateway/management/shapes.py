@@ -1,6 +1,6 @@
 """What the management API answers with: one struct per shape, named and ordered as the contract has it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -40,9 +40,9 @@ class Usage(msgspec.Struct):
     connected_fix_ms: int
 
 
-class KeyValue(msgspec.Struct):
-    key: str
-    value: str
+class KeyValue(msgspec.Struct, forbid_unknown_fields=True):
+    key: Annotated[str, msgspec.Meta(min_length=1)]
+    value: Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class GetAccount(msgspec.Struct):
@@ -82,5 +82,5 @@ class ClientCertificate(msgspec.Struct):
     time_revoked: str | None
 
 
-class CertificateRequest(msgspec.Struct):
-    csr: str
+class CertificateRequest(msgspec.Struct, forbid_unknown_fields=True):
+    csr: Annotated[str, msgspec.Meta(min_length=1)]
