@@ -142,6 +142,14 @@ def test_every_change_is_counted_and_seen_by_other_processes(open_store: OpenSto
         assert others.revision() == count
 
 
+def test_a_change_that_nobody_needs_to_hear_of_is_not_counted(open_store: OpenStore) -> None:
+    mine, others = open_store(), open_store()
+    with mine.change(is_told=False) as connection:
+        add(connection, "desk")
+    assert others.revision() == 0
+    assert names(others) == ["desk"]
+
+
 def test_what_a_change_has_read_is_still_so_when_it_commits(open_store: OpenStore) -> None:
     """Eight connections count rows and add one each: no count is seen twice."""
     stores = [open_store() for _ in range(RACERS)]
@@ -149,7 +157,7 @@ def test_what_a_change_has_read_is_still_so_when_it_commits(open_store: OpenStor
     def count_and_add(racer: int) -> list[int]:
         counted = []
         for turn in range(5):
-            with stores[racer].change() as connection:
+            with stores[racer].change(is_told=turn % 2 == 0) as connection:
                 count = select(func.count()).select_from(SUBSCRIPTIONS)
                 counted.append(connection.execute(count).scalar_one())
                 add(connection, f"{racer}-{turn}")

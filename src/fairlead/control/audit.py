@@ -89,12 +89,12 @@ class Audit:
         self._heads = HeadFile(data / HEAD_FILE)
 
     @contextlib.contextmanager
-    def change(self) -> Iterator[Connection]:
+    def change(self, *, is_told: bool = True) -> Iterator[Connection]:
         """Give the store's change; when it is committed, the head is carried out of the database.
 
-        Raises ControlError.
+        `is_told`: as in `Store.change`. Raises ControlError.
         """
-        with self._store.change() as change:
+        with self._store.change(is_told=is_told) as change:
             yield change
             row = self._last(change)
         if row is not None:

@@ -129,13 +129,17 @@ class Store:
                 yield connection
 
     @contextmanager
-    def change(self) -> Iterator[Connection]:
+    def change(self, *, is_told: bool = True) -> Iterator[Connection]:
         """Give a connection whose work is committed at the end, unless an error leaves the block.
 
-        No other change happens meanwhile. Raises ControlError.
+        No other change happens meanwhile. `is_told` False: of what those do not need who follow changes, for
+        whom each of them is another look at all keys. Raises ControlError.
         """
         with self._explaining(), self._changing() as connection:
-            connection.execute(CONTROL.update().values(revision=CONTROL.c.revision + 1))
+            if is_told:
+                connection.execute(CONTROL.update().values(revision=CONTROL.c.revision + 1))
+            else:
+                connection.execute(select(CONTROL.c.row).with_for_update())
             yield connection
 
     @contextmanager
@@ -148,7 +152,7 @@ class Store:
             yield connection
 
     def revision(self) -> int:
-        """Return how many changes there have been. Raises ControlError."""
+        """Return how many changes were told. Raises ControlError."""
         with self.read() as connection:
             revision: int = connection.execute(select(CONTROL.c.revision)).scalar_one()
             return revision

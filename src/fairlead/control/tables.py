@@ -20,8 +20,8 @@ from sqlalchemy import (
 
 METADATA = MetaData()
 
-# One row. Every change of anything begins by counting it up, which makes changes one another's
-# successors (the row is locked until the change is committed) and tells readers that there was one.
+# One row. Every change of anything begins by locking it, which makes changes one another's successors (until
+# the change is committed), and most by counting it up, which tells readers that there was one.
 CONTROL = Table(
     "control",
     METADATA,

@@ -143,6 +143,23 @@ def test_who_is_limited_for_one_user_does_not_use_up_the_address_for_others(
     assert isinstance(control.sessions.sign_in("bob@desk.example", PASSWORD, HERE, NOW), SignedIn)
 
 
+def test_people_who_come_and_go_have_nobody_look_at_all_keys_again(
+    control: Control, ann: User
+) -> None:
+    enrolled(control, ann)
+    before = control.store.revision()
+    control.sessions.sign_in(EMAIL, "wrong words", HERE, NOW)
+    half = signed_in(control)
+    control.sessions.give_code(half.token, "000000", HERE, NOW)
+    whole = control.sessions.give_code(half.token, code_at(NOW), HERE, NOW)
+    assert isinstance(whole, SignedIn)
+    later = NOW + 2 * MINUTE
+    assert control.sessions.of(whole.token, later) is not None
+    control.sessions.sign_out(ann, whole.session, HERE, later)
+    assert control.resets.ask(EMAIL, HERE, later) is not None
+    assert control.store.revision() == before
+
+
 # ── the second factor ────────────────────────────────────────────────────────────────────────────
 
 

@@ -102,7 +102,7 @@ class Challenges:
         assert session.stage is Stage.WHOLE, "half a session may ask for nothing"
         if not user.has_second_factor and action is not Action.FACTOR_ENABLE:
             return FACTOR_REQUIRED
-        with self._audit.change() as change:
+        with self._audit.change(is_told=False) as change:
             wait_ns = attempts(change, limits_of(action, user.user), now_ns)
             if wait_ns is not None:
                 return Limited(wait_ns)
@@ -130,7 +130,7 @@ class Challenges:
 
     def withdraw(self, user: User, asked: Asked) -> None:
         """End a challenge whose code could not be mailed; it counts for nothing. Raises ControlError."""
-        with self._store.change() as change:
+        with self._store.change(is_told=False) as change:
             change.execute(delete(CHALLENGES).where(CHALLENGES.c.challenge == asked.challenge))
             take_back(change, limits_of(asked.action, user.user), asked.expires_ns - LASTS_NS)
 

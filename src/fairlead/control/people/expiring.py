@@ -64,7 +64,7 @@ class Expiring:
     def told(self, expiry: Expiry) -> None:
         """Keep that a letter was sent. Raises ControlError."""
         key = {"kid": expiry.key.kid, "expires_ns": expiry.key.expires_ns}
-        with self._store.change() as change:
+        with self._store.change(is_told=False) as change:
             change.execute(EXPIRY_NOTICES.delete().filter_by(kid=expiry.key.kid))
             change.execute(EXPIRY_NOTICES.insert().values(**key, days=expiry.days))
 

@@ -69,14 +69,14 @@ class Proofs:
             return denied
         password, code = proof
         subject = f"{user.email.lower()} {origin.subscriber}"
-        with self._store.change() as change:
+        with self._store.change(is_told=False) as change:
             wait_ns = attempt(change, SIGN_IN, subject, now_ns)
             kept = _kept(change, user)
         if wait_ns is not None:
             return Limited(wait_ns)
         is_right = self._passwords.fits(password, kept.password)  # takes long, and so does the next
         hashed = self._passwords.hash_of(new_password)
-        with self._audit.change() as change:
+        with self._audit.change(is_told=False) as change:
             now = _kept(change, user)
             is_right = is_right and now.password == kept.password
             factor = "password" if is_right else None
@@ -104,7 +104,7 @@ class Proofs:
         perform: Callable[[Connection, Actor], _Result],
     ) -> _Result | Denied | Limited:
         """Do something for who knows the present password. Raises ControlError."""
-        with self._store.change() as change:
+        with self._store.change(is_told=False) as change:
             wait_ns = attempt(change, PROOF, session.session, now_ns)
             kept = _kept(change, user).password
         if wait_ns is not None:
@@ -126,7 +126,7 @@ class Proofs:
         perform: Callable[[Connection, Actor], _Result],
     ) -> _Result | Denied | Limited:
         """Do something for who has the second factor, whose code is used up by it. Raises ControlError."""
-        with self._store.change() as change:
+        with self._store.change(is_told=False) as change:
             wait_ns = attempt(change, PROOF, session.session, now_ns)
         if wait_ns is not None:
             return Limited(wait_ns)

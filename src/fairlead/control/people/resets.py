@@ -75,7 +75,7 @@ class Resets:
 
     def ask(self, email: str, origin: From, now_ns: int) -> Forgotten | None:
         """Return whom to mail which code; None: nobody, or not so soon again. Raises ControlError."""
-        with self._audit.change() as change:
+        with self._audit.change(is_told=False) as change:
             row = self._row(change, email)
             if row is None:
                 return None
@@ -104,7 +104,7 @@ class Resets:
     def withdraw(self, forgotten: Forgotten) -> None:
         """End what could not be mailed, and counts for nothing. Raises ControlError."""
         user = forgotten.user
-        with self._store.change() as change:
+        with self._store.change(is_told=False) as change:
             self._forget(change, user)
             take_back(change, limits_of(_ACTION, user.user), forgotten.asked_ns)
 
@@ -118,13 +118,13 @@ class Resets:
         denied = password_wrong(password, email)
         if denied is not None:
             return denied
-        with self._store.change() as change:
+        with self._store.change(is_told=False) as change:
             wait_ns = attempt(change, SIGN_IN_ADDRESS, origin.subscriber, now_ns)
         if wait_ns is not None:
             return Limited(wait_ns)
         kept = self._passwords.hash_of(password)  # takes long, whatever comes of it
         by_mail, by_factor = codes
-        with self._audit.change() as change:
+        with self._audit.change(is_told=False) as change:
             row = self._row(change, email)
             asked = self._asked(change, "" if row is None else row.user, now_ns)
             if row is None or asked is None:

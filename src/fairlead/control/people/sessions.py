@@ -93,7 +93,7 @@ class Sessions:
         folded = folded_email(email)
         subject = f"{folded} {origin.subscriber}"
         limits = ((SIGN_IN_ADDRESS, origin.subscriber), (SIGN_IN, subject))
-        with self._store.change() as change:
+        with self._store.change(is_told=False) as change:
             wait_ns = attempts(change, limits, now_ns)
             row = _by_email(change, folded)
         if wait_ns is not None:
@@ -102,7 +102,7 @@ class Sessions:
             password, None if row is None else row.password
         )  # takes long
         audit = self._audit_of(LOCAL if row is None else row.subscription)
-        with audit.change() as change:
+        with audit.change(is_told=False) as change:
             now = _by_email(change, folded)
             if not is_right or row is None or now is None or now.password != row.password:
                 # What is no user's address may be a password in the wrong field: it is not kept.
@@ -129,12 +129,12 @@ class Sessions:
         user, session = found
         subject = f"{user.user} {origin.subscriber}"
         limits = ((SECOND_FACTOR, subject), (SECOND_FACTOR_USER, user.user))
-        with self._store.change() as change:
+        with self._store.change(is_told=False) as change:
             wait_ns = attempts(change, limits, now_ns)
         if wait_ns is not None:
             return Limited(wait_ns)
         audit = self._audit_of(user.subscription)
-        with audit.change() as change:
+        with audit.change(is_told=False) as change:
             row = _session_row(change, token)
             if row is None:  # ended meanwhile
                 return _OVER
@@ -154,7 +154,7 @@ class Sessions:
     def begin(self, user: User, origin: From, now_ns: int) -> SignedIn:
         """Begin the session of somebody who has just become a user. Raises ControlError."""
         audit = self._audit_of(user.subscription)
-        with audit.change() as change:
+        with audit.change(is_told=False) as change:
             row = change.execute(select(USERS).where(USERS.c.user == user.user)).one()
             begun = self._begin(change, row, Stage.WHOLE, origin, now_ns)
             actor = Actor(user.user, origin.address, "link")
@@ -204,7 +204,7 @@ class Sessions:
         user, session = found
         if now_ns - session.seen_ns >= _SEEN_EVERY_NS:
             seen = SESSIONS.update().filter_by(session=session.session)
-            with self._store.change() as change:
+            with self._store.change(is_told=False) as change:
                 change.execute(seen.values(seen_ns=now_ns))
             session = msgspec.structs.replace(session, seen_ns=now_ns)
         return user, session
@@ -236,7 +236,7 @@ class Sessions:
     def end(self, user: User, session: str, actor: Actor, now_ns: int) -> Denied | None:
         """End one of the user's sessions. Raises ControlError."""
         audit = self._audit_of(user.subscription)
-        with audit.change() as change:
+        with audit.change(is_told=False) as change:
             of_user = (SESSIONS.c.user == user.user) & (SESSIONS.c.session == session)
             if change.execute(delete(SESSIONS).where(of_user)).rowcount == 0:
                 return Denied("session_unknown", "there is no such session of yours")

@@ -62,7 +62,7 @@ class Users:
 
         Raises ControlError.
         """
-        with self._audit.change() as change:
+        with self._audit.change(is_told=False) as change:
             if change.execute(self._present()).first() is not None:
                 return None
             change.execute(delete(LINKS).where(LINKS.c.subscription == self._subscription))
@@ -72,7 +72,7 @@ class Users:
 
     def invite(self, actor: Actor, email: str, now_ns: int) -> str | Denied:
         """Return a token that makes a user of this address; a new one voids the old. Raises ControlError."""
-        with self._audit.change() as change:
+        with self._audit.change(is_told=False) as change:
             denied = email_wrong(email) or self._taken_here(change, email) or self._too_many(change)
             if denied is not None:
                 # What is no address may be a secret in the wrong field: it is not kept.
@@ -89,12 +89,12 @@ class Users:
 
         Raises ControlError.
         """
-        with self._store.change() as change:
+        with self._store.change(is_told=False) as change:
             return attempts(change, _limits_of_invitation(user, email), now_ns)
 
     def withdraw(self, user: str, email: str, token: str, invited_ns: int) -> None:
         """End an invitation that could not be mailed, and which counts for nothing. Raises ControlError."""
-        with self._store.change() as change:
+        with self._store.change(is_told=False) as change:
             change.execute(delete(LINKS).where(LINKS.c.token_hash == one_time.token_hash(token)))
             take_back(change, _limits_of_invitation(user, email), invited_ns)
 
@@ -124,7 +124,7 @@ class Users:
         if denied is not None:
             return denied
         kept = self._passwords.hash_of(password)  # before the change: it takes long
-        with self._audit.change() as change:
+        with self._audit.change(is_told=False) as change:
             if self._link(change, hashed, now_ns) is None:  # somebody else was quicker
                 return _LINK_INVALID
             denied = self._taken(change, address) or self._too_many(change)
@@ -150,7 +150,7 @@ class Users:
 
     def set_phrase(self, actor: Actor, name: str, phrase: str, now_ns: int) -> User | Denied:
         """Set what is written in each mail to the user; empty: nothing. Raises ControlError."""
-        with self._audit.change() as change:
+        with self._audit.change(is_told=False) as change:
             row = self._row(change, name)
             if row is None:
                 return _unknown(name)
