@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import select
 
+from fairlead.control import keyring
 from fairlead.control.control import Control
 from fairlead.control.key_text import hash_of, is_kid, is_secret
 from fairlead.control.keyring import Edit, Made, Wanted, is_proven
@@ -53,6 +54,36 @@ def stored(control: Control) -> list[dict[str, object]]:
 
 def told(control: Control) -> list[tuple[str, str]]:
     return [(row.action, row.outcome) for row in control.audit.last(1_000)]
+
+
+def test_all_keys_of_a_subscription_together_are_bounded(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyring, "KEYS_MAX", 2)
+    made(control)
+    wanted = Wanted(label="Bot1", days=90)
+    ann, bob = control.keyring.of("usr_ann"), control.keyring.of("usr_bob")
+    assert isinstance(ann.create(OWNER, wanted, NOW), Made)
+    assert denied(bob.create(OWNER, wanted, NOW)) == "keys_too_many"
+    assert isinstance(ann.move(OWNER, "Bot1", Act.REVOKE, NOW), ApiKey)
+    assert isinstance(bob.create(OWNER, wanted, NOW), Made)
+
+
+def test_of_very_many_keys_those_that_can_be_used_are_all_there(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever suspends or revokes all of somebody's keys must not miss the newest."""
+    monkeypatch.setattr(keyring, "LISTED_MAX", 4)
+    ann = control.keyring.of("usr_ann")
+    for at in range(6):
+        assert isinstance(ann.create(OWNER, Wanted(label=f"Bot{at}", days=90), NOW + at), Made)
+        if at not in (0, 5):
+            assert isinstance(ann.move(OWNER, f"Bot{at}", Act.REVOKE, NOW + at), ApiKey)
+    assert [key.label for key in ann.listed()] == ["Bot0", "Bot3", "Bot4", "Bot5"]
+    with control.audit.change() as change:
+        moved = ann.move_all_in(change, OWNER, Act.SUSPEND, LATER - 2 * DAY_NS)
+    assert [key.label for key in moved] == ["Bot0", "Bot5"]
+    assert control.keyring.usable() == []
 
 
 # ── making ───────────────────────────────────────────────────────────────────────────────────────

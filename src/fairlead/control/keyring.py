@@ -36,8 +36,8 @@ from fairlead.control.tables import KEYS
 from fairlead.control.vault import Place, SealBroken, Vault
 
 log = structlog.get_logger()
-KEYS_MAX = 1_000  # of a subscription, revoked ones left out
-LISTED_MAX = 10_000
+KEYS_MAX = 1_000  # of a subscription and all its users together, revoked ones left out
+LISTED_MAX = 10_000  # more than KEYS_MAX, so that all that can be used are
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,8 +101,11 @@ class Keyring:
             return self.listed_in(connection)
 
     def listed_in(self, connection: Connection) -> list[ApiKey]:
-        """Return the same as a connection sees it."""
-        return [key_of(row) for row in connection.execute(self._all().limit(LISTED_MAX))]
+        """Return the same as a connection sees it; of very many the revoked ones made first are left out."""
+        wanted = self._all().order_by(None)
+        wanted = wanted.order_by(KEYS.c.state == State.REVOKED, KEYS.c.created_ns.desc())
+        found = [key_of(row) for row in connection.execute(wanted.limit(LISTED_MAX))]
+        return sorted(found, key=lambda key: (key.created_ns, key.kid))
 
     def usable(self) -> list[Usable]:
         """Return the keys that are active, with what proves them.
@@ -266,7 +269,10 @@ class Keyring:
         denied = label_wrong(wanted.label) or _days_wrong(wanted.days)
         if denied is not None:
             return denied
-        living = [row for row in change.execute(self._all()) if row.state != State.REVOKED]
+        of_all = select(KEYS.c.user, KEYS.c.label_folded).where(
+            KEYS.c.subscription == self._subscription, KEYS.c.state != State.REVOKED
+        )
+        living = change.execute(of_all).all()
         ours = [row.label_folded for row in living if row.user == (self._user or "")]
         if wanted.label.lower() in ours:
             text = f"there is a key {wanted.label} (in capitals or not); choose another label"
