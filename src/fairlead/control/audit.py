@@ -7,10 +7,8 @@ outside the database. Must never hold a secret.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import hmac
-import os
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +22,7 @@ from fairlead.control.names import HEAD_FILE
 from fairlead.control.store import Store
 from fairlead.control.tables import AUDIT
 from fairlead.control.vault import Vault
+from fairlead.control.whole_file import folder_locked, put_whole
 
 _PURPOSE = "audit"
 _FIRST = bytes(32)  # the seal before the first row
@@ -219,31 +218,13 @@ class HeadFile:
 
     def advance(self, subscription: str, head: Head) -> None:
         """Say a later head, durably. Raises ControlError and OSError."""
-        with self._locked():
+        with folder_locked(self._path.parent):
             heads = self.read()
             known = heads.get(subscription)
             if known is not None and known.number >= head.number:
                 return
-            draft = self._path.with_name(f".{self._path.name}.draft")
-            draft.unlink(missing_ok=True)
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "wb") as file:
-                file.write(msgspec.json.encode({**heads, subscription: head}) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep other processes out; the folder itself is the lock's file."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            content = msgspec.json.encode({**heads, subscription: head})
+            put_whole(self._path, content + b"\n")
 
 
 def _seal(key: bytes, before: bytes, row: Mapping[str, Any]) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import email
 import email.policy
+import resource
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -176,3 +177,18 @@ def test_a_sink_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "mail.jsonl").mkdir()
     with pytest.raises(Unsent, match="Is a directory"):
         put(Sink(tmp_path), code_letter())
+
+
+def test_a_sink_for_which_there_is_no_room_keeps_what_it_has(tmp_path: Path) -> None:
+    sink = Sink(tmp_path)
+    put(sink, code_letter())
+    usual, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))  # as a full disk does it
+    try:
+        with pytest.raises(Unsent, match="File too large"):
+            put(sink, code_letter())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (usual, most))
+    assert [each.text for each in sink.letters()] == [code_letter().text]
+    put(sink, code_letter())
+    assert len(sink.letters()) == 2

@@ -4,8 +4,6 @@ Whoever grants something sends its code first and grants nothing when that fails
 """
 
 import asyncio
-import fcntl
-import os
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
@@ -15,6 +13,7 @@ import aiosmtplib
 import msgspec
 
 from fairlead.control.people.letters import Letter
+from fairlead.control.whole_file import folder_locked, put_whole
 
 SINK_FILE = "mail.jsonl"
 SINK_LETTERS_MAX = 200
@@ -98,24 +97,20 @@ class Sink:
     async def send(self, letter: Letter, now_ns: int) -> None:
         """See `Post.send`."""
         try:
-            self._add(Kept(now_ns, letter.to, letter.subject, letter.text))
+            kept = Kept(now_ns, letter.to, letter.subject, letter.text)
+            await asyncio.to_thread(self._add, kept)
         except OSError as error:
             raise Unsent(f"{self._path}: {error.strerror}") from None
 
     def _add(self, kept: Kept) -> None:
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "rb+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            lines = [*file.read().splitlines(keepends=True), msgspec.json.encode(kept) + b"\n"]
-            file.seek(0)
-            file.truncate()
-            file.writelines(lines[-SINK_LETTERS_MAX:])
+        with folder_locked(self._path.parent):
+            letters = [*self.letters(), kept][-SINK_LETTERS_MAX:]
+            put_whole(self._path, b"".join(msgspec.json.encode(each) + b"\n" for each in letters))
 
     def letters(self) -> list[Kept]:
         """Return the letters, the oldest first. Raises OSError."""
         try:
             with self._path.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH)
                 return [msgspec.json.decode(line, type=Kept) for line in file]
         except FileNotFoundError:
             return []
