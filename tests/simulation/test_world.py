@@ -83,6 +83,10 @@ def test_remembered_seeds_hold_with_accounts_that_come_and_go(seed: int) -> None
     assert not run_world(seed, changed=changed)[0].broken
 
 
+def test_a_world_that_calms_down_amid_a_suspension_comes_to_rest() -> None:
+    assert not run_world(31, changed=with_suspensions(plan(31), Random("suspensions 31")))[0].broken
+
+
 def test_worlds_reach_every_fault_and_every_kind_of_crash() -> None:
     reach: Counter[str] = Counter()
     for seed in range(300, 312):

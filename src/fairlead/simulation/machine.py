@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from enum import Enum
 from functools import partial
@@ -81,7 +82,7 @@ class Machine:
         self._files: list[Callable[[], None]] = []
         self._lives = 0
         self._suspending = asyncio.Lock()
-        self._changes = 0  # of accounts, told to a process
+        self._changes: Counter[str] = Counter()  # of accounts, told to a process
         self._dead: list[object] = []  # kept, so that nothing of them is collected at a random time
         self._followed: dict[str, int] = dict.fromkeys(plan.accounts, 0)
         self.here = [name for name in plan.accounts if name not in plan.late]
@@ -212,9 +213,9 @@ class Machine:
 
     async def _suspended(self, edge: Edge, name: str, lasts_s: float) -> None:
         async with self._suspending:  # whoever changes accounts changes one at a time
-            changes = self._changes
+            changes = self._changes[name]
             is_suspended = await edge.suspend(name)
-            if changes != self._changes or name not in edge.accounts:
+            if changes != self._changes[name] or name not in edge.accounts:
                 return  # it came, went or logged in anew meanwhile
             if not is_suspended:
                 self._laws.count("suspension refused")
@@ -231,8 +232,9 @@ class Machine:
         edge = self.edge
         if edge is None:
             return
-        self._changes += 1
-        self._laws.suspended.discard(name)
+        if is_renewed or name not in self.here:  # else it is as it was, also if that is suspended
+            self._changes[name] += 1
+            self._laws.suspended.discard(name)
         if name not in self.here:
             edge.remove_account(name)
             self._laws.account_gone(name)
