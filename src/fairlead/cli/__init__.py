@@ -5,6 +5,7 @@ it needs when it runs. A command fails with one line on stderr and an exit code 
 `commands.ending.ExitCode`.
 """
 
+import gc
 import sys
 
 import typer
@@ -34,6 +35,8 @@ EXIT_CODES = (
     " 3 no system there, or it cannot now; 4 unknown, it may have been done; 5 not yet, what was"
     " waited for has not come in time; 70 fatal; 130 Ctrl-C."
 )
+
+_GC_THRESHOLDS = (100_000, 50, 100)  # importing makes much and leaves no garbage
 
 program = typer.Typer(
     name="fairlead",
@@ -67,6 +70,7 @@ for title, area in _AREAS.items():
 
 def main() -> None:
     """Run the command line."""
+    gc.set_threshold(*_GC_THRESHOLDS)  # a system that serves sets its own: `interpreter.tuned`
     try:
         program()
     except Ended as ended:
