@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, func, inspect, select, text
 
 import fairlead.control
+from fairlead.control import store as stores
 from fairlead.control.errors import ControlError, StoreNewer, StoreUnusable
 from fairlead.control.migrations import HEAD
 from fairlead.control.names import DATABASE
@@ -166,6 +167,39 @@ def test_what_a_change_has_read_is_still_so_when_it_commits(open_store: OpenStor
     with ThreadPoolExecutor(RACERS) as pool:
         counts = [count for each in pool.map(count_and_add, range(RACERS)) for count in each]
     assert sorted(counts) == list(range(RACERS * 5))
+
+
+def test_a_change_waits_for_another_so_long_and_no_longer(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "_LOCK_WAIT_S", 0.1)
+    mine, others = open_store(), open_store()
+    with mine.change() as connection:
+        add(connection, "desk")
+        with pytest.raises(StoreUnusable, match="lock"), others.change():
+            raise AssertionError("two changes at a time")
+    with others.change() as connection:
+        add(connection, "desk-2")
+    assert names(mine) == ["desk", "desk-2"]
+
+
+def test_who_stops_in_the_middle_of_a_change_does_not_hold_up_others_for_ever(
+    tmp_path: Path, postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "_IDLE_WAIT_S", 0.1)
+    url = postgresql.new_database()
+    with Store.open(tmp_path, url) as mine, Store.open(tmp_path, url) as others:
+
+        def stop_in_the_middle() -> None:
+            with mine.change() as connection:
+                add(connection, "desk")
+                with others.change() as other:  # by now the server has given up ours
+                    add(other, "desk-2")
+                add(connection, "desk-3")
+
+        with pytest.raises(StoreUnusable):
+            stop_in_the_middle()
+        assert names(others) == ["desk-2"]
 
 
 def test_a_reader_sees_one_moment(open_store: OpenStore) -> None:

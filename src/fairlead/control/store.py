@@ -39,6 +39,8 @@ POSTGRESQL = "postgresql"
 _LOCK_WAIT_S = 30.0  # for another process's change
 _CONNECTIONS_MAX = 16
 _CONNECT_WAIT_S = 10
+_IDLE_WAIT_S = 60.0  # before PostgreSQL gives up a process that stopped in the middle of a change
+_GONE_S, _PROBES = 5, 3  # a server whose machine is gone is given up after so long, so often
 _CHANGE = "fairlead_change"  # execution option: the transaction takes SQLite's write lock first
 _STEP = Table(  # as Alembic makes it
     "alembic_version",
@@ -230,7 +232,7 @@ def _make_private(file: Path) -> None:
 
 def _engine(url: URL) -> Engine:
     is_server = url.get_backend_name() == POSTGRESQL
-    waits = {"connect_timeout": _CONNECT_WAIT_S} if is_server else {"timeout": _LOCK_WAIT_S}
+    waits = _server_waits() if is_server else {"timeout": _LOCK_WAIT_S}
     engine = create_engine(
         url,
         pool_size=_CONNECTIONS_MAX,
@@ -240,10 +242,30 @@ def _engine(url: URL) -> Engine:
         hide_parameters=True,
         connect_args=waits,
     )
-    if not is_server:
+    if is_server:
+        event.listen(engine, "connect", _prepare_postgresql)
+    else:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _server_waits() -> dict[str, object]:
+    return {
+        "connect_timeout": _CONNECT_WAIT_S,
+        "keepalives_idle": _GONE_S,
+        "keepalives_interval": _GONE_S,
+        "keepalives_count": _PROBES,
+        "tcp_user_timeout": _GONE_S * _PROBES * 1_000,
+    }
+
+
+def _prepare_postgresql(connection: Any, _: object) -> None:
+    """Wait for nobody for ever: neither for a change of others, nor have them wait for one of ours."""
+    waits = {"lock_timeout": _LOCK_WAIT_S, "idle_in_transaction_session_timeout": _IDLE_WAIT_S}
+    for name, wait_s in waits.items():
+        connection.execute(f"SET {name} = {round(wait_s * 1_000)}")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
