@@ -381,7 +381,7 @@ class App:
     async def has_users(self) -> bool:
         """Whether anybody can sign in; the app must have been started. Raises ControlError."""
         assert self._people is not None
-        return bool(await self._people.run(self._people.control.users.listed))
+        return await self._people.run(self._people.control.users.are_there)
 
     async def first_user_link(self) -> str | None:
         """Return a new link by which the first user is made, earlier ones void; None if there are users.

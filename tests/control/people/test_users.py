@@ -44,9 +44,11 @@ def link(control: Control, now_ns: int = NOW) -> str:
 def test_the_first_user_comes_by_a_link_that_works_once(control: Control) -> None:
     token = link(control)
     assert stored(control) == []
+    assert not control.users.are_there()
     user = control.users.accept(token, EMAIL, PASSWORD, HERE, NOW)
     assert isinstance(user, User)
     assert (user.subscription, user.email, user.has_second_factor) == ("local", EMAIL, False)
+    assert control.users.are_there()
     assert control.users.listed() == [user]
     assert control.users.find(EMAIL.upper()) == control.users.find(user.user) == user
     assert (

@@ -49,6 +49,11 @@ class Users:
         with self._store.read() as connection:
             return [user_of(row) for row in connection.execute(self._present())]
 
+    def are_there(self) -> bool:
+        """Whether there is any: everybody who opens the page has it asked. Raises ControlError."""
+        with self._store.read() as connection:
+            return connection.execute(self._present().limit(1)).first() is not None
+
     def find(self, name: str) -> User | Denied:
         """Return the user of that id or e-mail address. Raises ControlError."""
         with self._store.read() as connection:
@@ -63,7 +68,7 @@ class Users:
         Raises ControlError.
         """
         with self._audit.change(is_told=False) as change:
-            if change.execute(self._present()).first() is not None:
+            if change.execute(self._present().limit(1)).first() is not None:
                 return None
             change.execute(delete(LINKS).where(LINKS.c.subscription == self._subscription))
             token = self._new_link(change, "", now_ns + LINK_NS)

@@ -51,7 +51,7 @@ class Entering:
     async def state(self, visit: Visit) -> Answer:
         """GET /v1/auth/state: where somebody stands who opens the page."""
         users = self._desk.control.users
-        is_empty = visit.session is None and not await self._desk.run(users.listed)
+        is_empty = visit.session is None and not await self._desk.run(users.are_there)
         stage = None if visit.session is None else visit.session.stage
         return shown(
             200,
