@@ -3,12 +3,11 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.browser.browser import Browser, missing
+from tests.browser.browser import Browser, Window, missing
 from tests.browser.console import Console, started
 
 FAILURES = Path(__file__).parent / "failures"
@@ -37,30 +36,29 @@ def console_of_module(
 
 
 @pytest.fixture
-def console(console_of_module: Console, request: pytest.FixtureRequest) -> Iterator[Console]:
-    """The module's console. Windows that a test opened are closed; what they must not do fails it."""
-    console = console_of_module
-    name = re.sub(r"\W+", "-", request.node.name)
-    with _closed(console, name, request.node):
-        yield console
-
-
-@contextmanager
-def _closed(console: Console, name: str, item: pytest.Item) -> Iterator[None]:
+def windows(request: pytest.FixtureRequest) -> Iterator[list[Window]]:
+    """Where a test puts the windows that it opens: they are closed, and what they must not do fails it."""
+    opened: list[Window] = []
     try:
-        yield
-        troubles = [each for window in console.windows for each in window.troubles()]
-        if troubles or item.stash.get(_FAILED, False):
-            _keep_evidence(console, name)
+        yield opened
+        troubles = [each for window in opened for each in window.troubles()]
+        if troubles or request.node.stash.get(_FAILED, False):
+            _keep_evidence(opened, re.sub(r"\W+", "-", request.node.name))
         assert troubles == [], "what a page must not do"
     finally:
-        for window in console.windows:
+        for window in opened:
             window.close()
-        console.windows.clear()
 
 
-def _keep_evidence(console: Console, name: str) -> None:
-    for number, window in enumerate(console.windows):
+@pytest.fixture
+def console(console_of_module: Console, windows: list[Window]) -> Console:
+    """The module's console."""
+    console_of_module.windows = windows
+    return console_of_module
+
+
+def _keep_evidence(windows: list[Window], name: str) -> None:
+    for number, window in enumerate(windows):
         for path in window.evidence(FAILURES, f"{name}-{number}"):
             print(f"kept: {path}")
 
