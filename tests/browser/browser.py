@@ -17,7 +17,7 @@ from tests.system import Json
 
 HERE = Path(__file__).parent
 TIMEOUT_MS = 15_000
-WIDTH, HEIGHT = 1_100, 760
+WIDTH, HEIGHT = 1_040, 700
 DARK, LIGHT = "dark", "light"
 Role = Literal[
     "alert", "button", "cell", "checkbox", "dialog", "heading", "img", "link", "list", "listitem",

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -116,10 +115,6 @@ class Console:
         """Return the letters in the sink, the oldest first."""
         path = self.ems.folder / "mail.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-    def moment(self, form: str) -> str:
-        """Return its wall clock, UTC, as `strftime` writes it."""
-        return datetime.fromtimestamp(self.ems.now_s(), UTC).strftime(form)
 
     def run(self, *arguments: str) -> Run:
         """Run a command as the machine's owner."""

@@ -4,12 +4,18 @@ axe-core finds nothing serious or critical, in both colour schemes; nothing must
 seen, on a telephone, a tablet or a screen.
 """
 
+from pathlib import Path
+
 from tests.browser.browser import DARK, LIGHT, WIDTH, Page
 from tests.browser.console import Console
 from tests.browser.tour import tour
 from tests.system import Json
 
 WIDTHS = (390, 800, WIDTH)  # the last one stays
+
+PICTURES = {
+    each.name for each in (Path(__file__).parents[2] / "docs/assets/console").glob("*.png")
+}  # made by `make screenshots`
 
 
 def test_nothing_keeps_anybody_out(console: Console) -> None:
@@ -30,4 +36,4 @@ def test_nothing_keeps_anybody_out(console: Console) -> None:
     tour(console, look)
     assert found == {}
     assert too_wide == []
-    assert len(stops) == len(set(stops))
+    assert {f"{each}-{scheme}.png" for each in stops for scheme in (LIGHT, DARK)} == PICTURES

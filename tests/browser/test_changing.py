@@ -197,11 +197,12 @@ def disabled(person: Someone, page: Page, label: str) -> None:
 
 def test_a_key_is_deleted_by_both_codes_for_ever(console: Console) -> None:
     gil, secret, page = with_key(console)
-    asked(console, secret)
+    saved(gil, edit_trading(page))
+    until(lambda: placed(console, secret, "left-open").status == 200, "it may trade")
     kid = console.keys_of(gil)[0]["kid"]
     row_of(page, "Bot1").button("Delete").click()
     dialog = page.dialog("Delete Bot1?")
-    for fact in ("Bot1", kid):
+    for fact in ("Bot1", kid, "from 127.0.0.1", "0 sessions", "1 order"):
         dialog.text(fact).first().seen()
     dialog.button("Cancel").click()
     dialog.gone()
@@ -216,6 +217,13 @@ def test_a_key_is_deleted_by_both_codes_for_ever(console: Console) -> None:
     page.text("Bot1 is deleted").seen()
     unknown(console, secret)
     assert [each["state"] for each in console.keys_of(gil)] in ([], ["revoked"])
+
+
+def edit_trading(page: Page) -> Sought:
+    """Open the form of Bot1's permissions, and tick "trade"."""
+    edit = edit_of(page, "Bot1")
+    edit.field("trade").check()
+    return edit
 
 
 def test_all_keys_are_deleted_when_their_number_was_typed(console: Console) -> None:
@@ -240,6 +248,16 @@ def test_all_keys_are_deleted_when_their_number_was_typed(console: Console) -> N
     for secret in secrets:
         unknown(console, secret)
     page.button(DELETE_ALL).cannot()
+
+
+def test_the_list_says_when_and_from_where_a_key_was_used(console: Console) -> None:
+    _, _, page = with_key(console)
+
+    def is_told() -> bool:
+        page.reload()
+        return row_of(page, "Bot1").seen().text("from 127.0.0.1").count() == 1
+
+    until(is_told, "the use is told")  # written every five seconds
 
 
 def test_the_list_has_pages_and_says_what_each_key_is(console: Console) -> None:
