@@ -217,8 +217,8 @@ def test_an_address_of_another_machine(stopped: Path) -> None:
 def test_limits_that_are_too_low(stopped: Path) -> None:
     limited = ("sh", "-c", 'ulimit -n 256; ulimit -f 1000; exec "$0" "$@"', FAIRLEAD)
     told = doctor(stopped, command=limited)
-    assert "is 256, the settings need 1153" in told.found("open_files_low")
-    assert "LimitNOFILE=1153" in told.found("open_files_low")
+    assert "is 256, the settings need 2153" in told.found("open_files_low")
+    assert "LimitNOFILE=2153" in told.found("open_files_low")
     assert "LimitFSIZE=infinity" in told.found("file_size_limited")
 
 

@@ -43,7 +43,7 @@ def test_the_unit_starts_what_there_is_and_is_hardened() -> None:
     assert 10 <= int(unit["WatchdogSec"]) <= 60
     assert unit["Environment"].partition("=")[0] in VARIABLES
     assert [name for name in HARDENED if name not in unit] == []
-    assert int(unit["LimitNOFILE"]) >= 1_089  # what the default settings need
+    assert int(unit["LimitNOFILE"]) >= 2_153  # what the default settings need
 
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
