@@ -189,6 +189,7 @@ SECTION_5: Rows = (
     )),
     ("no secret anywhere but in the response meant", (
         f"{ASKED}::test_no_secret_is_in_a_log_a_database_a_metric_or_an_answer",
+        "acceptance/test_secrets.py::test_no_secret_is_anywhere_but_where_it_is_meant",
     )),
 )  # fmt: skip
 
@@ -215,6 +216,7 @@ SECTION_7: Rows = (
     ("replay of a signed request: same worker, other listener, after restart", (
         f"{SIGNED}::test_a_replay_is_refused_on_every_listener",
         f"{SIGNED}::test_a_replay_after_a_restart_is_refused",
+        f"{SIGNED}::test_a_replay_is_refused_though_the_clock_was_put_back_before_the_restart",
         f"{SIGNED}::test_an_upgrade_is_signed_and_cannot_be_replayed",
         f"{SIGNING}::test_a_new_process_takes_nothing_that_the_one_before_can_have_taken",
     )),

@@ -54,6 +54,7 @@ from fairlead.gateway.management.certificates import CertificatesApi
 from fairlead.gateway.management.endpoints import EndpointsApi, Listener
 from fairlead.gateway.management.exchanges import ExchangesApi
 from fairlead.gateway.management.usage import UsageApi
+from fairlead.gateway.marks import Mark
 from fairlead.gateway.protocol import BoundedProtocol
 from fairlead.gateway.proxies import Proxies
 from fairlead.gateway.refusing import RefusedCollector
@@ -117,6 +118,7 @@ class App:
             config.http.key_requests_per_s,
             attempts_per_min=config.http.attempts_per_min,
             is_open=is_open,
+            mark=Mark(config.data),
         )
         self._is_announced = False
         self._collections: Collections | None = None
@@ -191,6 +193,7 @@ class App:
             await self._tenants.let_clients_go()
         for fix in self._fix_servers():
             await fix.stop()
+        self._access.settle()
         if self._metering is not None:
             await self._metering.stop()
         if self._keepers is not None:

@@ -31,6 +31,7 @@ from tests.fix_party import FixParty
 from tests.fix_party import order as fix_order
 from tests.signing import Signer, signed
 from tests.system import ACCOUNTS, Ems, encoded, order, running, until, write_config
+from tests.timed import TimedEms
 
 HOST = "localhost:3080"  # any loopback name is ours: what is signed is what is sent
 LABELS = ("Hmac1", "Ed1")
@@ -303,6 +304,44 @@ def test_a_replay_after_a_restart_is_refused(tmp_path: Path) -> None:
 
         until(is_serving, "signed requests are taken again")
         assert desk.send("GET", "/v1/balances", headers).status == 401
+
+
+HOUR_S = 3_600
+
+
+def test_a_replay_is_refused_though_the_clock_was_put_back_before_the_restart(
+    tmp_path: Path,
+) -> None:
+    """The first process has a clock an hour ahead; to the second it is as if it had been put back."""
+    config = write_config(tmp_path / "fairlead.toml", SETTINGS, ACCOUNTS)
+    first = TimedEms(tmp_path / "data", config)
+    desk = Desk(tmp_path, first)
+    desk.make("Hmac1", "--scope", "trade")
+
+    def headers() -> dict[str, str]:
+        words = (desk.kids["Hmac1"], desk.signers["Hmac1"], "GET", HOST, "/v1/orders")
+        return signed(*words, age_ms=-HOUR_S * 1_000)
+
+    def is_taken() -> bool:
+        return desk.send("GET", "/v1/orders", headers()).status == 200
+
+    with running(first):
+        first.ready()
+        first.advance(HOUR_S)
+        until(is_taken, "it is known")
+        taken = headers()
+        assert desk.send("GET", "/v1/orders", taken).status == 200
+        first.kill()
+    second = TimedEms(tmp_path / "data", config)
+    desk.ems = second
+    with running(second):
+        second.ready()
+        assert "signed requests are refused" in second.log
+        assert desk.call("Hmac1", "GET", "/v1/orders").status == 401
+        second.advance(HOUR_S)
+        assert desk.send("GET", "/v1/orders", taken).status == 401
+        until(is_taken, "signed requests are taken again")
+        assert desk.send("GET", "/v1/orders", taken).status == 401
 
 
 # ── re-aimed ─────────────────────────────────────────────────────────────────────────────────────

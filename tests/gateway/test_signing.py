@@ -3,18 +3,22 @@
 import hashlib
 import hmac
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from structlog.testing import capture_logs
 
 from fairlead.client.signing import SigningKey, signed_headers
 from fairlead.control.addresses import read_address
+from fairlead.control.errors import ControlError
 from fairlead.control.key_text import hash_of, new_secret
 from fairlead.control.keys import ApiKey, Kind, Rights, State, Usable
 from fairlead.gateway import signing
 from fairlead.gateway.callers import Access, Caller
-from fairlead.gateway.signing import AHEAD_MS, WINDOW_MS, Nonces, SignedRequest
+from fairlead.gateway.marks import MARK_FILE, Mark
+from fairlead.gateway.signing import AHEAD_MS, HELD_MS, WINDOW_MS, Nonces, SignedRequest
 
 HOME = read_address("192.0.2.7")
 SECRET = new_secret()
@@ -359,6 +363,90 @@ def test_a_new_process_takes_nothing_that_the_one_before_can_have_taken() -> Non
         world.now_ms += 100
     world.access = again
     assert world.takes(world.request())
+
+
+class Life:
+    """A process after another on one folder, by a clock that is put anywhere."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self._world = world
+        self._folder = folder
+        self.begin()
+
+    def begin(self) -> None:
+        world = self._world
+        self.access = world.access = Access(
+            lambda: world.now_ms * 1_000_000, mark=Mark(self._folder)
+        )
+        self.access.replace([usable(kind) for kind in Kind])
+
+
+def test_a_clock_put_back_while_nobody_serves_brings_no_request_back(tmp_path: Path) -> None:
+    world = World()
+    life = Life(world, tmp_path)
+    world.now_ms += 10_000
+    requests = [world.request(age_ms=age_ms) for age_ms in (WINDOW_MS, 0, -AHEAD_MS)]
+    assert all(world.takes(each) for each in requests)
+    came_ms = world.now_ms
+    world.now_ms -= 3_600_000  # killed, and the clock is put back an hour
+    with capture_logs() as logs:
+        life.begin()
+    assert [each["event"] for each in logs] == ["signed requests are refused"]
+    assert not world.takes(world.request())  # until then nothing is, rather than something twice
+    for now_ms in (came_ms - WINDOW_MS, came_ms, came_ms + AHEAD_MS, came_ms + WINDOW_MS):
+        world.now_ms = now_ms
+        assert not any(world.takes(each) for each in requests)
+        life.begin()
+    world.now_ms = came_ms + HELD_MS + 2 * AHEAD_MS
+    life.begin()
+    world.now_ms += AHEAD_MS + 1
+    assert world.takes(world.request())
+
+
+def test_after_an_orderly_end_signed_requests_are_taken_as_soon_as_ever(tmp_path: Path) -> None:
+    world = World()
+    life = Life(world, tmp_path)
+    world.now_ms += 10_000
+    assert world.takes(world.request())
+    assert Mark(tmp_path).read() == world.now_ms + AHEAD_MS + HELD_MS
+    life.access.settle()
+    assert Mark(tmp_path).read() == world.now_ms
+    assert not world.takes(world.request())
+    life.begin()
+    world.now_ms += AHEAD_MS + 1
+    assert world.takes(world.request())
+
+
+def test_the_mark_is_written_once_in_its_time_and_never_goes_back(tmp_path: Path) -> None:
+    world = World()
+    Life(world, tmp_path)
+    world.now_ms += 10_000
+    written = set()
+    for _ in range(100):
+        assert world.takes(world.request())
+        written.add(Mark(tmp_path).read())
+        world.now_ms += HELD_MS // 20
+    assert 3 <= len(written) <= 6
+    last = Mark(tmp_path).read()
+    world.now_ms -= 2_000
+    assert world.takes(world.request())
+    assert Mark(tmp_path).read() == last
+
+
+def test_where_the_mark_cannot_be_set_nothing_signed_is_taken(tmp_path: Path) -> None:
+    world = World()
+    Life(world, tmp_path / "gone")
+    world.now_ms += 10_000
+    assert not world.takes(world.request())
+    (tmp_path / "gone").mkdir()
+    assert world.takes(world.request())
+
+
+@pytest.mark.parametrize("content", [b"", b"soon\n", b"-1\n", b"\xff", b"9" * 17])
+def test_a_mark_that_is_none_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / MARK_FILE).write_bytes(content)
+    with pytest.raises(ControlError, match="is no time in milliseconds"):
+        Life(World(), tmp_path)
 
 
 def test_where_no_nonce_can_be_remembered_nothing_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from fairlead.control.keys import Kind, Scope, Usable
 from fairlead.core.replies import Refusal, Refused
 from fairlead.gateway import refusing
 from fairlead.gateway.attempts import ATTEMPTS_PER_MIN, Attempts
+from fairlead.gateway.marks import Mark
 from fairlead.gateway.signing import NOBODY, Nonces, SignedRequest, verifier
 from fairlead.gateway.usage import REST, KeyUsage, Usage
 
@@ -117,8 +118,9 @@ class Access:
         *,
         attempts_per_min: int = ATTEMPTS_PER_MIN,
         is_open: bool = False,
+        mark: Mark | None = None,
     ) -> None:
-        """`now_ns` is the wall clock."""
+        """`now_ns` is the wall clock. `mark`: what this process tells the next one of signed requests."""
         self.is_open = is_open
         self.usage = Usage(now_ns) if usage is None else usage
         self.refused: Counter[str] = Counter()
@@ -129,6 +131,7 @@ class Access:
         self._certificates = _NO_CERTIFICATES
         self._watchers: dict[object, tuple[Caller, _Grant, Callable[[], None]]] = {}
         self._nonces: Nonces | None = None
+        self._mark = mark
         self._attempts = Attempts(now_ns, attempts_per_min)
 
     def replace(
@@ -139,10 +142,11 @@ class Access:
         """Take the usable keys, and certificates by fingerprint. Ends what they no longer cover.
 
         Of signed requests none is taken that was made before the keys were first known: by then whatever
-        process served before this one must have ended.
+        process served before this one must have ended. The first time raises ControlError and OSError, when
+        the mark cannot be read.
         """
         now_ns = self.now_ns()
-        self._nonces = self._nonces or Nonces(now_ns // _MS)
+        self._nonces = self._nonces or Nonces(now_ns // _MS, self._mark)
         self._certificates = certificates
         before = self._grants
         self._by_hash = {}
@@ -158,6 +162,12 @@ class Access:
                 budget = float(self._rate) if old is None else old.budget
                 self._grants[key.kid] = _Grant(usable, self.usage.of(key), budget, now_ns)
         self.end_the_uncovered()
+
+    def settle(self) -> None:
+        """Take no signed request any more, and tell the next process so."""
+        if self._nonces is not None:
+            self._nonces.settle()
+            self._nonces = None
 
     # ── who ──────────────────────────────────────────────────────────────────────────────────────
 

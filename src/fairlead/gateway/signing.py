@@ -11,15 +11,22 @@ import hmac
 import re
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 
 import msgspec
+import structlog
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fairlead.control.keys import Kind, Usable
+from fairlead.gateway.marks import Mark
+
+log = structlog.get_logger()
 
 WINDOW_MS = 5_000  # a request may be so old
 AHEAD_MS = 1_000  # and a clock so far ahead of ours
+HELD_MS = 2_000  # a mark is set so far ahead, and so long are requests refused after a kill
 NONCES_MAX = 400_000  # remembered in all, some 200 bytes each
 NONCES_OF_KEY_MAX = 100_000
 _VERSION = b"FL1"
@@ -99,11 +106,19 @@ class Nonces:
 
     What is forgotten is too old for ever: no timestamp up to it is taken, should the clock go back, either.
     A new one takes nothing that one before it, in an earlier life of the process, can have taken. When there
-    is no room nothing is taken.
+    is no room, or the mark for the next life cannot be set, nothing is taken.
     """
 
-    def __init__(self, now_ms: int) -> None:
-        self._refused_through_ms = now_ms + AHEAD_MS
+    def __init__(self, now_ms: int, mark: Mark | None = None) -> None:
+        """`mark` is kept beyond what is taken. Raises ControlError and OSError."""
+        self._mark = mark
+        self._marked_ms = 0 if mark is None else mark.read()
+        self._refused_through_ms = max(now_ms + AHEAD_MS, self._marked_ms)
+        self._latest_ms = self._refused_through_ms  # nothing later was taken
+        if self._marked_ms > now_ms + HELD_MS + 2 * AHEAD_MS:
+            ends = datetime.fromtimestamp(self._marked_ms / 1_000, UTC)
+            text = "the clock was put back; a request of then could be taken twice"
+            log.error("signed requests are refused", until=f"{ends:%Y-%m-%d %H:%M:%S}", text=text)
         self._used: set[bytes] = set()
         self._coming: deque[tuple[bytes, str, int]] = (
             deque()
@@ -121,9 +136,31 @@ class Nonces:
             return False
         if self._counts[kid] >= NONCES_OF_KEY_MAX:
             return False
+        if not self._is_marked(timestamp_ms, now_ms):
+            return False
+        self._latest_ms = max(self._latest_ms, timestamp_ms)
         self._used.add(mark)
         self._coming.append((mark, kid, timestamp_ms))
         self._counts[kid] += 1
+        return True
+
+    def settle(self) -> None:
+        """Let the next life take what comes after the last that was taken: this one takes nothing more."""
+        if self._mark is not None and self._latest_ms < self._marked_ms:
+            with suppress(OSError):  # then it waits some seconds
+                self._mark.write(self._latest_ms)
+
+    def _is_marked(self, timestamp_ms: int, now_ms: int) -> bool:
+        """Whether the next life will refuse a request of that time."""
+        if self._mark is None or timestamp_ms <= self._marked_ms:
+            return True
+        through_ms = max(now_ms + AHEAD_MS + HELD_MS, self._marked_ms)
+        try:
+            self._mark.write(through_ms)
+        except OSError as error:
+            log.error("signed requests are refused", cause=str(error))  # noqa: TRY400 - no trace
+            return False
+        self._marked_ms = through_ms
         return True
 
     def _forget(self, now_ms: int) -> None:

@@ -26,6 +26,7 @@ from fairlead.exchange.store_file import FILE_NAME as STORE_NAME
 from fairlead.fix.log import FILE_NAME as FIX_LOG_NAME
 from fairlead.fix.opening import FILE_NAME as FIX_NAME
 from fairlead.fix.opening import LOCK_NAME as FIX_LOCK_NAME
+from fairlead.gateway.marks import MARK_FILE
 from fairlead.journal.opening import FILE_NAME as JOURNAL_NAME
 from fairlead.journal.opening import LOCK_NAME
 
@@ -40,6 +41,7 @@ _KNOWN = {
     *_KNOWN_OF_ONE,
     *(
         HEAD_FILE,
+        MARK_FILE,
         ENDPOINT_FILE,
         ACCOUNTS_NAME,
         EXCHANGE_FOLDER,
