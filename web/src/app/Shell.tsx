@@ -29,17 +29,7 @@ export function Shell() {
   const content = useRef<HTMLElement>(null);
   return (
     <div className="shell">
-      <a
-        className="skip"
-        href={hrefOf(path)}
-        onClick={(event) => {
-          event.preventDefault();
-          content.current?.focus();
-        }}
-      >
-        Skip to the content
-      </a>
-      <Side path={path} />
+      <Side path={path} onSkip={() => content.current?.focus()} />
       <main ref={content} tabIndex={-1} key={path}>
         {page()}
       </main>
@@ -47,49 +37,59 @@ export function Shell() {
   );
 }
 
-function Side({ path }: { path: string }) {
+function Side({ path, onSkip }: { path: string; onSkip: () => void }) {
   const { state, leave } = useSession();
   const me = useMe();
   const leaving = useTask();
   return (
-    <div className="side">
-     <div className="side-stays">
-      <Brand />
-      <nav aria-label="Main" className="side-nav">
-        <ul>
-          <Entry to="/" path={path === "/sign-in" ? "/" : path}>
-            Overview
-          </Entry>
-          <Entry to="/users" path={path}>
-            Users
-          </Entry>
-          {state.mail === "sink" && (
-            <Entry to="/mail" path={path}>
-              Mail
+    <header className="side">
+      <a
+        className="skip"
+        href={hrefOf(path)}
+        onClick={(event) => {
+          event.preventDefault();
+          onSkip();
+        }}
+      >
+        Skip to the content
+      </a>
+      <div className="side-stays">
+        <Brand />
+        <nav aria-label="Main" className="side-nav">
+          <ul>
+            <Entry to="/" path={path === "/sign-in" ? "/" : path}>
+              Overview
             </Entry>
-          )}
-        </ul>
-        <h2 id="side-profile">Profile</h2>
-        <ul aria-labelledby="side-profile">
-          <Entry to="/profile/security" path={path}>
-            Security
-          </Entry>
-          <Entry to="/profile/keys" path={path}>
-            API Management
-          </Entry>
-        </ul>
-      </nav>
-      <div className="side-who">
-        <span className="side-email" title={me.email}>
-          {me.email}
-        </span>
-        <Button look="quiet" isBusy={leaving.isBusy} onClick={() => void leaving.run(leave)}>
-          Sign out
-        </Button>
-        {leaving.refused && <Notice tone="wrong">{leaving.refused.message}</Notice>}
+            <Entry to="/users" path={path}>
+              Users
+            </Entry>
+            {state.mail === "sink" && (
+              <Entry to="/mail" path={path}>
+                Mail
+              </Entry>
+            )}
+          </ul>
+          <h2 id="side-profile">Profile</h2>
+          <ul aria-labelledby="side-profile">
+            <Entry to="/profile/security" path={path}>
+              Security
+            </Entry>
+            <Entry to="/profile/keys" path={path}>
+              API Management
+            </Entry>
+          </ul>
+        </nav>
+        <div className="side-who">
+          <span className="side-email" title={me.email}>
+            {me.email}
+          </span>
+          <Button look="quiet" isBusy={leaving.isBusy} onClick={() => void leaving.run(leave)}>
+            Sign out
+          </Button>
+          {leaving.refused && <Notice tone="wrong">{leaving.refused.message}</Notice>}
+        </div>
       </div>
-     </div>
-    </div>
+    </header>
   );
 }
 

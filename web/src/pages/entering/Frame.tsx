@@ -5,15 +5,15 @@ import { Heading } from "../../parts/Heading";
 
 export function Frame(props: { title: string; lead?: ReactNode; children: ReactNode; below?: ReactNode }) {
   return (
-    <div className="entering">
+    <main className="entering">
       <div className="entering-brand">
         <Brand />
       </div>
-      <main className="card entering-card">
+      <div className="card entering-card">
         <Heading title={props.title}>{props.lead && <p className="lead">{props.lead}</p>}</Heading>
         {props.children}
-      </main>
+      </div>
       {props.below && <div className="entering-below">{props.below}</div>}
-    </div>
+    </main>
   );
 }

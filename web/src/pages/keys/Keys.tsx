@@ -21,7 +21,7 @@ export function Keys() {
   const [round, setRound] = useState(0); // a new form for each key
   const isNew = (key: NewKey) => {
     setMade(key);
-    setSaid(`${key.key.label} is there.`);
+    setSaid(`${key.key.label} is added.`);
     setRound((before) => before + 1);
     void keys.reload();
   };
