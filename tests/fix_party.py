@@ -41,6 +41,9 @@ class FixParty:
         `context`: speak TLS, with what certificate it has.
         """
         self._context = context
+        self.now_ns: Callable[[], int] = (
+            time.time_ns
+        )  # what SendingTime says; as the server's clock
         self.address = address
         self.comp_id = comp_id
         self.next_out = self.next_in = 1
@@ -197,7 +200,7 @@ class FixParty:
         header: list[Field] = [(35, msg_type), (49, self.comp_id), (56, SERVER), (34, number)]
         if self._sub_id:
             header.append((50, self._sub_id))
-        return raw([*header, *marks, (52, stamp(time.time_ns())), *fields], self._begin_string)
+        return raw([*header, *marks, (52, stamp(self.now_ns())), *fields], self._begin_string)
 
     def _send(
         self, msg_type: str, number: int, *fields: Field, marks: tuple[Field, ...] = ()
@@ -264,7 +267,7 @@ class FixParty:
         last = last or self.next_out - 1
         at = first
         while at <= last:
-            marks: tuple[Field, ...] = ((43, "Y"), (122, stamp(time.time_ns())))
+            marks: tuple[Field, ...] = ((43, "Y"), (122, stamp(self.now_ns())))
             if at in self._sent:
                 msg_type, fields = self._sent[at]
                 self._send(msg_type, at, *fields, marks=marks)

@@ -3,17 +3,15 @@
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from http.cookies import SimpleCookie
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import pyotp
 import pytest
 
 from tests.commands.terminal import Run, fairlead
-from tests.system import ACCOUNTS, QUICK, Answer, Ems, encoded, running, until, write_config
-
-EMAIL, PASSWORD = "ann@desk.example", "seven unrelated words"
+from tests.person import EMAIL, PASSWORD, Person
+from tests.system import ACCOUNTS, QUICK, Ems, encoded, running, until, write_config
 
 
 class System(NamedTuple):
@@ -24,35 +22,6 @@ class System(NamedTuple):
         done = fairlead(*arguments, "--data", "data", folder=self.folder)
         assert done.code == 0, done
         return done
-
-
-class Person:
-    """A browser, as far as it matters: keeps its cookie and the CSRF token."""
-
-    def __init__(self, ems: Ems) -> None:
-        self._api = ems.api()
-        self._cookie = self._csrf = ""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._api.close()
-
-    @property
-    def credentials(self) -> tuple[str, str]:
-        """What proves the session: its cookie, and the token for changes."""
-        return self._cookie.partition("=")[2], self._csrf
-
-    def call(self, method: str, path: str, form: object = None) -> Answer:
-        headers = {"Cookie": self._cookie, "X-CSRF-Token": self._csrf}
-        body = None if form is None else encoded(form)
-        answer = self._api.request(method, path, body, headers)
-        for morsel in SimpleCookie(answer.headers.get("set-cookie", "")).values():
-            self._cookie = f"{morsel.key}={morsel.value}" if morsel.value else ""
-        if answer.status < 300 and b'"csrf"' in answer.body:
-            self._csrf = answer.json["csrf"]
-        return answer
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +35,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 def test_from_the_owners_link_to_a_second_user(system: System) -> None:
-    with Person(system.ems) as ann, Person(system.ems) as bob:
+    with Person(system.ems.api()) as ann, Person(system.ems.api()) as bob:
         assert ann.call("GET", "/v1/auth/state").json["needs_first_user"] is True
         token = system.run("users", "link", "--json").json["token"]
         form = {"token": token, "email": EMAIL, "password": PASSWORD}
@@ -108,7 +77,7 @@ def asked(person: Person, system: System, action: str, **payload: object) -> tup
 
 def test_a_key_by_both_codes_opens_the_api_until_it_is_disabled(system: System) -> None:
     """The recovery code stands in for a code of a later step, for which a test would have to wait."""
-    with Person(system.ems) as carl, closing(system.ems.api()) as api:
+    with Person(system.ems.api()) as carl, closing(system.ems.api()) as api:
         token = system.run("users", "invite", "carl@desk.example", "--json").json["token"]
         accepted = {"token": token, "password": PASSWORD}
         assert carl.call("POST", "/v1/auth/invitation", accepted).status == 201
@@ -147,7 +116,7 @@ def test_a_key_by_both_codes_opens_the_api_until_it_is_disabled(system: System) 
 def test_a_person_is_no_caller_and_a_page_of_others_no_person(system: System) -> None:
     foreign = {"Origin": "https://eve.example"}
     body = encoded({"email": EMAIL, "password": PASSWORD})
-    with Person(system.ems) as person, closing(system.ems.api()) as api:
+    with Person(system.ems.api()) as person, closing(system.ems.api()) as api:
         assert person.call("GET", "/v1/exchanges").status == 401
         assert person.call("GET", "/v1/users").status == 401
         assert api.request("POST", "/v1/auth/sign-in", body, foreign).status == 403
