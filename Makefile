@@ -25,8 +25,8 @@ PY := $(VENV)/bin/python
 
 SEEDS ?= 2000
 KILLS ?= 200
-# One more than cores: a third of the time a test waits, for a process to start or for a timer.
-TEST_JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+# One more than cores, to nine: a third of the time a test waits, for a process to start or for a timer.
+TEST_JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 8 ? cores + 1 : 9)))
 
 export KILLS
 
