@@ -85,10 +85,10 @@ _REFUSED_UPGRADES = [
     ("403", "`Origin` is a page's that is neither ours nor in `http.origins`"),
     ("404", "there is no WebSocket at this path"),
     ("421", "`Host` is not one of ours"),
-    ("503", "there are `websocket.clients_max` clients"),
+    ("503", "the subscription has `websocket.clients_max` clients"),
 ]
 _LIMITS = [
-    ("websocket.clients_max", "clients"),
+    ("websocket.clients_max", "clients of a subscription"),
     ("websocket.message_bytes_max", "bytes of one message of yours"),
     (
         "websocket.requests_max",
