@@ -45,7 +45,8 @@ from tests.system import (
 
 HEADER = "X-CoinAPI-Key"
 ROOT = Path(__file__).parents[2]
-LIFE_S = (0.1, 1.0)
+ANSWERS = (1, 40)  # of the system, before it is killed a moment later
+MOMENT_S = 0.03
 ACCOUNTS_KEPT_MAX = 20  # so that a life begins soon
 ACTIONS = (
     *("account.add", "account.update", "account.delete", "key.create"),
@@ -79,6 +80,7 @@ class Campaign:
         self._random = Random(seed)
         self._told = Told()
         self._names = count()
+        self._answers = 0
         self.done: Counter[str] = Counter()  # of the audit, in the end
         settings = QUICK | {"exchange.participants": False, "log.level": "warning"}
         self._config = write_config(
@@ -128,10 +130,11 @@ class Campaign:
                 thread.start()
             deaths: list[Callable[[], None]] = [owner.kill, ems.kill]
             self._random.shuffle(deaths)
-            time.sleep(self._random.uniform(*LIFE_S))  # a moment, not a condition
-            deaths[0]()
-            time.sleep(self._random.uniform(0, 0.1))
-            deaths[1]()
+            wanted = self._answers + self._random.randint(*ANSWERS)
+            until(lambda: self._answers >= wanted, "the system has answered so often", 60)
+            for die in deaths:  # at any moment of what goes on, which no condition names
+                time.sleep(self._random.uniform(0, MOMENT_S))
+                die()
             for thread in threads:
                 thread.join()
         finally:
@@ -186,6 +189,7 @@ class Campaign:
         except (OSError, http.client.HTTPException):
             return None
         assert answer.status == 200, (method, path, answer)
+        self._answers += 1
         return answer
 
     # ── the judgement ────────────────────────────────────────────────────────────────────────────
