@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.test_people import PASSWORD, Person, System
+from tests.acceptance.test_people import System
 from tests.commands.terminal import fairlead
+from tests.person import PASSWORD, Person
 from tests.system import (
     ACCOUNTS,
     QUICK,
@@ -46,7 +47,7 @@ def timed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimedEms]:
 
 def test_a_session_ends_when_the_clock_was_moved_on(timed: TimedEms) -> None:
     system = System(timed.folder.parent, timed)
-    with Person(timed) as ann:
+    with Person(timed.api()) as ann:
         token = system.run("users", "link", "--json").json["token"]
         form = {"token": token, "email": "ann@desk.example", "password": PASSWORD}
         assert ann.call("POST", "/v1/auth/first-user", form).status == 201

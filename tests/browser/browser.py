@@ -215,6 +215,10 @@ class Sought:
     def uncheck(self) -> None:
         self._do("uncheck")
 
+    def choose(self, text: str) -> None:
+        """Choose this of a list."""
+        self._do("selectOption", {"label": text})
+
     def press(self, key: str) -> None:
         self._do("press", key)
 

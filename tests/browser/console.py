@@ -12,9 +12,9 @@ from types import MappingProxyType
 
 import pyotp
 
-from tests.acceptance.test_people import Person
 from tests.browser.browser import LIGHT, Browser, Page, Sought, Window
 from tests.commands.terminal import Run, fairlead
+from tests.person import Person
 from tests.system import ACCOUNTS, QUICK, Json, running, until, write_config
 from tests.timed import TimedEms
 
@@ -127,7 +127,7 @@ class Console:
         self._count += 1
         person = Someone(self, f"person{self._count}@desk.example")
         token = self.run("users", "invite", person.email, "--json").json["token"]
-        with Person(self.ems) as calls:
+        with Person(self.ems.api()) as calls:
             accepted = {"token": token, "password": person.password}
             assert calls.call("POST", "/v1/auth/invitation", accepted).status == 201
             if has_factor:
@@ -146,13 +146,13 @@ class Console:
 
     def keys_of(self, person: Someone) -> list[Json]:
         """Return this person's keys, as the calls tell them."""
-        with Person(self.ems) as calls:
+        with Person(self.ems.api()) as calls:
             found: list[Json] = self.signed_in(calls, person).call("GET", "/v1/keys").json
         return found
 
     def key(self, person: Someone, label: str, **payload: Json) -> Json:
         """Make a key of this person's, by the calls; return what is told once."""
-        with Person(self.ems) as calls:
+        with Person(self.ems.api()) as calls:
             signed = {"email": person.email, "password": person.password}
             assert calls.call("POST", "/v1/auth/sign-in", signed).status == 200
             assert (
@@ -163,7 +163,7 @@ class Console:
     def many_keys(self, person: Someone, count: int) -> list[str]:
         """Make Bot1, Bot2 and so on, a quarter of an hour apart: five an hour may be asked for."""
         secrets = []
-        with Person(self.ems) as calls:
+        with Person(self.ems.api()) as calls:
             self.signed_in(calls, person)
             for number in range(1, count + 1):
                 self.ems.advance(HOUR_S / 4)
