@@ -93,8 +93,7 @@ class Demo:
                 self._run()
         except ClientError as error:
             self._line(f"[yellow]The demonstration ended early: {escape(str(error))}[/]")
-        self._line(f"\nConsole {self._endpoint.url}/console/")
-        self._line(f"[bold]Serving {self._endpoint.url}[/], Ctrl-C stops it.")
+        self._line("")
         show.flush()
 
     def _run(self) -> None:

@@ -56,13 +56,15 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
     async def on_ready(system: app.App, endpoint: Endpoint) -> None:
         if is_demo:
             await demo.show_one_order(endpoint, config, began_ns)
+            last = f"Console {endpoint.url}/console/\nServing {endpoint.url}, Ctrl-C stops it."
         else:
             urls = [each for each in (endpoint.url, endpoint.https, endpoint.https_clients) if each]
             fixes = [each for each in (endpoint.fix, endpoint.fix_tls) if each]
             fix = f", FIX at {' and '.join(fixes)}" if fixes else ""
             served = f"{' and '.join(urls)}{fix}"
-            show.out(f"fairlead serves {served}, data in {config.data}; Ctrl-C stops it")
+            last = f"fairlead serves {served}, data in {config.data}; Ctrl-C stops it"
         await _show_first_user(system)
+        show.out(last)
         show.flush()
 
     supervisor = supervisor_of(os.environ)
@@ -95,7 +97,7 @@ async def _show_first_user(system: app.App) -> None:
         return
     if link is not None:
         text = "There is no user yet. Whoever opens this link becomes the first, within a day:"
-        show.out(f"\n{text}\n  {link}")
+        show.out(f"{text}\n  {link}\n")
 
 
 def exchange(config_file: Path | None, flags: Mapping[str, object]) -> None:
