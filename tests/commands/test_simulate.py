@@ -4,7 +4,7 @@ import pytest
 
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.commands.simulate import _check, _print_broken, _verdict_row
-from fairlead.simulation.laws import Broken, Law
+from fairlead.simulation.law import Broken, Law
 from fairlead.simulation.world import Verdict
 
 

@@ -34,7 +34,7 @@ from fairlead.gateway.sessions import Session
 from fairlead.gateway.websocket.stream import Stream
 from fairlead.journal.journal import Prepared
 from fairlead.simulation.disk import SimulatedJournal
-from fairlead.simulation.laws import Law
+from fairlead.simulation.law import Law
 from fairlead.simulation.machine import Machine
 from fairlead.simulation.plan import WorldPlan, plan, with_goings, with_perpetuals, with_streams
 from fairlead.simulation.store import SimulatedStore

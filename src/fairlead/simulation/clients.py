@@ -29,7 +29,8 @@ from fairlead.core.requests import (
     SetMode,
 )
 from fairlead.simulation.door import Door
-from fairlead.simulation.laws import Law, Laws
+from fairlead.simulation.law import Law
+from fairlead.simulation.laws import Laws
 from fairlead.simulation.lines import ClientLine
 from fairlead.simulation.loop import NS
 from fairlead.simulation.orders import Orders, Surroundings, Taste

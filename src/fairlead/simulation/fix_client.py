@@ -31,7 +31,8 @@ from fairlead.gateway.fixapi.telling import Terms
 from fairlead.simulation.clock import TrueClock
 from fairlead.simulation.conversation import Conversation
 from fairlead.simulation.gate import Gate
-from fairlead.simulation.laws import Law, Laws
+from fairlead.simulation.law import Law
+from fairlead.simulation.laws import Laws
 from fairlead.simulation.loop import NS, Process, VirtualLoop
 from fairlead.simulation.network import MS
 from fairlead.simulation.orders import Orders

@@ -10,7 +10,8 @@ from fairlead.core.model import ZERO, Order, Origin, Reason, Stage, TimeInForce
 from fairlead.core.replies import BalancesReply, PositionsReply
 from fairlead.exchange.orders import Account
 from fairlead.exchange.server import Exchange
-from fairlead.simulation.laws import Law, Laws
+from fairlead.simulation.law import Law
+from fairlead.simulation.laws import Laws
 from fairlead.simulation.loop import NS
 from fairlead.venues.sim_messages import OrderState, WireFill, WireOrder, WireOrigin
 

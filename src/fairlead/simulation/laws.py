@@ -1,19 +1,14 @@
-"""What must hold at every step: each law by name, and the place where its break is noted.
+"""What must hold at every step, and the place where its break is noted.
 
-`Laws` is told what leaves Fairlead, what it is given, what it answers and what reaches its disk. It
-reads the disk by a connection of its own and believes nothing else. What must hold in the end is in
-`judgement`.
+`Laws` is told what leaves Fairlead, what it is given, what it answers and what reaches its disk: that by
+`record`, which reads it, and it believes nothing else. What must hold in the end is in `judgement`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 
-import msgspec
-
-from fairlead.core.model import Order, Origin, Reason, Stage, TimeInForce
-from fairlead.core.order import IllegalChange, apply
+from fairlead.core.model import Order, Reason, Stage, TimeInForce
 from fairlead.core.replies import (
     AccountsReply,
     AttentionReply,
@@ -33,7 +28,6 @@ from fairlead.core.reports import (
     AccountReport,
     AlarmReport,
     BalanceReport,
-    Cause,
     OrderReport,
     PositionReport,
     Report,
@@ -41,54 +35,9 @@ from fairlead.core.reports import (
 from fairlead.core.requests import CancelAll, CancelOrder, EndSession, PlaceOrder, Request
 from fairlead.core.unit import Unit
 from fairlead.simulation.conversation import Conversation
-from fairlead.simulation.disk import Observer
+from fairlead.simulation.law import Broken, Law
+from fairlead.simulation.record import Record
 from fairlead.venues import sim_messages as wire
-
-
-class Law(Enum):
-    """The laws of design section 2 and issue 2, as a broken one is named."""
-
-    RUNS = "the process runs: it stops only when it is killed"
-    DURABLE_FIRST = "nothing leaves before it is durable"
-    SENT_ONCE = "no order is sent twice"
-    SURVIVES = "what a client was told survives"
-    ANSWER_DURABLE = "an answer says what is durable"
-    VIEW = "an order never goes back to what it was"
-    ONE_ID = "a client id means one order for ever"
-    DENSE = "an account's reports are numbered without a gap"
-    SETTLED = "closed is not settled: an order is let go only with all its fills"
-    ABSENCE = "absence ends no order: what was declared never to have arrived never arrives"
-    KNOWN = "every order of the account at the exchange is known"
-    FILLS = "our fills are the exchange's, each once"
-    STATES = "our orders stand as the exchange's do"
-    BALANCES = "our balances are the exchange's"
-    POSITIONS = "our positions are the exchange's"
-    REASONS = "what the exchange does itself is told with its reason"
-    DECIDED = "nothing stays in doubt, pending or owed"
-    CANCELS = "a cancel ends its order or somebody is told"
-    UNASKED = "no order is cancelled that nobody asked to cancel"
-    SESSIONS = "what ends with its session does not outlive it"
-    STREAMED = "a stream is the account's reports, each once, in order, as they were"
-    RESUMED = "who resumes goes on where he was; who cannot is given the whole state"
-    SNAPSHOT = "snapshot and stream make the state that the journal has"
-    FIX_ONCE = "a FIX session hears every report once"
-    FIX_ANSWERED = "a FIX request is answered, also across connections"
-    FIX_VIEW = "who comes back by FIX learns what became of every order"
-    GONE = "of an account that has gone nothing is shown, sent or left half told"
-    SUSPENDED = (
-        "of a suspended account nothing leaves, no order is taken, and nothing comes to be owed"
-    )
-    EXPIRY = "what expires here does not stay open"
-    FORGOTTEN = "what is settled is out of memory"
-    VERIFY = "the journal says the same everywhere"
-    QUIET = "the world comes to rest"
-
-
-class Broken(msgspec.Struct, frozen=True):
-    """A law that was broken, and how."""
-
-    law: Law
-    text: str
 
 
 class Laws:
@@ -430,119 +379,6 @@ class Laws:
         wrong = None if self.look_at_position is None else self.look_at_position(report)
         if wrong is not None:
             self.breaks(Law.POSITIONS, wrong)
-
-
-class Record:
-    """All that is on the disk: the reports, and the orders they make."""
-
-    def __init__(self, laws: Laws) -> None:
-        self._laws = laws
-        self._observer: Observer | None = None
-        self._forget()
-
-    def _forget(self) -> None:
-        self.reports: dict[str, list[Report]] = {}
-        self.orders: dict[int, Order] = {}
-        self.venue_numbers: dict[tuple[str, str], int] = {}
-        self.exchange_numbers: dict[tuple[str, str], int] = {}
-        self.cancels_wanted: dict[int, None] = {}
-        self.resolved: dict[int, None] = {}
-        self.away: set[str] = set()  # accounts that have gone, durably
-
-    def reopen(self, folder: Path) -> None:
-        """Read another disk from its beginning."""
-        self.close()
-        self._forget()
-        self._observer = Observer(folder)
-        self._read(is_new=False)
-
-    def refresh(self) -> None:
-        """Read what was added."""
-        self._read(is_new=True)
-
-    def close(self) -> None:
-        """Read no more."""
-        if self._observer is not None:
-            self._observer.close()
-            self._observer = None
-
-    def is_loaded(self, account: str) -> bool:
-        """Whether the account's balances were ever heard."""
-        return any(isinstance(report, BalanceReport) for report in self.reports.get(account, ()))
-
-    def _read(self, *, is_new: bool) -> None:
-        assert self._observer is not None
-        for reports in self._observer.new_reports():
-            for report in reports:
-                self._add(report, is_new=is_new)
-
-    def _add(self, report: Report, *, is_new: bool) -> None:
-        kept = self.reports.setdefault(report.account, [])
-        if report.sequence != len(kept) + 1:
-            text = f"{report.account}: report {report.sequence} where {len(kept) + 1} was due"
-            self._laws.breaks(Law.DENSE, text)
-        kept.append(report)
-        if isinstance(report, OrderReport):
-            self._add_order(report, is_new=is_new)
-        elif isinstance(report, AlarmReport) and is_new:
-            self._laws.alarm(report)
-        elif isinstance(report, AccountReport) and report.is_here is not None:
-            if report.is_here:
-                self.away.discard(report.account)
-            else:
-                self.away.add(report.account)
-        elif isinstance(report, BalanceReport) and is_new:
-            self._laws.balance(report)
-        elif isinstance(report, PositionReport) and is_new:
-            self._laws.position(report)
-
-    def _add_order(self, report: OrderReport, *, is_new: bool) -> None:
-        before = self.orders.get(report.number)
-        try:
-            after = self.orders[report.number] = apply(before, report)
-        except IllegalChange as error:
-            self._laws.breaks(Law.VIEW, str(error))
-            return
-        if before is None:
-            self.venue_numbers[after.account, after.venue_client_id] = after.number
-            if is_new:
-                self._laws.opened(after)
-        elif is_new:
-            self._look_at_change(before, after)
-            is_withdrawn = report.cause is Cause.CANCELED and before.stage is Stage.RECEIVED
-            if is_withdrawn or report.cause is Cause.CANCEL_REQUESTED:
-                self._laws.cancelling(before, after)
-        if after.exchange_order_id is not None:
-            self.exchange_numbers[after.account, after.exchange_order_id] = after.number
-        if report.cause is Cause.CANCEL_REQUESTED:
-            self.cancels_wanted[report.number] = None
-        elif report.cause is Cause.RESOLVED:
-            self.resolved[report.number] = None
-            if self._laws.is_operator_fallible:
-                self._laws.is_revival_allowed = True
-        if is_new:
-            self._laws.count(report.cause.value)
-
-    def _look_at_change(self, before: Order, after: Order) -> None:
-        is_late_fill = after.stage is Stage.FILLED and before.stage is not Stage.FILLED
-        is_revived = before.stage is Stage.REJECTED
-        if before.stage.is_final and after.stage is not before.stage:
-            if not (is_late_fill or is_revived):
-                text = f"order {after.client_order_id} was {before.stage} and is {after.stage}"
-                self._laws.breaks(Law.VIEW, text)
-            self._laws.count("left a final stage")
-        if after.quantity_filled < before.quantity_filled:
-            text = f"order {after.client_order_id}: filled fell to {after.quantity_filled}"
-            self._laws.breaks(Law.VIEW, text)
-        if after.quantity_filled > after.quantity:
-            text = f"order {after.client_order_id}: {after.quantity_filled} of {after.quantity}"
-            self._laws.breaks(Law.FILLS, text)
-        if after.origin is Origin.CLIENT and before.exchange_order_id not in (
-            None,
-            after.exchange_order_id,
-        ):
-            text = f"order {after.client_order_id} changed its exchange id"
-            self._laws.breaks(Law.SENT_ONCE, text)
 
 
 def _wants_cancelled(request: Request, order: Order) -> bool:

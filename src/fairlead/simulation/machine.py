@@ -20,7 +20,8 @@ from fairlead.simulation.disk import Disk, Image, SimulatedJournal, read_image
 from fairlead.simulation.door import Door
 from fairlead.simulation.gate import Gate
 from fairlead.simulation.host import Host
-from fairlead.simulation.laws import Law, Laws
+from fairlead.simulation.law import Law
+from fairlead.simulation.laws import Laws
 from fairlead.simulation.loop import NS, Process, SimulatedCrash, VirtualLoop
 from fairlead.simulation.network import MS, Network, Way
 from fairlead.simulation.plan import WorldPlan

@@ -11,7 +11,8 @@ from fairlead.fix.message import Message
 from fairlead.fix.tags import HEADER_TAGS, TRAILER_TAGS
 from fairlead.gateway.fixapi import telling, words
 from fairlead.gateway.fixapi.telling import Terms
-from fairlead.simulation.laws import Law, Laws
+from fairlead.simulation.law import Law
+from fairlead.simulation.laws import Laws
 from fairlead.simulation.truth import TOLD, Shown, Truth
 
 _ORDERS = (OrderReport,)

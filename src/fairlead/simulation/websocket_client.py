@@ -20,7 +20,8 @@ from fairlead.core.requests import PlaceOrder
 from fairlead.gateway.times import time_text
 from fairlead.simulation.conversation import Conversation
 from fairlead.simulation.gate import Gate
-from fairlead.simulation.laws import Law, Laws
+from fairlead.simulation.law import Law
+from fairlead.simulation.laws import Laws
 from fairlead.simulation.loop import NS, Process, VirtualLoop
 from fairlead.simulation.network import MS
 from fairlead.simulation.orders import Orders

@@ -50,7 +50,8 @@ from fairlead.simulation.judgement import (
     judge_balances,
     judge_positions,
 )
-from fairlead.simulation.laws import Broken, Law, Laws
+from fairlead.simulation.law import Broken, Law
+from fairlead.simulation.laws import Laws
 from fairlead.simulation.loop import NS, Deadlock, VirtualLoop
 from fairlead.simulation.machine import Machine, public_key
 from fairlead.simulation.network import CALM, MS, Network
