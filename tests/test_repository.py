@@ -193,6 +193,20 @@ def test_links_between_documents_lead_somewhere() -> None:
     assert not dead
 
 
+def test_files_named_in_architecture_exist() -> None:
+    """A file is named by its path in the package or the repository, or by its name after a neighbour's."""
+    named = re.findall(r"`([\w/]+(?:\.py|/))`", (ROOT / "ARCHITECTURE.md").read_text())
+    missing, folder = [], ROOT / "src/fairlead"
+    for name in named:
+        of_root = [each / name for each in (ROOT, ROOT / "src/fairlead") if (each / name).exists()]
+        if of_root and "/" in name:
+            folder = of_root[0] if name.endswith("/") else of_root[0].parent
+        elif not of_root and not (folder / name).exists():
+            missing.append(name)
+    assert len(named) > 100
+    assert not missing
+
+
 def test_make_targets_named_in_documents_exist() -> None:
     targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {"run", "test", "check", "bench", "simulate", "crash-test", "clean"} <= targets
