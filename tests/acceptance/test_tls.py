@@ -5,7 +5,6 @@ one: each on every protocol, on kept-alive connections and with an offered resum
 """
 
 import json
-import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import NamedTuple
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests.certified import context, opened
 from tests.commands.terminal import fairlead
 from tests.system import ACCOUNTS, QUICK, Ems, order, running, until, write_config
 from tests.tls.authorities import Certificate, Desk
@@ -92,26 +92,6 @@ def curl(
     )
     body, _, version = ended.stdout.rpartition("\n")
     return ended.returncode, body, version if ended.returncode == 0 else ended.stderr
-
-
-def context(desk: Desk, certificate: Certificate | None = None) -> ssl.SSLContext:
-    made = ssl.create_default_context(cafile=desk.authorities)
-    if certificate is not None:
-        made.load_cert_chain(certificate.path)
-    return made
-
-
-def opened(
-    url: str,
-    desk: Desk,
-    certificate: Certificate | None = None,
-    session: ssl.SSLSession | None = None,
-    made: ssl.SSLContext | None = None,
-) -> ssl.SSLSocket:
-    host, _, port = url.removeprefix("https://").rpartition(":")
-    plain = socket.create_connection((host, int(port)), 20)
-    made = made or context(desk, certificate)
-    return made.wrap_socket(plain, server_hostname=host, session=session)
 
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
