@@ -495,14 +495,16 @@ async def run(
     if supervisor is not None:
         supervisor.serving(endpoint.url)
         beside.append(asyncio.create_task(supervisor.keep_told(app.pulse())))
+    for task in beside:
+        task.add_done_callback(_ended_beside)
     app.fatal.add_done_callback(lambda _: stopping.set())
     await stopping.wait()
     if supervisor is not None:
         supervisor.stopping()
     for task in beside:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    if beside:
+        await asyncio.wait(beside)
     await app.stop()
     if app.fatal.done():
         cause = app.fatal.result()
@@ -516,6 +518,13 @@ async def _call(on_ready: OnReady, app: App, endpoint: Endpoint) -> None:
     result = on_ready(app, endpoint)
     if result is not None:
         await result
+
+
+def _ended_beside(task: asyncio.Task[None]) -> None:
+    """Say what went wrong beside the serving, which goes on, and stops as ever."""
+    cause = None if task.cancelled() else task.exception()
+    if cause is not None:
+        log.error("failed beside the serving", cause=f"{type(cause).__name__}: {cause}")
 
 
 def _open_control(config: Config, now_ns: int) -> "Control":

@@ -86,6 +86,22 @@ def test_up_prints_where_it_serves_and_stops_cleanly(number: int, tmp_path: Path
         assert "Traceback" not in program.log
 
 
+def test_it_stops_cleanly_too_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    log, data = tmp_path / "log", tmp_path / "data"
+    flags = ("--data", str(data), "--listen", ANY_PORT, "--fix", ANY_PORT, "--log-file", str(log))
+    with subprocess.Popen([FAIRLEAD, "up", *flags], stdout=writing) as system:
+        os.close(writing)
+        try:
+            until(lambda: log.exists() and "failed beside the serving" in log.read_text(), "said")
+        finally:
+            system.terminate()
+        assert system.wait(30) == 0
+    assert '"event": "stopped"' in log.read_text()
+    assert not (data / "endpoint.json").exists()
+
+
 def shown_at_a_terminal(folder: Path, words: str) -> str:
     """Start a system as at a terminal, until it has said these words; return all that it said."""
     reading, writing = pty.openpty()

@@ -1,13 +1,16 @@
 """Letters about keys that will expire: 14, 7 and 1 days before, once each, also after a restart."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
 from fairlead.control.keyring import Edit, Made, Wanted
 from fairlead.control.keys import DAY_NS, Act
+from fairlead.control.people.letters import Letter
 from fairlead.control.people.post import Sink
 from fairlead.gateway.console.front import Desk
 from fairlead.gateway.console.reminding import Reminding
@@ -94,3 +97,30 @@ async def test_a_letter_that_was_not_sent_is_sent_the_next_time(
     assert await it.remind() == 1
     desk.close()
     assert isinstance(world.sink, Sink)
+
+
+class Torn:
+    """A post that fails as none should."""
+
+    def __init__(self) -> None:
+        self.was_asked = asyncio.Event()
+
+    async def send(self, letter: Letter, now_ns: int) -> None:
+        self.was_asked.set()
+        raise ZeroDivisionError
+
+
+async def test_what_should_never_fail_is_said_and_keeps_nothing_from_stopping(
+    world: World, browser: Browser
+) -> None:
+    await world.ann(browser)
+    made(world, world.control, 5)
+    torn = Torn()
+    desk = Desk(world.control, torn, "torn", lambda: world.now_ns)
+    it = Reminding(desk)
+    with capture_logs() as logs:
+        it.start()
+        await torn.was_asked.wait()
+        await it.stop()
+    desk.close()
+    assert [each["cause"] for each in logs] == ["ZeroDivisionError: "]

@@ -1,7 +1,6 @@
 """Writes to people whose keys will expire, now and then, for as long as the system runs."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -31,13 +30,13 @@ class Reminding:
     def start(self) -> None:
         """Begin, with a look at once."""
         self._task = asyncio.create_task(self._go_on())
+        self._task.add_done_callback(_ended)
 
     async def stop(self) -> None:
         """Write nothing more."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])
 
     async def _go_on(self) -> None:
         while True:
@@ -65,3 +64,13 @@ class Reminding:
             await desk.run(lambda told=each: self._expiring.told(told))  # type: ignore[misc]
             count += 1
         return count
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """Say that nobody is written to any more, if it was not stopped: orders do not depend on it."""
+    cause = None if task.cancelled() else task.exception()
+    if cause is not None:
+        log.error(
+            "keys that expire are not looked for any more",
+            cause=f"{type(cause).__name__}: {cause}",
+        )
