@@ -13,6 +13,7 @@ import type {
   ResultOf,
   Session,
   State,
+  Use,
   User,
 } from "./words";
 
@@ -57,6 +58,7 @@ export const confirm = <A extends Action>(_: A, challenge: string, code: string,
 
 export const keys = () => call<Key[]>("GET", "/v1/keys");
 export const key = (kid: string) => call<Key>("GET", `/v1/keys/${encodeURIComponent(kid)}`);
+export const activity = (kid: string) => call<Use[]>("GET", `/v1/keys/${encodeURIComponent(kid)}/activity`);
 export const disableKey = (kid: string, factor: OneFactor) =>
   call<Key>("POST", `/v1/keys/${encodeURIComponent(kid)}/disable`, factor);
 

@@ -89,10 +89,18 @@ export interface Key extends Rights {
   state: KeyState;
   version: number;
   etag: string;
-  last_used?: string | null;
-  last_address?: string | null;
-  open_sessions?: number | null;
-  open_orders?: number | null;
+  last_used: string | null;
+  last_address: string | null;
+  // Where one key is looked at.
+  open_sessions?: number;
+  open_orders?: number;
+}
+
+export interface Use {
+  time: string;
+  address: string;
+  protocol: "rest" | "websocket" | "fix";
+  certificate: string | null;
 }
 
 export interface NewKey {

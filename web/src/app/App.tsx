@@ -16,7 +16,7 @@ export function App() {
     <SessionProvider
       waiting={<p className="waiting">Loading…</p>}
       unreachable={(message, again) => (
-        <Frame title="Not reachable">
+        <Frame title="Not available">
           <Notice tone="wrong">{message}</Notice>
           <Button look="first" onClick={again}>
             Try again

@@ -21,6 +21,8 @@ const KEY: Key = {
   state: "active",
   version: 1,
   etag: '"flk_1.1"',
+  last_used: null,
+  last_address: null,
 };
 
 test("moments are in UTC, to the minute", () => {

@@ -15,6 +15,8 @@ const KEY: Key = {
   state: "active",
   version: 1,
   etag: "",
+  last_used: null,
+  last_address: null,
 };
 
 test("a form that nobody touched changes nothing", () => {

@@ -45,22 +45,18 @@ function Facts({ of: key }: { of: Key }) {
       <dd>
         <code>{key.kid}</code>
       </dd>
-      {key.last_used !== undefined && (
-        <>
-          <dt>Last used</dt>
-          <dd>
-            {used}
-            {key.last_address && ` from ${key.last_address}`}
-          </dd>
-        </>
-      )}
-      {typeof key.open_sessions === "number" && (
+      <dt>Last used</dt>
+      <dd>
+        {used}
+        {key.last_address && ` from ${key.last_address}`}
+      </dd>
+      {key.open_sessions !== undefined && (
         <>
           <dt>Open sessions</dt>
           <dd>{countText(key.open_sessions, "session")}</dd>
         </>
       )}
-      {typeof key.open_orders === "number" && (
+      {key.open_orders !== undefined && (
         <>
           <dt>Open orders</dt>
           <dd>{countText(key.open_orders, "order")}</dd>

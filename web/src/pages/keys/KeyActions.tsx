@@ -22,6 +22,9 @@ export function KeyActions(props: {
       >
         Edit permissions
       </Button>
+      <Button look="quiet" onClick={() => onDo("activity")}>
+        Activity
+      </Button>
       {key.state === "active" && (
         <>
           <Button look="quiet" disabled={!two_factor} onClick={() => onDo("rotate")}>

@@ -10,6 +10,7 @@ import { Button } from "../../parts/Button";
 import { Pages } from "../../parts/Pages";
 import { Section } from "../../parts/Section";
 import { Table } from "../../parts/Table";
+import { Activity } from "./Activity";
 import type { Doing } from "./doing";
 import { DeleteAllKeys, DeleteKey } from "./DeleteKeys";
 import { DisableKey } from "./DisableKey";
@@ -131,6 +132,8 @@ function OneDialog(props: {
   switch (deed) {
     case "edit":
       return null;
+    case "activity":
+      return <Activity {...common} />;
     case "disable":
       return (
         <DisableKey
