@@ -373,6 +373,10 @@ class Page(Sought):
         text: str = self.run("navigator.clipboard.readText()")
         return text
 
+    def remembers(self, text: str) -> bool:
+        """Whether a text is anywhere in its memory."""
+        return bool(self.window.browser.ask("memory", on=self.number, text=text))
+
     def later(self, seconds: float) -> None:
         """Have the page's own clock jump ahead, as the system's was moved: countdowns count on."""
         self.call(("clock",), ("fastForward", int(seconds * 1_000)))

@@ -6,6 +6,7 @@
 //   {"do": "download", "on": page, "chain": [[…]]}      the same, and what is downloaded by it → {name, text}
 //   {"do": "picture", "on": page, "to": file}           what is seen of it, as a small PNG
 //   {"do": "axe", "on": page}                           what axe-core finds
+//   {"do": "memory", "on": page, "text": "…"}           whether a text is in the page's memory, garbage taken out
 //   {"do": "troubles", "in": context, "of": "…"}        what a page must not do and has done since the last time
 //   {"do": "evidence", "in": context, "to": folder}     screenshot, DOM, console of each page, into files
 //   {"do": "close", "in": context}
@@ -111,6 +112,16 @@ const acts = {
     return found.violations.map(({ id, impact, help, nodes }) => ({
       id, impact, help, where: nodes.map((node) => `${node.target.join(" ")}: ${node.failureSummary}`),
     }));
+  },
+  memory: async ({ on, text }) => {
+    const session = await pages[on].context().newCDPSession(pages[on]);
+    const parts = [];
+    session.on("HeapProfiler.addHeapSnapshotChunk", ({ chunk }) => parts.push(chunk));
+    await session.send("HeapProfiler.enable");
+    await session.send("HeapProfiler.collectGarbage");
+    await session.send("HeapProfiler.takeHeapSnapshot", { reportProgress: false });
+    await session.detach();
+    return parts.join("").includes(text);
   },
   troubles: async (said) => contexts[said.in].troubles.splice(0),
   evidence: async (said) => {

@@ -116,6 +116,7 @@ def test_the_second_factor_is_enabled_by_both_codes_and_ends_other_sessions(
     dialog.role("alert").text("they cannot be shown again").seen()
     dialog.button("I have saved them").click()
     factor.text("On").first().seen()
+    until(lambda: not page.remembers(codes[0]), "the codes are gone from the page's memory")
     page.reload()
     factor.button("Disable 2FA").seen()
     assert not [each for each in codes if each in page.content()]

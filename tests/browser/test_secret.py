@@ -44,6 +44,7 @@ def test_the_secret_is_shown_once_places_a_real_order_and_is_gone(
     shown = dialog.pattern("^fl_live_").first().said()
     kid = dialog.pattern("^flk_").first().said()
     assert holds(window, page, shown)  # what is looked for afterwards can be found
+    assert page.remembers(shown)
 
     for what, text in (("secret", shown), ("public key", kid)):
         dialog.button(f"Copy {what}").click()
@@ -64,6 +65,7 @@ def test_the_secret_is_shown_once_places_a_real_order_and_is_gone(
     page.run("navigator.clipboard.writeText('')")
     row_of(page, "Bot1").seen()
     assert not holds(window, page, shown)
+    until(lambda: not page.remembers(shown), "the secret is gone from the page's memory")
 
     _nothing_brings_it_back(window, page, shown)
     _orders_need_a_permission(console, page, ann, shown)

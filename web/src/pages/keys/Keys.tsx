@@ -2,6 +2,7 @@
 import { useState } from "react";
 import * as calls from "../../api/calls";
 import type { NewCertificate, NewKey } from "../../api/words";
+import { useErased } from "../../app/leaving";
 import { useLoaded } from "../../app/loaded";
 import { useMe } from "../../app/session";
 import { Heading } from "../../parts/Heading";
@@ -17,6 +18,8 @@ export function Keys() {
   const keys = useLoaded(calls.keys);
   const [made, setMade] = useState<NewKey | null>(null);
   const [issued, setIssued] = useState<NewCertificate | null>(null);
+  useErased(made);
+  useErased(issued);
   const [said, setSaid] = useState("");
   const [round, setRound] = useState(0); // a new form for each key
   const isNew = (key: NewKey) => {

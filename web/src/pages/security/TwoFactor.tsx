@@ -1,6 +1,7 @@
 // The second factor: whether it is on, what switches it on or off, and the way back to who needed it.
 import { useState } from "react";
 import * as calls from "../../api/calls";
+import { useErased } from "../../app/leaving";
 import { go, useQuery } from "../../app/router";
 import { useMe, useSession } from "../../app/session";
 import { Badge } from "../../parts/Badge";
@@ -23,6 +24,7 @@ export function TwoFactor() {
   const back = BACK[useQuery("then")];
   const [doing, setDoing] = useState<Doing>(back && !me.two_factor ? "enabling" : "nothing");
   const [codes, setCodes] = useState<string[] | null>(null);
+  useErased(codes);
   const refresh = async () => changed(await calls.me());
   const close = () => {
     setCodes(null);
