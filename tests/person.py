@@ -24,6 +24,11 @@ class Person:
     def __exit__(self, *_: object) -> None:
         self._api.close()
 
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """What proves the session: its cookie, and the token for changes."""
+        return self._cookie.partition("=")[2], self._csrf
+
     def call(self, method: str, path: str, form: object = None) -> Answer:
         headers = {"Cookie": self._cookie, "X-CSRF-Token": self._csrf}
         body = None if form is None else encoded(form)

@@ -17,11 +17,11 @@ import pyotp
 from websockets.exceptions import InvalidHandshake, WebSocketException
 from websockets.sync.client import connect
 
-from tests.acceptance.test_people import Person
 from tests.commands.terminal import Run, fairlead
 from tests.fix_party import FixParty
 from tests.fix_party import order as fix_order
 from tests.gateway.http2_client import Http2Client, client_context, http2
+from tests.person import Person
 from tests.system import Answer, Api, Ems, encoded, order
 
 HEADER = "X-CoinAPI-Key"
@@ -250,7 +250,7 @@ class Peoples(NamedTuple):
 def live_as_a_user(system: Planted) -> Peoples:
     """Have a user come to be, sign in, enrol, make a key, forget the password: all of it once."""
     codes: list[str] = []
-    with Person(system.ems) as ann, Person(system.ems) as thief:
+    with Person(system.ems.api()) as ann, Person(system.ems.api()) as thief:
 
         def letter() -> str:
             return str(ann.call("GET", "/v1/mail").json[0]["text"])
