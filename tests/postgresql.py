@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -20,6 +20,9 @@ import pytest
 _PREFIX = "fairlead-postgresql-"
 _USER = "fairlead"
 _START_S = 60
+_shared: list["Server"] = []  # the one that is shared, while somebody uses it
+_users = 0
+_running = ExitStack()
 
 
 class Server:
@@ -55,6 +58,25 @@ def _binaries() -> Path | None:
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
     candidates = [Path(each).resolve() for each in (on_path, *versions) if each]
     return next((each.parent for each in candidates if (each.parent / "postgres").exists()), None)
+
+
+@contextmanager
+def shared_server() -> Iterator[Server]:
+    """Give the one server of this process: the first who asks starts it, the last who leaves stops it.
+
+    For session fixtures: pytest makes one of each folder that imports it.
+    """
+    global _users
+    if _users == 0:
+        _shared.append(_running.enter_context(running_server()))
+    _users += 1
+    try:
+        yield _shared[0]
+    finally:
+        _users -= 1
+        if _users == 0:
+            _shared.clear()
+            _running.close()
 
 
 @contextmanager

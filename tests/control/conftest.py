@@ -9,7 +9,7 @@ from fairlead.control.audit import Actor
 from fairlead.control.control import Control
 from fairlead.control.people.passwords import Cost
 from fairlead.control.store import Store
-from tests.postgresql import Server, running_server
+from tests.postgresql import Server, shared_server
 
 DATABASES = ("sqlite", "postgresql")
 OpenStore = Callable[[], Store]
@@ -20,7 +20,7 @@ CHEAP = Cost(1, 64, 1)  # Argon2id as ever, at a cost that tests can pay a thous
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
-    with running_server() as server:
+    with shared_server() as server:
         yield server
 
 
