@@ -9,9 +9,10 @@ type Props = Omit<InputHTMLAttributes<HTMLInputElement>, "type"> & {
 
 export function Choice({ label, hint, className = "", ...rest }: Props) {
   const name = useId();
+  const described = [hint ? `${name}-hint` : "", rest["aria-describedby"] ?? ""].filter(Boolean);
   return (
     <div className={`choice ${className}`}>
-      <input {...rest} id={name} aria-describedby={hint ? `${name}-hint` : undefined} />
+      <input {...rest} id={name} aria-describedby={described.join(" ") || undefined} />
       <div>
         <label htmlFor={name}>{label}</label>
         {hint && (

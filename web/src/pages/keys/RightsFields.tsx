@@ -1,4 +1,5 @@
 // What a key may do, from where, and for which accounts.
+import { useId } from "react";
 import { type Scope, SCOPES } from "../../api/words";
 import { useMe } from "../../app/session";
 import { withAddress } from "../../logic/addresses";
@@ -16,6 +17,7 @@ export const SCOPE_HINTS: Record<Scope, string> = {
 
 export function RightsFields(props: { form: RightsForm; wrong: Wrong; onForm: (form: RightsForm) => void }) {
   const { form, wrong, onForm } = props;
+  const withdrawError = useId();
   return (
     <div className="rights">
       <fieldset className="choices">
@@ -28,11 +30,13 @@ export function RightsFields(props: { form: RightsForm; wrong: Wrong; onForm: (f
             hint={SCOPE_HINTS[each]}
             checked={form.scopes.includes(each)}
             disabled={each === "read"}
+            aria-invalid={each === "withdraw" && wrong.withdraw ? true : undefined}
+            aria-describedby={each === "withdraw" && wrong.withdraw ? withdrawError : undefined}
             onChange={(event) => onForm(withScope(form, each, event.target.checked))}
           />
         ))}
         {wrong.withdraw && (
-          <p className="error" role="alert">
+          <p className="error" role="alert" id={withdrawError}>
             {wrong.withdraw}: choose them, and no other address can use the key.
           </p>
         )}
