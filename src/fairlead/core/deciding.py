@@ -1,7 +1,7 @@
 """What deciding works on and what it leaves behind: the state, and the effects of one batch.
 
 The primitives here are the only way to change an order, move a balance, answer a caller, ask an
-exchange or set a timer. What to do when is decided in `placing`, `cancelling`, `doubt`, `hearing`.
+exchange or set a timer. What to do when is decided in `placing`, `cancelling`, `doubt`, `hearing`, `stating`.
 """
 
 from decimal import Decimal

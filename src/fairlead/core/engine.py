@@ -7,7 +7,7 @@ clock, and is the same in production and in the seeded world.
 
 from collections.abc import Callable, Collection, Iterable
 
-from fairlead.core import checking, hearing, orphans, placing, presence, sessions
+from fairlead.core import checking, hearing, orphans, placing, presence, sessions, stating
 from fairlead.core.account import Account
 from fairlead.core.adopting import client_ids
 from fairlead.core.cancelling import (
@@ -295,15 +295,15 @@ _NEWS: dict[type, Callable[..., None]] = {
     VenueFill: hearing.fill_heard,
     VenueOrder: hearing.order_heard,
     VenueAnswer: hearing.answer_heard,
-    VenueBalancesStated: hearing.balances_stated,
-    VenuePositionsStated: hearing.positions_stated,
+    VenueBalancesStated: stating.balances_stated,
+    VenuePositionsStated: stating.positions_stated,
     VenueNotFound: hearing.not_found_heard,
-    VenueConnected: hearing.connected,
-    VenueDisconnected: hearing.disconnected,
-    VenueInstrumentsListed: hearing.instruments_listed,
+    VenueConnected: stating.connected,
+    VenueDisconnected: stating.disconnected,
+    VenueInstrumentsListed: stating.instruments_listed,
     VenueOpenOrdersListed: hearing.open_orders_listed,
     VenueFillsListed: hearing.fills_listed,
-    VenueTickersStated: hearing.tickers_stated,
+    VenueTickersStated: stating.tickers_stated,
 }  # a stream gap is the reconciler's
 _TIMERS: dict[TimerKind, Callable[[Deciding, Order], None]] = {
     TimerKind.ANSWER: placing.answer_due,
