@@ -44,6 +44,7 @@ from tests.certified import (
     issued,
     opened,
 )
+from tests.commands.terminal import fairlead
 from tests.fix_party import order as fix_order
 from tests.system import encoded, order, until
 from tests.tls.authorities import Certificate
@@ -570,6 +571,32 @@ def test_issuing_by_eight_connections_while_the_key_is_revoked(system: Certified
 def _passes(system: Certified, certificate: Certificate) -> bool:
     code, status, _, _ = system.curl("/v1/orders", certificate)
     return code == 0 and status != "401"
+
+
+def test_commands_call_over_https_with_a_certificate_by_flags_or_environment(
+    system: Certified, good: Certificate
+) -> None:
+    asked = ("orders", "--json", "--url", system.https_clients)
+    files = {"ca-file": str(system.desk.authorities), "certificate": str(good.path)}
+    flags = [word for name, path in files.items() for word in (f"--{name}", path)]
+    environment = {
+        f"FAIRLEAD_{name.upper().replace('-', '_')}": path for name, path in files.items()
+    }
+    by_flags = fairlead(*asked, *flags, folder=system.folder)
+    by_environment = fairlead(*asked, folder=system.folder, environment=environment)
+    assert (by_flags.code, by_flags.err) == (0, "")
+    assert by_environment == by_flags
+    accounts = fairlead("accounts", "--url", system.https_clients, *flags, folder=system.folder)
+    assert (accounts.code, "SIM" in accounts.out) == (0, True)
+    # Whom the machine trusts, our authority is not among; and what is for https is not for http.
+    assert fairlead(*asked, folder=system.folder).code == 3
+    plain = ("orders", "--url", str(system.ems.endpoint["url"]))
+    assert fairlead(*plain, *flags, folder=system.folder).code == 2
+    key = {"FAIRLEAD_API_KEY": system.secrets["Read1"]}
+    assert fairlead(*plain, folder=system.folder, environment=environment | key).code == 0
+    gone = fairlead(*asked, "--ca-file", "nowhere.pem", folder=system.folder)
+    assert gone.code == 2
+    assert "Traceback" not in gone.err
 
 
 # ── open mode ────────────────────────────────────────────────────────────────────────────────────

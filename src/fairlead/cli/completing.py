@@ -44,13 +44,14 @@ def _asked(context: typer.Context, call: "Call[tuple[Found, ...]]") -> "tuple[Fo
     from msgspec.structs import replace
 
     from fairlead.client import Client, ClientError
-    from fairlead.commands.credentials import client_settings
     from fairlead.commands.ending import Ended
     from fairlead.commands.system import find
 
     try:
-        system = find(context.params.get("url"), context.params.get("data"), os.environ)
-        settings = replace(client_settings(), timeout_s=1.0, connect_timeout_s=0.3)
+        given = context.params
+        files = (given.get("ca_file"), given.get("certificate"))
+        system = find(given.get("url"), given.get("data"), os.environ, files)
+        settings = replace(system.settings, timeout_s=1.0, connect_timeout_s=0.3)
         with Client(system.url, settings) as client:
             return client.run(call)
     except (Ended, ClientError):

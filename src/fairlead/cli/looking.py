@@ -7,10 +7,12 @@ import typer
 from fairlead.cli.options import (
     AnyAccount,
     AsJson,
+    CaFile,
     DataOf,
     MaybeOrderId,
     OrderId,
     Refresh,
+    Shown,
     Url,
     system_of,
 )
@@ -28,11 +30,13 @@ def status(
     as_json: AsJson = False,
     url: Url = None,
     data: DataOf = None,
+    ca_file: CaFile = None,
+    certificate: Shown = None,
 ) -> None:
     """Show an order's whole story: every report about it, with the time each took."""
     from fairlead.commands import look
 
-    look.status(system_of(url, data, as_json), order_id, account)
+    look.status(system_of(url, data, as_json, ca_file, certificate), order_id, account)
 
 
 @commands.command()
@@ -44,13 +48,15 @@ def orders(
     as_json: AsJson = False,
     url: Url = None,
     data: DataOf = None,
+    ca_file: CaFile = None,
+    certificate: Shown = None,
 ) -> None:
     """Show the open orders; with ID as status, with --since as history."""
     from fairlead.commands import look
 
     if sum(each is not None for each in (order_id, since, refresh)) > 1:
         raise Ended(ExitCode.USAGE, "give at most one of: ID, --since, --refresh")
-    system = system_of(url, data, as_json)
+    system = system_of(url, data, as_json, ca_file, certificate)
     if order_id is not None:
         look.status(system, order_id, account)
     elif since is not None:
@@ -67,11 +73,13 @@ def history(
     as_json: AsJson = False,
     url: Url = None,
     data: DataOf = None,
+    ca_file: CaFile = None,
+    certificate: Shown = None,
 ) -> None:
     """Show the orders that changed since a time, ended ones too; 1d ago if not said."""
     from fairlead.commands import look
 
-    look.history(system_of(url, data, as_json), account, since, until)
+    look.history(system_of(url, data, as_json, ca_file, certificate), account, since, until)
 
 
 @commands.command()
@@ -82,11 +90,13 @@ def fills(
     as_json: AsJson = False,
     url: Url = None,
     data: DataOf = None,
+    ca_file: CaFile = None,
+    certificate: Shown = None,
 ) -> None:
     """Show the newest fills since a time, oldest first; 1d ago if not said."""
     from fairlead.commands import look
 
-    look.fills(system_of(url, data, as_json), account, since, limit)
+    look.fills(system_of(url, data, as_json, ca_file, certificate), account, since, limit)
 
 
 @commands.command()
@@ -96,11 +106,13 @@ def balances(
     as_json: AsJson = False,
     url: Url = None,
     data: DataOf = None,
+    ca_file: CaFile = None,
+    certificate: Shown = None,
 ) -> None:
     """Show what the accounts have."""
     from fairlead.commands import look
 
-    look.balances(system_of(url, data, as_json), account, refresh)
+    look.balances(system_of(url, data, as_json, ca_file, certificate), account, refresh)
 
 
 @commands.command()
@@ -110,28 +122,40 @@ def positions(
     as_json: AsJson = False,
     url: Url = None,
     data: DataOf = None,
+    ca_file: CaFile = None,
+    certificate: Shown = None,
 ) -> None:
     """Show the accounts' positions."""
     from fairlead.commands import look
 
-    look.positions(system_of(url, data, as_json), account, refresh)
+    look.positions(system_of(url, data, as_json, ca_file, certificate), account, refresh)
 
 
 @commands.command()
 def watch(
-    account: AnyAccount = None, as_json: AsJson = False, url: Url = None, data: DataOf = None
+    account: AnyAccount = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    data: DataOf = None,
+    ca_file: CaFile = None,
+    certificate: Shown = None,
 ) -> None:
     """Watch orders, fills, balances and positions as they change, until Ctrl-C."""
     from fairlead.commands import watch
 
-    watch.watch(system_of(url, data, as_json), account)
+    watch.watch(system_of(url, data, as_json, ca_file, certificate), account)
 
 
 @commands.command()
 def instruments(
-    account: AnyAccount = None, as_json: AsJson = False, url: Url = None, data: DataOf = None
+    account: AnyAccount = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    data: DataOf = None,
+    ca_file: CaFile = None,
+    certificate: Shown = None,
 ) -> None:
     """Show the markets and the rules that orders in them must keep."""
     from fairlead.commands import look
 
-    look.instruments(system_of(url, data, as_json), account)
+    look.instruments(system_of(url, data, as_json, ca_file, certificate), account)

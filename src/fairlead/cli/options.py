@@ -14,6 +14,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the API's own JSON, 
 Url = Annotated[
     str | None, typer.Option(help="The system's address; else FAIRLEAD_URL, else --data.")
 ]
+CaFile = Annotated[
+    str | None,
+    typer.Option(
+        "--ca-file",
+        metavar="FILE",
+        help="Whom to trust over https, in PEM; else FAIRLEAD_CA_FILE, else whom the machine trusts.",
+    ),
+]
+Shown = Annotated[
+    str | None,
+    typer.Option(
+        "--certificate",
+        metavar="FILE",
+        help="Private key and certificate in PEM to show over https; else FAIRLEAD_CERTIFICATE.",
+    ),
+]
 DataOf = Annotated[
     str | None,
     typer.Option("--data", help="The system's data folder, whose endpoint.json says the address."),
@@ -41,8 +57,14 @@ Refresh = Annotated[
 ]
 
 
-def system_of(url: str | None, data: str | None, as_json: bool) -> "System":
-    """Return the running system that a command means. Raises Ended."""
+def system_of(
+    url: str | None,
+    data: str | None,
+    as_json: bool,
+    ca_file: str | None = None,
+    certificate: str | None = None,
+) -> "System":
+    """Return the running system that a command means, called with these files. Raises Ended."""
     from fairlead.commands.system import find
 
-    return find(url, data, os.environ, as_json=as_json)
+    return find(url, data, os.environ, (ca_file, certificate), as_json=as_json)

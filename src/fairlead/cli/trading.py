@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from fairlead.cli.completing import symbols
-from fairlead.cli.options import Account, AsJson, DataOf, MaybeOrderId, Url, system_of
+from fairlead.cli.options import (
+    Account,
+    AsJson,
+    CaFile,
+    DataOf,
+    MaybeOrderId,
+    Shown,
+    Url,
+    system_of,
+)
 
 commands = typer.Typer()
 
@@ -61,6 +70,8 @@ def order(
     as_json: AsJson = False,
     url: Url = None,
     data: DataOf = None,
+    ca_file: CaFile = None,
+    certificate: Shown = None,
 ) -> None:
     """Send one limit order and show what became of it."""
     from fairlead.commands import trade
@@ -77,7 +88,7 @@ def order(
         client_order_id=order_id,
         expire=expire,
     )
-    system = system_of(url, data, as_json)
+    system = system_of(url, data, as_json, ca_file, certificate)
     if is_dry:
         trade.dry_run(system, ticket)
     else:
@@ -93,11 +104,13 @@ def cancel(
     as_json: AsJson = False,
     url: Url = None,
     data: DataOf = None,
+    ca_file: CaFile = None,
+    certificate: Shown = None,
 ) -> None:
     """Cancel one order, by your id for it or the exchange's."""
     from fairlead.commands import trade
 
-    system = system_of(url, data, as_json)
+    system = system_of(url, data, as_json, ca_file, certificate)
     if is_all and order_id is None and exchange_order_id is None:
         trade.cancel_all(system, account)
     else:
@@ -106,9 +119,14 @@ def cancel(
 
 @commands.command()
 def cancel_all(
-    account: Account = "SIM", as_json: AsJson = False, url: Url = None, data: DataOf = None
+    account: Account = "SIM",
+    as_json: AsJson = False,
+    url: Url = None,
+    data: DataOf = None,
+    ca_file: CaFile = None,
+    certificate: Shown = None,
 ) -> None:
     """Cancel every order of an account."""
     from fairlead.commands import trade
 
-    trade.cancel_all(system_of(url, data, as_json), account)
+    trade.cancel_all(system_of(url, data, as_json, ca_file, certificate), account)

@@ -78,7 +78,7 @@ class Demo:
         self._config = config
         self._began_ns = began_ns
         self._account = ""
-        self._client = Client(endpoint.url, client_settings())
+        self._client = Client(endpoint.url, client_settings(endpoint.url))
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._stopped = threading.Event()
 
@@ -185,7 +185,8 @@ class Demo:
         if self._endpoint.operator_url is None:
             return None
         deadline = time.monotonic() + (_BOOK_WAIT_S if self._config.exchange.participants else 0)
-        with Client(self._endpoint.operator_url, client_settings()) as operator:
+        url = self._endpoint.operator_url
+        with Client(url, client_settings(url)) as operator:
             while True:
                 quotes = operator.run(simulator.quotes()).quotes
                 offer = {each.symbol: each.ask for each in quotes}.get(_SYMBOL)

@@ -19,7 +19,7 @@ from fairlead.client import (
 from fairlead.client.answer import Answer
 from fairlead.client.calls import Call
 from fairlead.commands import show
-from fairlead.commands.credentials import client_settings
+from fairlead.commands.credentials import NO_FILES, Files, client_settings
 from fairlead.commands.ending import Ended, ExitCode
 
 Result = TypeVar("Result")
@@ -33,14 +33,20 @@ class System:
     With `as_json` the API's own answers are what is printed, refusals too.
     """
 
-    def __init__(self, url: str, hint: str = _STARTING, *, as_json: bool = False) -> None:
-        """`hint` is what to do when nobody is there. Raises Ended when `url` is not one."""
+    def __init__(
+        self, url: str, hint: str = _STARTING, files: Files = NO_FILES, *, as_json: bool = False
+    ) -> None:
+        """`hint` is what to do when nobody is there. `files` for https, see `client_settings`.
+
+        Raises Ended when `url` is not one, and when a file is not what it should be.
+        """
         self.as_json = as_json
         self._hint = hint
         self._last: Answer | None = None
         try:
-            self.client = Client(url, client_settings(), on_answer=self._hear)
-        except ValueError as error:
+            self.settings = client_settings(url, files)
+            self.client = Client(url, self.settings, on_answer=self._hear)
+        except (ValueError, OSError) as error:
             raise Ended(ExitCode.USAGE, str(error)) from None
 
     @property
@@ -99,15 +105,20 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 def find(
-    url: str | None, data: str | None, environment: Mapping[str, str], *, as_json: bool = False
+    url: str | None,
+    data: str | None,
+    environment: Mapping[str, str],
+    files: Files = NO_FILES,
+    *,
+    as_json: bool = False,
 ) -> System:
     """Return the system meant: by URL, else by its data folder's endpoint.json. Raises Ended."""
     if url is None and data is None:
         url = environment.get("FAIRLEAD_URL")
     if url is not None:
-        return System(url, as_json=as_json)
+        return System(url, files=files, as_json=as_json)
     folder, file, endpoint = _endpoint(data, environment, "--url URL")
-    return System(endpoint.url, _gone(folder, file, endpoint), as_json=as_json)
+    return System(endpoint.url, _gone(folder, file, endpoint), files, as_json=as_json)
 
 
 def find_operator(

@@ -42,7 +42,10 @@ _VARIABLES = {setting.variable: setting.name for setting in SETTINGS} | {
     _ACCOUNTS_VARIABLE: ACCOUNTS
 }
 _OTHER_VARIABLES = frozenset(
-    {"FAIRLEAD_CONFIG", "FAIRLEAD_URL", "FAIRLEAD_API_KEY", "FAIRLEAD_API_KEY_ID"}
+    {
+        *("FAIRLEAD_CONFIG", "FAIRLEAD_URL", "FAIRLEAD_API_KEY", "FAIRLEAD_API_KEY_ID"),
+        *("FAIRLEAD_CA_FILE", "FAIRLEAD_CERTIFICATE"),
+    }
 )  # read by the command line
 _MISSPELT_MEDIA_TYPE = "appliction/json"
 

@@ -228,7 +228,7 @@ def _fetch(operator_url: str, target: Path, advance: progress.Advance) -> None:
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
     try:
         authority = Address.of(operator_url).authority
-        headers = client_settings().headers("POST", authority, _COPY_PATH, b"{}")
+        headers = client_settings(operator_url).headers("POST", authority, _COPY_PATH, b"{}")
         connection.request("POST", _COPY_PATH, b"{}", headers)
         answer = connection.getresponse()
         if answer.status != 200:

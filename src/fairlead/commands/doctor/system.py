@@ -147,7 +147,7 @@ def _asked(url: str, path: str) -> tuple[int, Any]:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
     try:
-        headers = client_settings().headers("GET", Address.of(url).authority, path)
+        headers = client_settings(url).headers("GET", Address.of(url).authority, path)
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
