@@ -65,7 +65,7 @@ _UNSAID = (
     *("POST /v1/orders", "POST /v1/orders/check", "POST /v1/orders/cancel"),
     *("POST /v1/operator/resolve", "GET /v1/orders/history", "GET /v1/usage"),
     *("GET /v1/orders/history/{time_start}/{time_end}",),
-    *("POST /v1/accounts", "POST /v1/certificate/csr"),
+    *("POST /v1/accounts", "POST /v1/certificate/csr", "POST /v1/auth/password/reset"),
 )
 _CONFIG += "".join(
     f"""\

@@ -27,6 +27,8 @@ from fairlead.core.requests import (
     Request,
 )
 from fairlead.gateway import gate
+from fairlead.gateway.console import meanings
+from fairlead.gateway.console import openapi as people
 from fairlead.gateway.gate import MOUNTED, PUBLIC, ROUTES, UPGRADE, undeclared
 from fairlead.gateway.guard import SCOPES
 from fairlead.gateway.websocket.requests import REQUESTS, Reject, read
@@ -148,6 +150,25 @@ def expected_fix() -> dict[Cell, bool]:
         for msg_type, request in FIX.items()
         for scopes in SETS
     }
+
+
+def test_no_key_makes_the_call_of_a_person_whatever_its_scopes(guarded: World) -> None:
+    of_people = [
+        each
+        for each in people.OPERATIONS
+        if each.callers in (people.READING, people.CHANGING)
+        and each.path != "/v1/auth/sign-out"  # 401: nobody is in
+    ]
+    assert len(of_people) > len(people.OPERATIONS) / 2
+    with closing(Api(guarded.ems.endpoint["url"])) as api:
+        for operation, scopes in itertools.product(of_people, SETS):
+            path = operation.path.format_map(meanings.EXAMPLES)
+            method = operation.method.upper()
+            answer = api.request(
+                method, path, encoded({}), {"X-CoinAPI-Key": guarded.secrets[scopes]}
+            )
+            cell = Cell("REST", f"{method} {path}", scopes)
+            assert (answer.status, answer.json["code"]) == (403, "session_needed"), cell
 
 
 # ── what the server does ─────────────────────────────────────────────────────────────────────────

@@ -40,7 +40,8 @@ class Page:
 
     def _call(self, name: str, operation: Json) -> Iterator[str]:
         example = conversation().calls.get(name)
-        assert example is not None, f"tools/pages/worked.py makes no example of {name}"
+        is_of_a_key = "security" not in operation
+        assert example or not is_of_a_key, f"tools/pages/worked.py makes no example of {name}"
         yield from (f"## {name}", "", operation["summary"], "")
         if "parameters" in operation:
             yield from table(
@@ -54,7 +55,8 @@ class Page:
         if "requestBody" in operation:
             form = _name(operation["requestBody"]["content"]["application/json"]["schema"])
             yield from self._form(form)
-        yield from _shown(example)
+        if example is not None:
+            yield from _shown(example)
         answers = [
             f"{status} {self._answer(answer)}".strip()
             for status, answer in operation["responses"].items()
@@ -66,6 +68,9 @@ class Page:
         schema = _content(answer)
         if schema is None:
             return ""
+        if "oneOf" in schema:
+            names = (_name(each) for each in schema["oneOf"])
+            return " or ".join(f"[{name}](#{name.lower()})" for name in names)
         name = "" if "$ref" not in schema else _name(schema)
         target = schema if not name else self._schemas[name]
         if target.get("type") == "array":
@@ -80,7 +85,7 @@ class Page:
             [
                 [
                     code(field),
-                    _yes(field in schema["required"]),
+                    _yes(field in schema.get("required", ())),
                     self._kind(of),
                     self._said(name, field, of),
                 ]
@@ -108,6 +113,8 @@ class Page:
                     meet(target)
             elif "items" in schema:
                 meet(schema["items"])
+            for each in schema.get("oneOf", ()):
+                meet(each)
 
         for operations in self._document["paths"].values():
             for operation in operations.values():

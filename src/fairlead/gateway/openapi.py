@@ -32,8 +32,32 @@ class Parameter(msgspec.Struct, frozen=True):
     schema: Schema | None = None
 
 
+class Callers(msgspec.Struct, frozen=True):
+    """Who makes a call, by what they show, and how they are answered when it does not count.
+
+    `security`: ways to show it, each by the names of its schemes; None: as the document says of all calls.
+    `meaning`: what a status says to them.
+    """
+
+    security: tuple[tuple[str, ...], ...] | None
+    answers: Mapping[str, str]
+    meaning: Mapping[str, str]
+
+
+KEYS = Callers(
+    None,
+    {"401": "MessageError", "403": "MessageError", "429": "MessageError"},
+    {
+        "401": "the credential proves nobody, or its key has expired",
+        "403": "the key may not do this: its scopes, accounts or addresses",
+        "429": "the key has had its requests of this second",
+    },
+)
+
+
 class Operation(msgspec.Struct, frozen=True):
-    """One call. `answers`: status → name of a schema, or NOTHING, or TEXT; those to callers are added.
+    """One call. `answers`: status → name of a schema, several with ` | ` between them, or NOTHING, or TEXT;
+    those to callers are added.
 
     `operation_id`: the contract's, where it has one.
     """
@@ -44,6 +68,7 @@ class Operation(msgspec.Struct, frozen=True):
     body: str | None
     answers: Mapping[str, str]
     operation_id: str | None = None
+    callers: Callers = KEYS
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -76,18 +101,13 @@ _SECURITY: list[dict[str, list[str]]] = [
     {"APIKeyQueryParam": []},
     {"SignedKey": [], "SignedTimestamp": [], "SignedNonce": [], "SignedSignature": []},
 ]
-_TO_CALLERS = {"401": "MessageError", "403": "MessageError", "429": "MessageError"}
 _WITH_BODY = {"415": "MessageError"}
 _RETRY_AFTER: Schema = {
     "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}
 }
 _COMES_AGAIN = ("429", "503")
-_MEANING = {
-    "401": "the credential proves nobody, or its key has expired",
-    "403": "the key may not do this: its scopes, accounts or addresses",
-    "415": "the body is not declared as JSON",
-    "429": "the key has had its requests of this second",
-}
+_MEANING = {"415": "the body is not declared as JSON"}
+EITHER = " | "  # between names of schemas: one of them
 
 
 def document(
@@ -96,8 +116,9 @@ def document(
     operations: Iterable[Operation],
     schemas: Mapping[str, Schema],
     words: Words,
+    schemes: Mapping[str, object] | None = None,
 ) -> Schema:
-    """Return the OpenAPI 3.0 document of these calls."""
+    """Return the OpenAPI 3.0 document of these calls; `schemes` of security besides those of keys."""
     paths: dict[str, dict[str, Schema]] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation, words)
@@ -106,7 +127,10 @@ def document(
         "info": {"title": title, "version": __version__, "description": description},
         "security": _SECURITY,
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": _SECURITY_SCHEMES},
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {**_SECURITY_SCHEMES, **(schemes or {})},
+        },
     }
 
 
@@ -127,14 +151,18 @@ def _operation(operation: Operation, words: Words) -> Schema:
         described["operationId"] = operation.operation_id
     if operation.parameters:
         described["parameters"] = [_parameter(each, words) for each in operation.parameters]
-    answers = {**operation.answers, **_TO_CALLERS}
+    callers = operation.callers
+    if callers.security is not None:
+        described["security"] = [{name: [] for name in way} for way in callers.security]
+    answers = {**operation.answers, **callers.answers}
     if operation.body is not None:
         content = _content(operation.body)
         content["application/json"] |= {"example": words.examples[operation.body]}
         described["requestBody"] = {"content": content, "required": True}
         answers |= _WITH_BODY
     described["responses"] = {
-        status: _answer(status, answers[status]) for status in sorted(answers)
+        status: _answer(status, answers[status], {**callers.meaning, **_MEANING})
+        for status in sorted(answers)
     }
     return described
 
@@ -156,8 +184,8 @@ def _parameter(parameter: Parameter, words: Words) -> Schema:
     return described
 
 
-def _answer(status: str, name: str) -> Schema:
-    described: Schema = {"description": _MEANING.get(status, name or "done")}
+def _answer(status: str, name: str, meaning: Mapping[str, str]) -> Schema:
+    described: Schema = {"description": meaning.get(status, name or "done")}
     if name:
         described["content"] = _content(name)
     if status in _COMES_AGAIN:
@@ -168,6 +196,9 @@ def _answer(status: str, name: str) -> Schema:
 def _content(name: str) -> dict[str, Schema]:
     if name == TEXT:
         return {TEXT: {"schema": {"type": "string"}}}
+    if EITHER in name:
+        either = [{"$ref": REF + each} for each in name.split(EITHER)]
+        return {"application/json": {"schema": {"oneOf": either}}}
     schema: Schema = {"$ref": REF + name.removesuffix(REPEATED)}
     if name.endswith(REPEATED):
         schema = {"type": "array", "items": schema}
@@ -251,6 +282,8 @@ def _as_openapi_3_0(schema: object, renamed: Mapping[str, str]) -> Schema:
         # What may be null may be left out (an option for strict clients).
         names = [name for name in schema["required"] if "nullable" not in properties[name]]
         said["required"] = names
+    if not said.get("required", True):  # where nothing is, the older words have no list
+        del said["required"]
     if "enum" in said:
         said.setdefault("type", "string")
     return said

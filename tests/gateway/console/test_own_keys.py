@@ -98,6 +98,9 @@ async def test_a_key_says_where_it_was_used_last(world: World, ann: Browser) -> 
     status, after = await ann.post(f"{path}/disable", {"password": PASSWORD})
     assert (status, after["last_used"]) == (200, fix["time"])
     assert (await ann.get(f"{path}/nothing"))[0] == 404
+    assert (await ann.get(f"{path}/disable"))[1]["code"] == "method_wrong"
+    assert (await ann.post(f"{path}/activity", {}))[1]["code"] == "method_wrong"
+    assert (await ann.post(path, {}))[1]["code"] == "method_wrong"
 
 
 async def test_nobody_elses_activity_exists(world: World, ann: Browser) -> None:

@@ -1,11 +1,21 @@
 """The management document says at least what the contract's document says."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fairlead.gateway.console import meanings, words
+from fairlead.gateway.console import openapi as people
+from fairlead.gateway.console.entering import Entering
+from fairlead.gateway.console.front import Desk, Part
+from fairlead.gateway.console.grants import Grants
+from fairlead.gateway.console.others import Others
+from fairlead.gateway.console.own import Own
+from fairlead.gateway.console.own_keys import OwnKeys
+from fairlead.gateway.console.visit import Level
 from fairlead.gateway.forms import Schema
 from fairlead.gateway.gate import KEYED
 from fairlead.gateway.management import shapes
@@ -51,8 +61,54 @@ def test_the_contract_s_operations_have_its_names() -> None:
 
 def test_every_managed_route_is_in_the_document() -> None:
     document: Document = management_document()
-    documented = {path.partition("{")[0].encode() for path in document["paths"]}
+    documented = {
+        path.partition("{")[0].encode()
+        for path, operations in document["paths"].items()
+        if all("security" not in operation for operation in operations.values())
+    }
     assert documented == KEYED
+
+
+def parts_of_people() -> tuple[Part, ...]:
+    desk: Desk = object()  # type: ignore[assignment]  # nothing is called
+    return Entering(desk), Own(desk), Others(desk, ""), Grants(desk), OwnKeys(desk)
+
+
+def test_every_call_of_people_is_in_the_document_with_who_may_make_it() -> None:
+    served = {
+        (method, path.decode()): level
+        for part in parts_of_people()
+        for routes in (part.routes, part.prefixes)
+        for path, methods in routes.items()
+        for method, (level, _) in methods.items()
+    }
+    documented: dict[tuple[str, str], set[bool]] = {}
+    for operation in people.OPERATIONS:
+        path = re.sub(r"{\w+}", "*", operation.path)
+        at = (operation.method.upper(), path.removesuffix("*"))
+        is_open = operation.callers in (people.ANYBODY, people.ENTERING)
+        documented.setdefault(at, set()).add(is_open)
+        assert (operation.callers is people.READING) <= (operation.method == "get")
+    assert documented == {
+        # Out from whatever step; but somebody must be in.
+        at: {level is Level.ANYBODY and at != ("POST", "/v1/auth/sign-out")}
+        for at, level in served.items()
+    }
+
+
+def test_every_form_and_shape_of_people_that_a_call_names_is_there() -> None:
+    document: Document = management_document()
+    for operation in people.OPERATIONS:
+        names = [
+            operation.body or "",
+            *operation.answers.values(),
+            *operation.callers.answers.values(),
+        ]
+        for name in names:
+            for each in filter(None, name.removesuffix("[]").split(" | ")):
+                assert each in document["components"]["schemas"], each
+    for name, fields in meanings.FIELDS.items():
+        assert set(fields) == set(getattr(words, name).__struct_fields__)
 
 
 def test_words_are_of_calls_and_fields_that_exist() -> None:
@@ -62,14 +118,15 @@ def test_words_are_of_calls_and_fields_that_exist() -> None:
         for path, operations in document["paths"].items()
         for method in operations
     }
-    assert set(CALLS) == called
+    assert set(CALLS) | set(meanings.CALLS) == called
+    assert not set(CALLS) & set(meanings.CALLS)
     taken = {
         parameter["name"]
         for operations in document["paths"].values()
         for operation in operations.values()
         for parameter in operation.get("parameters", ())
     }
-    assert set(PARAMETERS) == taken
+    assert set(PARAMETERS) | set(meanings.PARAMETERS) == taken
     for name, fields in FIELDS.items():
         assert set(fields) == set(getattr(shapes, name).__struct_fields__)
 
@@ -95,9 +152,13 @@ def test_who_calls_is_said_alike_in_both_documents(name: str) -> None:
     for operations in document["paths"].values():
         for operation in operations.values():
             answers = operation["responses"]
-            assert {"401", "403", "429"} <= answers.keys()
             assert ("415" in answers) == ("requestBody" in operation)
-            assert "Retry-After" in answers["429"]["headers"]
+            if "security" in operation:  # of people, who are known otherwise
+                assert all(set(way) <= people.SCHEMES.keys() for way in operation["security"])
+            else:
+                assert {"401", "403", "429"} <= answers.keys()
+            for status in {"429", "503"} & answers.keys():
+                assert "Retry-After" in answers[status]["headers"]
 
 
 @pytest.mark.parametrize("make", DOCUMENTS.values(), ids=DOCUMENTS)

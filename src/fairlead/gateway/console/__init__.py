@@ -14,5 +14,5 @@ What is in here:
     reminding  letters about keys that will expire
     page       the files of the console page, at /console/
     opening    all of it, put together
-    words      forms and shapes
+    words      forms and shapes; openapi, meanings: what the management document says of them
 """

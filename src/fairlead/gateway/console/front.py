@@ -8,7 +8,7 @@ and Host have been looked at by the border.
 import asyncio
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -47,7 +47,9 @@ _Result = TypeVar("_Result")
 
 
 class Part(Protocol):
-    """Some of the calls. A path of `prefixes` ends in `/`; what follows is the call's `tail`."""
+    """Some of the calls. A path of `prefixes` ends in `/`, what follows is the call's `tail`; or it has one
+    `*`, for the part of a path that is.
+    """
 
     routes: Routes
     prefixes: Routes
@@ -150,8 +152,12 @@ class Front:
         self._desk = desk
         self._page = page
         self._routes = {path: each for part in parts for path, each in part.routes.items()}
-        self._prefixes = {path: each for part in parts for path, each in part.prefixes.items()}
-        self._begins = (*self._routes, *self._prefixes, ROOT)
+        prefixes = [each for part in parts for each in part.prefixes.items()]
+        # Those that say most come first.
+        self._prefixes = [
+            (*_parted(path), methods) for path, methods in sorted(prefixes, reverse=True)
+        ]
+        self._begins = (*self._routes, *(before for before, _, _ in self._prefixes), ROOT)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer a call of a person, or pass it on, which costs an order next to nothing."""
@@ -164,13 +170,11 @@ class Front:
         if self._page.is_at(path):
             await send_answer(self._page.answer(scope["method"], path), scope, send)
             return
-        methods, tail = self._routes.get(path), b""
-        if methods is None:
-            prefix = next((each for each in self._prefixes if path.startswith(each)), None)
-            if prefix is None:
-                await self._behind(scope, receive, send)
-                return
-            methods, tail = self._prefixes[prefix], path[len(prefix) :]
+        found = self._found(path)
+        if found is None:
+            await self._behind(scope, receive, send)
+            return
+        methods, tail = found
         method: str = scope["method"]
         endpoint = methods.get("GET" if method == "HEAD" else method)
         if endpoint is None:
@@ -181,6 +185,17 @@ class Front:
             body = b"" if method in _SAFE else await read_body(receive)
             answer = await self._answer(scope, body, tail, *endpoint)
         await send_answer(answer, scope, send)
+
+    def _found(self, path: bytes) -> tuple[Mapping[str, tuple[Level, Endpoint]], bytes] | None:
+        """Return what can be called at a path, by method, and its tail."""
+        methods = self._routes.get(path)
+        if methods is not None:
+            return methods, b""
+        for before, after, of_prefix in self._prefixes:
+            tail = path[len(before) : len(path) - len(after)]
+            if path == before + tail + after and not (after and b"/" in tail):
+                return of_prefix, tail
+        return None
 
     async def _answer(
         self, scope: Scope, body: bytes, tail: bytes, level: Level, endpoint: Endpoint
@@ -220,6 +235,12 @@ class Front:
         call = call_of(scope, body, tail)
         origin = From(address, agent)
         return Visit(call, origin, is_secure, now_ns, token if found else "", user, session)
+
+
+def _parted(path: bytes) -> tuple[bytes, bytes]:
+    """Return what is before and after the part of a path that is a call's tail."""
+    before, _, after = path.partition(b"*")
+    return before, after
 
 
 def _refusal(visit: Visit, level: Level) -> Answer | None:

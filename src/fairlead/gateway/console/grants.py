@@ -58,7 +58,7 @@ class Grants:
             b"/v1/me/two-factor": {"POST": (Level.WHOLE, self.new_secret)},
             b"/v1/challenges": {"POST": (Level.WHOLE, self.ask)},
         }
-        self.prefixes: Routes = {b"/v1/challenges/": {"POST": (Level.WHOLE, self.confirm)}}
+        self.prefixes: Routes = {b"/v1/challenges/*/confirm": {"POST": (Level.WHOLE, self.confirm)}}
 
     async def new_secret(self, visit: Visit) -> Answer:
         """POST /v1/me/two-factor: a secret for an authenticator; it counts once it is confirmed."""
@@ -128,9 +128,7 @@ class Grants:
 
     async def confirm(self, visit: Visit) -> Answer:
         """POST /v1/challenges/{challenge}/confirm: do what was kept, if both codes are right."""
-        name, slash, rest = visit.call.tail.decode("ascii", "replace").partition("/")
-        if (slash, rest) != ("/", "confirm"):
-            return problem(404, "challenge_unknown", "see POST /v1/challenges/{challenge}/confirm")
+        name = visit.call.tail.decode("ascii", "replace")
         form = visit.form(words.Codes)
         if isinstance(form, Answer):
             return form

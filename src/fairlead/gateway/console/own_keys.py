@@ -35,10 +35,9 @@ class OwnKeys:
         self._living = living
         self.routes: Routes = {b"/v1/keys": {"GET": (Level.WHOLE, self.listed)}}
         self.prefixes: Routes = {
-            b"/v1/keys/": {
-                "GET": (Level.WHOLE, self.one),
-                "POST": (Level.WHOLE, self.disable),
-            }
+            b"/v1/keys/": {"GET": (Level.WHOLE, self.one)},
+            b"/v1/keys/*/activity": {"GET": (Level.WHOLE, self.activity)},
+            b"/v1/keys/*/disable": {"POST": (Level.WHOLE, self.disable)},
         }
 
     async def listed(self, visit: Visit) -> Answer:
@@ -48,11 +47,9 @@ class OwnKeys:
         return shown(200, await self._desk.run(listed))
 
     async def one(self, visit: Visit) -> Answer:
-        """GET /v1/keys/{kid}, with its ETag, and GET /v1/keys/{kid}/activity."""
+        """GET /v1/keys/{kid}, with its ETag, and what is open under it."""
         user, _ = visit.person
-        kid, slash, rest = visit.call.tail.decode("ascii", "replace").partition("/")
-        if slash:
-            return await self._activity(user, kid, rest)
+        kid = visit.call.tail.decode("ascii", "replace")
         find = partial(_find, self._desk.control, user, kid, visit.now_ns)
         said = await self._desk.run(find)
         if isinstance(said, Denied):
@@ -65,17 +62,16 @@ class OwnKeys:
             )
         return shown(200, said, (b"etag", said.etag.encode()))
 
-    async def _activity(self, user: User, kid: str, rest: str) -> Answer:
-        if rest != "activity":
-            return problem(404, "key_unknown", "see GET /v1/keys/{kid}/activity")
+    async def activity(self, visit: Visit) -> Answer:
+        """GET /v1/keys/{kid}/activity: where it was used last, the newest first."""
+        user, _ = visit.person
+        kid = visit.call.tail.decode("ascii", "replace")
         uses = await self._desk.run(partial(_uses, self._desk.control, user, kid))
         return refused(uses) if isinstance(uses, Denied) else shown(200, uses)
 
     async def disable(self, visit: Visit) -> Answer:
         """POST /v1/keys/{kid}/disable: at once, by one factor, whether or not mail works."""
-        kid, slash, rest = visit.call.tail.decode("ascii", "replace").partition("/")
-        if (slash, rest) != ("/", "disable"):
-            return problem(404, "key_unknown", "see POST /v1/keys/{kid}/disable")
+        kid = visit.call.tail.decode("ascii", "replace")
         form = visit.form(words.OneFactor)
         if isinstance(form, Answer):
             return form

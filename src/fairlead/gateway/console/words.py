@@ -1,5 +1,7 @@
 """Forms that people's calls take, and shapes of what answers them. Unknown fields are refused."""
 
+from typing import Any
+
 import msgspec
 
 from fairlead.control.keys import DAYS_DEFAULT
@@ -93,7 +95,7 @@ class Challenge(Form, frozen=True):
     """Ask for something; `payload` is what would be done."""
 
     action: str
-    payload: dict[str, object] = {}
+    payload: dict[str, Any] = {}
 
 
 class Codes(SecretForm, frozen=True):
@@ -189,10 +191,7 @@ class ChallengeShown(msgspec.Struct, frozen=True):
 
 
 class KeyShown(msgspec.Struct, frozen=True):
-    """One of one's keys; never a secret or a hash.
-
-    `open_sessions` and `open_orders` where one key is looked at: live connections, and orders not final.
-    """
+    """One of one's keys; never a secret or a hash. What is open under it where one key is looked at."""
 
     kid: str
     label: str

@@ -1,17 +1,25 @@
 """The OpenAPI document of the management API: the contract's calls and schemas by their names, and ours."""
 
 from fairlead.gateway import shapes as trading_shapes
+from fairlead.gateway.console import meanings
+from fairlead.gateway.console import openapi as people
 from fairlead.gateway.forms import EXCHANGE_ID, Schema
 from fairlead.gateway.management import shapes
 from fairlead.gateway.management.words import CALLS, EXAMPLES, FIELDS, PARAMETERS
 from fairlead.gateway.openapi import TEXT, Operation, Parameter, Words, document, shape_schemas
 from fairlead.gateway.words import FIELDS as TRADING_FIELDS
 
-WORDS = Words(CALLS, PARAMETERS, FIELDS | TRADING_FIELDS, EXAMPLES)
+WORDS = Words(
+    CALLS | meanings.CALLS,
+    PARAMETERS | meanings.PARAMETERS,
+    FIELDS | meanings.FIELDS | TRADING_FIELDS,
+    EXAMPLES | meanings.EXAMPLES,
+)
 _DESCRIPTION = """\
 Accounts, exchanges, locations, endpoints, certificates and usage, on the listeners of the trading API. Every
 call needs a key: by the header X-CoinAPI-Key, by the query parameter apikey, by a signature in four headers,
-or by a TLS client certificate of the key alone."""
+or by a TLS client certificate of the key alone. Besides, the calls of people, who manage what keys cannot:
+they are known by the cookie of a session, and a key can make none of them."""
 _SHAPES = (
     shapes.KeyValue,
     shapes.GetAccount,
@@ -27,6 +35,7 @@ _SHAPES = (
     shapes.CertificateRequest,
     trading_shapes.MessageError,
     trading_shapes.ValidationError,
+    *people.SHAPES,
 )
 _FILTER = (Parameter("filter_exchange_id", is_repeated=True, schema=EXCHANGE_ID),)
 _DAY: Schema = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
@@ -80,4 +89,7 @@ OPERATIONS = (
 def management_document() -> Schema:
     """Return the OpenAPI 3.0 document of the management API."""
     schemas = shape_schemas(_SHAPES, {}, WORDS)
-    return document("Fairlead management API", _DESCRIPTION, OPERATIONS, schemas, WORDS)
+    operations = (*OPERATIONS, *people.OPERATIONS)
+    return document(
+        "Fairlead management API", _DESCRIPTION, operations, schemas, WORDS, people.SCHEMES
+    )
