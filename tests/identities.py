@@ -1,9 +1,10 @@
 """Which test holds each sentence of the identities specification, sections 3 to 7, that is about machines.
 
-A row: the sentence, or the attack, in short, and the tests that fail when it does not hold. What belongs to
-people alone (sessions, second factor, mail, console) is in `tests/control/people` and `tests/gateway`.
-`tests/test_identities.py` sees that each of them exists.
+A row: the sentence, or the attack, in short, and the tests that fail when it does not hold. People are
+in `tests/identities_people.py`. `tests/test_identities.py` sees that each of them exists.
 """
+
+from tests.identities_people import PEOPLE, Rows
 
 KEYS = "control/test_keys.py"
 TEXT = "control/test_key_text.py"
@@ -22,8 +23,6 @@ VAULT = "control/test_vault.py"
 KEY_FILE = "control/test_key_file.py"
 CREDENTIAL = "control/test_credential.py"
 AUDIT = "control/test_audit.py"
-
-Rows = tuple[tuple[str, tuple[str, ...]], ...]
 
 SECTION_3: Rows = (
     ("public id: flk_ and 22 base62; secret: fl_live_ or fl_test_, 43 base62, 6 of CRC32", (
@@ -285,4 +284,11 @@ SECTION_7: Rows = (
     ("wrong checksum", (f"{SIGNED}::test_a_logon_with_a_wrong_checksum_logs_nobody_on",)),
 )  # fmt: skip
 
-SECTIONS = {3: SECTION_3, 4: SECTION_4, 5: SECTION_5, 6: SECTION_6, 7: SECTION_7}
+SECTIONS = {
+    **PEOPLE,
+    "3": SECTION_3,
+    "4": SECTION_4,
+    "5": SECTION_5,
+    "6": SECTION_6,
+    "7": SECTION_7,
+}

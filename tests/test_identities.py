@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.api_tools import SPEC
 from tests.identities import SECTIONS
+from tests.identities_people import PEOPLE
 
 HERE = Path(__file__).parent
 
@@ -20,7 +22,7 @@ def names_in(file: str) -> frozenset[str]:
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_every_sentence_has_tests_that_exist(section: int) -> None:
+def test_every_sentence_has_tests_that_exist(section: str) -> None:
     rows = SECTIONS[section]
     assert rows
     assert len({sentence for sentence, _ in rows}) == len(rows)
@@ -30,3 +32,12 @@ def test_every_sentence_has_tests_that_exist(section: int) -> None:
             file, _, test = name.partition("::")
             assert test.startswith("test_"), name
             assert test in names_in(file), name
+
+
+@pytest.mark.parametrize("section", PEOPLE)
+def test_the_sentences_about_people_are_of_the_specification(section: str) -> None:
+    path = SPEC / "identities.md"
+    if not path.exists():
+        pytest.skip("the specification is elsewhere")
+    chapter = path.read_text().partition(f"\n## {section[0]}. ")[2].partition("\n## ")[0]
+    assert [words for words, _ in PEOPLE[section] if words not in chapter] == []

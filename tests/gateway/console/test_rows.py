@@ -324,6 +324,36 @@ async def test_the_list_is_of_ones_own_keys_that_are_not_revoked(
     assert (await other.get(f"/v1/keys/{kids[0]}"))[0] == 404
 
 
+async def test_the_list_has_pages(world: World, ann: Browser) -> None:
+    (user,) = world.control.users.listed()
+    for at in range(5):
+        wanted = Wanted(label=f"Bot{at}", days=1)
+        world.control.keyring.of(user.user).create(OWNER, wanted, world.now_ns + at)
+    pages, path = [], "/v1/keys?limit=2"
+    while path:
+        async with ann.http.get(ann._url.join(URL(path))) as response:
+            pages.append([each["label"] for each in await response.json()])
+            path = response.headers.get("Link", "").partition(">")[0].lstrip("<")
+    assert pages == [["Bot4", "Bot3"], ["Bot2", "Bot1"], ["Bot0"]]
+    kids = [each["kid"] for each in (await ann.get("/v1/keys"))[1]]
+    assert len(kids) == 5
+    await granted(world, ann, "key.delete", kid=kids[2])
+    after = (await ann.get(f"/v1/keys?after={kids[2]}"))[1]
+    assert [each["kid"] for each in after] == kids[3:]
+    assert await ann.get("/v1/keys?after=flk_" + "0" * 22) == (200, [])
+    for query in (
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "after=Bot1",
+        "after=",
+        "limit=1&limit=2",
+        "%ff",
+    ):
+        status, said = await ann.get(f"/v1/keys?{query}")
+        assert (status, said["code"]) == (422, "page_invalid"), query
+
+
 # ── restrictions, addresses, withdraw ────────────────────────────────────────────────────────────
 
 

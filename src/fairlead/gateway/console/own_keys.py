@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 from fairlead.control.activity import uses_of
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
-from fairlead.control.keyring import moved
+from fairlead.control.key_text import is_kid
+from fairlead.control.keyring import KEYS_MAX, moved, plain
 from fairlead.control.keys import Act, Denied, State
 from fairlead.control.people.person import User
 from fairlead.control.people.sessions import Limited
@@ -24,6 +25,8 @@ from fairlead.gateway.console.key_forms import (
 )
 from fairlead.gateway.console.living import Living
 from fairlead.gateway.console.visit import Level, Routes, Visit, problem, refused, shown
+from fairlead.gateway.queries import Query, read_count
+from fairlead.gateway.wrong import FormError, Wrong
 
 
 class OwnKeys:
@@ -41,10 +44,18 @@ class OwnKeys:
         }
 
     async def listed(self, visit: Visit) -> Answer:
-        """GET /v1/keys: those that are not revoked, the newest first."""
+        """GET /v1/keys: those that are not revoked, the newest first, a page of them if one is asked for."""
         user, _ = visit.person
-        listed = partial(_listed, self._desk.control, user, visit.now_ns)
-        return shown(200, await self._desk.run(listed))
+        try:
+            page = _Page.of(visit.call.query)
+        except FormError as error:
+            return problem(422, "page_invalid", str(error))
+        listed = partial(_listed, self._desk.control, user, page, visit.now_ns)
+        keys, is_last = await self._desk.run(listed)
+        if is_last or not keys:
+            return shown(200, keys)
+        following = f'</v1/keys?limit={page.limit}&after={keys[-1].kid}>; rel="next"'
+        return shown(200, keys, (b"link", following.encode()))
 
     async def one(self, visit: Visit) -> Answer:
         """GET /v1/keys/{kid}, with its ETag, and what is open under it."""
@@ -85,12 +96,42 @@ class OwnKeys:
         return shown(200, key) if isinstance(key, words.KeyShown) else refused(key)
 
 
-def _listed(control: Control, user: User, now_ns: int) -> list[words.KeyShown]:
+class _Page(msgspec.Struct, frozen=True):
+    """Which part of the list: so many keys, those that come after one."""
+
+    limit: int
+    after: str | None
+
+    @classmethod
+    def of(cls, text: bytes) -> "_Page":
+        """Return what a query asks for, without one everything. Raises FormError."""
+        query = Query(text)
+        limit = query.optional("limit", read_count(KEYS_MAX))
+        after = query.optional("after", _read_kid)
+        query.check()
+        return cls(limit or KEYS_MAX, after)
+
+
+def _read_kid(value: object) -> str:
+    text = str(value)
+    if is_kid(text):
+        return text
+    raise Wrong(f"{plain(text)} is no public id flk_…")
+
+
+def _listed(
+    control: Control, user: User, page: _Page, now_ns: int
+) -> tuple[list[words.KeyShown], bool]:
+    """Return the keys of a page, and whether it is the last one."""
     keyring = keyring_of(control, user)
     with control.store.read() as connection:
-        keys = reversed(keyring.listed_in(connection))
+        keys = list(reversed(keyring.listed_in(connection)))
+        if page.after is not None:  # a revoked one still has its place
+            at = next((at for at, key in enumerate(keys) if key.kid == page.after), len(keys))
+            keys = keys[at + 1 :]
         living = [key for key in keys if key.stored_state is not State.REVOKED]
-        return keys_shown(connection, living, now_ns)
+        is_last = len(living) <= page.limit
+        return keys_shown(connection, living[: page.limit], now_ns), is_last
 
 
 def _find(control: Control, user: User, kid: str, now_ns: int) -> words.KeyShown | Denied:
