@@ -12,6 +12,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from sqlalchemy import Engine, event
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
@@ -40,14 +42,52 @@ def killed_at(line: int, action: Callable[..., None], *arguments: object) -> boo
     return process.exitcode != 0
 
 
+def killed_at_statement(
+    number: int,
+    open_it: Callable[..., Any],
+    action: Callable[..., None],
+    *arguments: object,
+) -> bool:
+    """Run `action`, of what `open_it` returns, in a process that dies at its so-manieth statement or commit.
+
+    As `killed_at`: before the database is told, in whatever thread. Cheaper, where lines between two
+    statements leave nothing behind.
+    """
+    process = _CONTEXT.Process(target=_run_statements, args=(number, open_it, action, arguments))
+    process.start()
+    process.join(_TIMEOUT_S)
+    assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+    return process.exitcode != 0
+
+
+def _run_statements(
+    number: int,
+    open_it: Callable[..., Any],
+    action: Callable[..., None],
+    arguments: tuple[object, ...],
+) -> None:
+    opened = open_it(*arguments)
+    left = number
+
+    def count(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(Engine, "before_cursor_execute", count)
+    event.listen(Engine, "commit", count)
+    action(opened, *arguments)
+
+
 def _run(line: int, action: Callable[..., None], arguments: tuple[object, ...]) -> None:
     left = line
 
-    def count(frame: FrameType, event: str, _: Any) -> Any:
+    def count(frame: FrameType, what: str, _: Any) -> Any:
         nonlocal left
         if not any(folder in frame.f_code.co_filename for folder in _OURS):
             return None
-        if event == "line":
+        if what == "line":
             left -= 1
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
