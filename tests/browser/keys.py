@@ -20,6 +20,12 @@ def row_of(page: Page, label: str) -> Sought:
     return page.role("table", "List of API keys").role("row", label)
 
 
+def use_is_told(page: Page, label: str) -> bool:
+    """Load the page anew, and return whether it tells of a key's use: that is written every five seconds."""
+    page.reload()
+    return row_of(page, label).seen().text("from 127.0.0.1").count() == 1
+
+
 def edit_of(page: Page, label: str) -> Sought:
     """Open "Edit permissions" of a key, and return its form."""
     row_of(page, label).button("Edit permissions").click()

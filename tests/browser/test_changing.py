@@ -13,6 +13,7 @@ from tests.browser.keys import (
     row_of,
     saved,
     unknown,
+    use_is_told,
 )
 from tests.system import until
 
@@ -252,12 +253,12 @@ def test_all_keys_are_deleted_when_their_number_was_typed(console: Console) -> N
 
 def test_the_list_says_when_and_from_where_a_key_was_used(console: Console) -> None:
     _, _, page = with_key(console)
-
-    def is_told() -> bool:
-        page.reload()
-        return row_of(page, "Bot1").seen().text("from 127.0.0.1").count() == 1
-
-    until(is_told, "the use is told")  # written every five seconds
+    until(lambda: use_is_told(page, "Bot1"), "the use is told")
+    row_of(page, "Bot1").button("Activity").click()
+    dialog = page.dialog("Activity of Bot1")
+    dialog.row("REST").text("127.0.0.1").seen()
+    dialog.button("Close").click()
+    dialog.gone()
 
 
 def test_the_list_has_pages_and_says_what_each_key_is(console: Console) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tests.browser.browser import DARK, LIGHT, Browser, Page
 from tests.browser.console import PASSWORD, Console, Someone, started
-from tests.browser.keys import PATH, edit_of, form_of, row_of
+from tests.browser.keys import PATH, edit_of, form_of, known, row_of, use_is_told
+from tests.system import until
 
 Stop = Callable[[str, Page], None]
 ANN = "ann@desk.example"
@@ -96,9 +97,10 @@ def _add(ann: Someone, page: Page, stop: Stop) -> None:
     page.key("Escape")
     dialog.role("alert").seen()
     stop("key-secret-closing", page)
+    known(ann.console, dialog.pattern("^fl_live_").first().said())
     dialog.button("I have saved it").click()
     row_of(page, "Bot1").seen()
-    page.key("Home")
+    until(lambda: use_is_told(page, "Bot1"), "the use is told")
     row_of(page, "Bot1").scroll_to()
     stop("key-list", page)
 
@@ -120,6 +122,7 @@ def _change(ann: Someone, page: Page, stop: Stop) -> None:
     stop("key-edit-useless", page)
     edit.button("Cancel").click()
     for button, dialog, name in (
+        ("Activity", "Activity of Bot1", "key-activity"),
         ("Disable", "Disable Bot1?", "key-disable"),
         ("Rotate", "Rotate Bot1", "key-rotate"),
         ("Certificate", "Certificate for Bot1", "key-certificate"),
@@ -127,6 +130,7 @@ def _change(ann: Someone, page: Page, stop: Stop) -> None:
     ):
         row_of(page, "Bot1").button(button).click()
         page.dialog(dialog).seen()
+        page.text("Loading…").gone()
         stop(name, page)
         page.key("Escape")
         page.dialog(dialog).gone()
