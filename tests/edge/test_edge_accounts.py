@@ -340,8 +340,8 @@ async def test_an_account_suspended_takes_no_orders_until_its_login_is_renewed(
 async def test_an_order_that_comes_just_before_is_not_sent(system: Callable[..., System]) -> None:
     async with system(accounts=(BOB,)) as running:
         edge = running.edge
-        waiting = asyncio.ensure_future(edge.submit(make_request("a", account=BOB)))
         suspending = asyncio.ensure_future(edge.suspend(BOB))
+        waiting = asyncio.ensure_future(edge.submit(make_request("a", account=BOB)))
         if await suspending:
             edge.renew_login(BOB)
         assert (await waiting).order.stage is Stage.REJECTED

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.fix.codec import _LAYOUTS_MOST, _PLAIN_LAYOUTS, body, checksum, decode, encode
+from fairlead.fix.codec import (
+    _LAYOUTS_MOST,
+    _OFTEN,
+    _OFTEN_LEAST,
+    _PLAIN_LAYOUTS,
+    body,
+    checksum,
+    decode,
+    encode,
+)
 from fairlead.fix.frames import Frames, Oversize, Skipped
 from fairlead.fix.message import Message
 from fairlead.fix.tags import DATA_TAGS, GROUPS, HEADER_TAGS, TRAILER_TAGS, RejectReason
@@ -286,3 +295,38 @@ def test_the_layouts_that_are_remembered_are_bounded() -> None:
     for tag in range(6_000, 7_000):
         assert _decoded((tag, "x")).fault is None
     assert len(_PLAIN_LAYOUTS) <= _LAYOUTS_MOST
+
+
+def test_a_layout_that_comes_often_is_read_as_before() -> None:
+    mixed = [
+        ((6_010, "a=b"), (6_011, "\xff")),
+        ((6_012, "c"), (6_013, "1")),
+        ((6_010, "d"), (6_011, "e")),
+    ]
+    for fields in mixed:
+        frame = raw([*HEADER, *fields])
+        reads = [decode(frame) for _ in range(_OFTEN_LEAST + 2)]
+        assert all(each == reads[0] for each in reads)
+        assert reads[0].fault is None
+        assert reads[0].text(fields[0][0]) == fields[0][1]
+    assert len(HEADER) + 5 in _OFTEN
+
+
+@pytest.mark.parametrize(
+    "fields", [[(6_020, "")], [(6_020, "a"), (6_020, "b")], [(0, "a")], [(6_021, "a")]]
+)
+def test_what_is_nearly_a_layout_that_comes_often_gets_a_look(fields: list[Field]) -> None:
+    alike = [(6_020, "a")] if len(fields) == 1 else [(6_020, "a"), (6_022, "b")]
+    first = decode(raw([*HEADER, *fields]))
+    for _ in range(_OFTEN_LEAST + 2):
+        assert _decoded(*alike).fault is None
+    assert decode(raw([*HEADER, *fields])) == first
+
+
+def test_more_fields_than_allowed_are_a_fault_however_often_they_came() -> None:
+    frame = raw([*HEADER, (6_030, "a")])
+    for _ in range(_OFTEN_LEAST + 2):
+        assert decode(frame).fault is None
+    fault = decode(frame, fields_most=4).fault
+    assert fault is not None
+    assert fault.text == "more than 4 fields"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.core.model import ExecInst, Order
+from fairlead.core.model import ExecInst, Order, Stage
 from fairlead.core.replies import OrderReply
 from fairlead.core.requests import EndSession, QueryOrder
 from fairlead.core.venue_messages import Outcome, VenueCancel, VenuePlace
@@ -61,16 +61,28 @@ async def test_what_was_submitted_before_the_end_ends_and_nothing_comes_after_it
         await port.connect()
         session = Session(port.edge, "ws:1")
         before = asyncio.ensure_future(session.place(make_request("before", exec_inst=COD)))
-        await asyncio.sleep(0)  # it is in the inbox
+        place = await port.link.next_sent(VenuePlace)
         behind = asyncio.ensure_future(session.place(make_request("behind", exec_inst=COD)))
         await session.end()
         with pytest.raises(ConnectionError, match="session ws:1 has ended"):
             await behind
-        place = await port.link.next_sent(VenuePlace)
         cancel = await port.link.next_sent(VenueCancel)
         assert place.number == cancel.number
         port.link.hear([answer(place, Outcome.DONE, exchange_order_id="X1")])
         assert (await before).order.cancel_pending
+
+
+async def test_what_waits_to_be_decided_when_it_ends_is_never_sent(tmp_path: Path) -> None:
+    async with Port(tmp_path) as port:
+        await port.connect()
+        session = Session(port.edge, "ws:1")
+        before = asyncio.ensure_future(session.place(make_request("before", exec_inst=COD)))
+        await asyncio.sleep(0)  # it is in the inbox
+        await session.end()
+        reply = await before
+        assert isinstance(reply, OrderReply)
+        assert reply.order.stage is Stage.CANCELED
+        assert port.link.waiting.empty()
 
 
 async def test_its_end_is_told_once_and_only_where_an_order_ends_with_it() -> None:

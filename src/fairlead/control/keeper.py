@@ -24,7 +24,7 @@ _Result = TypeVar("_Result")
 class RunningEdge(Protocol):
     """What it asks of an edge; `edge.Edge` says what each means."""
 
-    async def submit(self, request: Request) -> Reply:
+    def submit(self, request: Request) -> Awaitable[Reply]:
         """Answer a request."""
         ...
 

@@ -5,7 +5,7 @@ distributed one may put a network in between, which is why every message is a se
 that carries (subscription, account).
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -46,11 +46,12 @@ Listener = Callable[[Sequence[Released]], None]
 class EdgePort(Protocol):
     """The one door between clients and edges."""
 
-    async def submit(self, request: Request) -> Reply:
+    def submit(self, request: Request) -> Awaitable[Reply]:
         """Answer `request` once what it caused is durable (and, for a place, the exchange answered).
 
         Never raises for anything a client can cause: refusals are `Refused` replies.
-        Raises ConnectionError when the edge is stopping.
+        Awaiting raises ConnectionError when the edge is stopping. Requests are taken in the order in
+        which this is called, if what it returns is awaited or made a task of in that order too.
         """
         ...
 

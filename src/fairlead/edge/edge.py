@@ -215,9 +215,9 @@ class Edge:
 
     # ── the port ─────────────────────────────────────────────────────────────────────────────────
 
-    async def submit(self, request: Request) -> Reply:
+    def submit(self, request: Request) -> "asyncio.Future[Reply]":
         """See `EdgePort.submit`."""
-        return await self.sequencer.submit(request)
+        return self.sequencer.submit(request)
 
     async def history(
         self, time_start_ns: int, time_end_ns: int, after: str | None, limit: int | None

@@ -34,7 +34,7 @@ Closed = TypeVar("Closed", bound=StrEnum)
 # ── values ───────────────────────────────────────────────────────────────────────────────────────
 
 CLIENT_ORDER_ID_PATTERN = "[ -~]{1,128}"
-_is_client_order_id = re.compile(CLIENT_ORDER_ID_PATTERN).fullmatch
+is_client_order_id = re.compile(CLIENT_ORDER_ID_PATTERN).fullmatch
 _TEXT_MAX = 256
 
 ORDER_TYPE: Literal["LIMIT"] = "LIMIT"
@@ -56,7 +56,7 @@ def read_exchange_id(value: object) -> str:
 
 def read_client_order_id(value: object) -> str:
     """Return a client's order id; raises Wrong."""
-    if type(value) is str and _is_client_order_id(value):
+    if type(value) is str and is_client_order_id(value):
         return value
     raise Wrong(f"{shown(value)} is not 1 to 128 printable ASCII characters")
 

@@ -2,12 +2,15 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from fairlead.core.model import ExecInst, Side, TimeInForce
 from fairlead.core.requests import CancelAll, CancelOrder, PlaceOrder
 from fairlead.fix.message import Fault, Message
+from fairlead.gateway.fixapi.alike import ALIKE_MOST, Alike
 from fairlead.gateway.fixapi.asking import (
+    PLACE_TAGS,
     Cancel,
     Declined,
     MassStatus,
@@ -18,12 +21,21 @@ from fairlead.gateway.fixapi.asking import (
     read_status,
 )
 from fairlead.gateway.fixapi.asking import read_place as read_place_of
+from fairlead.gateway.fixapi.words import (
+    CL_ORD_ID,
+    CL_ORD_LINK_ID,
+    EXPIRE_TIME,
+    ORDER_QTY,
+    PRICE,
+    TRANSACT_TIME,
+)
 from fairlead.gateway.forms import place_order
 from tests.gateway.fixapi.words import (
     CANCEL,
     MASS_CANCEL,
     MASS_STATUS,
     STATUS,
+    TIME,
     message,
     place,
 )
@@ -32,7 +44,17 @@ SESSION = "fix:FIX.4.4:CLIENT:"
 
 
 def read_place(message: Message, ends_with_session: bool = False) -> PlaceOrder | Fault | Declined:
-    return read_place_of(message, SESSION, ends_with_session)
+    """Read it alone, as the first of a session, and as one after a good one that is much like it."""
+    alone = read_place_of(message, SESSION, ends_with_session)
+    orders = Alike(SESSION, ends_with_session=ends_with_session)
+    own = {CL_ORD_ID: b"order 0", CL_ORD_LINK_ID: b"order 0", ORDER_QTY: b"7", PRICE: b"8"}
+    good = {tag: value for tag, value in message.values.items() if tag in PLACE_TAGS}
+    good |= own | {TRANSACT_TIME: TIME.encode()}
+    good.pop(EXPIRE_TIME, None)
+    assert orders.read(message) == alone
+    orders.read(msgspec.structs.replace(message, values=good))
+    assert orders.read(message) == alone
+    return alone
 
 
 # ── D ────────────────────────────────────────────────────────────────────────────────────────────
@@ -54,6 +76,43 @@ def test_an_order_by_the_exchanges_symbol() -> None:
         echo="8",
     )
     assert str(read.quantity) == "0.0450"
+
+
+def test_what_orders_repeat_is_remembered_within_a_bound() -> None:
+    orders = Alike(SESSION, ends_with_session=False)
+    for number in range(ALIKE_MOST + 10):
+        read = orders.read(place(_48=f"A{number}/USDT", _55=None))
+        assert isinstance(read, PlaceOrder)
+        assert read.symbol_exchange == f"A{number}/USDT"
+    assert orders.known_count <= ALIKE_MOST
+    quick = orders.read(place(_11="another", _583="another", _38="3", _44="2.50"))
+    assert quick == read_place_of(
+        place(_11="another", _583="another", _38="3", _44="2.50"), SESSION, False
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"_11": "order 2"},
+        {"_11": "\xe9", "_583": "\xe9"},
+        {"_38": "0"},
+        {"_38": "0.00"},
+        {"_44": "-1"},
+        {"_44": "1e5"},
+        {"_44": "1" * 39},
+        {"_60": "yesterday"},
+        {"_6000": "x"},
+        {"_59": "6", "_126": TIME},
+        {"_11": None},
+        {"_60": None},
+        {"_58": "text without effect"},
+    ],
+)
+def test_an_order_after_one_that_is_much_like_it_is_read_as_if_alone(
+    changes: dict[str, str | None],
+) -> None:
+    read_place(place(**changes))  # compares
 
 
 def test_an_order_by_the_contracts_symbol() -> None:

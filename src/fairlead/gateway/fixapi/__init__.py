@@ -2,6 +2,7 @@
 
     words        FIX's tags and letters for our words; where an order stands (39), why a report exists (150)
     asking       a message in → what it asks for, or why it cannot be taken
+    alike        the new orders of one session: what they repeat is read once
     telling      orders, reports and refusals → the bodies of messages out
     requests     what a client's messages ask for, and what answers them
     following    a session's place in the reports of all accounts
@@ -12,6 +13,6 @@
     keeping      the log of every message, for people
     acceptor     the listener of asyncio
 
-A message comes in by `acceptor` → `client` → `fix.session` → `requests` → `asking` → the port. A report
-goes out by the feed → `following` → `client` → `telling` → `fix.session` → `desk` → `acceptor`.
+A message comes in by `acceptor` → `client` → `fix.session` → `requests` → `alike` → `asking` → the port.
+A report goes out by the feed → `following` → `client` → `telling` → `fix.session` → `desk` → `acceptor`.
 """

@@ -63,7 +63,7 @@ class MassStatus(msgspec.Struct, frozen=True):
 # ── tables ───────────────────────────────────────────────────────────────────────────────────────
 
 _read_time = TimeReader().read
-_FLOAT = re.compile(rb"-?[0-9]+(\.[0-9]+)?").fullmatch
+is_decimal = re.compile(rb"-?[0-9]+(\.[0-9]+)?").fullmatch
 _INT = re.compile(rb"[0-9]{1,9}").fullmatch
 _DATA = RejectReason.INCORRECT_DATA_FORMAT
 
@@ -85,7 +85,7 @@ def _string(_tag: int, _value: bytes) -> Fault | None:
 
 
 def _float(tag: int, value: bytes) -> Fault | None:
-    if _FLOAT(value):
+    if is_decimal(value):
         return None
     return _wrong(_DATA, tag, value, "is not a decimal number, give digits and a point: 0.045")
 
@@ -179,7 +179,7 @@ MASS_STATUS = (
 # Say nothing about what is to be done: who sends it by whom and in what words. 453: who has a part in it.
 _WITHOUT_EFFECT = frozenset({21, 47, 58, 167, 461, 528, 581, 453, 447, 448, 452, 802, 523, 803})
 _ENVELOPE = HEADER_TAGS | TRAILER_TAGS
-_PLACE_TAGS = frozenset(part.tag for part in PLACE) | _WITHOUT_EFFECT | _ENVELOPE
+PLACE_TAGS = frozenset(part.tag for part in PLACE) | _WITHOUT_EFFECT | _ENVELOPE
 _MASS_CANCEL_TAGS = frozenset(part.tag for part in MASS_CANCEL) | _WITHOUT_EFFECT | _ENVELOPE
 
 
@@ -280,7 +280,7 @@ def _conditional(message: Message) -> Fault | None:
 
 def _members(message: Message) -> tuple[dict[str, object], list[str]]:
     """Return the members of the order's JSON form, and what FIX knows but we do not."""
-    findings = _foreign(message, _PLACE_TAGS)
+    findings = _foreign(message, PLACE_TAGS)
     text = message.text
     account = text(words.SECURITY_EXCHANGE) or text(words.EX_DESTINATION)
     client_order_id, symbol = text(words.CL_ORD_ID), text(words.SECURITY_ID)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import structlog
 
 from fairlead.core.port import EdgePort
+from fairlead.core.replies import Reply
 from fairlead.core.requests import LOCAL
 from fairlead.fix.numbers import Trace
 from fairlead.fix.session import Session
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 _TRANSIENT = "transient:"
 
 Work = Coroutine[Any, Any, None]
+Answer = asyncio.Future[Reply]
 
 
 class Line(Protocol):
@@ -70,7 +72,7 @@ class Desk:
         self.live: dict[SessionKey, Line] = {}
         self._session_settings = settings.session()
         self._changed: dict[Line, None] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._unfinished: set[asyncio.Future[Any]] = set()
         self._transients = 0
         self._ids = 0
         self._born_ns = now_ns()
@@ -106,19 +108,29 @@ class Desk:
         """Have `work` done beside everything else; `done` is called when it is."""
 
         def ended(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
+            self._unfinished.discard(task)
             task.result()  # raises what went wrong
             if done is not None:
                 done()
 
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)
+        self._unfinished.add(task)
         task.add_done_callback(ended)
+
+    def await_answer(self, answer: Answer, then: Callable[[Answer], None]) -> None:
+        """Have `then` called when there is an answer; a task for each order would take longer."""
+
+        def answered(answer: Answer) -> None:
+            self._unfinished.discard(answer)
+            then(answer)
+
+        self._unfinished.add(answer)
+        answer.add_done_callback(answered)
 
     async def finish(self) -> None:
         """Wait until all work is done, within the time that there is for stopping."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self.settings.stop_timeout_s)
+        if self._unfinished:
+            await asyncio.wait(self._unfinished, timeout=self.settings.stop_timeout_s)
 
     # ── what is said ─────────────────────────────────────────────────────────────────────────────
 

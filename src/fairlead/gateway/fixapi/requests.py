@@ -5,7 +5,9 @@ of an order is told by its reports, which every session hears anyway; a message 
 what no report tells. Knows no socket.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import structlog
 
@@ -13,13 +15,14 @@ from fairlead.core.model import ExecInst, Order, Stage
 from fairlead.core.port import EdgePort
 from fairlead.core.replies import CancelAllReply, OrderReply, Refusal, Refused, Reply
 from fairlead.core.reports import Cause, OrderReport
-from fairlead.core.requests import CancelAll, EndSession, PlaceOrder, QueryOrder, Request
+from fairlead.core.requests import EndSession, PlaceOrder, QueryOrder, Request
 from fairlead.fix.happened import Received
 from fairlead.fix.message import Fault, Message
 from fairlead.fix.tags import BusinessReason
 from fairlead.gateway.fixapi import asking, telling, words
-from fairlead.gateway.fixapi.asking import Cancel, Declined, Status
-from fairlead.gateway.fixapi.desk import Desk, Work
+from fairlead.gateway.fixapi.alike import Alike
+from fairlead.gateway.fixapi.asking import Cancel, Declined
+from fairlead.gateway.fixapi.desk import Answer, Desk, Work
 from fairlead.gateway.fixapi.telling import Terms
 
 log = structlog.get_logger()
@@ -71,6 +74,7 @@ class Requests:
         self._mouth = mouth
         self._on_load = on_load
         self._unanswered = 0
+        self._orders = Alike(mouth.name, ends_with_session=mouth.ends_with_session)
         self._places: dict[tuple[str, str], list[Received]] = {}
         self._cancels: dict[tuple[str, str], str] = {}
         self._ending: dict[str, None] = {}  # accounts with orders that end with the session
@@ -123,15 +127,14 @@ class Requests:
 
     def start(self, work: Work) -> None:
         """Have `work` done beside the others; until then it is one of the unanswered requests."""
-        self._unanswered += 1
-        self._on_load(self._unanswered)
-        self._desk.start(work, self._answered)
+        self._begin_one()
+        self._desk.start(work, self._end_one)
 
     # ── D ────────────────────────────────────────────────────────────────────────────────────────
 
     def _take_place(self, received: Received) -> None:
         mouth, message = self._mouth, received.message
-        place = asking.read_place(message, mouth.name, mouth.ends_with_session)
+        place = self._orders.read(message)
         if isinstance(place, Fault):
             self._reject(received, place)
         elif isinstance(place, Declined):
@@ -142,10 +145,17 @@ class Requests:
             key = (place.account, place.client_order_id)
             self._places.setdefault(key, []).append(received)
             told = mouth.told.get(place.account, 0)
-            self.start(self._place(received, place, told))
+            self._begin_one()
+            placed = partial(self._placed, received, place, told)
+            self._desk.await_answer(self._submit(place), placed)
 
-    async def _place(self, received: Received, place: PlaceOrder, told: int) -> None:
-        reply = await self._submit(place, received)
+    def _placed(self, received: Received, place: PlaceOrder, told: int, answer: Answer) -> None:
+        self._answer_place(received, place, told, self._reply(answer, received))
+        self._end_one()
+
+    def _answer_place(
+        self, received: Received, place: PlaceOrder, told: int, reply: Reply | None
+    ) -> None:
         self._forget_place(received, place)
         match reply:
             case None:
@@ -196,12 +206,12 @@ class Requests:
             self._refuse_cancel(received, named, None, telling.OTHER, cancel.text)
         else:
             told = self._mouth.told.get(cancel.request.account, 0)
-            self.start(self._cancel(received, cancel, told))
+            self.start(self._cancel(received, cancel, told, self._submit(cancel.request)))
 
-    async def _cancel(self, received: Received, cancel: Cancel, told: int) -> None:
-        reply = await self._submit(cancel.request, received)
+    async def _cancel(self, received: Received, cancel: Cancel, told: int, answer: Answer) -> None:
+        reply = await self._replied(answer, received)
         if cancel.otherwise is not None and _is_unknown(reply):
-            reply = await self._submit(cancel.otherwise, received)
+            reply = await self._replied(self._submit(cancel.otherwise), received)
         match reply:
             case None:
                 return
@@ -262,10 +272,10 @@ class Requests:
         elif isinstance(request, Declined):
             self._report_mass_cancel(received, None, request.text)
         else:
-            self.start(self._mass_cancel(received, request))
+            self.start(self._mass_cancel(received, self._submit(request)))
 
-    async def _mass_cancel(self, received: Received, request: CancelAll) -> None:
-        reply = await self._submit(request, received)
+    async def _mass_cancel(self, received: Received, answer: Answer) -> None:
+        reply = await self._replied(answer, received)
         match reply:
             case None:
                 return
@@ -297,11 +307,11 @@ class Requests:
         elif isinstance(status, Declined):
             self._say_unknown(received, status.text)
         else:
-            self.start(self._status(received, status))
+            request = QueryOrder(account=status.account, client_order_id=status.client_order_id)
+            self.start(self._status(received, self._submit(request)))
 
-    async def _status(self, received: Received, status: Status) -> None:
-        request = QueryOrder(account=status.account, client_order_id=status.client_order_id)
-        reply = await self._submit(request, received)
+    async def _status(self, received: Received, answer: Answer) -> None:
+        reply = await self._replied(answer, received)
         match reply:
             case None:
                 return
@@ -335,13 +345,30 @@ class Requests:
         body = telling.business_reject(received.message, BusinessReason.UNKNOWN_ID, text)
         self._answer(received, words.BUSINESS_MESSAGE_REJECT, body)
 
-    def _answered(self) -> None:
+    def _begin_one(self) -> None:
+        self._unanswered += 1
+        self._on_load(self._unanswered)
+
+    def _end_one(self) -> None:
         self._unanswered -= 1
         self._on_load(self._unanswered)
 
-    async def _submit(self, request: Request, received: Received) -> Reply | None:
+    def _submit(self, request: Request) -> Answer:
+        """Hand a request over: from here on its place among the others is fixed."""
+        return asyncio.ensure_future(self._port.submit(request))
+
+    async def _replied(self, answer: Answer, received: Received) -> Reply | None:
+        """Wait for the answer and return it, see `_reply`."""
+        await asyncio.wait((answer,))
+        return self._reply(answer, received)
+
+    def _reply(self, answer: Answer, received: Received) -> Reply | None:
         """Return the reply; None when the edge is stopping, or the client may not ask: it was told."""
-        reply = await self._ask(request)
+        try:
+            reply = answer.result()
+        except ConnectionError:
+            log.info("fix_request_unanswered", session=self._mouth.name)
+            return None
         if isinstance(reply, Refused) and reply.refusal in _OF_CALLERS:
             reason = BusinessReason.NOT_AUTHORIZED
             body = telling.business_reject(received.message, reason, reply.message)
@@ -349,15 +376,11 @@ class Requests:
             return None
         return reply
 
-    async def _ask(self, request: Request) -> Reply | None:
+    async def _submit_end(self, request: EndSession) -> None:
         try:
-            return await self._port.submit(request)
+            await self._port.submit(request)
         except ConnectionError:
             log.info("fix_request_unanswered", session=self._mouth.name)
-            return None
-
-    async def _submit_end(self, request: EndSession) -> None:
-        await self._ask(request)
 
     def _answer(self, received: Received, msg_type: str, body: bytes) -> None:
         if self._mouth.say(msg_type, body):
