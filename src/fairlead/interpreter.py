@@ -1,6 +1,7 @@
 """The interpreter that everything runs in: tuned for the order path, and its numbers."""
 
 import asyncio
+import enum
 import gc
 import sys
 
@@ -28,12 +29,24 @@ class Collections:
 
 def tuned(process: ProcessConfig, loop: asyncio.AbstractEventLoop) -> Collections | None:
     """Keep the garbage collector's full passes off the order path: they are its tail."""
+    quicken_enums()
     sys.setswitchinterval(process.switch_interval_us / 1e6)
     gc.set_threshold(process.gc_young_threshold, 50, 1_000_000)
     if process.gc_freeze:
         gc.collect()
         gc.freeze()
     return Collections(loop, process.gc_full_interval_s) if process.gc_full_interval_s else None
+
+
+def quicken_enums() -> None:
+    """Have members of enums read as quickly as Python reads them from 3.12 on.
+
+    Python 3.11 keeps them as attributes of their class, but its metaclass still has the `__getattr__` that
+    they needed before, and that alone makes `Stage.ROUTED` take five times as long, a hundred times an
+    order. Without it 3.11 does as 3.12, where it is gone.
+    """
+    if "__getattr__" in vars(enum.EnumType):
+        delattr(enum.EnumType, "__getattr__")
 
 
 def process_registry() -> CollectorRegistry:
