@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,8 +19,14 @@ from fairlead.exchange.ledger import total_holdings
 from fairlead.exchange.matching import Matching
 from fairlead.exchange.orders import Account, Order
 from fairlead.exchange.settings import Settings
-from fairlead.exchange.store import Store, open_store
-from fairlead.exchange.store_file import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION, StoreError
+from fairlead.exchange.store import APPLY_ROWS, Store, open_store
+from fairlead.exchange.store_file import (
+    APPLICATION_ID,
+    FILE_NAME,
+    SCHEMA_VERSION,
+    StoreError,
+    examine,
+)
 from fairlead.venues.sim_messages import OrderState, Place
 
 BTC = "BTC/USDT"
@@ -355,3 +362,92 @@ def test_a_kill_never_loses_what_was_acknowledged(tmp_path: Path) -> None:
         assert len(shop.store.orders_after(0, 10**6)) == shop.matching.orders
         shop.store.close()
     assert acknowledged > 10
+
+
+# ── the log ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def rows_in(folder: Path, table: str) -> int:
+    """Return how many rows a table of the closed file has."""
+    with closing(sqlite3.connect(folder / FILE_NAME)) as connection:
+        count: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    return count
+
+
+def test_tables_follow_in_bulk_and_say_the_same_before_and_after(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    for index in range(APPLY_ROWS - 1):
+        shop.place("alice", f"a{index}", Side.SELL, 100, 1)
+        shop.commit()
+    shop.store.close()
+    assert (rows_in(tmp_path, "log"), rows_in(tmp_path, "orders")) == (APPLY_ROWS - 1, 0)
+    assert examine(tmp_path / FILE_NAME).orders == APPLY_ROWS - 1
+    again = Shop(tmp_path)
+    assert len(again.matching.accounts["alice"].open_orders) == APPLY_ROWS - 1
+    again.store.close()
+    assert (rows_in(tmp_path, "log"), rows_in(tmp_path, "orders")) == (0, APPLY_ROWS - 1)
+    assert examine(tmp_path / FILE_NAME).orders == APPLY_ROWS - 1
+    again = Shop(tmp_path)
+    for index in range(APPLY_ROWS):
+        again.place("bob", f"b{index}", Side.BUY, 100, 1)
+        again.commit()
+    assert again.store.orders_after(0, 1)[0][1].state is OrderState.FILLED
+    again.store.close()
+    assert rows_in(tmp_path, "log") == 0
+    assert rows_in(tmp_path, "fills") == 2 * (APPLY_ROWS - 1)
+
+
+def test_what_is_only_in_the_log_is_found(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.place("alice", "a", Side.SELL, 100, 1)
+    shop.place("bob", "b", Side.BUY, 100, 1)
+    shop.commit()
+    alice, bob = (shop.matching.accounts[each].number for each in ("alice", "bob"))
+    order = shop.store.order_of_client(bob, "b")
+    assert order is not None
+    assert order.state is OrderState.FILLED
+    assert shop.store.order(alice, order.exchange_order_id) is None
+    assert rows_of(shop, "log") == 1, "to find one order writes nothing"
+    assert [fill.client_id for fill in shop.store.fills_after(alice, 0, 9)] == ["a"]
+    assert rows_of(shop, "log") == 0
+    shop.store.close()
+
+
+def rows_of(shop: Shop, table: str) -> int:
+    """Return how many rows a table of the open store has."""
+    count: int = shop.store._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    return count
+
+
+def test_a_store_without_a_log_gets_one(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.place("alice", "a", Side.SELL, 100, 1)
+    shop.commit()
+    shop.store.orders_after(0, 1)
+    shop.store.close()
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        connection.execute("DROP TABLE log")
+        connection.execute("PRAGMA user_version = 2")
+    assert examine(tmp_path / FILE_NAME).orders == 1
+    again = Shop(tmp_path)
+    again.place("bob", "b", Side.BUY, 100, 1)
+    again.commit()
+    assert again.store.orders_after(0, 9)[1][1].state is OrderState.FILLED
+    again.store.close()
+    assert examine(tmp_path / FILE_NAME).schema == SCHEMA_VERSION
+
+
+def test_an_application_that_fails_loses_nothing(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    for index in range(APPLY_ROWS - 1):
+        shop.place("alice", f"a{index}", Side.SELL, 100, 1)
+    shop.commit()
+    pages = shop.store._connection.execute("PRAGMA page_count").fetchone()[0]
+    shop.store._connection.execute(f"PRAGMA max_page_count = {pages + 2}")  # the disk is full
+    shop.place("alice", "last", Side.SELL, 100, 1)
+    with pytest.raises(StoreError, match="full"):
+        shop.commit()
+    shop.store.close()
+    again = Shop(tmp_path)
+    assert len(again.matching.accounts["alice"].open_orders) == APPLY_ROWS
+    again.store.close()

@@ -1,7 +1,8 @@
 """The exchange's own store: one SQLite file, so that killing any process does not reset it.
 
-Every batch of handled requests is one transaction, committed before its answers go out. Open orders
-live in memory and are loaded at start; closed ones only here, found by number or by client id.
+Every batch of handled requests is one row of the log, committed before its answers go out; the tables
+follow in bulk, and before anybody reads them. Open orders live in memory and are loaded at start; closed
+ones only here, found by number or by client id.
 """
 
 import sqlite3
@@ -15,9 +16,11 @@ from fairlead.exchange import store_rows as rows
 from fairlead.exchange.ledger import Changes
 from fairlead.exchange.matching import Matching
 from fairlead.exchange.store_file import StoreError, open_file
+from fairlead.exchange.store_log import Log, entry_of
 from fairlead.venues.sim_messages import OrderState, WireFill, WireOrder
 
 PAGE_ROWS = 500  # rows read at once by whoever reads everything
+APPLY_ROWS = 256  # of the log, of orders or of fills, that are not in the tables yet
 COPY_PAGES = 64  # copied at once: for so long the exchange may have to wait
 _COPY_WAIT_S = 0.001  # while a transaction is open
 
@@ -37,8 +40,10 @@ class Store:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._ids = client_ids.ClientIds(connection)
+        self._log = Log(connection)
         self._copying = threading.Lock()
         self._is_closing = False
+        self._apply()
         self._newest = (
             connection.execute("SELECT max(number) FROM orders").fetchone()[0] or 0
         )  # number of the newest stored order
@@ -85,7 +90,7 @@ class Store:
             raise StoreError("the exchange is closing")
 
     def commit(self, matching: Matching) -> None:
-        """Write what changed since the last commit, as one transaction, and forget the changes.
+        """Write what changed since the last commit, as one row of the log, and forget the changes.
 
         What only house accounts did waits for the next change of a client's: nobody was told it.
         Raises StoreError if it could not be written; memory is ahead of the file from then on.
@@ -102,28 +107,6 @@ class Store:
         changes.clear()
 
     def _write(self, matching: Matching, changes: Changes) -> None:
-        execute = self._connection.execute
-        executemany = self._connection.executemany
-        execute("BEGIN")
-        if changes.orders:
-            executemany(
-                "INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?)",
-                [
-                    (number, account, stated.state is OrderState.OPEN, rows.encode(stated))
-                    for number, (account, stated) in changes.orders.items()
-                ],
-            )
-            if matching.orders > self._newest:
-                for number, (_, stated) in changes.orders.items():
-                    if number > self._newest:
-                        self._ids.add(stated.client_id, number)
-                self._newest = matching.orders
-                self._ids.flush_if_full()
-        if changes.fills:
-            executemany(
-                "INSERT INTO fills VALUES (?, ?, ?)",
-                [(account, fill.ordinal, rows.encode(fill)) for account, fill in changes.fills],
-            )
         states = [
             (number, rows.account_body(account)) for number, account in changes.accounts.items()
         ]
@@ -135,8 +118,27 @@ class Store:
             states.append((rows.INSTRUMENTS, rows.encode(instruments)))
         if changes.perpetuals:
             states.append((rows.PERPETUALS, rows.perpetuals_body(matching.markets.values())))
-        executemany("INSERT OR REPLACE INTO states VALUES (?, ?)", states)
-        execute("COMMIT")
+        self._log.add(entry_of(changes, states))
+        if matching.orders > self._newest:
+            for number, (_, stated) in changes.orders.items():
+                if number > self._newest:
+                    self._ids.add(stated.client_id, number)
+            self._newest = matching.orders
+        if self._log.rows >= APPLY_ROWS:
+            self._apply()
+
+    def _apply(self) -> None:
+        """Bring the tables up to the last commit, in one transaction. Raises StoreError."""
+        if self._log.is_empty:
+            return
+        try:
+            self._connection.execute("BEGIN")
+            self._log.apply()
+            self._ids.flush_if_full()
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StoreError(f"the exchange's store cannot be written: {error}") from error
+        self._log.forget()
 
     def restore(self, matching: Matching) -> None:
         """Put what is stored into a new `matching`: accounts, open orders, counters, instruments.
@@ -191,12 +193,15 @@ class Store:
         if not (exchange_order_id.isascii() and exchange_order_id.isdigit()):
             return None
         number = int(exchange_order_id[:18])
-        row = self._connection.execute(
-            "SELECT body FROM orders WHERE number = ? AND account = ?", (number, account)
-        ).fetchone()
-        if row is None:
-            return None
-        stated = rows.decode_order(row[0])
+        body = self._log.order(number, account)
+        if body is None:
+            row = self._connection.execute(
+                "SELECT body FROM orders WHERE number = ? AND account = ?", (number, account)
+            ).fetchone()
+            if row is None:
+                return None
+            (body,) = row
+        stated = rows.decode_order(body)
         return stated if stated.exchange_order_id == exchange_order_id else None
 
     def order_of_client(self, account: int, client_id: str) -> WireOrder | None:
@@ -209,6 +214,7 @@ class Store:
 
     def fills_after(self, account: int, ordinal: int, limit: int) -> list[WireFill]:
         """Return at most `limit` fills of the account with a greater ordinal, oldest first."""
+        self._apply()
         found_rows = self._connection.execute(
             "SELECT body FROM fills WHERE account = ? AND ordinal > ? ORDER BY ordinal LIMIT ?",
             (account, ordinal, limit),
@@ -224,6 +230,7 @@ class Store:
         client_id: str | None = None,
     ) -> list[tuple[int, WireOrder]]:
         """Return at most `limit` (account, order) with a greater number, oldest first."""
+        self._apply()
         if client_id is not None:
             return self._orders_of_client(client_id, number, limit, account, state)
         # An account with few orders among millions costs a scan; an operator can wait for it.
@@ -242,6 +249,7 @@ class Store:
         self, owner: int, ordinal: int, limit: int, account: int | None = None
     ) -> list[tuple[int, WireFill]]:
         """Return at most `limit` (account, fill) behind this one, by account and ordinal."""
+        self._apply()
         if account is not None:
             after = ordinal if owner == account else 0
             return (
@@ -292,6 +300,9 @@ def open_store(path: Path | None) -> Store:
     except (sqlite3.Error, msgspec.DecodeError) as error:
         connection.close()
         raise StoreError(f"{path} cannot be used: {error}") from error
+    except StoreError:
+        connection.close()
+        raise
 
 
 def _has_client(changes: Changes) -> bool:

@@ -13,11 +13,13 @@ from fairlead.exchange import client_ids
 
 FILE_NAME = "exchange.sqlite"
 APPLICATION_ID = 0x46_4C_53_58  # "FLSX"
-SCHEMA_VERSION = 2  # 2: positions, perpetuals; what 1 wrote is read as it is
+SCHEMA_VERSION = 3  # 2: positions, perpetuals; 3: the log; what 1 and 2 wrote is read as it is
+_SCHEMA_WITH_LOG = 3
 CACHE_KIB = 4_096
 CHECKPOINT_PAGES = 4_000
 CHECKED_BYTES = 16 * 1024 * 1024  # a file up to this size is checked whole at start
 
+_LOG = "CREATE TABLE log (number INTEGER PRIMARY KEY, body BLOB NOT NULL)"  # see store_log.py
 _SCHEMA = (
     """
 CREATE TABLE orders (
@@ -40,6 +42,7 @@ CREATE TABLE fills (
     "CREATE TABLE states (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     "CREATE TABLE client_id_runs (last_number INTEGER PRIMARY KEY)",
     client_ids.SCHEMA,
+    _LOG,
 )
 
 
@@ -72,7 +75,7 @@ def open_file(path: Path | None) -> sqlite3.Connection:
         if version == 0:
             _create(connection)
         elif version < SCHEMA_VERSION:
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            _migrate(connection)
         return connection
     except sqlite3.OperationalError as error:
         connection.close()
@@ -98,12 +101,19 @@ def examine(path: Path) -> StoreSummary:
         try:
             _check(connection, path)
             (schema,) = connection.execute("PRAGMA user_version").fetchone()
-            (orders,) = connection.execute("SELECT max(number) FROM orders").fetchone()
+            newest = _newest_order(connection, schema)
         finally:
             connection.close()
     except (StoreError, sqlite3.Error) as error:
         raise StoreError(f"{path} cannot be used: {error}") from error
-    return StoreSummary(schema, orders or 0)
+    return StoreSummary(schema, newest)
+
+
+def _newest_order(connection: sqlite3.Connection, schema: int) -> int:
+    newest: int | None = connection.execute("SELECT max(number) FROM orders").fetchone()[0]
+    log = () if schema < _SCHEMA_WITH_LOG else connection.execute("SELECT body FROM log")
+    logged: list[int] = [order[0] for (body,) in log for order in msgspec.msgpack.decode(body)[0]]
+    return max([newest or 0, *logged])
 
 
 def _check(connection: sqlite3.Connection, path: Path | None) -> None:
@@ -124,6 +134,14 @@ def _check(connection: sqlite3.Connection, path: Path | None) -> None:
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise StoreError(f"it is damaged: {found}")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Add what a store of an earlier version lacks."""
+    connection.execute("BEGIN")
+    connection.execute(_LOG)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
 
 
 def _create(connection: sqlite3.Connection) -> None:
