@@ -132,8 +132,8 @@ async def test_codes_of_one_challenge_open_no_other(world: World, ann: Browser) 
         assert (await confirm(ann, challenge, code, world.code()))[1]["code"] == "code_wrong"
     form = json.dumps({"code": delete_code, "totp": world.code()}).encode()
     for path in (f"{edit}%2f..%2f{delete}", f"{edit}/%2e%2e/{delete}", f"/{delete}", f"{delete}/"):
-        status, _, _ = await raw(ann, "POST", f"/v1/challenges/{path}/confirm", form)
-        assert status in (404, 410), path
+        status, _, said = await raw(ann, "POST", f"/v1/challenges/{path}/confirm", form)
+        assert status == 410 or said == b'"behind"', path
     (key,) = (await ann.get("/v1/keys"))[1]
     assert (key["version"], key["scopes"]) == (1, ["read"])
 
@@ -474,7 +474,7 @@ async def test_no_page_but_ours_changes_anything(world: World, ann: Browser, bob
         for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
             assert (await raw(ann, "POST", path, body, **{"Content-Type": kind}))[0] == 415, kind
         for method in ("GET", "HEAD"):
-            assert (await raw(ann, method, path))[0] == 404
+            assert (await raw(ann, method, path))[0] == 405
     assert lines == []
     assert (await raw(ann, "POST", path, body, Origin=origin))[0] == 200
 

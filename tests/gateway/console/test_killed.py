@@ -64,7 +64,7 @@ def confirm(
     challenge, code, totp = asked
     body = json.dumps({"code": code, "totp": totp}).encode()
     path = b"/v1/challenges/"
-    call = Call("POST", path, b"", "1.1", body, f"{challenge}/confirm".encode())
+    call = Call("POST", path, b"", "1.1", body, challenge.encode())
     visit = Visit(call, HERE, False, now_ns, "token", user, session)
     answer = asyncio.run(grants.confirm(visit))
     assert answer.status < 300, answer

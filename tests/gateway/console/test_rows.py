@@ -551,7 +551,7 @@ async def test_disabling_is_cheap_and_enabling_is_granted(world: World, ann: Bro
     with world.changes() as lines:
         assert (await ann.post(path, {"totp": world.code()}))[1]["code"] == "state_wrong"
         assert (await ann.post("/v1/keys/Bot1/disable", {"totp": world.code()}))[0] == 404
-        assert (await ann.post(f"/v1/keys/{kid}/enable", {"totp": world.code()}))[0] == 404
+        assert (await ann.post(f"/v1/keys/{kid}/enable", {"totp": world.code()}))[0] == 405
     assert lines == []
     challenge, code = await asked(ann, "key.enable", kid=kid)
     with world.changes() as lines:
