@@ -17,7 +17,7 @@ from fairlead.control.keyring import Keyring, named, plain
 from fairlead.control.keys import ApiKey, Denied, State
 from fairlead.control.store import Store
 from fairlead.control.tables import CERTIFICATES
-from fairlead.tls.authority import pem, revoked_list
+from fairlead.tls.authority import Issuer, pem, revoked_list
 from fairlead.tls.client import Issued, client_of_request, client_text, read_request
 
 _is_fingerprint = re.compile("[0-9a-f]{64}", re.ASCII).fullmatch
@@ -126,19 +126,38 @@ class Certificates:
             self._audit.append(change, actor, entry, now_ns)
             return after
 
-    def _made(
-        self, change: Connection, key: ApiKey, now_ns: int, request: str | None
-    ) -> Made | Denied:
+    def check(self, key: ApiKey, now_ns: int, request: str | None = None) -> Denied | None:
+        """Return why no certificate could be issued for a key now, None if one could. Raises ControlError."""
+        with self._store.read() as connection:
+            issuer = self._issuer(connection, key, now_ns)
+        if isinstance(issuer, Denied):
+            return issuer
+        try:
+            if request is not None:
+                read_request(request)
+        except ValueError as error:
+            return _request_invalid(error)
+        return None
+
+    def _issuer(self, connection: Connection, key: ApiKey, now_ns: int) -> Issuer | Denied:
+        """Return who would issue a certificate for a key, or why nobody does."""
         state = key.state(now_ns)
         if state is not State.ACTIVE:
             return Denied("key_unusable", f"key {key.kid} is {state}; it must be active")
-        if rows.living(change, key.kid, now_ns) >= OF_KEY_MAX:
+        if rows.living(connection, key.kid, now_ns) >= OF_KEY_MAX:
             text = f"key {key.kid} has {OF_KEY_MAX} certificates in force; revoke one first"
             return Denied("certificates_too_many", text)
-        authority = self._authorities.current(change)
+        authority = self._authorities.current(connection)
         if authority is None or authority.issuer.ends_ns <= now_ns:
             return Denied("authority_missing", NO_AUTHORITY)
-        issuer, until_ns = authority.issuer, key.expires_ns
+        return authority.issuer
+
+    def _made(
+        self, change: Connection, key: ApiKey, now_ns: int, request: str | None
+    ) -> Made | Denied:
+        issuer, until_ns = self._issuer(change, key, now_ns), key.expires_ns
+        if isinstance(issuer, Denied):
+            return issuer
         try:
             if request is None:
                 text, issued = client_text(issuer, key.kid, now_ns, until_ns)
@@ -146,7 +165,7 @@ class Certificates:
                 public_key = read_request(request)
                 text, issued = client_of_request(issuer, key.kid, public_key, now_ns, until_ns)
         except ValueError as error:
-            return Denied("request_invalid", f"csr: {error}")
+            return _request_invalid(error)
         return Made(_remembered(issued, key, now_ns), text)
 
     def _find(self, connection: Connection, fingerprint: str) -> Certificate | Denied:
@@ -176,6 +195,10 @@ class Certificates:
         )
         self._audit.append(change, actor, entry, now_ns)
         return denied
+
+
+def _request_invalid(error: ValueError) -> Denied:
+    return Denied("request_invalid", f"csr: {error}")
 
 
 def _remembered(issued: Issued, key: ApiKey, now_ns: int) -> Certificate:

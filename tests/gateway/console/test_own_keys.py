@@ -320,12 +320,15 @@ async def test_a_key_is_replaced_and_the_former_ends_after_the_overlap(
 
 async def test_a_certificate_for_ones_own_key(world: World, ann: Browser) -> None:
     kid = (await added(world, ann))["kid"]
-    status, said = await granted(world, ann, "certificate.issue", kid=kid)
-    assert (status, said["code"]) == (409, "authority_missing")
+    wanted = {"action": "certificate.issue", "payload": {"kid": kid}}
+    status, said = await ann.post("/v1/challenges", wanted)
+    assert (status, said["code"]) == (409, "authority_missing")  # and no letter is written
     root = make_root(world.now_ns)
     authority = Authority(make_intermediate(root, world.now_ns), root.certificate)
     with world.control.store.change() as change:
         world.control.authorities.add(change, OWNER, authority, world.now_ns)
+    status, said = await ann.post("/v1/challenges", wanted | {"payload": {"kid": kid, "csr": "me"}})
+    assert (status, said["code"]) == (422, "request_invalid")
     status, said = await granted(world, ann, "certificate.issue", kid=kid)
     assert status == 201
     assert said["pem"].startswith("-----BEGIN PUBLIC KEY-----")

@@ -104,7 +104,10 @@ def _rotate(doing: Doing, form: words.KeyRotate) -> object | Denied:
 
 def _ask_certificate(asking: Asking, form: words.CertificateIssue) -> Facts | Denied:
     key = own_key(asking.control, asking.user, form.kid)
-    return key if isinstance(key, Denied) else (("Label", key.label), ("Key", key.kid))
+    if isinstance(key, Denied):
+        return key
+    denied = asking.control.certificates.check(key, asking.now_ns, form.csr)
+    return denied or (("Label", key.label), ("Key", key.kid))
 
 
 def _certificate(doing: Doing, form: words.CertificateIssue) -> object | Denied:
