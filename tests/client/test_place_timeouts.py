@@ -303,7 +303,7 @@ def test_killed_and_not_started_again_is_unknown_with_what_was_heard(
         killable.operator.clear()
 
     with meanwhile(kill), pytest.raises(OutcomeUnknown, match="no system answers") as caught:
-        caller.place_and_wait(order, 4.0)
+        caller.place_and_wait(order, 8.0)
     assert caught.value.client_order_id == order.client_order_id
     with pytest.raises(Unreachable):
         caller.place(new_order())
