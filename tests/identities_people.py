@@ -8,6 +8,7 @@ ATTACKS = "gateway/console/test_attacks.py"
 CONSOLE = "gateway/console/test_console.py"
 OWN = "gateway/console/test_own_keys.py"
 MAIL_DOWN = "gateway/console/test_mail_down.py"
+INVITING = "gateway/console/test_inviting.py"
 REMINDING = "gateway/console/test_reminding.py"
 SESSIONS = "control/people/test_sessions.py"
 CHALLENGES = "control/people/test_challenges.py"
@@ -200,6 +201,7 @@ ATTACKS_ON_PEOPLE: Rows = (
     )),
     ("challenge with swapped payload, action, session, expired, used", (
         f"{ROWS}::test_an_edit_is_done_as_it_was_asked_for",
+        f"{INVITING}::test_who_is_invited_is_who_was_asked_for",
         f"{ATTACKS}::test_codes_of_one_challenge_open_no_other",
         f"{ATTACKS}::test_a_challenge_is_good_for_nobody_else_and_in_no_other_session",
         f"{ATTACKS}::test_one_that_is_used_or_too_old_is_over",

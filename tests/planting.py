@@ -279,8 +279,8 @@ def live_as_a_user(system: Planted) -> Peoples:
         added = ann.call("POST", confirm, {"code": codes[-1], "totp": recovery[0]})
         assert added.status == 201, added
         secrets.append(str(added.json["secret"]))
-        invited = ann.call("POST", "/v1/users/invitations", {"email": "bob@desk.example"})
-        assert invited.status == 204
+        confirm = asked("user.invite", email="bob@desk.example")
+        assert ann.call("POST", confirm, {"code": codes[-1], "totp": recovery[3]}).status == 204
         invitation = re.search(r"/invitation[/#]+(\S+)", letter())
         assert invitation is not None
         changed = {"password": PEOPLES[0], "new_password": PEOPLES[1], "totp": recovery[1]}

@@ -1,6 +1,7 @@
 """People on a running system: made by the owner's link, signed in, invited, gone; beside open trading."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -45,8 +46,12 @@ def test_from_the_owners_link_to_a_second_user(system: System) -> None:
         (shown,) = system.run("users", "list", "--json").json
         assert shown["email"] == EMAIL
 
-        invited = ann.call("POST", "/v1/users/invitations", {"email": "bob@desk.example"})
-        assert invited.status == 204
+        invite = {"action": "user.invite", "payload": {"email": "bob@desk.example"}}
+        assert ann.call("POST", "/v1/challenges", invite).status == 403  # a session is not enough
+        ann.enrol(time.time_ns())
+        path, code = asked(ann, system, "user.invite", email="bob@desk.example")
+        codes = {"code": code, "totp": ann.recovery_codes[0]}
+        assert ann.call("POST", path, codes).status == 204
         letter = system.run("mail", "--last", "1", "--json").json
         found = re.search(r"http://127\.0\.0\.1:\d+/console/invitation#(\S+)", letter["text"])
         assert found is not None
@@ -59,9 +64,11 @@ def test_from_the_owners_link_to_a_second_user(system: System) -> None:
         assert ann.call("GET", "/v1/me").status == 401
         again = {"email": EMAIL, "password": PASSWORD}
         assert ann.call("POST", "/v1/auth/sign-in", again).status == 200
+        second = {"code": ann.recovery_codes[1]}
+        assert ann.call("POST", "/v1/auth/second-factor", second).status == 200
 
         log = (system.folder / "log").read_text()
-        for secret in (token, found[1], PASSWORD):
+        for secret in (token, found[1], PASSWORD, code, *ann.recovery_codes):
             assert secret not in log
 
 

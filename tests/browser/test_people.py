@@ -255,17 +255,44 @@ def test_a_session_is_ended_from_another_browser(console: Console) -> None:
     flo.sign_in(lost).at("/console/profile/keys")  # and goes on where it was
 
 
+def test_without_a_second_factor_nobody_is_invited_and_it_leads_back(console: Console) -> None:
+    kim = console.someone(has_factor=False)
+    page = kim.at("/users")
+    form = page.region("Invite somebody")
+    for field in ("E-mail", "E-mail code", "Authenticator code"):
+        form.field(field).cannot()
+    form.button("Invite").cannot()
+    page.button("Enable 2FA").click()
+    factor = page.region("Two-factor authentication")
+    kim.secret = factor.pattern("^([A-Z2-7]{4} )+[A-Z2-7]{1,4}$").said().replace(" ", "")
+    kim.both(factor, kim.send_code(factor))
+    factor.button("Enable 2FA").click()
+    page.dialog("Save your recovery codes").button("I have saved them").click()
+    page.at("/console/users")
+    form.field("E-mail").can()
+
+
 def test_somebody_is_invited_comes_by_the_letter_and_is_removed(console: Console) -> None:
     gil = console.someone()
     page = gil.at("/users")
-    page.field("E-mail").fill("not an address")
-    page.button("Invite").click()
-    assert page.run("document.querySelector('input:invalid') !== null") is True
-    page.field("E-mail").fill(gil.email)
-    page.button("Invite").click()
-    page.role("alert").text("there is a user of this e-mail address").seen()
-    page.field("E-mail").fill("hal@desk.example")
-    page.button("Invite").click()
+    form = page.region("Invite somebody")
+    form.button("Send code").cannot()
+    for email, wrong in (
+        ("not an address", "the e-mail address is not written as one"),
+        (gil.email, "there is a user of this e-mail address"),
+    ):
+        form.field("E-mail").fill(email)
+        form.button("Send code").click()
+        form.role("alert").text(wrong).seen()
+    form.field("E-mail").fill("hal@desk.example")
+    code = gil.send_code(form)
+    assert "Who is invited: hal@desk.example" in gil.letter()["text"]
+    form.button("Invite").cannot()
+    gil.both(form, other_code(code))
+    form.button("Invite").click()
+    form.role("alert").text("the code is not right").seen()
+    gil.both(form, code)
+    form.button("Invite").click()
     page.text("An invitation is on its way to hal@desk.example").seen()
 
     page.way("Mail").click()

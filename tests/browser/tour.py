@@ -168,8 +168,10 @@ def _return(console: Console, ann: Someone, stop: Stop) -> None:
 
 def _invite(ann: Someone, page: Page, stop: Stop) -> None:
     page.way("Users").click()
-    page.region("Invite somebody").field("E-mail").fill("bob@desk.example")
-    page.button("Invite").click()
+    form = page.region("Invite somebody")
+    form.field("E-mail").fill("bob@desk.example")
+    ann.both(form, ann.send_code(form))
+    form.button("Invite").click()
     page.text("An invitation is on its way").seen()
     stop("users", page)
     page.way("Mail").click()

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 from fairlead.control.audit import Actor, Outcome
 from fairlead.control.control import Control
 from fairlead.control.keys import Denied
-from fairlead.control.people.person import Session, User
+from fairlead.control.people.person import From, Session, User
 from fairlead.control.people.proofs import EITHER_WRONG, FACTOR_WRONG, PASSWORD_WRONG
 from fairlead.control.people.sessions import REFUSED, Limited, SignedIn
 from fairlead.control.tables import RECOVERY_CODES, USERS
@@ -26,6 +26,7 @@ from tests.control.people.conftest import (
 NEW = "eight unrelated words"
 RACERS = 8
 PROVEN_AT_MOST = 10
+CODES_AT_MOST = 60  # in an hour, of one user
 
 
 def user_row(control: Control) -> tuple[str, int]:
@@ -102,6 +103,25 @@ def test_one_code_changes_a_password_once_however_many_try_at_once(
     with ThreadPoolExecutor(RACERS) as threads:
         results = list(threads.map(change, range(RACERS)))
     assert sorted(map(str, results)) == sorted(map(str, [None, *[EITHER_WRONG] * (RACERS - 1)]))
+
+
+def test_codes_for_a_new_password_are_counted_with_those_of_signing_in(
+    control: Control, ann: User
+) -> None:
+    """From wherever they come; and of who does not know the password none counts."""
+    user, session = whole(control, ann)  # by one code
+
+    def change(at: int, password: str) -> object:
+        origin = From(f"192.0.2.{at}", "curl")
+        proof = (password, "000000")
+        return control.proofs.change_password(user, session.session, proof, NEW, origin, NOW)
+
+    assert [change(at, "wrong") for at in range(CODES_AT_MOST)] == [EITHER_WRONG] * CODES_AT_MOST
+    results = [change(at, PASSWORD) for at in range(CODES_AT_MOST)]
+    assert results[:-1] == [EITHER_WRONG] * (CODES_AT_MOST - 1)
+    assert isinstance(results[-1], Limited)
+    half = signed_in(control)
+    assert isinstance(control.sessions.give_code(half.token, "000000", HERE, NOW), Limited)
 
 
 # ── one factor ───────────────────────────────────────────────────────────────────────────────────

@@ -10,12 +10,13 @@ from sqlalchemy import select
 from fairlead.control.control import Control
 from fairlead.control.keyring import Made, Wanted
 from fairlead.control.keys import DAY_NS, Denied
+from fairlead.control.people import users
 from fairlead.control.people.person import User
 from fairlead.control.people.sessions import SignedIn
 from fairlead.control.tables import LINKS, USERS
 from tests.control.conftest import OWNER, OpenControl
 from tests.control.killing import killed_at
-from tests.control.people.conftest import EMAIL, HERE, MINUTE, NOW, PASSWORD, made, signed_in
+from tests.control.people.conftest import EMAIL, HERE, NOW, PASSWORD, made, signed_in
 
 RACERS = 8
 
@@ -248,15 +249,24 @@ def test_nobody_learns_who_is_a_user_of_another_subscription(control: Control, a
     assert other.users.listed() == []
 
 
-def test_an_invitation_that_could_not_be_mailed_is_void_and_counts_for_nothing(
-    control: Control, ann: User
-) -> None:
+def test_an_invitation_that_could_not_be_mailed_is_void(control: Control, ann: User) -> None:
     bob = "bob@desk.example"
-    for _ in range(9):
-        assert control.users.wait_to_invite(ann.user, bob, NOW) is None
-        token = control.users.invite(OWNER, bob, NOW)
-        assert isinstance(token, str)
-        control.users.withdraw(ann.user, bob, token, NOW)
-        assert isinstance(control.users.accept(token, "", PASSWORD, HERE, NOW), Denied)
-    waits = [control.users.wait_to_invite(ann.user, bob, NOW) for _ in range(6)]
-    assert waits == [None] * 5 + [60 * MINUTE]
+    tokens = [control.users.invite(OWNER, each, NOW) for each in (bob, "carl@desk.example")]
+    assert isinstance(tokens[0], str)
+    assert isinstance(tokens[1], str)
+    control.users.withdraw(tokens[0])
+    assert isinstance(control.users.accept(tokens[0], "", PASSWORD, HERE, NOW), Denied)
+    assert isinstance(control.users.accept(tokens[1], "", PASSWORD, HERE, NOW), User)
+
+
+def test_why_nobody_can_be_invited_is_known_beforehand(
+    control: Control, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = control.users.invite_wrong
+    before = stored(control), control.audit.last(9)
+    assert wrong("bob@desk.example") is None
+    assert code(wrong(PASSWORD)) == "email_invalid"
+    assert code(wrong(EMAIL.upper())) == "email_taken"
+    monkeypatch.setattr(users, "USERS_MAX", 1)
+    assert code(wrong("bob@desk.example")) == "users_too_many"
+    assert (stored(control), control.audit.last(9)) == before

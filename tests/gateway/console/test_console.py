@@ -86,23 +86,6 @@ async def test_too_many_tries_say_when_to_come_back(world: World, browser: Brows
         assert (response.status, response.headers["Retry-After"]) == (429, "900")
 
 
-async def test_an_invitation_goes_by_mail(world: World, browser: Browser, other: Browser) -> None:
-    await world.ann(browser)
-    assert (await browser.post("/v1/users/invitations", {"email": "bob@desk.example"}))[0] == 204
-    status, (letter,) = await browser.get("/v1/mail")
-    assert (status, letter["to"]) == (200, "bob@desk.example")
-    token = letter["text"].partition("http://page/invitation#")[2].split()[0]
-    form = {"token": token, "password": PASSWORD}
-    assert (await other.post("/v1/auth/invitation", form))[0] == 201
-    status, users = await browser.get("/v1/users")
-    named = {each["email"]: each["user"] for each in users}
-    assert named.keys() == {EMAIL, "bob@desk.example"}
-    bob = named["bob@desk.example"]
-    assert (await browser.call("DELETE", f"/v1/users/{bob}"))[0] == 204
-    assert (await other.get("/v1/me"))[0] == 401
-    assert (await browser.call("DELETE", f"/v1/users/{bob}"))[0] == 404
-
-
 # ── one's own ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -261,7 +244,7 @@ async def test_without_mail_nothing_is_granted_and_nothing_is_half_made(
 CHANGES = (
     ("PATCH", "/v1/me", {"anti_phishing": "x"}),
     ("POST", "/v1/me/password", {"password": PASSWORD, "new_password": "eight unrelated words"}),
-    ("POST", "/v1/users/invitations", {"email": "eve@x.example"}),
+    ("POST", "/v1/challenges", {"action": "user.invite", "payload": {"email": "eve@x.example"}}),
     ("DELETE", "/v1/users/usr_1", None),
     ("DELETE", "/v1/me/sessions/ses_1", None),
     ("POST", "/v1/me/two-factor", None),

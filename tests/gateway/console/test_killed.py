@@ -48,7 +48,7 @@ READS = "· all accounts · all addresses"
 
 def open_it(data: Path, url: str | None, *_: object) -> Grants:
     opened = Control.open(data, url, None, "local", 1)
-    return Grants(Desk(opened, Sink(data), "sink", lambda: 1))
+    return Grants(Desk(opened, Sink(data), "sink", lambda: 1), "http://page/")
 
 
 def confirm(
@@ -116,6 +116,11 @@ STEPS: list[tuple[Action, dict[str, object], list[str]]] = [
         "+ certificate: revoked",
         f"+ key Bot2 v4: revoked, read {READS}",
     ]),
+    (Action.USER_INVITE, {"email": "bob@desk.example"}, [
+        "- challenge user.invite: 5 tries left",
+        "+ audit user.invite done by mail+totp",
+        "+ link for bob@desk.example",
+    ]),
     (Action.FACTOR_DISABLE, {}, [
         "- challenge two_factor.disable: 5 tries left",
         f"- key Bot3 v1: active, read {READS}",
@@ -134,6 +139,12 @@ STEPS: list[tuple[Action, dict[str, object], list[str]]] = [
         "+ user ann@desk.example: second factor, phrase ''",
     ]),
 ]  # fmt: skip
+
+# What is about no key that there is.
+WITHOUT_KEY = (
+    Action.KEY_ADD, Action.KEY_DELETE_ALL, Action.USER_INVITE,
+    Action.FACTOR_DISABLE, Action.FACTOR_ENABLE,
+)  # fmt: skip
 
 
 def prepare(control: Control, user: User, action: Action, now_ns: int) -> None:  # noqa: F811
@@ -157,8 +168,7 @@ def payload_of(
     form: dict[str, object],
 ) -> bytes:
     """Return what is asked for, with the public id of the key that it is about."""
-    about_a_key = action not in (Action.KEY_ADD, Action.KEY_DELETE_ALL) and "secret" not in form
-    if about_a_key and action is not Action.FACTOR_DISABLE:
+    if action not in WITHOUT_KEY:
         by_label = action in (Action.KEY_ENABLE, Action.CERTIFICATE_ISSUE)
         key = control.keyring.of(user.user).find("Bot2" if by_label else "Bot1")
         assert isinstance(key, ApiKey)

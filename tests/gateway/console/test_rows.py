@@ -44,6 +44,7 @@ PAYLOADS: dict[str, dict[str, object]] = {
     Action.KEY_ROTATE: {"kid": KID, "label": "Bot2", "overlap_hours": 1},
     Action.CERTIFICATE_ISSUE: {"kid": KID},
     Action.FACTOR_DISABLE: {},
+    Action.USER_INVITE: {"email": "bob@desk.example"},
 }
 
 

@@ -71,7 +71,7 @@ def test_every_managed_route_is_in_the_document() -> None:
 
 def parts_of_people() -> tuple[Part, ...]:
     desk: Desk = object()  # type: ignore[assignment]  # nothing is called
-    return Entering(desk), Own(desk), Others(desk, ""), Grants(desk), OwnKeys(desk)
+    return Entering(desk), Own(desk), Others(desk), Grants(desk, ""), OwnKeys(desk)
 
 
 def test_every_call_of_people_is_in_the_document_with_who_may_make_it() -> None:

@@ -63,7 +63,6 @@ export const disableKey = (kid: string, factor: OneFactor) =>
   call<Key>("POST", `/v1/keys/${encodeURIComponent(kid)}/disable`, factor);
 
 export const users = () => call<User[]>("GET", "/v1/users");
-export const invite = (email: string) => call<undefined>("POST", "/v1/users/invitations", { email });
 export const removeUser = (user: string) =>
   call<undefined>("DELETE", `/v1/users/${encodeURIComponent(user)}`);
 export const mail = () => call<Letter[]>("GET", "/v1/mail");

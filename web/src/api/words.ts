@@ -144,6 +144,7 @@ export interface Actions {
   "certificate.issue": { payload: { kid: string; csr: string | null }; result: NewCertificate };
   "two_factor.enable": { payload: { secret: string }; result: { recovery_codes: string[] } };
   "two_factor.disable": { payload: Record<string, never>; result: Record<string, never> };
+  "user.invite": { payload: { email: string }; result: undefined };
 }
 export type Action = keyof Actions;
 export type PayloadOf<A extends Action> = Actions[A]["payload"];

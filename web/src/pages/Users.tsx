@@ -1,6 +1,7 @@
 // The users of one's subscription: listed, invited, removed.
-import { type FormEvent, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import * as calls from "../api/calls";
+import type { Refused } from "../api/client";
 import type { User } from "../api/words";
 import { useLoaded } from "../app/loaded";
 import { useMe } from "../app/session";
@@ -8,30 +9,41 @@ import { useTask } from "../app/task";
 import { Awaited } from "../parts/Awaited";
 import { Badge } from "../parts/Badge";
 import { Button } from "../parts/Button";
+import { ChallengeForm } from "../parts/ChallengeForm";
 import { Dialog } from "../parts/Dialog";
 import { Field } from "../parts/Field";
 import { Heading } from "../parts/Heading";
 import { Moment } from "../parts/Moment";
+import { NeedsFactor } from "../parts/NeedsFactor";
 import { Notice } from "../parts/Notice";
 import { Section } from "../parts/Section";
 import { Table } from "../parts/Table";
 
 const COLUMNS = ["E-mail", "Two-factor authentication", "Since", ""];
+const OF_EMAIL = ["email_invalid", "email_taken"];
 
 export function Users() {
   const me = useMe();
   const users = useLoaded(calls.users);
   const [removing, setRemoving] = useState<User | null>(null);
   const [said, setSaid] = useState("");
+  const [round, setRound] = useState(0); // a new form for each who is invited
   return (
     <>
       <Heading title="Users">
         <p className="lead">Everybody who can sign in for the subscription {me.subscription}.</p>
       </Heading>
+      {!me.two_factor && (
+        <NeedsFactor then="users">Users are invited with a code by mail and one of your authenticator together.</NeedsFactor>
+      )}
       {said && <Notice tone="good">{said}</Notice>}
-      <Section title="Invite somebody">
-        <Invite onDone={(email) => setSaid(`An invitation is on its way to ${email}. It works once, for seven days.`)} />
-      </Section>
+      <Invite
+        key={round}
+        onDone={(email) => {
+          setSaid(`An invitation is on its way to ${email}. It works once, for seven days.`);
+          setRound(round + 1);
+        }}
+      />
       <Section title="List of users">
         <Awaited of={users}>
           {(found) => (
@@ -76,34 +88,37 @@ export function Users() {
 }
 
 function Invite(props: { onDone: (email: string) => void }) {
-  const [email, setEmail] = useState("");
-  const task = useTask();
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    void task.run(async () => {
-      await calls.invite(email.trim());
-      props.onDone(email.trim());
-      setEmail("");
-    });
-  };
+  const me = useMe();
+  const [typed, setTyped] = useState("");
+  const [refused, setRefused] = useState<Refused | null>(null);
+  const email = typed.trim();
+  const payload = useMemo(() => ({ email }), [email]);
+  const hear = useCallback((said: Refused | null) => setRefused(said), []);
   return (
-    <form onSubmit={submit} className="stack">
-      <Field
-        label="E-mail"
-        type="email"
-        autoCapitalize="none"
-        required
-        value={email}
-        onChange={(event) => setEmail(event.target.value)}
-        error={task.refused?.message ?? ""}
-        hint="A link to become a user is mailed there."
-        after={
-          <Button type="submit" isBusy={task.isBusy}>
-            Invite
-          </Button>
-        }
-      />
-    </form>
+    <Section title="Invite somebody">
+      <fieldset disabled={!me.two_factor} className="plain">
+        <legend className="unseen">Invite somebody</legend>
+        <ChallengeForm
+          action="user.invite"
+          payload={payload}
+          isReady={email !== ""}
+          submit="Invite"
+          shownByFields={OF_EMAIL}
+          onRefused={hear}
+          onDone={() => props.onDone(email)}
+        >
+          <Field
+            label="E-mail"
+            type="email"
+            autoCapitalize="none"
+            value={typed}
+            onChange={(event) => setTyped(event.target.value)}
+            error={refused && OF_EMAIL.includes(refused.code) ? refused.message : ""}
+            hint="A link to become a user is mailed there, once you have given both codes."
+          />
+        </ChallengeForm>
+      </fieldset>
+    </Section>
   );
 }
 

@@ -56,6 +56,7 @@ class Action(StrEnum):
     CERTIFICATE_ISSUE = "certificate.issue"
     FACTOR_ENABLE = "two_factor.enable"
     FACTOR_DISABLE = "two_factor.disable"
+    USER_INVITE = "user.invite"
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -16,7 +16,13 @@ from fairlead.control.keys import Denied
 from fairlead.control.people.passwords import Passwords, password_wrong
 from fairlead.control.people.person import From, Session, User
 from fairlead.control.people.sessions import Limited, Sessions
-from fairlead.control.people.throttles import PROOF, SIGN_IN, attempt, forgive
+from fairlead.control.people.throttles import (
+    PROOF,
+    SECOND_FACTOR_USER,
+    SIGN_IN,
+    attempt,
+    forgive,
+)
 from fairlead.control.store import Store
 from fairlead.control.tables import USERS
 
@@ -81,6 +87,10 @@ class Proofs:
             is_right = is_right and now.password == kept.password
             factor = "password" if is_right else None
             if is_right and now.has_second_factor:
+                # With those of signing in. A stolen session alone does not get so far as to use them up.
+                wait_ns = attempt(change, SECOND_FACTOR_USER, user.user, now_ns)
+                if wait_ns is not None:
+                    return Limited(wait_ns)
                 used = self._sessions.use_code(change, user, code, now_ns)
                 factor = None if used is None else f"password+{used}"
             if factor is None:

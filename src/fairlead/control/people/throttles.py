@@ -30,8 +30,6 @@ SECOND_FACTOR = Limit("second_factor", 10, 15 * _MINUTE)
 SECOND_FACTOR_USER = Limit("second_factor_user", 60, 60 * _MINUTE)
 PROOF = Limit("proof", 10, 15 * _MINUTE)  # by session: a new one may try again
 FORGOTTEN_ADDRESS = Limit("forgotten_address", 20, 15 * _MINUTE)
-INVITATION = Limit("mail invitation", 5, 60 * _MINUTE)  # by who invites and who is invited
-INVITATIONS = Limit("mail invitations", 20, 60 * _MINUTE)  # by who invites
 
 
 def attempt(change: Connection, limit: Limit, subject: str, now_ns: int) -> int | None:

@@ -14,14 +14,7 @@ from fairlead.control.keyring import Keyring, plain
 from fairlead.control.keys import DAY_NS, Act, Denied
 from fairlead.control.people import one_time
 from fairlead.control.people.passwords import Passwords, password_wrong
-from fairlead.control.people.person import From, User, email_wrong, folded_email
-from fairlead.control.people.throttles import (
-    INVITATION,
-    INVITATIONS,
-    Limit,
-    attempts,
-    take_back,
-)
+from fairlead.control.people.person import From, User, email_wrong
 from fairlead.control.store import Store
 from fairlead.control.tables import CHALLENGES, LINKS, RECOVERY_CODES, SESSIONS, USERS
 
@@ -75,33 +68,33 @@ class Users:
             self._audit.append(change, actor, Entry(action="user.first_link", target="-"), now_ns)
             return token
 
+    def invite_wrong(self, email: str) -> Denied | None:
+        """Return why nobody of this address can be invited. Raises ControlError."""
+        with self._store.read() as connection:
+            return self._invite_wrong(connection, email)
+
     def invite(self, actor: Actor, email: str, now_ns: int) -> str | Denied:
         """Return a token that makes a user of this address; a new one voids the old. Raises ControlError."""
         with self._audit.change(is_told=False) as change:
-            denied = email_wrong(email) or self._taken_here(change, email) or self._too_many(change)
-            if denied is not None:
-                # What is no address may be a secret in the wrong field: it is not kept.
-                target = email if email_wrong(email) is None else "-"
-                return self._refused(change, actor, "user.invite", target, denied, now_ns)
-            of_us = (LINKS.c.subscription == self._subscription) & (LINKS.c.email == email)
-            change.execute(delete(LINKS).where(of_us))
-            token = self._new_link(change, email, now_ns + INVITATION_NS)
-            self._audit.append(change, actor, Entry(action="user.invite", target=email), now_ns)
-            return token
+            return self.invite_in(change, actor, email, now_ns)
 
-    def wait_to_invite(self, user: str, email: str, now_ns: int) -> int | None:
-        """Count an invitation by mail; return None, or in how many ns there may be one.
+    def invite_in(self, change: Connection, actor: Actor, email: str, now_ns: int) -> str | Denied:
+        """Do as `invite` does, within a change."""
+        denied = self._invite_wrong(change, email)
+        if denied is not None:
+            # What is no address may be a secret in the wrong field: it is not kept.
+            target = email if email_wrong(email) is None else "-"
+            return self._refused(change, actor, "user.invite", target, denied, now_ns)
+        of_us = (LINKS.c.subscription == self._subscription) & (LINKS.c.email == email)
+        change.execute(delete(LINKS).where(of_us))
+        token = self._new_link(change, email, now_ns + INVITATION_NS)
+        self._audit.append(change, actor, Entry(action="user.invite", target=email), now_ns)
+        return token
 
-        Raises ControlError.
-        """
-        with self._store.change(is_told=False) as change:
-            return attempts(change, _limits_of_invitation(user, email), now_ns)
-
-    def withdraw(self, user: str, email: str, token: str, invited_ns: int) -> None:
-        """End an invitation that could not be mailed, and which counts for nothing. Raises ControlError."""
+    def withdraw(self, token: str) -> None:
+        """End an invitation that could not be mailed. Raises ControlError."""
         with self._store.change(is_told=False) as change:
             change.execute(delete(LINKS).where(LINKS.c.token_hash == one_time.token_hash(token)))
-            take_back(change, _limits_of_invitation(user, email), invited_ns)
 
     def _new_link(self, change: Connection, email: str, expires_ns: int) -> str:
         token = one_time.new_token()
@@ -225,6 +218,10 @@ class Users:
         """Say that there is one in this subscription: of the others nobody here learns who is in them."""
         return None if self._row(change, email) is None else _TAKEN
 
+    def _invite_wrong(self, connection: Connection, email: str) -> Denied | None:
+        taken = email_wrong(email) or self._taken_here(connection, email)
+        return taken or self._too_many(connection)
+
     def _too_many(self, change: Connection) -> Denied | None:
         if len(change.execute(self._present()).all()) < USERS_MAX:
             return None
@@ -250,10 +247,6 @@ _TAKEN = Denied("email_taken", "there is a user of this e-mail address; give ano
 _LINK_INVALID = Denied(
     "link_invalid", "the link is not known, was used, or is too old; have a new one made"
 )
-
-
-def _limits_of_invitation(user: str, email: str) -> tuple[tuple[Limit, str], ...]:
-    return ((INVITATION, f"{user} {folded_email(email)}"), (INVITATIONS, user))
 
 
 def subscription_of_link(store: Store, token: str, now_ns: int) -> str | None:

@@ -29,7 +29,8 @@ from fairlead.control.people.sessions import CODE_WRONG, Enrolled
 from fairlead.gateway.answers import Answer
 from fairlead.gateway.console import words
 from fairlead.gateway.console.front import Desk
-from fairlead.gateway.console.granting import Asking, Doing, Grant
+from fairlead.gateway.console.granting import Asking, Doing, Grant, Posted
+from fairlead.gateway.console.inviting import INVITING_GRANTS
 from fairlead.gateway.console.key_changing import CHANGING_GRANTS
 from fairlead.gateway.console.key_forms import keyring_of
 from fairlead.gateway.console.key_making import MAKING_GRANTS
@@ -46,14 +47,17 @@ from fairlead.gateway.times import time_text
 
 _S = 1_000_000_000
 _NOTHING_TO_SAY = 204
+_NO_MAIL = problem(503, "mail_unavailable", "no mail server is configured, see [mail]")
 Prove = Callable[[Connection, bytes, str], str | None]
 
 
 class Grants:
     """The calls under /v1/challenges, and what begins the second factor."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, page: str) -> None:
+        """`page`: where people find the console, for the link of an invitation."""
         self._desk = desk
+        self._page = page
         self.routes: Routes = {
             b"/v1/me/two-factor": {"POST": (Level.WHOLE, self.new_secret)},
             b"/v1/challenges": {"POST": (Level.WHOLE, self.ask)},
@@ -94,9 +98,8 @@ class Grants:
         facts = await self._desk.run(partial(grant.ask, asking, payload))
         if isinstance(facts, Denied):
             return refused(facts)
-        post = self._desk.post
-        if post is None:
-            return problem(503, "mail_unavailable", "no mail server is configured, see [mail]")
+        if self._desk.post is None:
+            return _NO_MAIL
         work = partial(_ask, self._desk.control, visit, Action(form.action), payload)
         asked = await self._desk.run(work)
         if not isinstance(asked, Asked):
@@ -109,13 +112,9 @@ class Grants:
             visit.origin.address,
             visit.now_ns,
         )
-        try:
-            await post.send(letter, visit.now_ns)
-        except Unsent as error:
-            withdraw = partial(_withdraw, self._desk.control, user, asked)
-            await self._desk.run(withdraw)
-            return problem(503, "mail_unavailable", f"{error}; nothing was granted")
-        return shown(
+        undo = partial(_withdraw, self._desk.control, user, asked)
+        unsent = await self._send(Posted(letter, undo), visit.now_ns)
+        return unsent or shown(
             201,
             words.ChallengeShown(
                 challenge=asked.challenge,
@@ -132,12 +131,29 @@ class Grants:
         form = visit.form(words.Codes)
         if isinstance(form, Answer):
             return form
-        work = partial(_confirm, self._desk.control, visit, name, form)
+        work = partial(_confirm, self._desk.control, visit, name, form, self._page)
         result = await self._desk.run(work)
         if isinstance(result, Denied):
             return refused(result)
         status, said = result
+        if isinstance(said, Posted):
+            unsent = await self._send(said, visit.now_ns)
+            if unsent is not None:
+                return unsent
         return done() if status == _NOTHING_TO_SAY else shown(status, said)
+
+    async def _send(self, posted: Posted, now_ns: int) -> Answer | None:
+        """Send a letter; where that cannot be, undo what it is about, and return what is answered."""
+        post = self._desk.post
+        try:
+            if post is not None:
+                await post.send(posted.letter, now_ns)
+                return None
+            unsent = _NO_MAIL
+        except Unsent as error:
+            unsent = problem(503, "mail_unavailable", f"{error}; nothing was granted")
+        await self._desk.run(posted.undo)
+        return unsent
 
 
 def masked(email: str) -> str:
@@ -158,7 +174,7 @@ def _withdraw(control: Control, user: User, asked: Asked) -> None:
 
 
 def _confirm(
-    control: Control, visit: Visit, challenge: str, codes: words.Codes
+    control: Control, visit: Visit, challenge: str, codes: words.Codes, page: str
 ) -> tuple[int, object] | Denied:
     user, session = visit.person
     of_user = control.of(user.subscription)
@@ -166,7 +182,7 @@ def _confirm(
     def perform(granted: Granted) -> tuple[int, object] | Denied:
         grant = GRANTS[granted.action]
         payload = msgspec.json.decode(granted.payload, type=grant.form)
-        doing = Doing(of_user, user, session, granted, visit.now_ns)
+        doing = Doing(of_user, user, session, granted, visit.now_ns, page)
         result = grant.perform(doing, payload)
         return result if isinstance(result, Denied) else (grant.status, result)
 
@@ -243,6 +259,7 @@ def _switch_off(doing: Doing, _: words.Nothing) -> object | Denied:
 GRANTS: Mapping[str, Grant] = {
     **MAKING_GRANTS,
     **CHANGING_GRANTS,
+    **INVITING_GRANTS,
     Action.FACTOR_ENABLE: Grant(
         words.TwoFactorOn, "switch two-factor authentication on", _ask_on, _switch_on
     ),

@@ -30,7 +30,6 @@ CALLS: dict[str, str] = {
         "Nobody can use the key from now on. By one factor, whether or not mail works."
     ),
     "GET /v1/users": "The users of one's subscription.",
-    "POST /v1/users/invitations": "Invite somebody; the link is mailed.",
     "DELETE /v1/users/{user}": "Remove a user, whose sessions and keys end. The last one stays.",
     "GET /v1/mail": "The letters, where they are kept on the machine and not mailed; the newest first.",
 }
@@ -66,7 +65,6 @@ EXAMPLES: dict[str, object] = {
     "OneFactor": {"totp": "123456"},
     "Challenge": {"action": "key.add", "payload": {"label": "Bot1", "scopes": ["read", "trade"]}},
     "Codes": {"code": "12345678", "totp": "123456"},
-    "Invite": {"email": "bob@desk.example"},
 }
 
 _EMAIL, _NEW = "the e-mail address", "8 to 128 characters, none of those that everybody tries first"
@@ -93,11 +91,10 @@ FIELDS: dict[str, dict[str, str]] = {
         "totp": f"{_TOTP}; of who has a second factor",
     },
     "Phrase": {"anti_phishing": "up to 64 characters; empty: none"},
-    "Invite": {"email": _EMAIL},
     "Challenge": {
         "action": (
             "key.add, key.edit, key.enable, key.delete, key.delete_all, key.rotate, certificate.issue,"
-            " two_factor.enable or two_factor.disable"
+            " two_factor.enable, two_factor.disable or user.invite"
         ),
         "payload": "what would be done, as the action takes it",
     },

@@ -48,7 +48,7 @@ CHANGING = Callers(_CHANGE, READING.answers, _MEANING)
 
 SHAPES = (
     words.FirstUser, words.Invitation, words.SignIn, words.SecondFactor, words.NewPassword,
-    words.OneFactor, words.Email, words.Reset, words.Phrase, words.Invite, words.Challenge, words.Codes,
+    words.OneFactor, words.Email, words.Reset, words.Phrase, words.Challenge, words.Codes,
     words.State, words.Entered, words.Me, words.SessionShown, words.NewSecret, words.ChallengeShown,
     words.KeyShown, words.UseShown, words.NewKey, words.NewCertificate, words.KeysDeleted,
     words.RecoveryCodes, words.Nothing, words.UserShown, words.LetterShown, words.Problem,
@@ -70,6 +70,7 @@ _IF_MATCH = (Parameter("If-Match", "header"),)
 _CONFIRMED = {
     "200": "KeyShown | KeysDeleted | RecoveryCodes | Nothing",
     "201": "NewKey | NewCertificate",
+    "204": "",
 }
 _REFUSED = dict.fromkeys(("404", "409", "410", "412", "422", "428", "429"), PROBLEM)
 
@@ -105,8 +106,6 @@ OPERATIONS = (
     Operation("/v1/keys/{kid}/disable", "post", _KID, "OneFactor",
               {"200": "KeyShown"} | _WRONG | _UNKNOWN | _TAKEN | _TOO_MANY, "disableKey", CHANGING),
     Operation("/v1/users", "get", (), None, {"200": "UserShown[]"}, "users", READING),
-    Operation("/v1/users/invitations", "post", (), "Invite",
-              {"204": "", "429": PROBLEM} | _WRONG | _TAKEN, "invite", CHANGING),
     Operation("/v1/users/{user}", "delete", _id("user", "usr_"), None,
               {"204": ""} | _UNKNOWN | _TAKEN, "removeUser", CHANGING),
     Operation("/v1/mail", "get", (), None, {"200": "LetterShown[]"} | _UNKNOWN, "mail", READING),

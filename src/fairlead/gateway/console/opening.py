@@ -50,5 +50,5 @@ def front_of(
     `page`: where they find the console, whose files are in `folder`, if it is built. `living`: what is open
     of a key.
     """
-    parts = (Entering(desk), Own(desk), Others(desk, page), Grants(desk), OwnKeys(desk, living))
+    parts = (Entering(desk), Own(desk), Others(desk), Grants(desk, page), OwnKeys(desk, living))
     return Front(behind, desk, Page(folder), *parts)

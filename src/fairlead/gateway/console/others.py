@@ -1,14 +1,12 @@
-"""The users of one's subscription, invited and removed; and the sink of mail, on the machine itself."""
+"""The users of one's subscription, listed and removed; and the sink of mail, on the machine itself."""
 
 from functools import partial
 
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
 from fairlead.control.keys import Denied
-from fairlead.control.people import letters
 from fairlead.control.people.person import User
-from fairlead.control.people.post import Sink, Unsent
-from fairlead.control.people.sessions import Limited
+from fairlead.control.people.post import Sink
 from fairlead.gateway.answers import Answer
 from fairlead.gateway.console import words
 from fairlead.gateway.console.front import Desk
@@ -19,13 +17,10 @@ from fairlead.gateway.times import time_text
 class Others:
     """The calls under /v1/users, and /v1/mail."""
 
-    def __init__(self, desk: Desk, page: str) -> None:
-        """`page`: where people find the console, for the link of an invitation."""
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._page = page
         self.routes: Routes = {
             b"/v1/users": {"GET": (Level.WHOLE, self.users)},
-            b"/v1/users/invitations": {"POST": (Level.WHOLE, self.invite)},
             b"/v1/mail": {"GET": (Level.WHOLE, self.mail)},
         }
         self.prefixes: Routes = {b"/v1/users/": {"DELETE": (Level.WHOLE, self.remove)}}
@@ -35,28 +30,6 @@ class Others:
         user, _ = visit.person
         found = await self._desk.run(partial(_users, self._desk.control, user))
         return shown(200, [words.user_shown(each) for each in found])
-
-    async def invite(self, visit: Visit) -> Answer:
-        """POST /v1/users/invitations"""
-        form = visit.form(words.Invite)
-        if isinstance(form, Answer):
-            return form
-        post = self._desk.post
-        if post is None:
-            return problem(503, "mail_unavailable", "no mail server is configured, see [mail]")
-        user, _ = visit.person
-        token = await self._desk.run(partial(_invite, self._desk.control, visit, form.email))
-        if not isinstance(token, str):
-            return refused(token)
-        link = f"{self._page}invitation#{token}"  # in the fragment: no log gets to see it
-        letter = letters.of_invitation(form.email, user.subscription, link)
-        try:
-            await post.send(letter, visit.now_ns)
-        except Unsent as error:
-            withdraw = partial(_withdraw, self._desk.control, visit, form.email, token)
-            await self._desk.run(withdraw)
-            return problem(503, "mail_unavailable", f"{error}; nobody was invited")
-        return done()
 
     async def remove(self, visit: Visit) -> Answer:
         """DELETE /v1/users/{user}"""
@@ -81,20 +54,6 @@ class Others:
 
 def _users(control: Control, user: User) -> list[User]:
     return control.of(user.subscription).users.listed()
-
-
-def _invite(control: Control, visit: Visit, email: str) -> str | Denied | Limited:
-    user, _ = visit.person
-    actor = Actor(user.user, visit.origin.address, "session")
-    users = control.of(user.subscription).users
-    wait_ns = users.wait_to_invite(user.user, email, visit.now_ns)
-    return Limited(wait_ns) if wait_ns is not None else users.invite(actor, email, visit.now_ns)
-
-
-def _withdraw(control: Control, visit: Visit, email: str, token: str) -> None:
-    user, _ = visit.person
-    users = control.of(user.subscription).users
-    users.withdraw(user.user, email, token, visit.now_ns)
 
 
 def _remove(control: Control, visit: Visit, name: str) -> User | Denied:

@@ -85,12 +85,6 @@ class Phrase(Form, frozen=True):
     anti_phishing: str
 
 
-class Invite(Form, frozen=True):
-    """Invite somebody."""
-
-    email: str
-
-
 class Challenge(Form, frozen=True):
     """Ask for something; `payload` is what would be done."""
 
@@ -166,6 +160,12 @@ class KeysCounted(Form, frozen=True):
     """All keys; the number shows that whoever asks knows which."""
 
     count: int
+
+
+class Invite(Form, frozen=True):
+    """Invite somebody."""
+
+    email: str
 
 
 class Nothing(Form, frozen=True):

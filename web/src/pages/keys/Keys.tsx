@@ -6,11 +6,11 @@ import { useErased } from "../../app/leaving";
 import { useLoaded } from "../../app/loaded";
 import { useMe } from "../../app/session";
 import { Heading } from "../../parts/Heading";
+import { NeedsFactor } from "../../parts/NeedsFactor";
 import { Notice } from "../../parts/Notice";
 import { AddKey } from "./AddKey";
 import { CertificateShown } from "./CertificateShown";
 import { KeyList } from "./KeyList";
-import { NeedsFactor } from "./NeedsFactor";
 import { SecretShown } from "./SecretShown";
 
 export function Keys() {
@@ -39,7 +39,11 @@ export function Keys() {
           Your requests come from <code>{me.address}</code>.
         </p>
       </Heading>
-      {!me.two_factor && <NeedsFactor />}
+      {!me.two_factor && (
+        <NeedsFactor then="keys">
+          API keys are made, changed and deleted with a code by mail and one of your authenticator together.
+        </NeedsFactor>
+      )}
       {said && <Notice tone="good">{said}</Notice>}
       <AddKey key={round} onDone={isNew} />
       <KeyList keys={keys} onSaid={setSaid} onNew={isNew} onIssued={setIssued} />

@@ -14,7 +14,7 @@ import { RecoveryCodes } from "./RecoveryCodes";
 
 const NOTHING: Record<string, never> = {};
 // Where "Enable 2FA" may have been pressed, by the word in the address.
-const BACK: Record<string, string> = { keys: "/profile/keys" };
+const BACK: Record<string, string> = { keys: "/profile/keys", users: "/users" };
 
 type Doing = "nothing" | "enabling" | "disabling";
 
