@@ -364,7 +364,9 @@ class App:
             )
         now_ns, sleep = self._wall
         hosts = [host for host, _ in listen]
-        desk = open_desk(control, self._config.data, smtp, now_ns, self._proxies, hosts)
+        assert self._followed is not None
+        look = self._followed.look
+        desk = open_desk(control, self._config.data, smtp, now_ns, self._proxies, hosts, look)
         self._reminding = Reminding(desk, sleep)
         self._reminding.start()
         return desk

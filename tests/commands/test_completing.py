@@ -1,5 +1,7 @@
 """Shell completion: what the shell is told, and what is asked of the running system."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.commands.terminal import Terminal, fairlead
@@ -37,5 +39,16 @@ def test_where_nobody_answers_nothing_is_offered(tmp_path: Path) -> None:
 
 
 def test_the_script_for_a_shell_is_printed(tmp_path: Path) -> None:
-    run = fairlead("--show-completion", "bash", folder=tmp_path)
-    assert (run.code, "_FAIRLEAD_COMPLETE" in run.out) == (0, True)
+    program = Path(sys.executable).with_name("fairlead")
+    in_a_shell = (
+        f"'{program}' --show-completion; exit $?"  # it is the shell that asks which one it is
+    )
+    run = subprocess.run(
+        ["bash", "-c", in_a_shell],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, "_FAIRLEAD_COMPLETE" in run.stdout) == (0, True)

@@ -25,10 +25,10 @@ OTHER = SessionKey("FIXT.1.1", "CLIENT", "DESK", "somebody")
 
 def _changes(
     next_out: int, *numbers: int, key: SessionKey = KEY, next_in: int = 1,
-    cursor: bytes | None = None, is_reset: bool = False,
+    cursor: bytes | None = None, is_reset: bool = False, has_begun: bool = False,
 ) -> Batch:  # fmt: skip
     sent = tuple(Sent(number, "8", b"now", b"11=%d\x01" % number) for number in numbers)
-    return Batch(Changes(key, is_reset, next_out, next_in, sent, cursor), b"", False)
+    return Batch(Changes(key, is_reset, next_out, next_in, sent, cursor, has_begun), b"", False)
 
 
 def _numbers(sent: list[Sent]) -> list[int]:
@@ -53,6 +53,9 @@ def test_a_session_begins_and_is_reset_with_a_sync_and_goes_on_without(store: St
     assert synced not in said
     store.commit([_changes(2, 1, is_reset=True)])
     assert said.index(synced) < len(said) - 1 - said[::-1].index("COMMIT")
+    said.clear()
+    store.commit([_changes(3, 2, cursor=b"one account more", has_begun=True)])
+    assert said.index(synced) < said.index("COMMIT") < said.index("PRAGMA synchronous = NORMAL")
     store._connection.set_trace_callback(None)
 
 

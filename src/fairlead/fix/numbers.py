@@ -117,6 +117,7 @@ class Outgoing:
         "_begin_string",
         "_cursor",
         "_data",
+        "_has_begun",
         "_header",
         "_heads",
         "_is_reset",
@@ -145,6 +146,7 @@ class Outgoing:
         self._stored = (record.next_out, record.next_in)
         self._cursor: bytes | None = None
         self._is_reset = False
+        self._has_begun = False
 
     def admin(self, msg_type: MsgType, body: bytes, now_ns: int) -> None:
         """Add a message of the session itself; it is never sent again."""
@@ -184,9 +186,10 @@ class Outgoing:
         content = b"%b%d\x01%b52=%b\x01%b" % (head, number, marks, time, body)
         self._data.append(encode(self._begin_string, content))
 
-    def keep(self, cursor: bytes) -> None:
+    def keep(self, cursor: bytes, *, has_begun: bool = False) -> None:
         """Store the application's cursor with the next flush."""
         self._cursor = cursor
+        self._has_begun = self._has_begun or has_begun
 
     def reset(self) -> None:
         """Begin again with 1; everything stored is void."""
@@ -203,12 +206,18 @@ class Outgoing:
         if numbers == self._stored and self._cursor is None and not self._is_reset:
             return Batch(None, data, is_last)
         changes = Changes(
-            self._key, self._is_reset, self.next_out, next_in, tuple(self._sent), self._cursor
+            self._key,
+            self._is_reset,
+            self.next_out,
+            next_in,
+            tuple(self._sent),
+            self._cursor,
+            self._has_begun,
         )
         self._stored = numbers
         self._sent.clear()
         self._cursor = None
-        self._is_reset = False
+        self._is_reset = self._has_begun = False
         return Batch(changes, data, is_last)
 
 

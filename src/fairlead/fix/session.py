@@ -202,9 +202,12 @@ class Session:
         self._react(Happening.SEND, None, now_ns)
         return self._it.outgoing.application(msg_type, contents, now_ns)
 
-    def keep(self, cursor: bytes) -> None:
-        """Store the application's cursor with the next flush, without a message."""
-        self._it.outgoing.keep(cursor)
+    def keep(self, cursor: bytes, *, has_begun: bool = False) -> None:
+        """Store the application's cursor with the next flush, without a message.
+
+        `has_begun`: it holds what did not exist before, which no power loss may take back.
+        """
+        self._it.outgoing.keep(cursor, has_begun=has_begun)
 
     def reject(self, message: Message, fault: Fault, now_ns: int) -> None:
         """Answer an application message with a Reject (3). Raises Forbidden when not up."""

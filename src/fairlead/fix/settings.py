@@ -79,6 +79,7 @@ class Changes(msgspec.Struct, frozen=True):
     next_in: int
     sent: tuple[Sent, ...]
     cursor: bytes | None  # None: as it was
+    has_begun: bool = False  # the cursor holds what did not exist before, see Store.commit
 
 
 class Batch(msgspec.Struct, frozen=True):

@@ -1,10 +1,10 @@
 """What sessions must not forget: sequence numbers, sent messages, the application's cursor. SQLite.
 
 A commit is one transaction for any number of batches; what it holds survives `kill -9`. It does not
-sync, unless a session begins in it or is reset: a power loss may take the last commits back. Therefore
-a file that was not closed before the machine's last start counts on from `LEAP` numbers higher: the
-counterpart then finds numbers missing and asks for them, which FIX mends by itself, instead of numbers
-too low, which it does not (docs/decisions/0018).
+sync, unless a session begins in it or is reset, or something in its cursor begins: a power loss may take
+the last commits back. Therefore a file that was not closed before the machine's last start counts on
+from `LEAP` numbers higher: the counterpart then finds numbers missing and asks for them, which FIX mends
+by itself, instead of numbers too low, which it does not (docs/decisions/0018).
 
 One process at a time; `commit` may run in a thread of its own, one call after the other.
 """
@@ -145,7 +145,10 @@ class Store:
         known = len(self._sessions)
         # A leap mends numbers that were taken back, but not a beginning: of a session that the file
         # does not know it leaps over nothing, and one whose reset is lost has the numbers of before.
-        begins = any(each.is_reset or each.key not in self._sessions for each in changes)
+        # Nor does it mend the cursor's: what is not in it begins where the counterpart comes back.
+        begins = any(
+            each.is_reset or each.has_begun or each.key not in self._sessions for each in changes
+        )
         try:
             if begins:
                 self._sync_commits(is_on=True)

@@ -37,6 +37,7 @@ from fairlead.gateway.proxies import Proxies, peer_address
 
 log = structlog.get_logger()
 _SAFE = ("GET", "HEAD")
+_REFUSED = 400  # and above: nothing was changed
 _THREADS = 2
 _WAITING_MAX = 64  # calls, of all people together; more are refused
 _PASSWORDS = 1  # one takes 64 MiB and a core for a while: so many are looked at at once
@@ -69,9 +70,15 @@ class Desk:
         mail: str,
         now_ns: Callable[[], int],
         proxies: Proxies | None = None,
+        look: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`post`: where letters are given, None: nowhere. `mail`: how, in a word."""
+        """`post`: where letters are given, None: nowhere. `mail`: how, in a word.
+
+        `look`: has those who decide about requests know what was changed; raises ControlError. None: nobody
+        decides here.
+        """
         self._proxies = proxies or Proxies()
+        self._look = look
         self.control = control
         self.post = post
         self.mail = mail
@@ -90,6 +97,17 @@ class Desk:
         Raises as `run` does.
         """
         return await self._passwords.run(work)
+
+    async def take_effect(self) -> None:
+        """Have what was changed count for every request from now on."""
+        if self._look is None:
+            return
+        try:
+            await self._look()
+        except (
+            ControlError
+        ) as error:  # it is done, and counts as soon as the database answers again
+            log.error("control plane cannot be read", cause=str(error))  # noqa: TRY400 - no trace
 
     def address_of(self, scope: Scope) -> str | None:
         """Return from where a call comes; None where a trusted proxy says what cannot be read."""
@@ -184,6 +202,8 @@ class Front:
         else:
             body = b"" if method in _SAFE else await read_body(receive)
             answer = await self._answer(scope, body, tail, *endpoint)
+            if method not in _SAFE and answer.status < _REFUSED:
+                await self._desk.take_effect()
         await send_answer(answer, scope, send)
 
     def _found(self, path: bytes) -> tuple[Mapping[str, tuple[Level, Endpoint]], bytes] | None:

@@ -1,6 +1,6 @@
 """The console's machine side, put together: what answers people, and where their letters go."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from starlette.types import ASGIApp
@@ -25,8 +25,9 @@ def open_desk(
     now_ns: Callable[[], int],
     proxies: Proxies,
     listens: Iterable[str],
+    look: Callable[[], Awaitable[None]] | None = None,
 ) -> Desk:
-    """Return what people's calls work with. `listens`: the addresses of all listeners.
+    """Return what people's calls work with. `listens`: the addresses of all listeners; `look`: as in Desk.
 
     Without a mail server letters are kept only where nobody comes from elsewhere: who is signed in reads
     them, and with them the codes of everybody.
@@ -39,7 +40,7 @@ def open_desk(
         post, mail = Sink(data), "sink"
     else:
         post, mail = None, "none"
-    return Desk(control, post, mail, now_ns, proxies)
+    return Desk(control, post, mail, now_ns, proxies, look)
 
 
 def front_of(

@@ -110,6 +110,7 @@ class Client:
         self._kept_key: SessionKey | None = None
         self._kept_name = "-"  # until a message says more
         self._begin = Cursor()
+        self._placed: set[str] = set()  # accounts in whose reports the session has a place for good
         self._asked: dict[str, int] = {}
         self._away: dict[str, int] = {}  # what was told of accounts that are not present
         self._came: dict[str, int] = {}  # accounts that come while the logon is decided
@@ -298,6 +299,7 @@ class Client:
         # What a transient session has not seen yet, its client has not seen in the other one.
         kept = decode_cursor(desk.store.record(own).cursor)
         begin = begun(kept, asked.is_reset, present)
+        self._placed = set(kept.told)
         self._away = {each: told for each, told in begin.told.items() if each not in present}
         told = {account: begin.told[account] for account in present}
         self._begin = Cursor(told, begin.asked)
@@ -504,7 +506,10 @@ class Client:
         """Have the place in the reports stored with what was said."""
         assert self._following is not None
         told = self._away | self._following.told
-        self.session.keep(encode_cursor(Cursor(told, self._asked)))
+        has_begun = not told.keys() <= self._placed
+        if has_begun:
+            self._placed.update(told)
+        self.session.keep(encode_cursor(Cursor(told, self._asked)), has_begun=has_begun)
 
     # ── mass status ──────────────────────────────────────────────────────────────────────────────
 
