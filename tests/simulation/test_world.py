@@ -60,6 +60,7 @@ REMEMBERED = (
 )  # fmt: skip
 WORLDS = range(1, 151)
 REMEMBERED_WITH_GOINGS = (5_091,)
+REMEMBERED_WHOLE = (579, 1_983_595_432)  # with suspensions too
 CHUNK = 15
 
 
@@ -81,6 +82,11 @@ def test_remembered_seeds_hold_with_accounts_that_come_and_go(seed: int) -> None
     changed = with_goings(plan(seed), Random(f"goings {seed}"))
     changed = msgspec.structs.replace(changed, suspensions=0)
     assert not run_world(seed, changed=changed)[0].broken
+
+
+@pytest.mark.parametrize("seed", REMEMBERED_WHOLE)
+def test_remembered_seeds_hold_as_they_are(seed: int) -> None:
+    assert not run_world(seed)[0].broken
 
 
 def test_a_world_that_calms_down_amid_a_suspension_comes_to_rest() -> None:

@@ -5,7 +5,7 @@ handshake on, the FIX desk with its store. In place of their sockets are the end
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from random import Random
 from typing import NoReturn
 
@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 from fairlead.core.port import EdgePort, HistoryRow, Listener, Released, Snapshot
 from fairlead.core.replies import Reply
 from fairlead.core.reports import OrderReport
-from fairlead.core.requests import PlaceOrder, Request
+from fairlead.core.requests import EndSession, PlaceOrder, Request
 from fairlead.gateway.feed import Feed, FeedSettings
 from fairlead.gateway.fixapi.client import Client as FixClient
 from fairlead.gateway.fixapi.desk import Desk
@@ -28,7 +28,7 @@ from fairlead.gateway.websocket.wire import WebSocketProtocol, websocket_protoco
 from fairlead.simulation.clock import MachineClock
 from fairlead.simulation.crashes import CrashKind
 from fairlead.simulation.disk import Disk, Image
-from fairlead.simulation.laws import Laws
+from fairlead.simulation.laws import Laws, OrderKey
 from fairlead.simulation.loop import Process, VirtualLoop
 from fairlead.simulation.network import CALM, Network, Watcher, Way, Weather
 from fairlead.simulation.store import SimulatedStore, StoreCrashes, restore
@@ -233,21 +233,36 @@ class WatchedPort:
     def __init__(self, port: EdgePort, laws: Laws) -> None:
         self._port = port
         self._laws = laws
+        # Of each session's end that is not answered yet: the orders asked for after it.
+        self._ending: list[tuple[str, set[OrderKey]]] = []
 
     async def submit(self, request: Request) -> Reply:
         """See `EdgePort.submit`."""
-        key = object()
+        if isinstance(request, EndSession):
+            later: set[OrderKey] = set()
+            self._ending.append((request.session, later))
+            try:
+                return await self._submit(request, later)
+            finally:
+                self._ending = [each for each in self._ending if each[1] is not later]
         if isinstance(request, PlaceOrder) and request.session.startswith("fix:"):
             # The name stays through all connections; that nothing comes after an end is then
             # seen by what is still open when the end is answered, and in the end.
             self._laws.sessions.add(request.session)
+            for session, later in self._ending:
+                if session == request.session:
+                    later.add((request.account, request.client_order_id))
+        return await self._submit(request, ())
+
+    async def _submit(self, request: Request, later: Collection[OrderKey]) -> Reply:
+        key = object()
         self._laws.asking[key] = request
         gone = dict(self._laws.gone)
         try:
             reply = await self._port.submit(request)
         finally:
             self._laws.asking.pop(key, None)
-        self._laws.answering(request, reply, gone)
+        self._laws.answering(request, reply, gone, later)
         return reply
 
     def history(

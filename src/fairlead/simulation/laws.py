@@ -39,6 +39,8 @@ from fairlead.simulation.law import Broken, Law
 from fairlead.simulation.record import Record
 from fairlead.venues import sim_messages as wire
 
+OrderKey = tuple[str, str]  # account and client order id
+
 
 class Laws:
     """One world's watch. `broken` is what was found, `on_broken` is called at the first."""
@@ -236,20 +238,30 @@ class Laws:
     # ── what a client sees ───────────────────────────────────────────────────────────────────────
 
     def answering(
-        self, request: Request, reply: Reply, gone: Mapping[str, int] = MappingProxyType({})
+        self,
+        request: Request,
+        reply: Reply,
+        gone: Mapping[str, int] = MappingProxyType({}),
+        later: Collection[OrderKey] = (),
     ) -> None:
-        """Look at an answer as it leaves; `gone` is what `self.gone` was when it was asked for."""
+        """Look at an answer as it leaves; `gone` is what `self.gone` was when it was asked for.
+
+        `later`: where a session's end is answered, what it asked for since, having come back.
+        """
         self._look_for_gone(request, reply, gone)
         for order in _orders_of(reply):
             self._shown_order(order)
         if isinstance(request, PlaceOrder):
             self._place_answered(request, reply)
         elif isinstance(request, EndSession):
-            self.sessions.discard(request.session)
+            if not later:
+                self.sessions.discard(request.session)
             ended = [
                 order
                 for order in self.record.orders.values()
-                if order.session == request.session and request.account in ("", order.account)
+                if order.session == request.session
+                and request.account in ("", order.account)
+                and (order.account, order.client_order_id) not in later
             ]
             away = self.record.away
             self._ended_away |= {(o.account, o.session) for o in ended if o.account in away}
