@@ -262,6 +262,7 @@ class Laws:
                 if order.session == request.session
                 and request.account in ("", order.account)
                 and (order.account, order.client_order_id) not in later
+                and order.number not in self.inherited  # those ended with their process
             ]
             away = self.record.away
             self._ended_away |= {(o.account, o.session) for o in ended if o.account in away}
