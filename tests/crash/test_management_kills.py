@@ -2,31 +2,14 @@
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.broken import AUDITED_LATER, broken
 from tests.crash.management import ACTIONS, Campaign
-from tests.postgresql import Server, running_server
 
 KILLS = int(os.environ.get("KILLS", "200"))
-DATABASES = ("sqlite", "postgresql")
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[Server]:
-    with running_server() as server:
-        yield server
-
-
-@pytest.fixture(params=DATABASES)
-def database_url(request: pytest.FixtureRequest) -> str | None:
-    if request.param == "sqlite":
-        return None
-    server: Server = request.getfixturevalue("postgresql")
-    return server.new_database()
 
 
 def test_a_few_kills(tmp_path: Path, database_url: str | None) -> None:
