@@ -19,7 +19,8 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["import
 
 # Every package and module that the contracts name, and a few that they cover by their package.
 SKELETON = (
-    *("__init__", "cli", "commands", "app", "tenants", "tenant", "config"),
+    *("__init__", "cli", "commands", "config"),
+    *("app.__init__", "app.process", "app.system", "app.plane", "app.tenants", "app.tenant"),
     *(
         "core.__init__",
         "core.port",
@@ -49,13 +50,14 @@ SKELETON = (
 )
 
 ALLOWED = """
-    cli -> app                       cli -> simulation.world         cli -> exchange.book
-    cli -> commands                  commands -> app                 commands -> simulation.world
+    cli -> app.process               cli -> simulation.world         cli -> exchange.book
+    cli -> commands                  commands -> app.process         commands -> simulation.world
     commands -> client.calls         client.calls -> core.model
-    app -> gateway.rest              app -> edge.sequencer           app -> venues.sim
-    app -> exchange.book             app -> config                   app -> journal.journal
-    app -> tenants                   tenants -> tenant
-    tenant -> config                 tenant -> edge.sequencer
+    app.system -> gateway.rest       app.system -> edge.sequencer    app.system -> venues.sim
+    app.system -> exchange.book      app.system -> config            app.system -> journal.journal
+    app.process -> app.system        app.system -> app.tenants       app.tenants -> app.tenant
+    app.system -> app.plane          app.plane -> app.tenants        app.plane -> control.keys
+    app.tenant -> config             app.tenant -> edge.sequencer
     config -> edge.sequencer         config -> exchange.book         config -> gateway.rest
     simulation.world -> exchange.book                                simulation.world -> edge.sequencer
     gateway.rest -> core.port        gateway.rest -> core.model      gateway.rest -> core.order
@@ -68,19 +70,21 @@ ALLOWED = """
 """
 
 FORBIDDEN = """
-    app -> cli                       layers
+    app.process -> cli               layers
     commands -> cli                  layers
-    app -> commands                  layers
+    app.process -> commands          layers
     core.engine -> journal.journal   layers
     journal.journal -> edge.sequencer layers
     core.engine -> config            layers
     edge.sequencer -> config         layers
-    config -> app                    layers
-    tenants -> app                   layers
-    tenant -> tenants                layers
-    gateway.rest -> tenant           layers
-    edge.sequencer -> app            layers
-    app -> simulation.world          layers
+    config -> app.system             layers
+    gateway.rest -> app.tenant       layers
+    edge.sequencer -> app.system     layers
+    app.system -> simulation.world   layers
+    app.system -> app.process        app-parts
+    app.tenants -> app.system        app-parts
+    app.tenants -> app.plane         app-parts
+    app.tenant -> app.tenants        app-parts
     fix.codec -> core.model          layers
     gateway.rest -> client.calls     layers
     client.calls -> commands         layers

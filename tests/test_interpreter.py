@@ -5,9 +5,9 @@ import sys
 
 _ENUMS = """
 import enum, sys
-import fairlead.app, fairlead.cli
+import fairlead.app.process, fairlead.cli
 from fairlead.core.model import Stage
-from fairlead.interpreter import quicken_enums
+from fairlead.app.interpreter import quicken_enums
 
 class Odd(enum.Enum):
     name = 1

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import uvloop
 
-from fairlead import app
+from fairlead.app.process import run
 from fairlead.commands import logs
 from fairlead.commands.limits import open_files_needed, raise_open_files
 from fairlead.config import Config, load
@@ -88,7 +88,7 @@ async def serve(config: Config) -> int:
     path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(partial(obey, clock), path)
     try:
-        return await app.run(config, wall=Wall(clock.now_ns, clock.sleep))
+        return await run(config, wall=Wall(clock.now_ns, clock.sleep))
     finally:
         server.close()
         path.unlink()

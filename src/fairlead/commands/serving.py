@@ -13,7 +13,8 @@ from typing import TypeVar
 import uvloop
 from starlette.types import ASGIApp
 
-from fairlead import app
+from fairlead.app.process import run
+from fairlead.app.system import System
 from fairlead.commands import demo, logs, show
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.commands.limits import open_files_needed, raise_open_files
@@ -53,7 +54,7 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
         raise Ended(ExitCode.USAGE, text) from None
     raise_open_files(open_files_needed(config))
 
-    async def on_ready(system: app.App, endpoint: Endpoint) -> None:
+    async def on_ready(system: System, endpoint: Endpoint) -> None:
         if is_demo:
             await demo.show_one_order(endpoint, config, began_ns)
             last = f"Console {endpoint.url}/console/\nServing {endpoint.url}, Ctrl-C stops it."
@@ -69,7 +70,7 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
 
     supervisor = supervisor_of(os.environ)
     try:
-        code = uvloop.run(app.run(config, on_ready, supervisor))
+        code = uvloop.run(run(config, on_ready, supervisor))
     except _CANNOT_START as error:
         raise Ended(ExitCode.FATAL, _why_not(error, config)) from None
     finally:
@@ -81,7 +82,7 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
         show.out("\nStopped. Open orders stay at the exchange; the next start finds them.")
 
 
-async def _show_first_user(system: app.App) -> None:
+async def _show_first_user(system: System) -> None:
     """Say how the first user is made, until there is one.
 
     The link is for the eyes before a terminal: what is no terminal may be a log, which must not have it.

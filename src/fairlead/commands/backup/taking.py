@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from fairlead import __version__
-from fairlead.app import EXCHANGE_FOLDER
+from fairlead.app.embedded import EXCHANGE_FOLDER
 from fairlead.client.address import Address
 from fairlead.commands import progress, show
 from fairlead.commands.backup import manifest as form

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from fairlead.app import EXCHANGE_FOLDER
+from fairlead.app.embedded import EXCHANGE_FOLDER
 from fairlead.commands.backup.manifest import CONFIG
 from fairlead.commands.backup.restoring import RESTORING
 from fairlead.commands.doctor.disk import PROBE_PREFIX

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from fairlead.app import EXCHANGE_FOLDER
+from fairlead.app.embedded import EXCHANGE_FOLDER
 from fairlead.commands.doctor.patient import Patient
 from fairlead.commands.doctor.problems import Fine, Result, finding
 from fairlead.control.folders import folders

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from fairlead.app.tenant import Tenant
 from fairlead.config import Config
 from fairlead.control.folders import folder_of
 from fairlead.core.port import EdgePort
@@ -22,7 +23,6 @@ from fairlead.gateway.callers import Access, Caller
 from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.health import Readiness
 from fairlead.journal.errors import JournalError
-from fairlead.tenant import Tenant
 from fairlead.venues.link import Connect
 
 if TYPE_CHECKING:

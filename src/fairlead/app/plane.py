@@ -1,0 +1,136 @@
+"""The control plane as this process runs it: opened, leased, followed, written to, closed.
+
+Imported late, in the thread that opens it (`system.py`): its libraries take 0.2 s to import, which the
+exchange's start uses. Must never decide who may do what: `gateway/callers.py` does.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Self
+
+from fairlead.app.tenants import Tenants
+from fairlead.config import Config
+from fairlead.config.importing import import_accounts
+from fairlead.control.certificates import Certificates
+from fairlead.control.control import Control
+from fairlead.control.following import ControlFollowed, Followed
+from fairlead.control.keeper import AccountKeeper, AccountKeepers
+from fairlead.control.lease import Lease, LeaseKept
+from fairlead.control.metering import Metering
+from fairlead.control.tls_files import keep
+from fairlead.control.usage import UsageAsked, Used
+from fairlead.core.requests import LOCAL
+from fairlead.edge.clock import Wall
+from fairlead.gateway.callers import Access
+from fairlead.tls.folder import Made
+
+
+class ControlPlane:
+    """From `open` to `release`; every step in between may be missing when it is taken down."""
+
+    def __init__(
+        self,
+        control: Control,
+        config: Config,
+        wall: Wall,
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self.control = control
+        self._config = config
+        self._wall = wall
+        self._failed = failed
+        self._lease: LeaseKept | None = None
+        self._followed: ControlFollowed | None = None
+        self._keepers: AccountKeepers | None = None
+        self._metering: Metering | None = None
+
+    @classmethod
+    def open(cls, config: Config, wall: Wall, failed: Callable[[BaseException], None]) -> Self:
+        """Open the database. `failed` hears why the process must not go on; it is called in the event loop.
+
+        Blocks. Raises ControlError and OSError.
+        """
+        url = None if config.control.url is None else config.control.url.text
+        control = Control.open(config.data, url, config.control.key_file, LOCAL, wall.now_ns())
+        return cls(control, config, wall, failed)
+
+    async def take_lease(self) -> None:
+        """See that no other system serves by the database, nor will. Raises ControlError."""
+        url = self._config.control.url
+        if url is None:
+            return
+        loop, place = asyncio.get_running_loop(), self.control.store.place
+        lease = await loop.run_in_executor(None, Lease.take, url.text, place)
+        self._lease = LeaseKept(lease, self._failed)
+        self._lease.start()
+
+    async def import_accounts(self) -> None:
+        """Know the configured accounts. Raises ControlError and OSError."""
+        loop, accounts = asyncio.get_running_loop(), self.control.accounts
+        now_ns = self._wall.now_ns()
+        await loop.run_in_executor(None, import_accounts, self._config, accounts, now_ns)
+
+    async def follow(self, access: Access, tenants: Tenants, changed: Callable[[], None]) -> None:
+        """Tell subscriptions, keys, certificates and accounts, now and at each change; write what is used.
+
+        `changed` hears of each before it counts. Raises ControlError.
+        """
+
+        def take(followed: Followed) -> None:
+            changed()
+            tenants.take(followed)
+
+        control = self.control
+        ends = access.end_the_uncovered
+        self._followed = ControlFollowed(control, take, ends, self._failed)
+        await self._followed.start()
+        now_ns, sleep = self._wall
+        self._keepers = AccountKeepers(control, tenants.edge_of, self.look, now_ns)
+        self._metering = Metering(control.store, access.usage, now_ns, self._failed, sleep=sleep)
+        self._metering.start()
+
+    async def stop_following(self) -> None:
+        """Write what was used, wait for changes that are under way, tell nothing more."""
+        if self._metering is not None:
+            await self._metering.stop()
+        if self._keepers is not None:
+            await self._keepers.stop()
+        if self._followed is not None:
+            await self._followed.stop()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.control.close()
+
+    async def release(self) -> None:
+        """Let another system serve by the database; none of our accounts may be connected any more."""
+        if self._lease is not None:
+            await self._lease.stop()
+
+    # ── what others are given; once it is followed ───────────────────────────────────────────────
+
+    async def look(self) -> None:
+        """Have what was changed until now count when this returns. Raises ControlError."""
+        assert self._followed is not None
+        await self._followed.look()
+
+    def keeper_of(self, subscription: str) -> AccountKeeper:
+        """Return what changes the accounts of a subscription that is served."""
+        assert self._keepers is not None
+        return self._keepers.of(subscription)
+
+    def certificates_of(self, subscription: str) -> Certificates:
+        """Return what issues and revokes the certificates of a subscription's keys."""
+        return self.control.of(subscription).certificates
+
+    async def usage(self, asked: UsageAsked, limit: int) -> list[Used]:
+        """Return what keys used, at most `limit` rows. Raises ControlError."""
+        assert self._metering is not None
+        return await self._metering.read(asked, limit)
+
+    def renew_files(self) -> Sequence[Made]:
+        """Make the TLS files anew that are due, and return them. Blocks.
+
+        Raises ControlError, FolderError and OSError.
+        """
+        return keep(self.control, self._config.tls_folder, self._wall.now_ns())
