@@ -17,8 +17,8 @@ from fairlead.commands.keeping import owner
 from fairlead.control import tls_files
 from fairlead.control.certificates import Made
 from fairlead.control.control import Control
+from fairlead.control.key_changes import Wanted
 from fairlead.control.keyring import Made as MadeKey
-from fairlead.control.keyring import Wanted
 from fairlead.control.keys import ApiKey
 from fairlead.tls.authority import Authority
 from tests.commands.terminal import Run, fairlead

@@ -11,7 +11,8 @@ from websockets.sync.client import ClientConnection, connect
 from fairlead.control import tls_files
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
-from fairlead.control.keyring import Made, Wanted
+from fairlead.control.key_changes import Wanted
+from fairlead.control.keyring import Made
 from fairlead.control.subscriptions import Subscription
 from tests.fix_party import FixParty
 from tests.system import (

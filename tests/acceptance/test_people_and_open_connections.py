@@ -16,7 +16,8 @@ from websockets.sync.client import ClientConnection, connect
 from fairlead.commands.keeping import owner
 from fairlead.control import tls_files
 from fairlead.control.control import Control
-from fairlead.control.keyring import Made, Wanted
+from fairlead.control.key_changes import Wanted
+from fairlead.control.keyring import Made
 from fairlead.control.tables import KEYS
 from fairlead.tls.folder import AUTHORITIES
 from tests.control.conftest import DATABASES, postgresql  # noqa: F401 - fixture

@@ -17,7 +17,8 @@ from starlette.types import Receive, Scope, Send
 from websockets.sync.client import ClientConnection, connect
 
 from fairlead.control.control import Control
-from fairlead.control.keyring import Made, Wanted
+from fairlead.control.key_changes import Wanted
+from fairlead.control.keyring import Made
 from fairlead.core.requests import (
     CancelAll,
     CancelOrder,

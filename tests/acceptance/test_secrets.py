@@ -22,8 +22,9 @@ from fairlead.config.loading import read
 from fairlead.control import tls_files
 from fairlead.control.control import Control
 from fairlead.control.errors import ControlError
+from fairlead.control.key_changes import Wanted
 from fairlead.control.key_text import new_secret
-from fairlead.control.keyring import Made, Wanted
+from fairlead.control.keyring import Made
 from fairlead.control.store import Store
 from tests.commands.terminal import fairlead
 from tests.planting import (

@@ -16,7 +16,7 @@ from fairlead.control import certificate_rows as rows
 from fairlead.control.certificate import Certificate, CertificateState
 from fairlead.control.certificates import OF_KEY_MAX, Made
 from fairlead.control.control import Control
-from fairlead.control.keyring import Edit, Wanted
+from fairlead.control.key_changes import Edit, Wanted
 from fairlead.control.keyring import Made as MadeKey
 from fairlead.control.keys import DAY_NS, Act, ApiKey, Denied
 from fairlead.control.rotation import rotate

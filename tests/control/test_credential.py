@@ -9,9 +9,9 @@ import pytest
 from fairlead.control import credential
 from fairlead.control.control import Control
 from fairlead.control.credential import NAME, NEXT_NAME, Credential
+from fairlead.control.key_changes import Wanted
 from fairlead.control.key_file import KeyFile, KeyRefused
 from fairlead.control.key_keeper import keeper_of
-from fairlead.control.keyring import Wanted
 from fairlead.control.keys import Kind
 from fairlead.control.rotation import rotate
 from tests.commands.terminal import fairlead

@@ -7,7 +7,7 @@ import pytest
 
 from fairlead.control.control import Control
 from fairlead.control.following import ControlFollowed, Followed
-from fairlead.control.keyring import Wanted
+from fairlead.control.key_changes import Wanted
 from tests.control.conftest import OWNER, OpenControl
 
 pytestmark = pytest.mark.asyncio

@@ -13,8 +13,9 @@ from sqlalchemy import select
 
 from fairlead.control import keyring
 from fairlead.control.control import Control
-from fairlead.control.key_text import hash_of, is_kid, is_secret
-from fairlead.control.keyring import Edit, Made, Wanted, is_proven
+from fairlead.control.key_changes import Edit, Wanted
+from fairlead.control.key_text import hash_of, is_kid, is_proven, is_secret
+from fairlead.control.keyring import Made
 from fairlead.control.keys import DAY_NS, NEXT, Act, ApiKey, Denied, Kind, Scope, State, Usable
 from fairlead.control.tables import KEYS
 from tests.control.conftest import OWNER, OpenControl

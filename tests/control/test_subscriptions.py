@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from fairlead.control.control import Control
 from fairlead.control.errors import SubscriptionUnknown
-from fairlead.control.keyring import Made, Wanted
+from fairlead.control.key_changes import Wanted
+from fairlead.control.keyring import Made
 from fairlead.control.keys import Denied
 from fairlead.control.subscriptions import SUBSCRIPTIONS_MAX, Subscription
 from fairlead.control.tables import SUBSCRIPTIONS

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from fairlead.control.control import Control
+from fairlead.control.key_changes import Wanted
 from fairlead.control.key_file import KeyRefused
-from fairlead.control.keyring import Wanted
 from fairlead.control.keys import Kind
 from fairlead.control.rotation import rotate
 from fairlead.control.tables import SUBSCRIPTIONS

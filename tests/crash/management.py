@@ -25,7 +25,9 @@ from sqlalchemy import select
 
 from fairlead.control import tls_files
 from fairlead.control.control import Control
-from fairlead.control.keyring import Made, Wanted, is_proven
+from fairlead.control.key_changes import Wanted
+from fairlead.control.key_text import is_proven
+from fairlead.control.keyring import Made
 from fairlead.control.rotation import rotate
 from fairlead.control.tables import ACCOUNTS, CERTIFICATES, KEYS, SUBSCRIPTIONS
 from fairlead.core.requests import LOCAL

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
-from fairlead.control.keyring import Made, Wanted
+from fairlead.control.key_changes import Wanted
+from fairlead.control.keyring import Made
 from fairlead.control.keys import Kind
 from fairlead.control.rotation import rotate
 from fairlead.core.requests import LOCAL

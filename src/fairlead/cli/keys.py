@@ -61,7 +61,7 @@ def create(
 ) -> None:
     """Make a key and show its secret, once; it expires after 90 days unless told otherwise."""
     from fairlead.commands import keys as work
-    from fairlead.control.keyring import Wanted
+    from fairlead.control.key_changes import Wanted
     from fairlead.control.keys import DAYS_DEFAULT, Kind
 
     wanted = Wanted(
@@ -135,7 +135,7 @@ def edit(
     from msgspec import UNSET
 
     from fairlead.commands import keys as work
-    from fairlead.control.keyring import Edit
+    from fairlead.control.key_changes import Edit
 
     change = Edit(
         scopes=scope or (() if read_only else UNSET),

@@ -14,7 +14,7 @@ from fairlead.commands.ending import Ended, ExitCode
 from fairlead.commands.keeping import granted, opened, owner
 from fairlead.control.activity import last_uses
 from fairlead.control.control import Control
-from fairlead.control.keyring import Edit, Wanted
+from fairlead.control.key_changes import Edit, Wanted
 from fairlead.control.keys import Act, ApiKey, Denied, Kind
 from fairlead.control.usage import Use
 

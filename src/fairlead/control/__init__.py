@@ -5,8 +5,9 @@
     vault       secrets, sealed; key_keeper knows who keeps the key that locks them (key_file,
                 credential), rotation turns it over
     audit       who did what, in a chain that nobody can change unnoticed
-    keyring     API keys; keys says what one is, key_text how it is written, addresses from where it works;
-                public_key reads what a client hands in to be signed for
+    keyring     API keys; keys says what one is, key_changes what may become of it, key_rows how it is stored,
+                key_text how it is written, addresses from where it works; public_key reads what a client
+                hands in to be signed for
     certificates  of keys, issued and revoked; certificate says what one is, certificate_rows how it is stored
     authorities   who issues them: its key, sealed
     exchanges   what each exchange asks of a login, and where it is; imports nothing of the others

@@ -13,7 +13,8 @@ from fairlead.control import certificate_rows as rows
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
 from fairlead.control.authorities import Authorities
 from fairlead.control.certificate import Certificate, CertificateState
-from fairlead.control.keyring import Keyring, named, plain
+from fairlead.control.key_text import plain
+from fairlead.control.keyring import Keyring, named
 from fairlead.control.keys import ApiKey, Denied, State
 from fairlead.control.store import Store
 from fairlead.control.tables import CERTIFICATES

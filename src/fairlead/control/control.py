@@ -11,7 +11,8 @@ from fairlead.control.authorities import Authorities
 from fairlead.control.certificates import Certificates
 from fairlead.control.errors import SubscriptionUnknown
 from fairlead.control.key_keeper import KeyKeeper, keeper_of
-from fairlead.control.keyring import Keyring, plain
+from fairlead.control.key_text import plain
+from fairlead.control.keyring import Keyring
 from fairlead.control.people.challenges import Challenges
 from fairlead.control.people.passwords import COST, Cost, Passwords
 from fairlead.control.people.proofs import Proofs

@@ -5,6 +5,7 @@ without a search. Only its SHA-256 is kept: it has 256 bits of chance, which nob
 """
 
 import hashlib
+import hmac
 import re
 import secrets
 import string
@@ -66,6 +67,17 @@ def is_secret(text: str) -> bool:
 def hash_of(secret: str) -> bytes:
     """Return what is kept of a secret."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def plain(text: str) -> str:
+    """Return the beginning of a text from outside, as it can be shown to who gave it."""
+    text = hidden(text)
+    return "".join(each if each.isprintable() else "?" for each in text[:40])
+
+
+def is_proven(secret: str, stored_hash: bytes) -> bool:
+    """Whether this secret is the one that was hashed, in time that does not tell."""
+    return hmac.compare_digest(hash_of(secret), stored_hash)
 
 
 def _random(count: int) -> str:

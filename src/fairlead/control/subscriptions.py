@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
 from fairlead.control.folders import is_name
-from fairlead.control.keyring import plain
+from fairlead.control.key_text import plain
 from fairlead.control.keys import Denied
 from fairlead.control.store import Store
 from fairlead.control.tables import SUBSCRIPTIONS

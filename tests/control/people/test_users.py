@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from fairlead.control.control import Control
-from fairlead.control.keyring import Made, Wanted
+from fairlead.control.key_changes import Wanted
+from fairlead.control.keyring import Made
 from fairlead.control.keys import DAY_NS, Denied
 from fairlead.control.people import users
 from fairlead.control.people.person import User

@@ -16,7 +16,8 @@ from argon2 import PasswordHasher
 from sqlalchemy import event
 from yarl import URL
 
-from fairlead.control.keyring import Made, Wanted
+from fairlead.control.key_changes import Wanted
+from fairlead.control.keyring import Made
 from fairlead.control.people import one_time
 from fairlead.control.people.passwords import Cost
 from fairlead.control.tables import CHALLENGES, SESSIONS, USERS

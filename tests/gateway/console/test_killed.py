@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from fairlead.control.control import Control
-from fairlead.control.keyring import Wanted
+from fairlead.control.key_changes import Wanted
 from fairlead.control.keys import Act, ApiKey
 from fairlead.control.people import one_time
 from fairlead.control.people.challenges import Action, Asked

@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from fairlead.control.activity import add_uses
-from fairlead.control.keyring import Made, Wanted, is_proven
+from fairlead.control.key_changes import Wanted
+from fairlead.control.key_text import is_proven
+from fairlead.control.keyring import Made
 from fairlead.control.tables import KEYS
 from fairlead.control.usage import Use
 from fairlead.gateway.console.grants import GRANTS

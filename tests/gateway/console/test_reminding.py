@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
-from fairlead.control.keyring import Edit, Made, Wanted
+from fairlead.control.key_changes import Edit, Wanted
+from fairlead.control.keyring import Made
 from fairlead.control.keys import DAY_NS, Act
 from fairlead.control.people.letters import Letter
 from fairlead.control.people.post import Sink

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from fairlead.control.keyring import Made, Wanted, is_proven
+from fairlead.control.key_changes import Wanted
+from fairlead.control.key_text import is_proven
+from fairlead.control.keyring import Made
 from fairlead.control.keys import DAY_NS
 from fairlead.control.people.challenges import Action
 from fairlead.control.tables import KEYS

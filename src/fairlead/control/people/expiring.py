@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import select
 
-from fairlead.control.keyring import key_of
+from fairlead.control.key_rows import key_of
 from fairlead.control.keys import DAY_NS, ApiKey, State
 from fairlead.control.people.person import User
 from fairlead.control.people.users import user_of

@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, or_, select
 
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
-from fairlead.control.key_text import new_id
-from fairlead.control.keyring import Keyring, plain
+from fairlead.control.key_text import new_id, plain
+from fairlead.control.keyring import Keyring
 from fairlead.control.keys import DAY_NS, Act, Denied
 from fairlead.control.people import one_time
 from fairlead.control.people.passwords import Passwords, password_wrong

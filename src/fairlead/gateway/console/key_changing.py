@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from fairlead.control.keyring import edited, moved
+from fairlead.control.key_changes import edited, moved
 from fairlead.control.keys import Act, ApiKey, Denied, State
 from fairlead.control.people.challenges import Action
 from fairlead.control.people.letters import Facts

@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 
 from fairlead.control.activity import last_uses
 from fairlead.control.control import Control
-from fairlead.control.key_text import is_kid
-from fairlead.control.keyring import Edit, Keyring, Wanted, plain
+from fairlead.control.key_changes import Edit, Wanted
+from fairlead.control.key_text import is_kid, plain
+from fairlead.control.keyring import Keyring
 from fairlead.control.keys import ApiKey, Denied, Kind
 from fairlead.control.people.person import User
 from fairlead.control.usage import Use

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from fairlead.control.keyring import Made, Wanted
+from fairlead.control.key_changes import Wanted
+from fairlead.control.keyring import Made
 from fairlead.control.keys import DAY_NS, DAYS_MAX, ApiKey, Denied, State
 from fairlead.control.people.challenges import Action
 from fairlead.control.people.letters import Facts

@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 from fairlead.control.activity import uses_of
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
-from fairlead.control.key_text import is_kid
-from fairlead.control.keyring import KEYS_MAX, moved, plain
+from fairlead.control.key_changes import moved
+from fairlead.control.key_text import is_kid, plain
+from fairlead.control.keyring import KEYS_MAX
 from fairlead.control.keys import Act, Denied, State
 from fairlead.control.people.person import User
 from fairlead.control.people.sessions import Limited
