@@ -106,7 +106,8 @@ class _Grant:
 class Access:
     """The keys and certificates that can be used, and the decision about every request.
 
-    `is_open`: who shows no credential is let through, by the trading API alone. Who shows one is held to it.
+    `is_open`: who shows no credential is let through, by the trading API alone. Who shows one, by whatever
+    protocol and way, is held to it: a wrong one is refused, a right one limits.
     `usage` counts what they use; `refused` how often callers were refused, by why.
     """
 

@@ -27,6 +27,11 @@ class Shown(NamedTuple):
     forwarded: list[bytes]
     query: bytes
 
+    @property
+    def is_credential(self) -> bool:
+        """Whether any of it says who calls: an empty key, as clients send that have none, does not."""
+        return bool(self.signed) or any(self.keys)
+
 
 def shown_by(scope: Scope) -> Shown:
     """Return what a request shows."""

@@ -114,7 +114,7 @@ class Gate:
         route = self._route(scope)
         is_keyed = route in KEYED
         peer = peer_certificate(scope)
-        if self._asks(is_keyed=is_keyed, peer=peer):
+        if self._asks(shown, peer, is_keyed=is_keyed):
             body = b""
             if shown.signed and scope["type"] == "http":
                 body = await read_body(receive)  # what the border has read and bounded
@@ -176,8 +176,7 @@ class Gate:
         if access is None or address is None:
             return _UNKNOWN
         if caller is None:
-            is_shown = bool(shown.keys or shown.signed or peer is not None)
-            return access.nobody(address, is_shown=is_shown)
+            return access.nobody(address, is_shown=peer is not None or shown.is_credential)
         refused = access.refusal(caller, needed, "")
         if refused is None and is_keyed:
             refused = access.charge(caller)
@@ -191,12 +190,14 @@ class Gate:
             return False
         return access.judge(caller, Scope.READ, "") is None
 
-    def _asks(self, *, is_keyed: bool, peer: Peer | None) -> bool:
-        """Whether a request must say whose it is. In open mode a certificate does, wherever it is shown."""
+    def _asks(self, shown: Shown, peer: Peer | None, *, is_keyed: bool) -> bool:
+        """Whether a request must say whose it is. In open mode one does that shows any credential."""
         if is_keyed:
             return True
         access = self._access
-        return access is not None and (not access.is_open or peer is not None)
+        if access is None:
+            return False
+        return not access.is_open or peer is not None or shown.is_credential
 
     def _route(self, scope: AsgiScope) -> bytes | None:
         """Return the route of ROUTES that a request takes, None if none."""

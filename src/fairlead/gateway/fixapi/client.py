@@ -33,7 +33,6 @@ from fairlead.fix.happened import (
 from fairlead.fix.message import Fault, Message
 from fairlead.fix.settings import FIX50SP2, SessionKey
 from fairlead.fix.states import State
-from fairlead.fix.tags import PASSWORD
 from fairlead.gateway.callers import Caller
 from fairlead.gateway.feed import Item
 from fairlead.gateway.fixapi import asking, telling, words
@@ -41,7 +40,7 @@ from fairlead.gateway.fixapi.asking import Declined, MassStatus
 from fairlead.gateway.fixapi.cursor import Cursor, begun, decode_cursor, encode_cursor
 from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.fixapi.following import Following
-from fairlead.gateway.fixapi.identifying import identified
+from fairlead.gateway.fixapi.identifying import claims, identified
 from fairlead.gateway.fixapi.keeping import claimed_name, name_of
 from fairlead.gateway.fixapi.mass_status import Found, find_orders
 from fairlead.gateway.fixapi.requests import Mouth, Requests
@@ -308,17 +307,17 @@ class Client:
         self._work(self.session.accept(key, record, desk.now_ns()))
 
     def _identify(self, asked: LogonAsked) -> str | None:
-        """Find out who calls, where that is asked: by certificate, or the secret in 554, or both.
+        """Find out who calls: by certificate, or the secret in 554, or both; in open mode if any is shown.
 
         The public id may be in 553. Returns why the logon is refused, None if it is not.
         """
         access, shown = self._desk.doors.access, self._shown
-        if access is None or (access.is_open and shown is None):
+        is_shown = shown is not None or claims(asked.message)
+        if access is None or (access.is_open and not is_shown):
             return None
         caller = identified(access, asked.message, self._address, shown)
         # Its key may have come to be while the connection was shown to this desk.
         if caller is None or not self._desk.doors.has(caller):
-            is_shown = shown is not None or bool(asked.message.text(PASSWORD))
             return access.nobody(peer_address(self._address), is_shown=is_shown).message
         refused = access.refusal(caller, Scope.READ, "")
         if refused is not None:

@@ -14,12 +14,17 @@ def identified(access: Access, logon: Message, address: str, shown: Peer | None)
     """Return who that is, None if nobody; the key's public id may be in Username (553)."""
     origin = peer_address(address)
     secret, name = logon.text(PASSWORD), logon.text(USERNAME)
-    claims = []
+    found = []
     if shown is not None:
-        claims.append(access.identify_certificate(shown.fingerprint, origin))
+        found.append(access.identify_certificate(shown.fingerprint, origin))
     if secret or shown is None:
-        claims.append(access.identify(secret, origin))
-    caller = agreed(claims)
+        found.append(access.identify(secret, origin))
+    caller = agreed(found)
     if caller is None or name not in ("", caller.kid):
         return None
     return msgspec.structs.replace(caller, protocol=FIX)
+
+
+def claims(logon: Message) -> bool:
+    """Whether a Logon says who it is, rightly or not."""
+    return bool(logon.text(PASSWORD) or logon.text(USERNAME))
