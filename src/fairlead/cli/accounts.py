@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fairlead.cli.keeping import ConfigFile, Data, Subscription, config_of, flags_of
-from fairlead.cli.options import AsJson, CaFile, DataOf, Shown, Url, system_of
+from fairlead.cli.options import AsJson, Where, of_a_system
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.core.requests import LOCAL
 
@@ -24,20 +24,14 @@ Names = Annotated[
 
 
 @accounts.callback()
-def states(
-    context: typer.Context,
-    as_json: AsJson = False,
-    url: Url = None,
-    data: DataOf = None,
-    ca_file: CaFile = None,
-    certificate: Shown = None,
-) -> None:
+@of_a_system
+def states(where: Where, context: typer.Context) -> None:
     """Show the accounts and whether they are reconciled."""
     if context.invoked_subcommand is None:
         from fairlead.commands import operate
 
-        operate.accounts(system_of(url, data, as_json, ca_file, certificate))
-    elif as_json or url or data or ca_file or certificate:
+        operate.accounts(where.system())
+    elif where.is_said:
         raise Ended(ExitCode.USAGE, f"give options after accounts {context.invoked_subcommand}")
 
 

@@ -1,7 +1,10 @@
 """Options that commands of several areas share, and how they find the running system."""
 
+import functools
+import inspect
 import os
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Concatenate, NamedTuple, ParamSpec
 
 import typer
 
@@ -57,14 +60,42 @@ Refresh = Annotated[
 ]
 
 
-def system_of(
-    url: str | None,
-    data: str | None,
-    as_json: bool,
-    ca_file: str | None = None,
-    certificate: str | None = None,
-) -> "System":
-    """Return the running system that a command means, called with these files. Raises Ended."""
-    from fairlead.commands.system import find
+class Where(NamedTuple):
+    """Which running system a command means, and how it shows what it finds there."""
 
-    return find(url, data, os.environ, (ca_file, certificate), as_json=as_json)
+    as_json: AsJson = False
+    url: Url = None
+    data: DataOf = None
+    ca_file: CaFile = None
+    certificate: Shown = None
+
+    @property
+    def is_said(self) -> bool:
+        """Whether any of it was given."""
+        return self != Where()
+
+    def system(self) -> "System":
+        """Return the running system. Raises Ended."""
+        from fairlead.commands.system import find
+
+        files = (self.ca_file, self.certificate)
+        return find(self.url, self.data, os.environ, files, as_json=self.as_json)
+
+
+_Own = ParamSpec("_Own")
+
+
+def of_a_system(command: Callable[Concatenate[Where, _Own], None]) -> Callable[..., None]:
+    """Return a command as it is spelled: with the options of a `Where` after its own, which become one."""
+    _, *own = inspect.signature(command).parameters.values()
+    shared = inspect.signature(Where).parameters.values()
+    named = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *shared)]
+
+    @functools.wraps(command)
+    def spelled(*_: _Own.args, **given: _Own.kwargs) -> None:
+        where = Where(**{each: given.pop(each) for each in Where._fields})  # type: ignore[arg-type]
+        command(where, **given)  # type: ignore[call-arg]
+
+    spelled.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+    spelled.__annotations__ = {each.name: each.annotation for each in named}
+    return spelled

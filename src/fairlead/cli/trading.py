@@ -6,16 +6,7 @@ from typing import Annotated
 import typer
 
 from fairlead.cli.completing import symbols
-from fairlead.cli.options import (
-    Account,
-    AsJson,
-    CaFile,
-    DataOf,
-    MaybeOrderId,
-    Shown,
-    Url,
-    system_of,
-)
+from fairlead.cli.options import Account, MaybeOrderId, Where, of_a_system
 
 commands = typer.Typer()
 
@@ -26,7 +17,9 @@ class Side(StrEnum):
 
 
 @commands.command()
+@of_a_system
 def order(
+    where: Where,
     side: Annotated[Side, typer.Argument(case_sensitive=False)],
     quantity: str,
     symbol: Annotated[
@@ -67,11 +60,6 @@ def order(
     is_dry: Annotated[
         bool, typer.Option("--dry-run", help="Show every check's result; send nothing.")
     ] = False,
-    as_json: AsJson = False,
-    url: Url = None,
-    data: DataOf = None,
-    ca_file: CaFile = None,
-    certificate: Shown = None,
 ) -> None:
     """Send one limit order and show what became of it."""
     from fairlead.commands import trade
@@ -88,7 +76,7 @@ def order(
         client_order_id=order_id,
         expire=expire,
     )
-    system = system_of(url, data, as_json, ca_file, certificate)
+    system = where.system()
     if is_dry:
         trade.dry_run(system, ticket)
     else:
@@ -96,21 +84,18 @@ def order(
 
 
 @commands.command()
+@of_a_system
 def cancel(
+    where: Where,
     order_id: MaybeOrderId = None,
     account: Account = "SIM",
     exchange_order_id: Annotated[str | None, typer.Option(help="The exchange's id for it.")] = None,
     is_all: Annotated[bool, typer.Option("--all", help="As cancel-all.")] = False,
-    as_json: AsJson = False,
-    url: Url = None,
-    data: DataOf = None,
-    ca_file: CaFile = None,
-    certificate: Shown = None,
 ) -> None:
     """Cancel one order, by your id for it or the exchange's."""
     from fairlead.commands import trade
 
-    system = system_of(url, data, as_json, ca_file, certificate)
+    system = where.system()
     if is_all and order_id is None and exchange_order_id is None:
         trade.cancel_all(system, account)
     else:
@@ -118,15 +103,12 @@ def cancel(
 
 
 @commands.command()
+@of_a_system
 def cancel_all(
+    where: Where,
     account: Account = "SIM",
-    as_json: AsJson = False,
-    url: Url = None,
-    data: DataOf = None,
-    ca_file: CaFile = None,
-    certificate: Shown = None,
 ) -> None:
     """Cancel every order of an account."""
     from fairlead.commands import trade
 
-    trade.cancel_all(system_of(url, data, as_json, ca_file, certificate), account)
+    trade.cancel_all(where.system(), account)
