@@ -473,6 +473,20 @@ def test_the_order_rate_of_the_account() -> None:
     assert talk.place("e").order.reason is Reason.ORDER_RATE
 
 
+def test_orders_that_risk_rejects_leave_the_rate_to_those_that_are_sent() -> None:
+    talk = started(settings=EngineSettings(order_rate_per_s=2))
+    for name in ("poor1", "poor2", "poor3"):
+        call = talk.place(name, quantity=D(1000), price=D(101))
+        assert call.order.reason is Reason.INSUFFICIENT_BALANCE
+    talk.set_mode(AccountMode.HALTED)
+    for name in ("late1", "late2", "late3"):
+        assert talk.place(name).order.reason is Reason.ACCOUNT_HALTED
+    talk.set_mode(AccountMode.ACTIVE)
+    for name in "ab":
+        placed(talk, name)
+    assert talk.place("c").order.reason is Reason.ORDER_RATE
+
+
 def test_a_reducing_account_lets_only_sells_through_and_a_halted_one_nothing() -> None:
     talk = started()
     talk.set_mode(AccountMode.REDUCING)

@@ -101,7 +101,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("engine.settle_delay_ms", _MS, "the first wait before missing fills are asked for; doubles"),
     Setting("engine.settle_delay_longest_ms", _MS, "the longest such wait"),
     Setting("engine.settle_deadline_ms", _MS, "how long fills may be missing before an operator is told"),
-    Setting("engine.order_rate_per_s", _COUNT, "new orders per account; one more is REJECTED"),
+    Setting("engine.order_rate_per_s", _COUNT, "new orders per account, without those that are rejected for another reason; one more is REJECTED"),
     Setting("engine.orphan_orders_most", _COUNT, "orders not known yet whose fills are kept until they are"),
     Setting("engine.orphan_fills_most", _COUNT, "fills kept for one such order; what is not kept is fetched again"),
     Setting("engine.rate_age_ms_max", _MS, "an older rate_usd is shown as null"),

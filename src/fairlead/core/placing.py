@@ -62,7 +62,7 @@ def place(deciding: Deciding, request: PlaceOrder, token: int) -> None:
 def _accept(
     deciding: Deciding, account: Account, request: PlaceOrder, rules: Instrument, token: int
 ) -> None:
-    is_over_rate = not account.rate.take(deciding.now.steady_ns)
+    is_over_rate = not account.rate.has(deciding.now.steady_ns)
     rejection = rejection_of(deciding, account, request, rules, is_over_rate)
     order = deciding.open(_order(deciding, request, rules), Cause.RECEIVED)
     if rejection is not None:
@@ -70,6 +70,7 @@ def _accept(
         order = reject(deciding, order, reason, text)
         deciding.answer(token, OrderReply(order))
         return
+    account.rate.take(deciding.now.steady_ns)  # what is rejected takes nothing from the others
     flight = deciding.flight(order.number)
     flight.waiters = [token]
     deciding.timer(TimerKind.ANSWER, order, deciding.settings.order_answer_timeout_ms)
