@@ -2,6 +2,8 @@
 
 import pytest
 
+from fairlead.client.shapes import Account
+from fairlead.commands.operate import account_state
 from tests.commands.terminal import Terminal
 from tests.system import Operator, until
 
@@ -18,6 +20,34 @@ def test_accounts(terminal: Terminal) -> None:
         "SIM",
         "SIM/ALICE",
     ]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (None, "reconciled"),
+        ("reconciling: instruments: no answer", "reconciling: instruments: no answer"),
+        ("disconnected: nobody answers", "disconnected: nobody answers"),
+        ("not connected yet", "not connected yet"),
+    ],
+)
+def test_what_keeps_an_account_from_its_exchange_is_said_once(
+    trouble: str | None, said: str
+) -> None:
+    state = Account(
+        exchange_id="SIM",
+        mode="ACTIVE",
+        connected=trouble is None,
+        reconciled=trouble is None,
+        loaded=True,
+        trouble=trouble,
+        sequence=1,
+        orders_open=0,
+        orders_in_doubt=0,
+        reconciled_time=None,
+        reconciled_trade_id=None,
+    )
+    assert account_state(state) == said
 
 
 def test_halt_reduce_resume(terminal: Terminal) -> None:

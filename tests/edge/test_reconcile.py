@@ -256,9 +256,12 @@ def test_a_step_that_fails_ends_the_sweep_which_is_tried_again(failing: type, ho
             talk.states("X1", OPEN, asked=talk.next_sent(VenueQuery))
         else:
             talk.lists_fills("c1")
+    step = talk.reconciler.step.value
     getattr(talk, how)(talk.next_sent(failing))
     assert talk.reconciler.step is Step.IDLE
-    assert talk.place("b").refusal == "ACCOUNT_UNAVAILABLE"
+    reply = talk.place("b").reply
+    assert reply.refusal == "ACCOUNT_UNAVAILABLE"
+    assert reply.message.startswith(f"exchange_id SIM: reconciling: {step}: ")  # and what failed
     talk.wait("0.99")
     assert talk.sent == []
     talk.wait("0.01")
@@ -271,6 +274,7 @@ def test_a_periodic_sweep_that_fails_does_not_close_the_account() -> None:
     talk = reconciled()
     next_sweep(talk)
     talk.loses(talk.next_sent(VenueInstruments))
+    assert talk.engine.account("SIM").trouble is None
     placed(talk)
 
 

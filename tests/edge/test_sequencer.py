@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from fairlead.core.deciding import EngineSettings
 from fairlead.core.model import Side, Stage, TimeInForce
@@ -605,3 +606,39 @@ async def test_now_is_the_clock_s(open_desk: OpenDesk) -> None:
     async with open_desk() as desk:
         assert desk.sequencer.now() == desk.clock.now()
         assert desk.sequencer.failure is None
+
+
+# ── what people read in the log ──────────────────────────────────────────────────────────────────
+
+
+async def test_the_log_says_how_an_account_stands_with_its_exchange(open_desk: OpenDesk) -> None:
+    with capture_logs() as logs:
+        async with open_desk() as desk:
+            await desk.connect()
+            desk.sequencer.hear([VenueDisconnected(account="SIM", text="nobody answers")])
+            desk.sequencer.hear([VenueDisconnected(account="SIM", text="nobody answers")])
+            await desk.batch()
+            desk.link.is_silent = True
+            desk.sequencer.hear([VenueConnected(account="SIM", abilities=ABILITIES)])
+            for _ in range(2):  # the second failure in a row is for those who look closely
+                request = await desk.link.next_sent(VenueInstruments)
+                desk.answers(request, Outcome.REFUSED, text=f"request {request.request_id} is late")
+                await desk.batch()
+                await desk.pass_time("1")
+            desk.link.is_silent = False
+            request = await desk.link.next_sent(VenueInstruments)
+            desk.link.send_many([request])
+            await desk.until(lambda: desk.engine.account("SIM").is_reconciled)
+    told = [(each["log_level"], each["event"], each.get("text", "")) for each in logs]
+    late = [text for _, _, text in told if text.startswith("reconciling")]
+    assert told == [
+        ("info", "account connected", ""),
+        ("info", "account reconciled", ""),
+        ("warning", "account disconnected", "disconnected: nobody answers"),
+        ("info", "account connected", ""),
+        ("warning", "account not reconciled", late[0]),
+        ("debug", "account not reconciled", late[1]),
+        ("info", "account reconciled", ""),
+    ]
+    assert {each["exchange_id"] for each in logs} == {"SIM"}
+    assert late[0].startswith("reconciling: instruments: request ")

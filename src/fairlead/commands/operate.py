@@ -46,13 +46,7 @@ def accounts(system: System) -> None:
 
 def account_state(state: Account | Reconciliation) -> str:
     """Return one account's connection in words."""
-    if state.reconciled:
-        words = "reconciled"
-    elif state.connected:
-        words = "reconciling"
-    else:
-        words = "disconnected"
-    return f"{words}: {state.trouble}" if state.trouble else words
+    return state.trouble or "reconciled"
 
 
 # ── reconciliation ───────────────────────────────────────────────────────────────────────────────

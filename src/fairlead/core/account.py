@@ -23,6 +23,10 @@ from fairlead.core.replies import AccountState
 from fairlead.core.unit import AccountRecord
 
 SEPARATORS = "~/.,:;!@#$%^&*-_+=."
+NOT_CONNECTED = (
+    "not connected yet"  # what is the trouble with an account before its first connection
+)
+RECONCILING = "reconciling"  # and how it begins after one
 
 
 def exchange_of(account: str) -> str:
@@ -63,7 +67,7 @@ class Account:
         self.abilities: Abilities | None = None
         self.is_connected = False
         self.is_reconciled = False
-        self.trouble: str | None = "not connected yet"
+        self.trouble: str | None = NOT_CONNECTED
         self.is_dirty = False
         self.foreign_orders: set[str] = set()
         self._ambiguous: set[str] = set()

@@ -4,7 +4,7 @@ A statement is believed as the newest, and where both sides can be compared a di
 """
 
 from fairlead.core import orphans
-from fairlead.core.account import Account
+from fairlead.core.account import RECONCILING, Account
 from fairlead.core.cancelling import send_cancel
 from fairlead.core.deciding import Deciding
 from fairlead.core.doubt import ask
@@ -26,7 +26,7 @@ def connected(deciding: Deciding, account: Account, news: VenueConnected) -> Non
     """The account is logged in: statements start anew, and held cancels go out."""
     account.is_connected = True
     account.abilities = news.abilities
-    account.trouble = "reconciling"
+    account.trouble = RECONCILING
     account.ledger.session_started()
     account.positions.session_started()
     for order in deciding.orders.of_account(account.name):

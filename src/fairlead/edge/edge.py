@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 import msgspec
 from prometheus_client.core import Metric
 
+from fairlead.core.account import NOT_CONNECTED
 from fairlead.core.deciding import EngineSettings
 from fairlead.core.engine import Engine
 from fairlead.core.model import Order
@@ -32,7 +33,6 @@ from fairlead.journal.reader import JournalReader
 
 _Result = TypeVar("_Result")
 _CROWDED_S = 0.01  # between two tries where too much waits
-_NOT_CONNECTED = "not connected yet"
 HISTORY_PAGE = 500
 REPORTS_PAGE = 500
 
@@ -286,7 +286,7 @@ class Edge:
         return {
             name: self._engine.account(name).trouble or "reconciled"
             if self._engine.is_here(name)
-            else _NOT_CONNECTED
+            else NOT_CONNECTED
             for name in self.accounts
         }
 

@@ -1,7 +1,7 @@
 """Counts and logs what was released: for people and for Prometheus, never for deciding.
 
 Every change of an order is a log event with the order's ids at level debug; the ones a person should
-see are at info, alarms at warning.
+see are at info, alarms at warning. So is what keeps an account from its exchange.
 """
 
 import logging
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from fairlead.core.account import RECONCILING, Account
 from fairlead.core.deciding import Now
 from fairlead.core.model import Order
 from fairlead.core.reports import AlarmReport, Cause, OrderReport, Report
@@ -30,6 +31,7 @@ class Observer:
         self._is_debugging: bool = structlog.is_configured() and self._log.is_enabled_for(
             logging.DEBUG
         )
+        self._failing: set[str] = set()  # accounts of which it was logged that sweeps fail
 
     def see(self, released: Sequence[tuple[Report, Order | None]], now: Now) -> None:
         """Count and log what a batch released."""
@@ -46,6 +48,22 @@ class Observer:
                     order_number=report.number,
                     text=report.text,
                 )
+
+    def see_standing(self, account: Account) -> None:
+        """Log how an account stands with its exchange now; of sweeps that fail in a row, the first."""
+        trouble = account.trouble
+        if account.is_connected and trouble not in (None, RECONCILING):
+            log = self._log.debug if account.name in self._failing else self._log.warning
+            self._failing.add(account.name)
+            log("account not reconciled", exchange_id=account.name, text=trouble)
+            return
+        self._failing.discard(account.name)
+        if not account.is_connected:
+            self._log.warning("account disconnected", exchange_id=account.name, text=trouble)
+        elif trouble is None:
+            self._log.info("account reconciled", exchange_id=account.name)
+        else:
+            self._log.info("account connected", exchange_id=account.name)
 
     def _see_order(self, report: OrderReport, order: Order, now: Now) -> None:
         cause = report.cause

@@ -11,6 +11,7 @@ from enum import Enum
 
 import msgspec
 
+from fairlead.core.account import RECONCILING
 from fairlead.core.deciding import MS, Now
 from fairlead.core.engine import Engine
 from fairlead.core.reconciliation import SweepCause
@@ -229,7 +230,10 @@ class Reconciler:
         return min(wait_ms, settings.interval_ms)
 
     def _failed(self, now: Now, text: str) -> None:
-        self._engine.account(self.account).sweeps.ended(text, now.steady_ns)
+        account = self._engine.account(self.account)
+        account.sweeps.ended(text, now.steady_ns)
+        if not account.is_reconciled:
+            account.trouble = f"{RECONCILING}: {text}"
         self._awaited.clear()
         self._end(now, self._settings.retry_ms, SweepCause.RETRY)
 

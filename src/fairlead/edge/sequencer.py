@@ -14,6 +14,7 @@ from typing import Protocol, assert_never, cast
 
 import msgspec
 
+from fairlead.core.account import NOT_CONNECTED
 from fairlead.core.deciding import Effects, Now
 from fairlead.core.engine import Engine
 from fairlead.core.model import Order
@@ -50,11 +51,12 @@ class Link(Protocol):
 
 
 class Line(msgspec.Struct):
-    """All that one account has of its own besides its orders."""
+    """All that one account has of its own besides its orders. `trouble` is what was logged of it last."""
 
     link: Link
     budget: Budget
     reconciler: Reconciler
+    trouble: str | None = NOT_CONNECTED
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -379,6 +381,10 @@ class Sequencer:
                 return
         self._engine.hear(news)
         line.reconciler.heard(news, now)
+        account = self._engine.account(news.account)
+        if account.trouble != line.trouble:
+            line.trouble = account.trouble
+            self._observer.see_standing(account)
         if isinstance(news, VenueDisconnected):
             self.hear(_not_sent(request, "disconnected") for request in line.budget.clear())
 
