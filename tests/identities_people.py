@@ -17,6 +17,7 @@ ONE_TIME = "control/people/test_one_time.py"
 USERS = "control/people/test_users.py"
 PROOFS = "control/people/test_proofs.py"
 POST = "control/people/test_post.py"
+TAKING = "gateway/console/test_taking_back.py"
 OPEN = "acceptance/test_people_and_open_connections.py"
 ADDING = "browser/test_adding.py"
 CHANGING = "browser/test_changing.py"
@@ -174,6 +175,13 @@ SECTION_2: Rows = (
     )),
     ("an expired key is never deleted and is extended only by \"Edit permissions\"", (
         f"{ROWS}::test_a_key_that_has_expired_is_given_a_later_end_by_an_edit_alone",
+    )),
+    ("revoking is cheap, granting is dear", (
+        f"{TAKING}::test_one_factor_removes_a_user_with_all_that_is_theirs",
+        f"{TAKING}::test_a_certificate_is_listed_and_revoked_by_one_factor",
+    )),
+    ("on the page a user issues one for any of their keys by challenge", (
+        "browser/test_certificates.py::test_a_certificate_is_issued_places_an_order_over_tls_and_is_revoked",
     )),
     ("Enabling a disabled or suspended key is granting", (
         f"{ROWS}::test_disabling_is_cheap_and_enabling_is_granted",

@@ -33,7 +33,8 @@ REFUSED = {
     "GET /v1/keys/{kid}": 404,
     "GET /v1/keys/{kid}/activity": 404,
     "POST /v1/keys/{kid}/disable": 404,
-    "DELETE /v1/users/{user}": 404,
+    "POST /v1/me/certificates/{fingerprint}/revoke": 404,
+    "POST /v1/users/{user}/remove": 404,
 }
 DONE = {  # not with 200
     "POST /v1/auth/password/forgotten": 202, "POST /v1/me/two-factor": 201,

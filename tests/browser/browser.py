@@ -125,6 +125,14 @@ class Window:
         """Return what pages have stored in it, IndexedDB included."""
         return self._context("storageState", {"indexedDB": True})
 
+    def cut(self, path: str) -> None:
+        """Have nothing below a path be reached by its pages, from now on."""
+        self.browser.ask("cut", path=path, **{"in": self.number})
+
+    def mend(self) -> None:
+        """Have everything be reached again."""
+        self.browser.ask("mend", **{"in": self.number})
+
     def troubles(self) -> list[str]:
         """Return what its pages must not have done since the last time."""
         found: list[str] = self.browser.ask("troubles", **{"in": self.number})

@@ -193,13 +193,16 @@ def other_code(code: str) -> str:
 
 @contextmanager
 def started(
-    folder: Path, browser: Browser, settings: Mapping[str, object] = NOTHING
+    folder: Path, browser: Browser, settings: Mapping[str, object] = NOTHING, *flags: str
 ) -> Iterator[Console]:
-    """Have a system with its page in `folder` until the end of the `with`; it goes on with what is there."""
+    """Have a system with its page in `folder` until the end of the `with`; it goes on with what is there.
+
+    `flags`: of `fairlead up`.
+    """
     config = write_config(
         folder / "fairlead.toml", QUICK | {"authentication": "keys"} | settings, ACCOUNTS
     )
-    ems = TimedEms(folder / "data", config)
+    ems = TimedEms(folder / "data", config, *flags)
     with running(ems):
         ems.ready()
         until(lambda: is_reconciled(ems), "every account is reconciled")

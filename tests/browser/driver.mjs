@@ -7,6 +7,8 @@
 //   {"do": "picture", "on": page, "to": file}           what is seen of it, as a small PNG
 //   {"do": "axe", "on": page}                           what axe-core finds
 //   {"do": "memory", "on": page, "text": "…"}           whether a text is in the page's memory, garbage taken out
+//   {"do": "cut", "in": context, "path": "/v1/…"}       nothing below this path is reached by its pages from now on
+//   {"do": "mend", "in": context}                       everything is again
 //   {"do": "troubles", "in": context, "of": "…"}        what a page must not do and has done since the last time
 //   {"do": "evidence", "in": context, "to": folder}     screenshot, DOM, console of each page, into files
 //   {"do": "close", "in": context}
@@ -39,8 +41,10 @@ const watch = (kept, page) => {
   page.on("console", (message) => {
     const { url } = message.location();
     said.log.push(`${message.type()}: ${message.text()} (${url})`);
-    const isRefusal = REFUSED.test(message.text()) && new URL(url).pathname.startsWith("/v1/");
-    if (["error", "warning"].includes(message.type()) && !isRefusal) trouble(`console ${message.type()}: ${message.text()}`);
+    const path = new URL(url || kept.origin).pathname;
+    const isRefusal = REFUSED.test(message.text()) && path.startsWith("/v1/");
+    const isCut = kept.cut.some((each) => path.startsWith(each));
+    if (["error", "warning"].includes(message.type()) && !isRefusal && !isCut) trouble(`console ${message.type()}: ${message.text()}`);
   });
   page.on("pageerror", (error) => {
     said.log.push(`error: ${error.stack}`);
@@ -87,7 +91,7 @@ const acts = {
   open: async ({ options, origin }) => {
     const context = await browser.newContext(options);
     context.setDefaultTimeout(timeoutMs);
-    const kept = { context, origin, pages: [], troubles: [] };
+    const kept = { context, origin, pages: [], troubles: [], cut: [] };
     await context.addInitScript(() => {
       document.addEventListener("securitypolicyviolation", (event) => {
         console.error(`policy: ${event.violatedDirective} refuses ${event.blockedURI}`);
@@ -123,6 +127,12 @@ const acts = {
     await session.detach();
     return parts.join("").includes(text);
   },
+  cut: async (said) => {
+    const kept = contexts[said.in];
+    kept.cut.push(said.path);
+    await kept.context.route((url) => url.pathname.startsWith(said.path), (route) => route.abort());
+  },
+  mend: async (said) => contexts[said.in].context.unrouteAll(),
   troubles: async (said) => contexts[said.in].troubles.splice(0),
   evidence: async (said) => {
     mkdirSync(said.to, { recursive: true });

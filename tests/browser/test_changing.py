@@ -1,5 +1,7 @@
 """Keys that are there: permissions and addresses edited, disabled, deleted one by one and all at once."""
 
+import re
+
 import pytest
 
 from tests.browser.browser import Page, Sought
@@ -15,7 +17,7 @@ from tests.browser.keys import (
     unknown,
     use_is_told,
 )
-from tests.system import until
+from tests.system import ACCOUNTS, until
 
 USELESS = "that code is useless now"
 DELETE_ALL = "Delete All API Key"
@@ -103,7 +105,7 @@ def test_cancel_restores_and_one_row_is_edited_at_a_time(console: Console) -> No
     row_of(page, "Bot2").button("Edit permissions").cannot()
     edit.field("trade").check()
     edit.field("Only these accounts").check()
-    edit.field("Accounts").fill("SIM")
+    edit.field("SIM").check()
     edit.button("Cancel").click()
     edit.gone()
     assert not row_of(page, "Bot1").field("trade").is_checked()
@@ -112,6 +114,53 @@ def test_cancel_restores_and_one_row_is_edited_at_a_time(console: Console) -> No
     assert is_on(again) == {"read": True, "trade": False, "withdraw": False, "manage": False}
     assert again.field("All accounts").is_checked()
     assert [each["version"] for each in console.keys_of(ben)] == [1, 1]
+
+
+def test_accounts_are_chosen_from_those_that_there_are(console: Console) -> None:
+    joy, _, page = with_key(console)
+    edit = edit_of(page, "Bot1")
+    edit.field("Only these accounts").check()
+    chosen = edit.role("group", "Accounts")
+    assert chosen.role("checkbox").count() == len(ACCOUNTS)
+    edit.role("alert").text("Name at least one account").seen()
+    edit.button("Send code").cannot()
+    chosen.role("checkbox", "SIM").focus()
+    page.key("Space")  # the keyboard does
+    assert chosen.role("checkbox", "SIM").is_checked()
+    saved(joy, edit)
+    row_of(page, "Bot1").text("SIM").seen()
+    (key,) = console.keys_of(joy)
+    assert key["accounts"] == ["SIM"]
+
+
+def test_accounts_are_typed_where_they_cannot_be_listed(console: Console) -> None:
+    kim, _, page = with_key(console)
+    page.window.cut("/v1/me/accounts")
+    edit = edit_of(page, "Bot1")
+    edit.field("Only these accounts").check()
+    edit.text("Your accounts cannot be listed").seen()
+    edit.field("Accounts").fill("SIM, SIM/LATER")
+    saved(kim, edit)
+    (key,) = console.keys_of(kim)
+    assert key["accounts"] == ["SIM", "SIM/LATER"]
+    page.window.mend()
+    again = edit_of(page, "Bot1")
+    again.role("checkbox", "SIM/LATER").seen()  # although there is none of this name
+    again.text("is not there any more").seen()
+
+
+def test_a_key_can_be_made_to_end_never(console: Console) -> None:
+    leo, _, page = with_key(console)
+    edit = edit_of(page, "Bot1")
+    edit.field("Expires").choose("Never expires (not recommended)")
+    saved(leo, edit)
+    assert re.search("Expires: .* → never", leo.letter()["text"])
+    (key,) = console.keys_of(leo)
+    assert key["expires"] is None
+    again = edit_of(page, "Bot1")
+    options = again.field("Expires").said()
+    assert "As it is (never)" in options
+    assert "Never expires" not in options
 
 
 def test_addresses_are_looked_at_while_they_are_typed(console: Console) -> None:

@@ -125,7 +125,7 @@ def _change(ann: Someone, page: Page, stop: Stop) -> None:
         ("Activity", "Activity of Bot1", "key-activity"),
         ("Disable", "Disable Bot1?", "key-disable"),
         ("Rotate", "Rotate Bot1", "key-rotate"),
-        ("Certificate", "Certificate for Bot1", "key-certificate"),
+        ("Certificates", "Certificates of Bot1", "key-certificates"),
         ("Delete", "Delete Bot1?", "key-delete"),
     ):
         row_of(page, "Bot1").button(button).click()

@@ -5,9 +5,10 @@ its key can be used, for what that key may then. Private keys are returned once 
 """
 
 import re
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from fairlead.control import certificate_rows as rows
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
@@ -17,7 +18,7 @@ from fairlead.control.key_text import plain
 from fairlead.control.keyring import Keyring, named
 from fairlead.control.keys import ApiKey, Denied, State
 from fairlead.control.store import Store
-from fairlead.control.tables import CERTIFICATES
+from fairlead.control.tables import CERTIFICATES, KEYS
 from fairlead.tls.authority import Issuer, pem, revoked_list
 from fairlead.tls.client import Issued, client_of_request, client_text, read_request
 
@@ -54,8 +55,15 @@ class Certificates:
 
     def listed(self, kid: str | None = None) -> list[Certificate]:
         """Return the certificates, the newest first, of one key if `kid` is given. Raises ControlError."""
-        of_us = rows.those_of(self._audit.subscription, kid)
-        newest = of_us.order_by(CERTIFICATES.c.created_ns.desc(), CERTIFICATES.c.fingerprint)
+        return self._newest(rows.those_of(self._audit.subscription, kid))
+
+    def listed_of(self, user: str) -> list[Certificate]:
+        """Return those of a user's keys, as `listed` does. Raises ControlError."""
+        of_user = CERTIFICATES.c.kid.in_(select(KEYS.c.kid).where(KEYS.c.user == user))
+        return self._newest(rows.those_of(self._audit.subscription).where(of_user))
+
+    def _newest(self, those: Any) -> list[Certificate]:
+        newest = those.order_by(CERTIFICATES.c.created_ns.desc(), CERTIFICATES.c.fingerprint)
         with self._store.read() as connection:
             return [
                 rows.certificate_of(row) for row in connection.execute(newest.limit(LISTED_MAX))
@@ -108,24 +116,38 @@ class Certificates:
     def revoke(self, actor: Actor, fingerprint: str, now_ns: int) -> Certificate | Denied:
         """Take a certificate back for ever. Raises ControlError."""
         with self._audit.change() as change:
-            before = self._find(change, fingerprint)
-            if not isinstance(before, Denied) and before.revoked_ns is not None:
-                before = Denied(
-                    "certificate_revoked", f"certificate {fingerprint} is revoked already"
-                )
-            if isinstance(before, Denied):
-                target = fingerprint if _is_fingerprint(fingerprint) else ""  # it may be a secret
-                return self._refused(change, actor, "certificate.revoke", target, before, now_ns)
-            after = msgspec.structs.replace(before, revoked_ns=now_ns)
-            rows.revoke(change, now_ns, CERTIFICATES.c.fingerprint == fingerprint)
-            entry = Entry(
-                action="certificate.revoke",
-                target=fingerprint,
-                before=_row(before),
-                after=_row(after),
-            )
-            self._audit.append(change, actor, entry, now_ns)
-            return after
+            return self.revoke_in(change, actor, fingerprint, now_ns)
+
+    def revoke_in(
+        self, change: Connection, actor: Actor, fingerprint: str, now_ns: int
+    ) -> Certificate | Denied:
+        """Take one back within a change. Raises ControlError."""
+        before = self._revocable(change, fingerprint)
+        if isinstance(before, Denied):
+            target = fingerprint if _is_fingerprint(fingerprint) else ""  # it may be a secret
+            return self._refused(change, actor, "certificate.revoke", target, before, now_ns)
+        after = msgspec.structs.replace(before, revoked_ns=now_ns)
+        rows.revoke(change, now_ns, CERTIFICATES.c.fingerprint == fingerprint)
+        entry = Entry(
+            action="certificate.revoke",
+            target=fingerprint,
+            before=_row(before),
+            after=_row(after),
+        )
+        self._audit.append(change, actor, entry, now_ns)
+        return after
+
+    def revoke_wrong(self, fingerprint: str) -> Denied | None:
+        """Return why a certificate cannot be taken back, None if it can. Raises ControlError."""
+        with self._store.read() as connection:
+            found = self._revocable(connection, fingerprint)
+        return found if isinstance(found, Denied) else None
+
+    def _revocable(self, connection: Connection, fingerprint: str) -> Certificate | Denied:
+        found = self._find(connection, fingerprint)
+        if isinstance(found, Denied) or found.revoked_ns is None:
+            return found
+        return Denied("certificate_revoked", f"certificate {fingerprint} is revoked already")
 
     def check(self, key: ApiKey, now_ns: int, request: str | None = None) -> Denied | None:
         """Return why no certificate could be issued for a key now, None if one could. Raises ControlError."""
@@ -176,10 +198,7 @@ class Certificates:
         is_one = fingerprint.isascii() and fingerprint.isalnum()
         row = connection.execute(of_us).first() if is_one else None
         if row is None:
-            text = (
-                f"there is no certificate {plain(fingerprint)}; give its SHA-256 in lower-case hex"
-            )
-            return Denied("certificate_unknown", text)
+            return unknown(fingerprint)
         return rows.certificate_of(row)
 
     def _refused(
@@ -196,6 +215,12 @@ class Certificates:
         )
         self._audit.append(change, actor, entry, now_ns)
         return denied
+
+
+def unknown(fingerprint: str) -> Denied:
+    """Return why nothing is done to a certificate that there is not, or not for who asks."""
+    text = f"there is no certificate {plain(fingerprint)}; give its SHA-256 in lower-case hex"
+    return Denied("certificate_unknown", text)
 
 
 def _request_invalid(error: ValueError) -> Denied:

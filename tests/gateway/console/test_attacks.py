@@ -403,7 +403,7 @@ async def test_signing_in_computes_the_same_whether_or_not_there_is_such_a_user(
     assert isinstance(removed, str)
     form = {"token": removed, "password": PASSWORD}
     user = (await other.post("/v1/auth/invitation", form))[1]["user"]
-    assert (await ann.call("DELETE", f"/v1/users/{user}"))[0] == 204
+    assert (await ann.post(f"/v1/users/{user}/remove", {"password": PASSWORD}))[0] == 204
     other.http.cookie_jar.clear()
     await other.sign_in("wrong words")  # once, so that everything is loaded
     computed = Computed(world, monkeypatch)
@@ -560,7 +560,7 @@ async def test_what_a_removed_user_had_is_gone(world: World, ann: Browser, bob: 
     said = (await bob.post("/v1/challenges", form))[1]
     code = mailed(world)
     user = (await bob.get("/v1/me"))[1]["user"]
-    assert (await ann.call("DELETE", f"/v1/users/{user}"))[0] == 204
+    assert (await ann.post(f"/v1/users/{user}/remove", {"password": PASSWORD}))[0] == 204
     assert (await confirm(bob, said["challenge"], code, world.code()))[0] == 401
     with world.control.store.read() as connection:
         kept = connection.execute(USERS.select().where(USERS.c.email == BOB)).one()

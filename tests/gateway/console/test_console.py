@@ -245,12 +245,19 @@ CHANGES = (
     ("PATCH", "/v1/me", {"anti_phishing": "x"}),
     ("POST", "/v1/me/password", {"password": PASSWORD, "new_password": "eight unrelated words"}),
     ("POST", "/v1/challenges", {"action": "user.invite", "payload": {"email": "eve@x.example"}}),
-    ("DELETE", "/v1/users/usr_1", None),
+    ("POST", "/v1/users/usr_1/remove", {"password": PASSWORD}),
+    ("POST", f"/v1/me/certificates/{'0' * 64}/revoke", {"password": PASSWORD}),
     ("DELETE", "/v1/me/sessions/ses_1", None),
     ("POST", "/v1/me/two-factor", None),
     ("POST", "/v1/challenges", {"action": "two_factor.disable"}),
     ("POST", "/v1/challenges/chl_1/confirm", {"code": "00000000", "totp": "000000"}),
     ("POST", "/v1/auth/sign-out", None),
+)
+
+
+READS = (
+    *("/v1/me", "/v1/me/sessions", "/v1/me/accounts", "/v1/me/certificates"),
+    *("/v1/users", "/v1/mail"),
 )
 
 
@@ -284,7 +291,7 @@ async def test_no_change_from_another_page(world: World, browser: Browser) -> No
 async def test_without_a_session_there_is_nothing_and_a_key_is_none(
     world: World, browser: Browser
 ) -> None:
-    reads = [("GET", path, None) for path in ("/v1/me", "/v1/me/sessions", "/v1/users", "/v1/mail")]
+    reads = [("GET", path, None) for path in READS]
     for method, path, form in (*reads, *CHANGES):
         status, said = await browser.call(method, path, form)
         assert (status, said["code"]) == (401, "session_needed"), path

@@ -1,7 +1,9 @@
 // Every call that the page makes, by name.
 import { call, useToken } from "./client";
 import type {
+  Account,
   Action,
+  Certificate,
   ChallengeShown,
   Entered,
   Key,
@@ -62,7 +64,12 @@ export const activity = (kid: string) => call<Use[]>("GET", `/v1/keys/${encodeUR
 export const disableKey = (kid: string, factor: OneFactor) =>
   call<Key>("POST", `/v1/keys/${encodeURIComponent(kid)}/disable`, factor);
 
+export const accounts = () => call<Account[]>("GET", "/v1/me/accounts");
+export const certificates = () => call<Certificate[]>("GET", "/v1/me/certificates");
+export const revokeCertificate = (fingerprint: string, factor: OneFactor) =>
+  call<Certificate>("POST", `/v1/me/certificates/${encodeURIComponent(fingerprint)}/revoke`, factor);
+
 export const users = () => call<User[]>("GET", "/v1/users");
-export const removeUser = (user: string) =>
-  call<undefined>("DELETE", `/v1/users/${encodeURIComponent(user)}`);
+export const removeUser = (user: string, factor: OneFactor) =>
+  call<undefined>("POST", `/v1/users/${encodeURIComponent(user)}/remove`, factor);
 export const mail = () => call<Letter[]>("GET", "/v1/mail");

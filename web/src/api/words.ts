@@ -112,6 +112,19 @@ export interface NewKey {
 // Either of the two.
 export type OneFactor = { password: string } | { totp: string };
 
+export interface Certificate {
+  fingerprint: string;
+  kid: string;
+  state: "active" | "expired" | "revoked";
+  created: string;
+  expires: string;
+  revoked: string | null;
+}
+
+export interface Account {
+  exchange_id: string;
+}
+
 export interface NewCertificate {
   fingerprint: string;
   pem: string;
@@ -127,7 +140,8 @@ export interface KeyAdd extends Rights {
 export interface KeyEdit extends Rights {
   kid: string;
   version: number;
-  expires_days: number | null;
+  // null: its end stays.
+  expires_days: number | "never" | null;
 }
 
 // What is granted by challenge: by action, what is asked for and what is told when it is done.

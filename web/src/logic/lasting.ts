@@ -10,20 +10,29 @@ export interface Lasting {
   text: string;
 }
 
+const LAST: Lasting = { value: NEVER, text: "Never expires (not recommended)" };
+
 export const OF_NEW: readonly Lasting[] = [
   ...DAYS.map((days) => ({ value: String(days), text: days === DAYS_DEFAULT ? `${days} days (default)` : `${days} days` })),
-  { value: NEVER, text: "Never expires (not recommended)" },
+  LAST,
 ];
 
-/** For a key that there is, `ends` being its end as it reads. */
+/** For a key that there is; `ends` is its end as it reads, empty: never. */
 export function ofExisting(ends: string): Lasting[] {
   return [
     { value: KEEP, text: ends ? `As it is (${ends})` : "As it is (never)" },
     ...DAYS.map((days) => ({ value: String(days), text: `${days} days from now` })),
+    ...(ends ? [LAST] : []),
   ];
 }
 
-/** The days that were chosen; null: never for a new key, as it is for one that there is. */
+/** The days that a new key lasts; null: for ever. */
 export function daysOf(value: string): number | null {
-  return value === KEEP || value === NEVER ? null : Number(value);
+  return value === NEVER ? null : Number(value);
+}
+
+/** The days from now that a key there is lasts; null: its end stays. */
+export function daysLeftOf(value: string): number | "never" | null {
+  if (value === KEEP) return null;
+  return value === NEVER ? NEVER : Number(value);
 }

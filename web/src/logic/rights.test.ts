@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Key } from "../api/words";
-import { formOf, isChanged, isFine, rightsOf, withScope, WITHDRAW_NEEDS } from "./rights";
+import { accountsOffered, formOf, isChanged, isFine, rightsOf, withAccount, withScope, WITHDRAW_NEEDS } from "./rights";
 
 const KEY: Key = {
   kid: "flk_1",
@@ -55,4 +55,15 @@ test("trusted without an address, and limited without an account, are refused", 
   expect(rightsOf({ ...formOf(KEY), addresses: " " }).wrong.addresses).not.toBe("");
   expect(rightsOf({ ...formOf(KEY), accounts: "\n" }).wrong.accounts).not.toBe("");
   expect(rightsOf({ ...formOf(KEY), isLimited: false, accounts: "" }).rights.accounts).toBe(null);
+});
+
+test("accounts are ticked and taken out, each once", () => {
+  expect(withAccount("SIM\nSIM/ALICE", "SIM", true)).toBe("SIM/ALICE\nSIM");
+  expect(withAccount("SIM, SIM/ALICE", "SIM", false)).toBe("SIM/ALICE");
+});
+
+test("accounts that are named and gone are offered too", () => {
+  const offered = accountsOffered(["SIM/B", "SIM"], ["SIM", "SIM/A"]);
+  expect(offered.map((each) => each.name)).toEqual(["SIM", "SIM/A", "SIM/B"]);
+  expect(offered.filter((each) => !each.isThere).map((each) => each.name)).toEqual(["SIM/A"]);
 });

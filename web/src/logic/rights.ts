@@ -34,10 +34,27 @@ export function withScope(form: RightsForm, scope: Scope, isOn: boolean): Rights
   return { ...form, scopes };
 }
 
+/** Read the accounts that are named, each once. */
+export function readAccounts(text: string): string[] {
+  return [...new Set(text.split(/[\s,;]+/).filter(Boolean))];
+}
+
+/** Name an account, or take it out. */
+export function withAccount(text: string, name: string, isOn: boolean): string {
+  const others = readAccounts(text).filter((each) => each !== name);
+  return (isOn ? [...others, name] : others).join("\n");
+}
+
+/** What there is to choose from: the accounts that are there, and those that a key is limited to although they are gone. */
+export function accountsOffered(there: readonly string[], named: readonly string[]): { name: string; isThere: boolean }[] {
+  const gone = named.filter((each) => !there.includes(each));
+  return [...there, ...gone].sort().map((name) => ({ name, isThere: there.includes(name) }));
+}
+
 export function rightsOf(form: RightsForm): { rights: Rights; wrong: Wrong } {
   const isTrusted = form.ipMode === "trusted";
   const { networks, wrong } = isTrusted ? readNetworks(form.addresses) : { networks: [], wrong: "" };
-  const accounts = [...new Set(form.accounts.split(/[\s,;]+/).filter(Boolean))].sort();
+  const accounts = readAccounts(form.accounts).sort();
   return {
     rights: {
       scopes: form.scopes,

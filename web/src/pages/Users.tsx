@@ -5,7 +5,6 @@ import type { Refused } from "../api/client";
 import type { User } from "../api/words";
 import { useLoaded } from "../app/loaded";
 import { useMe } from "../app/session";
-import { useTask } from "../app/task";
 import { Awaited } from "../parts/Awaited";
 import { Badge } from "../parts/Badge";
 import { Button } from "../parts/Button";
@@ -16,6 +15,7 @@ import { Heading } from "../parts/Heading";
 import { Moment } from "../parts/Moment";
 import { NeedsFactor } from "../parts/NeedsFactor";
 import { Notice } from "../parts/Notice";
+import { OneFactorForm } from "../parts/OneFactorForm";
 import { Section } from "../parts/Section";
 import { Table } from "../parts/Table";
 
@@ -123,22 +123,20 @@ function Invite(props: { onDone: (email: string) => void }) {
 }
 
 function Remove(props: { user: User; onClose: () => void; onDone: () => void }) {
-  const task = useTask();
-  const remove = () =>
-    task.run(async () => {
-      await calls.removeUser(props.user.user);
-      props.onDone();
-    });
   return (
     <Dialog title={`Remove ${props.user.email}?`} onClose={props.onClose}>
-      <p>Every session of this user ends, and every API key of this user is revoked for ever.</p>
-      {task.refused && <Notice tone="wrong">{task.refused.message}</Notice>}
-      <div className="buttons buttons-end">
-        <Button onClick={props.onClose}>Cancel</Button>
-        <Button look="danger" isBusy={task.isBusy} onClick={() => void remove()}>
-          Remove
-        </Button>
-      </div>
+      <p>
+        Every session of this user ends, and every API key of this user is revoked for ever. To undo it, invite them again.
+        This needs no mail.
+      </p>
+      <OneFactorForm
+        submit="Remove"
+        take={async (factor) => {
+          await calls.removeUser(props.user.user, factor);
+          props.onDone();
+        }}
+        onCancel={props.onClose}
+      />
     </Dialog>
   );
 }

@@ -167,25 +167,39 @@ class Users:
     def remove(self, actor: Actor, name: str, now_ns: int) -> User | Denied:
         """Remove a user, whose sessions and keys end. The last one cannot be. Raises ControlError."""
         with self._audit.change() as change:
-            rows = change.execute(self._present()).all()
+            return self.remove_in(change, actor, name, now_ns)
+
+    def remove_in(self, change: Connection, actor: Actor, name: str, now_ns: int) -> User | Denied:
+        """Do as `remove` does, within a change."""
+        user = self._removable(change, name)
+        if isinstance(user, Denied):
             row = self._row(change, name)
-            denied = _unknown(name) if row is None else None
-            if row is not None and len(rows) == 1:
-                text = f"{row.email} is the only user; invite another one first"
-                denied = Denied("user_last", text)
-            if denied is not None or row is None:
-                target = "-" if row is None else row.user
-                return self._refused(change, actor, "user.remove", target, denied, now_ns)
-            user = user_of(row)
-            self._keyring.of(user.user).move_all_in(change, actor, Act.REVOKE, now_ns)
-            change.execute(delete(CHALLENGES).where(CHALLENGES.c.user == user.user))
-            change.execute(delete(SESSIONS).where(SESSIONS.c.user == user.user))
-            change.execute(delete(RECOVERY_CODES).where(RECOVERY_CODES.c.user == user.user))
-            of_it = USERS.update().filter_by(user=user.user)
-            change.execute(of_it.values(removed_ns=now_ns, password="", totp=None))
-            entry = Entry(action="user.remove", target=user.user, before=audited(user))
-            self._audit.append(change, actor, entry, now_ns)
-            return user
+            target = "-" if row is None else row.user
+            return self._refused(change, actor, "user.remove", target, user, now_ns)
+        self._keyring.of(user.user).move_all_in(change, actor, Act.REVOKE, now_ns)
+        change.execute(delete(CHALLENGES).where(CHALLENGES.c.user == user.user))
+        change.execute(delete(SESSIONS).where(SESSIONS.c.user == user.user))
+        change.execute(delete(RECOVERY_CODES).where(RECOVERY_CODES.c.user == user.user))
+        of_it = USERS.update().filter_by(user=user.user)
+        change.execute(of_it.values(removed_ns=now_ns, password="", totp=None))
+        entry = Entry(action="user.remove", target=user.user, before=audited(user))
+        self._audit.append(change, actor, entry, now_ns)
+        return user
+
+    def remove_wrong(self, name: str) -> Denied | None:
+        """Return why a user cannot be removed, None if one can. Raises ControlError."""
+        with self._store.read() as connection:
+            found = self._removable(connection, name)
+        return found if isinstance(found, Denied) else None
+
+    def _removable(self, connection: Connection, name: str) -> User | Denied:
+        row = self._row(connection, name)
+        if row is None:
+            return _unknown(name)
+        if len(connection.execute(self._present()).all()) == 1:
+            text = f"{row.email} is the only user; invite another one first"
+            return Denied("user_last", text)
+        return user_of(row)
 
     # ── rows ─────────────────────────────────────────────────────────────────────────────────────
 

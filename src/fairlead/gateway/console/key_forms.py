@@ -112,14 +112,23 @@ def edit_of(form: words.KeyEdit) -> Edit | Denied:
     addresses = addresses_of(form)
     if isinstance(addresses, Denied):
         return addresses
-    days = msgspec.UNSET if form.expires_days is None else form.expires_days
     return Edit(
         scopes=form.scopes,
         accounts=form.accounts,
         addresses=addresses,
-        days=days,
+        days=_days_of(form),
         version=form.version,
     )
+
+
+def _days_of(form: words.KeyEdit) -> int | msgspec.UnsetType | None:
+    match form.expires_days:
+        case None:
+            return msgspec.UNSET
+        case "never":
+            return None
+        case days:
+            return days
 
 
 def edit_seen(form: words.KeyEdit, if_match: str | None) -> words.KeyEdit | Denied:

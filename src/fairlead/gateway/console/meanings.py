@@ -14,6 +14,11 @@ CALLS: dict[str, str] = {
     "POST /v1/me/password": "Change the password; every other session ends.",
     "GET /v1/me/sessions": "Where one is signed in.",
     "DELETE /v1/me/sessions/{session}": "End a session.",
+    "GET /v1/me/accounts": "The exchange accounts that a key may be limited to, by name.",
+    "GET /v1/me/certificates": "The client certificates of one's keys, the newest first.",
+    "POST /v1/me/certificates/{fingerprint}/revoke": (
+        "Nobody can use the certificate any more. By one factor, whether or not mail works."
+    ),
     "POST /v1/me/two-factor": "A new secret for an authenticator; it counts once it is confirmed.",
     "POST /v1/challenges": (
         "Ask for something. What is kept is what will be done; its code is mailed, once a minute and five"
@@ -30,7 +35,10 @@ CALLS: dict[str, str] = {
         "Nobody can use the key from now on. By one factor, whether or not mail works."
     ),
     "GET /v1/users": "The users of one's subscription.",
-    "DELETE /v1/users/{user}": "Remove a user, whose sessions and keys end. The last one stays.",
+    "POST /v1/users/{user}/remove": (
+        "Remove a user, whose sessions and keys end; the last one stays. By one factor, whether or not mail"
+        " works."
+    ),
     "GET /v1/mail": "The letters, where they are kept on the machine and not mailed; the newest first.",
 }
 
@@ -165,6 +173,15 @@ FIELDS: dict[str, dict[str, str]] = {
         "fingerprint": "the SHA-256 of its DER bytes",
         "pem": "the certificate; with its private key unless a request was given",
     },
+    "CertificateShown": {
+        "fingerprint": "the SHA-256 of its DER bytes",
+        "kid": "the key that it stands for",
+        "state": "active, expired or revoked",
+        "created": "when it was issued",
+        "expires": "when it ends",
+        "revoked": "when it was revoked; null: it was not",
+    },
+    "AccountNamed": {"exchange_id": "its name"},
     "KeysDeleted": {"deleted": "how many"},
     "RecoveryCodes": {"recovery_codes": "what stands in for the second factor, each once; told this once"},
     "Nothing": {},

@@ -51,6 +51,7 @@ SHAPES = (
     words.OneFactor, words.Email, words.Reset, words.Phrase, words.Challenge, words.Codes,
     words.State, words.Entered, words.Me, words.SessionShown, words.NewSecret, words.ChallengeShown,
     words.KeyShown, words.UseShown, words.NewKey, words.NewCertificate, words.KeysDeleted,
+    words.CertificateShown, words.AccountNamed,
     words.RecoveryCodes, words.Nothing, words.UserShown, words.LetterShown, words.Problem,
 )  # fmt: skip
 
@@ -61,6 +62,14 @@ def _id(name: str, prefix: str) -> tuple[Parameter, ...]:
 
 
 _KID = _id("kid", "flk_")
+_FINGERPRINT = (
+    Parameter(
+        "fingerprint",
+        "path",
+        is_required=True,
+        schema={"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    ),
+)
 _WRONG = {"422": PROBLEM}
 _UNKNOWN = {"404": PROBLEM}
 _TAKEN = {"409": PROBLEM}
@@ -93,6 +102,12 @@ OPERATIONS = (
     Operation("/v1/me/sessions", "get", (), None, {"200": "SessionShown[]"}, "sessions", READING),
     Operation("/v1/me/sessions/{session}", "delete", _id("session", "ses_"), None,
               {"204": ""} | _UNKNOWN, "endSession", CHANGING),
+    Operation("/v1/me/accounts", "get", (), None, {"200": "AccountNamed[]"}, "ownAccounts", READING),
+    Operation("/v1/me/certificates", "get", (), None, {"200": "CertificateShown[]"},
+              "ownCertificates", READING),
+    Operation("/v1/me/certificates/{fingerprint}/revoke", "post", _FINGERPRINT, "OneFactor",
+              {"200": "CertificateShown"} | _WRONG | _UNKNOWN | _TAKEN | _TOO_MANY,
+              "revokeOwnCertificate", CHANGING),
     Operation("/v1/me/two-factor", "post", (), None, {"201": "NewSecret"} | _TAKEN, "newSecret",
               CHANGING),
     Operation("/v1/challenges", "post", _IF_MATCH, "Challenge", {"201": "ChallengeShown"} | _REFUSED,
@@ -106,8 +121,8 @@ OPERATIONS = (
     Operation("/v1/keys/{kid}/disable", "post", _KID, "OneFactor",
               {"200": "KeyShown"} | _WRONG | _UNKNOWN | _TAKEN | _TOO_MANY, "disableKey", CHANGING),
     Operation("/v1/users", "get", (), None, {"200": "UserShown[]"}, "users", READING),
-    Operation("/v1/users/{user}", "delete", _id("user", "usr_"), None,
-              {"204": ""} | _UNKNOWN | _TAKEN, "removeUser", CHANGING),
+    Operation("/v1/users/{user}/remove", "post", _id("user", "usr_"), "OneFactor",
+              {"204": ""} | _WRONG | _UNKNOWN | _TAKEN | _TOO_MANY, "removeUser", CHANGING),
     Operation("/v1/mail", "get", (), None, {"200": "LetterShown[]"} | _UNKNOWN, "mail", READING),
     Operation("/v1/auth/sign-out", "post", (), None, {"204": ""}, "signOut", CHANGING),
 )  # fmt: skip

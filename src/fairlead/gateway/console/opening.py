@@ -13,6 +13,7 @@ from fairlead.gateway.console.grants import Grants
 from fairlead.gateway.console.living import Living
 from fairlead.gateway.console.others import Others
 from fairlead.gateway.console.own import Own
+from fairlead.gateway.console.own_certificates import OwnCertificates
 from fairlead.gateway.console.own_keys import OwnKeys
 from fairlead.gateway.console.page import FOLDER, Page
 from fairlead.gateway.proxies import Proxies
@@ -51,5 +52,14 @@ def front_of(
     `page`: where they find the console, whose files are in `folder`, if it is built. `living`: what is open
     of a key.
     """
-    parts = (Entering(desk), Own(desk), Others(desk), Grants(desk, page), OwnKeys(desk, living))
-    return Front(behind, desk, Page(folder), *parts)
+    return Front(
+        behind,
+        desk,
+        Page(folder),
+        Entering(desk),
+        Own(desk),
+        Others(desk),
+        Grants(desk, page),
+        OwnKeys(desk, living),
+        OwnCertificates(desk),
+    )

@@ -1,6 +1,8 @@
-"""The users of one's subscription, listed and removed; and the sink of mail, on the machine itself."""
+"""The users of one's subscription, listed, and removed by one factor; and the sink of mail."""
 
 from functools import partial
+
+from sqlalchemy import Connection
 
 from fairlead.control.audit import Actor
 from fairlead.control.control import Control
@@ -10,7 +12,8 @@ from fairlead.control.people.post import Sink
 from fairlead.gateway.answers import Answer
 from fairlead.gateway.console import words
 from fairlead.gateway.console.front import Desk
-from fairlead.gateway.console.visit import Level, Routes, Visit, done, problem, refused, shown
+from fairlead.gateway.console.proving import by_one_factor
+from fairlead.gateway.console.visit import Level, Routes, Visit, done, problem, shown
 from fairlead.gateway.times import time_text
 
 
@@ -23,7 +26,7 @@ class Others:
             b"/v1/users": {"GET": (Level.WHOLE, self.users)},
             b"/v1/mail": {"GET": (Level.WHOLE, self.mail)},
         }
-        self.prefixes: Routes = {b"/v1/users/": {"DELETE": (Level.WHOLE, self.remove)}}
+        self.prefixes: Routes = {b"/v1/users/*/remove": {"POST": (Level.WHOLE, self.remove)}}
 
     async def users(self, visit: Visit) -> Answer:
         """GET /v1/users"""
@@ -32,10 +35,17 @@ class Others:
         return shown(200, [words.user_shown(each) for each in found])
 
     async def remove(self, visit: Visit) -> Answer:
-        """DELETE /v1/users/{user}"""
+        """POST /v1/users/{user}/remove: at once, by one factor, whether or not mail works."""
         name = visit.call.tail.decode("ascii", "replace")
-        removed = await self._desk.run(partial(_remove, self._desk.control, visit, name))
-        return refused(removed) if isinstance(removed, Denied) else done()
+
+        def wrong(control: Control) -> Denied | None:
+            return control.users.remove_wrong(name)
+
+        def perform(control: Control, change: Connection, actor: Actor) -> User | Denied:
+            return control.users.remove_in(change, actor, name, visit.now_ns)
+
+        removed = await by_one_factor(self._desk, visit, wrong, perform)
+        return removed if isinstance(removed, Answer) else done()
 
     async def mail(self, _: Visit) -> Answer:
         """GET /v1/mail: what would have been mailed, where there is no mail server."""
@@ -54,9 +64,3 @@ class Others:
 
 def _users(control: Control, user: User) -> list[User]:
     return control.of(user.subscription).users.listed()
-
-
-def _remove(control: Control, visit: Visit, name: str) -> User | Denied:
-    user, _ = visit.person
-    actor = Actor(user.user, visit.origin.address, "session")
-    return control.of(user.subscription).users.remove(actor, name, visit.now_ns)

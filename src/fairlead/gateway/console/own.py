@@ -25,6 +25,7 @@ class Own:
             },
             b"/v1/me/password": {"POST": (Level.WHOLE, self.password)},
             b"/v1/me/sessions": {"GET": (Level.WHOLE, self.sessions)},
+            b"/v1/me/accounts": {"GET": (Level.WHOLE, self.accounts)},
         }
         self.prefixes: Routes = {
             b"/v1/me/sessions/": {"DELETE": (Level.WHOLE, self.end_session)},
@@ -62,6 +63,13 @@ class Own:
         listed = partial(self._desk.control.sessions.listed, user, visit.now_ns)
         found = await self._desk.run(listed)
         return shown(200, [words.session_shown(each, session.session) for each in found])
+
+    async def accounts(self, visit: Visit) -> Answer:
+        """GET /v1/me/accounts: the exchange accounts that a key may be limited to; their names alone."""
+        user, _ = visit.person
+        kept = await self._desk.run(self._desk.control.accounts_of(user.subscription).kept)
+        names = sorted(each.exchange_id for each in kept if not each.is_deleted)
+        return shown(200, [words.AccountNamed(each) for each in names])
 
     async def end_session(self, visit: Visit) -> Answer:
         """DELETE /v1/me/sessions/{session}"""

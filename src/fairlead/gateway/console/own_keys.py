@@ -13,7 +13,6 @@ from fairlead.control.key_text import is_kid, plain
 from fairlead.control.keyring import KEYS_MAX
 from fairlead.control.keys import Act, Denied, State
 from fairlead.control.people.person import User
-from fairlead.control.people.sessions import Limited
 from fairlead.gateway.answers import Answer
 from fairlead.gateway.console import words
 from fairlead.gateway.console.front import Desk
@@ -25,6 +24,7 @@ from fairlead.gateway.console.key_forms import (
     use_shown,
 )
 from fairlead.gateway.console.living import Living
+from fairlead.gateway.console.proving import by_one_factor
 from fairlead.gateway.console.visit import Level, Routes, Visit, problem, refused, shown
 from fairlead.gateway.queries import Query, read_count
 from fairlead.gateway.wrong import FormError, Wrong
@@ -84,17 +84,22 @@ class OwnKeys:
     async def disable(self, visit: Visit) -> Answer:
         """POST /v1/keys/{kid}/disable: at once, by one factor, whether or not mail works."""
         kid = visit.call.tail.decode("ascii", "replace")
-        form = visit.form(words.OneFactor)
-        if isinstance(form, Answer):
-            return form
-        if bool(form.password) == bool(form.totp):
-            text = "give one of password and totp: taking a key back needs one factor"
-            return problem(422, "factor_needed", text)
-        disable = partial(_disable, self._desk.control, visit, kid, form)
-        # Who has an authenticator need not wait for passwords, of which there may be a flood.
-        run = self._desk.run_password if form.password else self._desk.run
-        key = await run(disable)
-        return shown(200, key) if isinstance(key, words.KeyShown) else refused(key)
+        user, _ = visit.person
+
+        def wrong(control: Control) -> Denied | None:
+            before = own_key(control, user, kid)
+            after = (
+                before if isinstance(before, Denied) else moved(before, Act.DISABLE, visit.now_ns)
+            )
+            return after if isinstance(after, Denied) else None
+
+        def perform(control: Control, change: Connection, actor: Actor) -> words.KeyShown | Denied:
+            keyring = control.keyring.of(user.user)
+            key = keyring.move_in(change, actor, kid, Act.DISABLE, visit.now_ns)
+            return key if isinstance(key, Denied) else key_shown(change, key, visit.now_ns)
+
+        key = await by_one_factor(self._desk, visit, wrong, perform)
+        return key if isinstance(key, Answer) else shown(200, key)
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -149,22 +154,3 @@ def _uses(control: Control, user: User, kid: str) -> list[words.UseShown] | Deni
         return key
     with control.store.read() as connection:
         return [use_shown(each) for each in uses_of(connection, key.kid)]
-
-
-def _disable(
-    control: Control, visit: Visit, kid: str, form: words.OneFactor
-) -> words.KeyShown | Denied | Limited:
-    user, session = visit.person
-    now_ns, of_user = visit.now_ns, control.of(user.subscription)
-    keyring = of_user.keyring.of(user.user)
-    before = own_key(control, user, kid)
-    after = before if isinstance(before, Denied) else moved(before, Act.DISABLE, now_ns)
-    if isinstance(after, Denied):  # and no code is used up
-        return after
-
-    def perform(change: Connection, actor: Actor) -> words.KeyShown | Denied:
-        key = keyring.move_in(change, actor, kid, Act.DISABLE, now_ns)
-        return key if isinstance(key, Denied) else key_shown(change, key, now_ns)
-
-    prove = of_user.proofs.with_code if form.totp else of_user.proofs.with_password
-    return prove(user, session, form.totp or form.password, visit.origin, now_ns, perform)

@@ -27,7 +27,8 @@ _STATUS = {
     "email_taken": 409, "user_last": 409, "users_too_many": 409, "two_factor_on": 409,
     "key_unknown": 404, "label_taken": 409, "keys_too_many": 409, "state_wrong": 409,
     "nothing_changed": 409, "authority_missing": 409, "key_unusable": 409,
-    "certificates_too_many": 409, "version_stale": 412, "version_needed": 428, "challenge_over": 410,
+    "certificates_too_many": 409, "certificate_unknown": 404, "certificate_revoked": 409,
+    "version_stale": 412, "version_needed": 428, "challenge_over": 410,
 }  # all others: 422  # fmt: skip
 _FIELDS = {"password_weak": "password", "email_invalid": "email", "email_taken": "email",
            "phrase_invalid": "anti_phishing"}  # fmt: skip

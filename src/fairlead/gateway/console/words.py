@@ -1,6 +1,6 @@
 """Forms that people's calls take, and shapes of what answers them. Unknown fields are refused."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -124,14 +124,14 @@ class KeyAdd(KeyRights, frozen=True, kw_only=True):
 
 
 class KeyEdit(KeyRights, frozen=True, kw_only=True):
-    """Change what a key may. `expires_days` null: its end stays.
+    """Change what a key may. `expires_days` null: its end stays; "never": it has none from now on.
 
     `version`: the one that was looked at, or If-Match says it.
     """
 
     kid: str
     version: int | None = None
-    expires_days: int | None = None
+    expires_days: int | Literal["never"] | None = None
 
 
 class KeyNamed(Form, frozen=True):
@@ -241,6 +241,23 @@ class NewCertificate(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """Name the certificate, never its key."""
         return f"NewCertificate({self.fingerprint!r})"
+
+
+class CertificateShown(msgspec.Struct, frozen=True):
+    """A certificate of one of one's keys."""
+
+    fingerprint: str
+    kid: str
+    state: str
+    created: str
+    expires: str
+    revoked: str | None
+
+
+class AccountNamed(msgspec.Struct, frozen=True):
+    """An exchange account of one's subscription, by its name alone."""
+
+    exchange_id: str
 
 
 class KeysDeleted(msgspec.Struct, frozen=True):

@@ -5,11 +5,13 @@ import { Copy } from "../../parts/Copy";
 import { download } from "../../parts/download";
 import { OnceDialog } from "../../parts/OnceDialog";
 
-export function CertificateShown(props: { issued: NewCertificate; onClose: () => void }) {
-  const { fingerprint, pem } = props.issued;
+export type IssuedCertificate = NewCertificate & { label: string };
+
+export function CertificateShown(props: { issued: IssuedCertificate; onClose: () => void }) {
+  const { fingerprint, label, pem } = props.issued;
   return (
     <OnceDialog
-      title="Save your certificate"
+      title={`Save the certificate of ${label}`}
       isWide
       saved="I have saved it"
       asks="Close only when you have saved it: it cannot be shown again."
@@ -32,8 +34,8 @@ export function CertificateShown(props: { issued: NewCertificate; onClose: () =>
       </pre>
       <div className="buttons">
         <Copy text={pem} what="certificate" />
-        <Button look="quiet" onClick={() => download("fairlead-certificate.pem", pem)}>
-          Download
+        <Button look="quiet" onClick={() => download(`${label}.pem`, pem)}>
+          Download .pem
         </Button>
       </div>
     </OnceDialog>

@@ -1,7 +1,7 @@
 // "Edit permissions" of one key. The form is of the key as it was when it was opened.
 import { useMemo, useState } from "react";
 import type { Key, KeyEdit } from "../../api/words";
-import { daysOf, KEEP, ofExisting } from "../../logic/lasting";
+import { daysLeftOf, KEEP, ofExisting } from "../../logic/lasting";
 import { formOf, isChanged, isFine, rightsOf } from "../../logic/rights";
 import { momentText } from "../../logic/times";
 import { ChallengeForm } from "../../parts/ChallengeForm";
@@ -15,7 +15,7 @@ export function EditKey(props: { of: Key; onCancel: () => void; onDone: (key: Ke
   const { rights, wrong } = rightsOf(form);
   const said = JSON.stringify(rights);
   const payload = useMemo<KeyEdit>(
-    () => ({ ...(JSON.parse(said) as typeof rights), kid: key.kid, version: key.version, expires_days: daysOf(lasting) }),
+    () => ({ ...(JSON.parse(said) as typeof rights), kid: key.kid, version: key.version, expires_days: daysLeftOf(lasting) }),
     [said, key, lasting],
   );
   const options = useMemo(() => ofExisting(key.expires === null ? "" : momentText(key.expires)), [key]);

@@ -25,13 +25,13 @@ export function KeyActions(props: {
       <Button look="quiet" onClick={() => onDo("activity")}>
         Activity
       </Button>
+      <Button look="quiet" onClick={() => onDo("certificates")}>
+        Certificates
+      </Button>
       {key.state === "active" && (
         <>
           <Button look="quiet" disabled={!two_factor} onClick={() => onDo("rotate")}>
             Rotate
-          </Button>
-          <Button look="quiet" disabled={!two_factor} onClick={() => onDo("certificate")}>
-            Certificate
           </Button>
           <Button look="quiet" onClick={() => onDo("disable")}>
             Disable

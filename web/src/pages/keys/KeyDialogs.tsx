@@ -1,14 +1,13 @@
-// What else is done to a key, each in a dialog that names it: enabled, replaced, given a certificate.
+// What else is done to a key, each in a dialog that names it: enabled, replaced.
 import { useCallback, useMemo, useState } from "react";
 import type { Refused } from "../../api/client";
-import type { Key, NewCertificate, NewKey } from "../../api/words";
+import type { Key, NewKey } from "../../api/words";
 import { isPublicKey } from "../../logic/keys";
 import { isLabel } from "../../logic/label";
 import { ChallengeForm } from "../../parts/ChallengeForm";
 import { Dialog } from "../../parts/Dialog";
 import { Field } from "../../parts/Field";
 import { LabelField } from "../../parts/LabelField";
-import { TextField } from "../../parts/TextField";
 import { PublicKeyField } from "./KindFields";
 
 interface OfKey<Result> {
@@ -74,35 +73,6 @@ export function RotateKey({ of: key, onClose, onDone }: OfKey<NewKey>) {
           onChange={(event) => setHours(event.target.value)}
           hint={`0 to ${OVERLAP_MAX}: how long both keys work`}
           error={isHours ? "" : `give whole hours from 0 to ${OVERLAP_MAX}`}
-        />
-      </ChallengeForm>
-    </Dialog>
-  );
-}
-
-export function IssueCertificate({ of: key, onClose, onDone }: OfKey<NewCertificate>) {
-  const [csr, setCsr] = useState("");
-  const payload = useMemo(() => ({ kid: key.kid, csr: csr.trim() ? csr : null }), [key, csr]);
-  return (
-    <Dialog title={`Certificate for ${key.label}`} isWide onClose={onClose}>
-      <p>
-        A client certificate stands for the key on the TLS listeners that ask for one, with its permissions, addresses and
-        accounts, and ends with it.
-      </p>
-      <ChallengeForm
-        action="certificate.issue"
-        payload={payload}
-        isReady
-        submit="Issue certificate"
-        onCancel={onClose}
-        onDone={onDone}
-      >
-        <TextField
-          label="Certificate signing request (optional)"
-          value={csr}
-          onValue={setCsr}
-          placeholder="-----BEGIN CERTIFICATE REQUEST-----"
-          hint="with one, the private key stays with you; without one, a private key is made and shown this once"
         />
       </ChallengeForm>
     </Dialog>

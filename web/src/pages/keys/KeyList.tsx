@@ -1,6 +1,6 @@
 // "List of API keys", and what is done to them.
 import { Fragment, useEffect, useRef, useState } from "react";
-import type { Key, NewCertificate, NewKey } from "../../api/words";
+import type { Key, NewKey } from "../../api/words";
 import type { Loaded } from "../../app/loaded";
 import { useMe } from "../../app/session";
 import { countText } from "../../logic/counts";
@@ -11,12 +11,14 @@ import { Pages } from "../../parts/Pages";
 import { Section } from "../../parts/Section";
 import { Table } from "../../parts/Table";
 import { Activity } from "./Activity";
+import type { IssuedCertificate } from "./CertificateShown";
 import type { Doing } from "./doing";
+import { Certificates } from "./Certificates";
 import { DeleteAllKeys, DeleteKey } from "./DeleteKeys";
 import { DisableKey } from "./DisableKey";
 import { EditKey } from "./EditKey";
 import { KeyActions } from "./KeyActions";
-import { EnableKey, IssueCertificate, RotateKey } from "./KeyDialogs";
+import { EnableKey, RotateKey } from "./KeyDialogs";
 import { KeyRow } from "./KeyRow";
 
 const COLUMNS = ["Label", "Permissions", "IP addresses", "Created", "Last used", "Expires", "State", ""];
@@ -26,7 +28,7 @@ interface Props {
   keys: Loaded<Key[]>;
   onSaid: (text: string) => void;
   onNew: (made: NewKey) => void;
-  onIssued: (issued: NewCertificate) => void;
+  onIssued: (issued: IssuedCertificate) => void;
 }
 
 export function KeyList(props: Props) {
@@ -124,7 +126,7 @@ function OneDialog(props: {
   onClose: () => void;
   onDone: (text: string) => void;
   onNew: (made: NewKey) => void;
-  onIssued: (issued: NewCertificate) => void;
+  onIssued: (issued: IssuedCertificate) => void;
 }) {
   const { deed, key } = props.doing;
   const { onClose, onDone } = props;
@@ -155,13 +157,13 @@ function OneDialog(props: {
           }}
         />
       );
-    case "certificate":
+    case "certificates":
       return (
-        <IssueCertificate
+        <Certificates
           {...common}
-          onDone={(issued) => {
+          onIssued={(issued) => {
             onDone(`A certificate for ${key.label} is issued.`);
-            props.onIssued(issued);
+            props.onIssued({ ...issued, label: key.label });
           }}
         />
       );

@@ -1,7 +1,7 @@
 // Profile → "API Management".
 import { useState } from "react";
 import * as calls from "../../api/calls";
-import type { NewCertificate, NewKey } from "../../api/words";
+import type { NewKey } from "../../api/words";
 import { useErased } from "../../app/leaving";
 import { useLoaded } from "../../app/loaded";
 import { useMe } from "../../app/session";
@@ -9,7 +9,7 @@ import { Heading } from "../../parts/Heading";
 import { NeedsFactor } from "../../parts/NeedsFactor";
 import { Notice } from "../../parts/Notice";
 import { AddKey } from "./AddKey";
-import { CertificateShown } from "./CertificateShown";
+import { CertificateShown, type IssuedCertificate } from "./CertificateShown";
 import { KeyList } from "./KeyList";
 import { SecretShown } from "./SecretShown";
 
@@ -17,7 +17,7 @@ export function Keys() {
   const me = useMe();
   const keys = useLoaded(calls.keys);
   const [made, setMade] = useState<NewKey | null>(null);
-  const [issued, setIssued] = useState<NewCertificate | null>(null);
+  const [issued, setIssued] = useState<IssuedCertificate | null>(null);
   useErased(made);
   useErased(issued);
   const [said, setSaid] = useState("");

@@ -7,6 +7,7 @@ import { type RightsForm, withScope, type Wrong } from "../../logic/rights";
 import { Button } from "../../parts/Button";
 import { Choice } from "../../parts/Choice";
 import { TextField } from "../../parts/TextField";
+import { AccountFields } from "./AccountFields";
 
 export const SCOPE_HINTS: Record<Scope, string> = {
   read: "always on: orders, history, balances, positions, streams",
@@ -42,7 +43,7 @@ export function RightsFields(props: { form: RightsForm; wrong: Wrong; onForm: (f
         )}
       </fieldset>
       <IpFields {...props} />
-      <AccountFields {...props} />
+      <AccountFields form={form} wrong={wrong.accounts} onForm={onForm} />
     </div>
   );
 }
@@ -88,39 +89,6 @@ function IpFields(props: { form: RightsForm; wrong: Wrong; onForm: (form: Rights
             <code className="muted">{me.address}</code>
           </div>
         </>
-      )}
-    </fieldset>
-  );
-}
-
-function AccountFields(props: { form: RightsForm; wrong: Wrong; onForm: (form: RightsForm) => void }) {
-  const { form, wrong, onForm } = props;
-  return (
-    <fieldset className="choices">
-      <legend>Exchange accounts</legend>
-      <Choice
-        type="radio"
-        name="accounts"
-        label="All accounts"
-        hint="also those that are added later"
-        checked={!form.isLimited}
-        onChange={() => onForm({ ...form, isLimited: false })}
-      />
-      <Choice
-        type="radio"
-        name="accounts"
-        label="Only these accounts"
-        checked={form.isLimited}
-        onChange={() => onForm({ ...form, isLimited: true })}
-      />
-      {form.isLimited && (
-        <TextField
-          label="Accounts"
-          value={form.accounts}
-          onValue={(accounts) => onForm({ ...form, accounts })}
-          hint="one a line: SIM, or SIM/ALICE"
-          error={wrong.accounts}
-        />
       )}
     </fieldset>
   );
