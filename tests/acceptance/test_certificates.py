@@ -31,7 +31,7 @@ from fairlead.client.events import Disconnected, PositionsSnapshot
 from fairlead.control.activity import uses_of
 from fairlead.control.store import Store
 from fairlead.control.usage import Use
-from fairlead.gateway.peers import NO_LONGER
+from fairlead.gateway.peers import NOT_COUNTED
 from fairlead.tls.authority import key_pem, new_key
 from tests.certified import (
     ALERTS,
@@ -96,7 +96,7 @@ def test_an_unregistered_one_gets_401_whatever_key_comes_with_it(
     unregistered = system.refused["unregistered"]
     for more in ((), ("--header", f"{HEADER}: {system.secrets['Trade1']}")):
         code, status, answer, _ = system.curl("/v1/orders", unregistered, flag, *more)
-        assert (code, status, json.loads(answer)) == (0, "401", {"message": NO_LONGER})
+        assert (code, status, json.loads(answer)) == (0, "401", {"message": NOT_COUNTED})
 
 
 @pytest.mark.parametrize("kind", ALERTS)
@@ -287,7 +287,7 @@ def test_what_is_open_ends_with_certificate_or_key(
             until_message(stream, "the end")
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4401
-        assert leaving.next_of("5")[58] in (NO_LONGER, "the key does not allow this any more")
+        assert leaving.next_of("5")[58] in (NOT_COUNTED, "the key does not allow this any more")
         leaving.say("D", *fix_order(f"late-{label}"))
         leaving.log_out()
         until(lambda: _is_closed(kept), "the kept connection is closed")

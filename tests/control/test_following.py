@@ -20,7 +20,7 @@ class Listener:
     def __init__(self, control: Control) -> None:
         self.told: list[Followed] = []
         self.changed = asyncio.Event()
-        self.followed = ControlFollowed(control, self._hear, lambda: None, self._fail)
+        self.followed = ControlFollowed(control, self._hear, lambda: None, self._fail, self._settle)
 
     def _hear(self, followed: Followed) -> None:
         self.told.append(followed)
@@ -28,6 +28,9 @@ class Listener:
 
     def _fail(self, cause: BaseException) -> None:
         raise cause
+
+    async def _settle(self) -> None:
+        assert self.told
 
     def accounts(self) -> list[str]:
         return [*self.told[-1].accounts.get("local", {})]

@@ -12,9 +12,10 @@ import pytest
 
 from fairlead.control import lease as lease_module
 from fairlead.control.errors import StoreUnusable
-from fairlead.control.lease import Lease, LeaseLost, LeaseTaken
+from fairlead.control.lease import Lease, LeaseLost, LeaseTaken, is_held
 from fairlead.control.store import Store
 from tests.postgresql import Server
+from tests.system import until
 
 PLACE = "the database"
 HOLDS = """
@@ -57,6 +58,17 @@ def test_a_second_is_refused_and_told_who_is_first(url: str) -> None:
     assert first.keep()
     first.release()
     Lease.take(url, PLACE).release()
+
+
+def test_whoever_can_read_the_database_sees_whether_somebody_serves(
+    url: str, tmp_path: Path
+) -> None:
+    with Store.open(tmp_path, url) as store:
+        assert not is_held(store)
+        lease = Lease.take(url, PLACE)
+        assert is_held(store)
+        lease.release()
+        until(lambda: not is_held(store), "the server has let it go")
 
 
 def test_two_databases_of_one_server_are_two(url: str, postgresql: Server, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from fairlead.gateway.listeners import ListenError, ListenerSettings, SecureListeners
-from fairlead.gateway.peers import NO_LONGER, Peer, peer_certificate
+from fairlead.gateway.peers import NOT_COUNTED, Peer, peer_certificate
 from fairlead.gateway.protocol import Limits
 from fairlead.gateway.secure import TlsLimits
 from fairlead.gateway.websocket.wire import WIRE, Counted, WebSocketProtocol
@@ -194,7 +194,7 @@ async def test_a_good_certificate_that_is_not_registered_gets_401(tmp_path: Path
         async with connected(served.https_clients, served.context(unknown)) as wire:
             await wire.send(GET)
             answer = await wire.answer()
-            assert (answer.status, answer.json) == (401, {"message": NO_LONGER})
+            assert (answer.status, answer.json) == (401, {"message": NOT_COUNTED})
         async with http2(served.https_clients, served.context(unknown, "h2")) as client:
             assert (await client.get())[0] == 401
         with pytest.raises(InvalidStatus) as refused:
@@ -237,7 +237,7 @@ async def test_no_message_passes_once_a_certificate_does_not_count(tmp_path: Pat
             with pytest.raises(ConnectionClosedError) as closed:
                 await client.recv()
             assert closed.value.rcvd is not None
-            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, NO_LONGER)
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, NOT_COUNTED)
         assert served.application.follower.messages == [b"first"]
         assert served.application.follower.ends == ["unauthorized"]
 
@@ -283,6 +283,27 @@ async def test_one_that_never_counted_is_told_so_however_late_it_asks(tmp_path: 
             assert await judged.is_closed()
             await late.send(GET)
             assert (await late.answer()).status == 401
+
+
+async def test_one_that_came_before_the_news_of_its_certificate_ends_with_it_like_any_other(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path, judge_s=0.05) as served:
+        early = served.desk.client("early")
+        async with (
+            connected(served.https_clients, served.context(early)) as wire,
+            http2(served.https_clients, served.context(early, "h2")) as client,
+        ):
+            await wire.send(GET)
+            assert (await wire.answer()).status == 401
+            assert (await client.get())[0] == 401
+            served.active.add(early.fingerprint)
+            await wire.send(GET)
+            assert (await wire.answer()).status == 200
+            assert (await client.get())[0] == 200
+            served.active.clear()
+            assert await wire.is_closed()
+            await client.until_closed()
 
 
 async def test_a_certificate_counts_until_it_ends(tmp_path: Path) -> None:

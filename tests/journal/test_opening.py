@@ -1,6 +1,7 @@
 """What is not ours, torn, newer, in use or unwritable is refused by name and left untouched."""
 
 import errno
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from fairlead.core.reports import PositionReport
-from fairlead.journal import Journal, JournalReader, verify
+from fairlead.journal import Journal, JournalReader, opening, verify
 from fairlead.journal.errors import (
     JournalError,
     JournalInUse,
@@ -24,7 +25,7 @@ from fairlead.journal.errors import (
     JournalUnwritable,
     NotAJournal,
 )
-from fairlead.journal.opening import FILE_NAME, explained
+from fairlead.journal.opening import FILE_NAME, LOCK_NAME, Holder, explained, holder_of
 from fairlead.journal.schema import APPLICATION_ID, MIGRATIONS
 from tests.journal.bookkeeper import Bookkeeper
 
@@ -158,6 +159,20 @@ def test_folder_is_held_by_one_process_and_free_when_it_dies(tmp_path: Path) -> 
         other.wait()
     with Journal.open(tmp_path) as journal:
         assert journal.restore().next_number == 1
+
+
+def test_who_holds_a_folder_is_seen_by_looking_which_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert holder_of(tmp_path) is None
+    with Journal.open(tmp_path):
+        assert holder_of(tmp_path) == Holder(os.getpid())
+    assert holder_of(tmp_path) is None
+    look = os.open(tmp_path / LOCK_NAME, os.O_RDONLY)
+    fcntl.flock(look, fcntl.LOCK_SH)  # somebody is just looking
+    monkeypatch.setattr(opening.time, "sleep", lambda _: os.close(look))
+    with Journal.open(tmp_path):
+        assert holder_of(tmp_path) == Holder(os.getpid())
 
 
 def test_half_made_file_of_a_crash_is_made_anew(tmp_path: Path) -> None:

@@ -49,6 +49,18 @@ def test_a_longer_list_counts_within_a_second(desk: Desk) -> None:
     assert contexts.current() is after
 
 
+def test_who_says_that_files_have_changed_has_them_read_at_once(desk: Desk) -> None:
+    contexts = Contexts(files(desk), Clock())
+    before = contexts.current()
+    contexts.look_anew()
+    assert contexts.current() is before
+    client = desk.client("a")
+    desk.revoke(client)
+    contexts.look_anew()
+    assert contexts.current() is not before
+    assert contexts.is_revoked(client.certificate.serial_number)
+
+
 def test_files_that_cannot_be_used_leave_the_last_good_ones_in_force(desk: Desk) -> None:
     clock = Clock()
     client = desk.client("a")

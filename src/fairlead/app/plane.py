@@ -82,7 +82,7 @@ class ControlPlane:
 
         control = self.control
         ends = access.end_the_uncovered
-        self._followed = ControlFollowed(control, take, ends, self._failed)
+        self._followed = ControlFollowed(control, take, ends, self._failed, tenants.settled)
         await self._followed.start()
         now_ns, sleep = self._wall
         self._keepers = AccountKeepers(control, tenants.edge_of, self.look, now_ns)

@@ -89,6 +89,11 @@ class Tenants:
         if self._here:
             self._start_later()
 
+    async def settled(self) -> None:
+        """Wait until new subscriptions that were taken are served, or have been tried."""
+        while self._starting is not None:
+            await asyncio.wait([self._starting])
+
     async def let_clients_go(self) -> None:
         """Wait for what the ends of clients still cause; start nothing more."""
         self._is_closing = True

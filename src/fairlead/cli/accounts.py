@@ -60,7 +60,7 @@ def set_account(
     config_file: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add an account or replace all its parameters; a running system connects it within a second."""
+    """Add an account or replace all its parameters; a running system connects it at once."""
     from fairlead.commands import accounts as work
 
     chosen = config_of(config_file)

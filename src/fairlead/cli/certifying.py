@@ -80,7 +80,7 @@ def revoke(
     config_file: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a certificate back for ever; a running system ends its connections within a second."""
+    """Take a certificate back for ever; a running system ends its connections."""
     from fairlead.commands import certificates as work
 
     work.revoke(config_of(config_file), flags_of(data), subscription, certificate, as_json=as_json)

@@ -21,7 +21,7 @@ def create(
     config_file: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a subscription; a running system that asks for keys serves it within a second."""
+    """Make a subscription; a running system that asks for keys serves it."""
     from fairlead.commands import subscriptions as work
 
     work.create(config_of(config_file), flags_of(data), name, as_json=as_json)

@@ -29,6 +29,8 @@ def init(config_file: Path | None, flags: Mapping[str, object], names: Sequence[
         files.plain_names(names)
         with opened(config_file, flags) as control:
             made = tls_files.init(control, folder, names, owner(), time.time_ns())
+            if made:
+                control.store.tell()  # the files that were written after what is stored
     except ValueError as error:
         raise Ended(ExitCode.REFUSED, str(error)) from None
     for each in made:
@@ -108,6 +110,7 @@ def revoke(
         revoked = granted(control.certificates.revoke(owner(), name, time.time_ns()))
         try:
             tls_files.keep(control, folder, time.time_ns())
+            control.store.tell()  # the list, whoever has written it
         except ValueError as error:
             text = f"the certificate is revoked, but the list of revoked ones is as it was: {error}"
             raise Ended(ExitCode.REFUSED, text) from None

@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from fairlead.commands import show
+from fairlead.commands.counting import wait_until_it_counts
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.config import Config, ConfigError
 from fairlead.config.loading import read
@@ -84,12 +85,16 @@ def opened(
 ) -> Iterator[Control]:
     """Give the control plane that the settings name, as a subscription has it.
 
-    Raises Ended, also for its errors.
+    When it is left a system that runs acts by what was changed. Raises Ended, also for its errors.
     """
     config = configured(config_file, flags)
     try:
         with open_control(config) as control:
-            yield control if subscription == LOCAL else control.of(subscription)
+            try:
+                yield control if subscription == LOCAL else control.of(subscription)
+            finally:
+                is_shared = config.control.url is not None
+                wait_until_it_counts(control.store, config.data, is_shared=is_shared)
     except SubscriptionUnknown as error:
         raise Ended(ExitCode.REFUSED, str(error)) from None
     except (ControlError, OSError) as error:

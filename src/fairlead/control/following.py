@@ -1,12 +1,13 @@
 """Subscriptions, usable keys, certificates, accounts: who serves by them hears of each change soon.
 
 Asks the database several times a second how many changes there have been, so that what another process
-changes (`fairlead keys revoke`) counts here too. While the database cannot be asked what was last known
-counts, and the log says so. In a thread of its own; tells in the event loop.
+changes (`fairlead keys revoke`) counts here too, and says there by which change it acts. While the database
+cannot be asked what was last known counts, and the log says so. In a thread of its own; tells in the event
+loop.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -17,10 +18,11 @@ from fairlead.control.accounts import ByName, all_accounts
 from fairlead.control.certificate import Certificate
 from fairlead.control.control import Control
 from fairlead.control.errors import ControlError
+from fairlead.control.heard import Hearing
 from fairlead.control.keys import Usable
 
 log = structlog.get_logger()
-INTERVAL_S = 0.25
+INTERVAL_S = 0.1
 
 
 class Followed(msgspec.Struct, frozen=True):
@@ -47,10 +49,12 @@ class ControlFollowed:
         told: Told,
         looked: Callable[[], None],
         failed: Callable[[BaseException], None],
+        settled: Callable[[], Awaitable[None]],
     ) -> None:
         """`told` hears it when something has changed, `looked` each time that it was asked for.
 
-        `failed` hears why nothing will be told any more: then nobody must be served by old keys.
+        `settled` returns when what was told is acted by. `failed` hears why nothing will be told any more:
+        then nobody must be served by old keys.
         """
         self._control = control
         self._told = told
@@ -60,6 +64,7 @@ class ControlFollowed:
         self._known: ByName = {}
         self._looking = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "control")
+        self._hearing = Hearing(control.store, settled, failed)
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -67,6 +72,7 @@ class ControlFollowed:
         await self.look()
         self._following = asyncio.create_task(self._follow())
         self._following.add_done_callback(self._ended)
+        self._hearing.start()
 
     async def stop(self) -> None:
         """Tell nothing more."""
@@ -74,6 +80,7 @@ class ControlFollowed:
             self._following.cancel()
             await asyncio.wait([self._following])
         self._thread.shutdown()
+        await self._hearing.stop()
 
     async def look(self) -> None:
         """Tell what was changed before this was called, unless it is told already. Raises ControlError."""
@@ -84,6 +91,7 @@ class ControlFollowed:
                 self._told(found)
                 self._known = found.accounts
             self._revision = revision  # now: whoever waited here may have been cancelled
+            self._hearing.hear(revision)
 
     async def _follow(self) -> None:
         is_lost = False

@@ -20,6 +20,7 @@ import psycopg
 import structlog
 
 from fairlead.control.errors import ControlError, StoreUnusable
+from fairlead.control.store import Store
 
 log = structlog.get_logger()
 KEEP_S = 1.0  # between two looks at whether it is still ours
@@ -151,6 +152,12 @@ class LeaseKept:
         cause = None if task.cancelled() else task.exception()
         if cause is not None:
             self._failed(cause)
+
+
+def is_held(store: Store) -> bool:
+    """Whether a system serves by this database, as far as its server knows. Raises ControlError."""
+    with store.read() as connection:
+        return connection.exec_driver_sql(_HOLDER, (_CLASS,)).first() is not None
 
 
 def _connected(url: str) -> psycopg.Connection[Any]:

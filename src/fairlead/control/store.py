@@ -33,7 +33,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from fairlead.control.errors import ControlError, StoreNewer, StoreUnusable
 from fairlead.control.migrations import HEAD
 from fairlead.control.names import DATABASE
-from fairlead.control.tables import CONTROL, METADATA
+from fairlead.control.tables import CONTROL, HEARD, METADATA
 
 POSTGRESQL = "postgresql"
 _LOCK_WAIT_S = 30.0  # for another process's change
@@ -57,6 +57,7 @@ class Store:
     def __init__(self, engine: Engine, place: str) -> None:
         self._engine = engine
         self.place = place
+        self.told: int | None = None  # the number of the last change that this one has told
 
     @classmethod
     def open(cls, data: Path, url: str | None = None) -> Self:
@@ -137,12 +138,21 @@ class Store:
         No other change happens meanwhile. `is_told` False: of what those do not need who follow changes, for
         whom each of them is another look at all keys. Raises ControlError.
         """
+        told: int | None = None
         with self._explaining(), self._changing() as connection:
             if is_told:
                 connection.execute(CONTROL.update().values(revision=CONTROL.c.revision + 1))
+                told = connection.execute(select(CONTROL.c.revision)).scalar_one()
             else:
                 connection.execute(select(CONTROL.c.row).with_for_update())
             yield connection
+        if told is not None:
+            self.told = told
+
+    def tell(self) -> None:
+        """Have those look who follow changes: what goes with it has changed. Raises ControlError."""
+        with self.change():
+            pass
 
     @contextmanager
     def append(self) -> Iterator[Connection]:
@@ -294,6 +304,7 @@ def _make(connection: Connection) -> None:
     """Make the tables as they are declared, without going through their history, which takes 0.2 s."""
     METADATA.create_all(connection, checkfirst=False)
     connection.execute(CONTROL.insert().values(row=1, revision=0))
+    connection.execute(HEARD.insert().values(row=1, revision=0))
     _STEP.create(connection)
     connection.execute(_STEP.insert().values(version_num=HEAD))
 

@@ -29,6 +29,14 @@ CONTROL = Table(
     Column("revision", BigInteger, nullable=False),
 )
 
+# One row: which revision who serves acts by. Beside `control`, whose row every change locks.
+HEARD = Table(
+    "heard",
+    METADATA,
+    Column("row", Integer, CheckConstraint('"row" = 1', name="one_row"), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+)
+
 SUBSCRIPTIONS = Table(
     "subscriptions",
     METADATA,

@@ -101,7 +101,7 @@ def open_vault(store: Store, keeper: KeyKeeper, now_ns: int) -> Vault:
     ControlError and OSError.
     """
     vault = Vault(keeper)
-    with store.change() as change:  # so that no rotation ends meanwhile
+    with store.change(is_told=False) as change:  # so that no rotation ends meanwhile
         names = change.execute(select(SUBSCRIPTIONS.c.subscription)).scalars().all()
         if not names and not keeper.exists():
             keeper.create()

@@ -105,9 +105,9 @@ class SecureListeners:
         self.https: str | None = None
         self.https_clients: str | None = None
         self.fix: FixListener | None = None
+        self._contexts: list[Contexts] = []
         if listen is None and clients_listen is None and fix_listen is None:
             return
-        self._contexts: list[Contexts] = []
         self._renew()
         try:
             if listen is not None:
@@ -165,8 +165,13 @@ class SecureListeners:
         self._close()
 
     def look(self) -> None:
-        """Have the files looked at soon: what they are made of may have changed."""
+        """Have the files looked at: they, or what they are made of, may have changed."""
+        self._look_anew()
         self._due.set()
+
+    def _look_anew(self) -> None:
+        for contexts in self._contexts:
+            contexts.look_anew()
 
     def _close(self) -> None:
         for bound, _ in self._plan:
@@ -204,6 +209,7 @@ class SecureListeners:
                 return
             self._due.clear()
             await asyncio.get_running_loop().run_in_executor(None, self._renew)
+            self._look_anew()
             try:
                 self._warn()
             except (ValueError, OSError) as error:

@@ -14,9 +14,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fairlead.gateway.answers import message_answer, refuse_upgrade, send_answer
 from fairlead.tls.authority import fingerprint, key_id_of
 
-_PEER, _IS_ACTIVE, _COUNTED = "fairlead.peer", "fairlead.is_active", "fairlead.counted"
+_STANDING = "fairlead.standing"
 UNAUTHORIZED = 4401  # the WebSocket close code for an identity that does not count any more
-NO_LONGER = "the client certificate does not count any more, connect with another"
+# Alike for one that is not known, as for one that was known once.
+NOT_COUNTED = "the client certificate is unknown or does not count any more, connect with another"
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -31,6 +32,21 @@ class Peer(msgspec.Struct, frozen=True):
 IsActive = Callable[[Peer], bool]
 
 
+class _Standing:
+    """Whether the certificate of a connection counts, and whether it ever did; all its scopes share it."""
+
+    def __init__(self, peer: Peer, is_active: IsActive) -> None:
+        self.peer = peer
+        self._is_active = is_active
+        self.has_counted = is_active(peer)
+
+    def counts(self) -> bool:
+        if not self._is_active(self.peer):
+            return False
+        self.has_counted = True
+        return True
+
+
 def peer_certificate(scope: Scope) -> Peer | None:
     """Return whose certificate a request or upgrade came with, None where none was asked for."""
     return peer_of(scope.get("state", {}))
@@ -38,25 +54,24 @@ def peer_certificate(scope: Scope) -> Peer | None:
 
 def peer_of(connection_state: dict[str, Any]) -> Peer | None:
     """Return the same of a connection's state, of which every scope has a copy."""
-    peer: Peer | None = connection_state.get(_PEER)
-    return peer
+    standing: _Standing | None = connection_state.get(_STANDING)
+    return None if standing is None else standing.peer
 
 
 def counts_still(connection_state: dict[str, Any]) -> bool:
     """Whether the certificate of a connection counts now; always where none was asked for."""
-    peer = peer_of(connection_state)
-    if peer is None:
-        return True
-    is_active: IsActive = connection_state[_IS_ACTIVE]
-    return is_active(peer)
+    standing: _Standing | None = connection_state.get(_STANDING)
+    return standing is None or standing.counts()
 
 
 def has_ended(connection_state: dict[str, Any]) -> bool:
-    """Whether the certificate of a connection counted at the handshake and does not any more.
+    """Whether the certificate of a connection counted, when it was last asked about, and does not any more.
 
-    One that has never counted is answered so, at each request: to close before would say nothing.
+    One that has never counted is answered so, at each request: to close before would say nothing. It may
+    come to count: a connection can be quicker than the news of its certificate.
     """
-    return connection_state.get(_COUNTED, False) and not counts_still(connection_state)
+    standing: _Standing | None = connection_state.get(_STANDING)
+    return standing is not None and not standing.counts() and standing.has_counted
 
 
 def state_of(certificate_der: bytes, is_active: IsActive) -> dict[str, Any]:
@@ -66,7 +81,7 @@ def state_of(certificate_der: bytes, is_active: IsActive) -> dict[str, Any]:
     peer = Peer(
         fingerprint(certificate_der), certificate.serial_number, key_id_of(certificate), until_ns
     )
-    return {_PEER: peer, _IS_ACTIVE: is_active, _COUNTED: is_active(peer)}
+    return {_STANDING: _Standing(peer, is_active)}
 
 
 class PeerGate:
@@ -81,7 +96,7 @@ class PeerGate:
         if peer_of(state) is not None and counts_still(state):
             await self._app(scope, receive, send)
             return
-        answer = message_answer(401, NO_LONGER)
+        answer = message_answer(401, NOT_COUNTED)
         if scope["type"] == "websocket":
             await refuse_upgrade(answer, scope, receive, send)
         else:

@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 
 from fairlead.gateway.crowding import has_room
 from fairlead.gateway.http2 import Http2Limits, Http2Protocol
-from fairlead.gateway.peers import NO_LONGER, UNAUTHORIZED, has_ended
+from fairlead.gateway.peers import NOT_COUNTED, UNAUTHORIZED, has_ended
 from fairlead.gateway.protocol import Limits
 from fairlead.gateway.secure import SecureAcceptor, Security
 from fairlead.gateway.websocket.wire import WebSocketProtocol
@@ -43,7 +43,7 @@ def http_acceptor(
         for connection in cast(set[Any], server_state.connections).copy():
             if has_ended(connection.app_state):
                 if isinstance(connection, WebSocketProtocol):
-                    connection.close(UNAUTHORIZED, NO_LONGER)
+                    connection.close(UNAUTHORIZED, NOT_COUNTED)
                 else:
                     connection.shutdown()
 

@@ -9,8 +9,11 @@ import os
 import sqlite3
 import stat
 import struct
+import time
 from collections.abc import Sequence
 from pathlib import Path
+
+import msgspec
 
 from fairlead.journal.errors import (
     JournalError,
@@ -36,6 +39,8 @@ INSTALLATION_ID_LENGTH = 16
 _MAGIC = b"SQLite format 3\0"
 _OUR_ID_WOULD_BE = f"a Fairlead journal has application_id {APPLICATION_ID:#010x}"
 _LOCK_WAIT_S = 5.0  # a reader that opens while the writer recovers or closes
+_LOOK_S = 0.05  # whoever looks who holds a folder holds it for a moment
+_LOOK_POLL_S = 0.001
 
 
 class FolderLock:
@@ -52,12 +57,12 @@ class FolderLock:
                 " the data folder must be a writable directory"
             ) from cause
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._descriptor)
         except OSError as cause:
-            holder = os.pread(self._descriptor, 32, 0).decode(errors="replace").strip()
+            holder = _pid_in(self._descriptor) or "unknown"
             os.close(self._descriptor)
             raise JournalInUse(
-                f"{self._path}: held by another process (pid {holder or 'unknown'});"
+                f"{self._path}: held by another process (pid {holder});"
                 " stop it or use another data folder"
             ) from cause
         os.ftruncate(self._descriptor, 0)
@@ -66,6 +71,47 @@ class FolderLock:
     def release(self) -> None:
         """Let another process have the folder. The lock file stays: removing it would race."""
         os.close(self._descriptor)
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who has the folder's lock: its process, None when it did not say."""
+
+    pid: int | None
+
+
+def holder_of(folder: Path) -> Holder | None:
+    """Return who has the folder, None if nobody does; looks by taking the lock, shared, for a moment."""
+    try:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # there is none, or whoever opens the folder says why it cannot be opened
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        said = _pid_in(descriptor)
+        return Holder(int(said) if said.isdigit() else None)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Take the lock; raises BlockingIOError when somebody has it for longer than a look."""
+    until = time.monotonic() + _LOOK_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_LOOK_POLL_S)
+        else:
+            return
+
+
+def _pid_in(descriptor: int) -> str:
+    return os.pread(descriptor, 32, 0).decode(errors="replace").strip()
 
 
 def connect_writer(

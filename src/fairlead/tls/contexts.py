@@ -52,7 +52,7 @@ class Contexts:
         self._files = files
         self._monotonic_ns = monotonic_ns
         self._version_min = version_min
-        self._looked_ns = monotonic_ns()
+        self._looked_ns: int | None = monotonic_ns()
         self._stamps = self._stamps_now()
         self._context, self._revoked = self._read()
 
@@ -77,9 +77,13 @@ class Contexts:
         self._look()
         return serial_number in self._revoked
 
+    def look_anew(self) -> None:
+        """Have the files looked at when somebody next asks: they may have changed."""
+        self._looked_ns = None
+
     def _look(self) -> None:
         now_ns = self._monotonic_ns()
-        if now_ns - self._looked_ns < _LOOK_NS:
+        if self._looked_ns is not None and now_ns - self._looked_ns < _LOOK_NS:
             return
         self._looked_ns = now_ns
         stamps = self._stamps_now()

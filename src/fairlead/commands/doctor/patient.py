@@ -1,6 +1,5 @@
 """What is looked at: the settings, the data folder, and who holds it now."""
 
-import fcntl
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,13 +9,7 @@ import msgspec
 from fairlead.config import Config
 from fairlead.config.loading import salvage
 from fairlead.endpoint import ENDPOINT_FILE, Endpoint, endpoint_of
-from fairlead.journal.opening import LOCK_NAME
-
-
-class Holder(msgspec.Struct, frozen=True):
-    """Who has the folder's lock: its process, None when it did not say."""
-
-    pid: int | None
+from fairlead.journal.opening import Holder, holder_of
 
 
 class Patient(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,27 +61,10 @@ def patient(
         wrong=wrong,
         folder=folder,
         place=place,
-        holder=_holder(folder),
+        holder=holder_of(folder),
         endpoint=_endpoint(folder),
         is_full=is_full,
     )
-
-
-def _holder(folder: Path) -> Holder | None:
-    """Return who has the folder; looks by taking the lock, shared, for a moment."""
-    try:
-        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:  # there is none, or the checks of the folder say why it cannot be opened
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        said = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-        return Holder(int(said) if said.isdigit() else None)
-    else:
-        return None
-    finally:
-        os.close(descriptor)
 
 
 def _endpoint(folder: Path) -> Endpoint | str | None:

@@ -12,7 +12,7 @@ from fairlead.gateway.fixapi.client import Client
 from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.fixapi.entrance import Entrance, Visit
 from fairlead.gateway.fixapi.metrics import FixCollector
-from fairlead.gateway.peers import NO_LONGER, counts_still, peer_of
+from fairlead.gateway.peers import NOT_COUNTED, counts_still, peer_of
 from fairlead.gateway.secure import SecureAcceptor, Security
 from fairlead.gateway.server import address_of
 
@@ -109,7 +109,7 @@ class FixConnection(asyncio.Protocol):
         """
         client = self.client
         if client is not None and client.session.is_up and not counts_still(self.state):
-            client.log_out(NO_LONGER)
+            client.log_out(NOT_COUNTED)
 
     def pause_writing(self) -> None:
         """The transport is full."""

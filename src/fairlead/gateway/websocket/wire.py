@@ -30,7 +30,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from fairlead.gateway.credentials import TARGET
-from fairlead.gateway.peers import NO_LONGER, UNAUTHORIZED, counts_still
+from fairlead.gateway.peers import NOT_COUNTED, UNAUTHORIZED, counts_still
 from fairlead.gateway.websocket.client import GOING_AWAY, Client, Connection
 from fairlead.gateway.websocket.hub import WebSocketSettings, Why
 
@@ -316,7 +316,7 @@ class WebSocketProtocol(asyncio.Protocol):
             if counts_still(self.app_state):
                 self._client.received(arrived)
             else:
-                self.close(UNAUTHORIZED, NO_LONGER)
+                self.close(UNAUTHORIZED, NOT_COUNTED)
 
     def _end(self, why: Why) -> None:
         self._deliver()  # what was sent before the end is still taken
