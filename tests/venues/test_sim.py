@@ -167,7 +167,7 @@ def test_a_refused_login_disconnects_for_good():
     assert acts.reports == []
 
 
-@pytest.mark.parametrize("code", [Code.MAINTENANCE, Code.RATE, Code.WINDOW, Code.INTERNAL])
+@pytest.mark.parametrize("code", [Code.MAINTENANCE, Code.RATE, Code.INTERNAL])
 def test_a_login_refused_for_now_disconnects_for_now(code):
     talk = Talk(is_logged_in=False)
     talk.dialect.opened(START_NS)
@@ -769,6 +769,86 @@ def test_the_start_of_a_message_answers_nothing():
 
 def frames_start() -> bytes:
     return b"\x00\x00"
+
+
+def test_an_exchange_that_is_busy_is_asked_for_its_time_now_and_then():
+    talk = Talk(SimLimits(time_interval_ms=10_000))
+    pings = []
+    for request_id in range(1, 26):
+        talk.ask(query(request_id))
+        talk.hear(refused(request_id, Code.ORDER_UNKNOWN))
+        for ping in sent(talk.wait(1_000)):
+            pings.append(request_id)
+            talk.hear(wire.Pong(ping.request_id, talk.now_ns))
+    assert pings == [10, 20]
+
+
+# ── the exchange's clock ─────────────────────────────────────────────────────────────────────────
+
+AHEAD_NS = 3_000 * MS
+
+
+def test_requests_carry_the_time_of_the_exchanges_clock():
+    talk = Talk(is_logged_in=False)
+    (login,) = sent(talk.dialect.opened(talk.now_ns))
+    assert login.sent_ns == START_NS
+    talk.hear(wire.LoggedIn(0, 10, 300, START_NS + AHEAD_NS))
+    assert [each.sent_ns for each in talk.ask(place())] == [START_NS + AHEAD_NS]
+    talk.close()
+    talk.now_ns += MS
+    (login,) = sent(talk.dialect.opened(talk.now_ns))  # it is remembered for the next connection
+    assert login.sent_ns == START_NS + AHEAD_NS + MS
+
+
+def test_a_time_that_the_way_there_and_back_explains_is_no_offset():
+    talk = Talk(is_logged_in=False)
+    talk.dialect.opened(talk.now_ns)
+    talk.wait(400)
+    talk.hear(wire.LoggedIn(0, 10, 300, START_NS + 100 * MS))
+    assert [each.sent_ns for each in talk.ask(place())] == [talk.now_ns]
+
+
+def test_a_request_refused_for_its_time_has_the_next_ones_right():
+    talk = Talk()
+    for request_id in range(1, 4):
+        talk.ask(cancel(request_id))
+    acts = talk.hear_acts(*(refused(request_id, Code.WINDOW) for request_id in range(1, 4)))
+    assert [each.outcome for each in acts.reports] == [Outcome.REFUSED] * 3
+    (ping,) = sent(acts)  # one for all of them
+    assert talk.hear(wire.Pong(ping.request_id, talk.now_ns - AHEAD_NS)) == []
+    assert [each.sent_ns for each in talk.ask(cancel(4))] == [talk.now_ns - AHEAD_NS]
+
+
+def test_an_exchange_that_does_not_say_its_time_is_asked_again_after_a_second():
+    talk = Talk()
+    asked = []
+    for request_id, wait_ms in ((1, 0), (2, 999), (3, 1)):
+        talk.wait(wait_ms)
+        talk.ask(cancel(request_id))
+        asked.append(len(sent(talk.hear_acts(refused(request_id, Code.WINDOW)))))
+    assert asked == [1, 0, 1]
+
+
+def test_a_login_refused_for_its_time_is_sent_again_with_the_exchanges():
+    talk = Talk(is_logged_in=False)
+    talk.dialect.opened(talk.now_ns)
+    acts = talk.hear_acts(refused(0, Code.WINDOW))
+    assert acts.disconnect is None
+    (ping,) = sent(acts)
+    (login,) = sent(talk.hear_acts(wire.Pong(ping.request_id, START_NS + AHEAD_NS)))
+    assert isinstance(login, wire.Login)
+    assert login.sent_ns == START_NS + AHEAD_NS
+    acts = talk.hear_acts(refused(0, Code.WINDOW))
+    assert acts.disconnect == "the exchange refused the login: because of WINDOW"
+    assert not acts.refused_login
+
+
+def test_a_login_whose_time_is_never_said_disconnects():
+    talk = Talk(is_logged_in=False)
+    talk.dialect.opened(talk.now_ns)
+    talk.hear_acts(refused(0, Code.WINDOW))
+    assert talk.wait(4_999).disconnect is None
+    assert talk.wait(1).disconnect == "the login got no answer within 5000 ms"
 
 
 def test_silence_after_a_ping_disconnects():

@@ -2,8 +2,9 @@
 
 Every answer becomes one of three outcomes: done, refused, unknown. What an answer or the stream
 states is passed on whoever asked for it, and however late; what an answer *means for its request* is
-said once, except that a place given up as unknown and answered late is news again. Never waits,
-never reads a clock, never sends anything twice.
+said once, except that a place given up as unknown and answered late is news again. Requests carry the
+time of the exchange's clock, not of ours: it says its own with a login and with a ping. Never waits,
+never reads a clock, never sends anything twice but a login that was refused for its time.
 
     the exchange answers                    a place, a cancel        a question
     what was asked for                      DONE                     DONE, after what it states
@@ -11,6 +12,7 @@ never reads a clock, never sends anything twice.
     INTERNAL                                UNKNOWN                  UNKNOWN
     DUPLICATE                               UNKNOWN: ours lives      -
     RATE                                    REFUSED, retry_after_ms  REFUSED, retry_after_ms
+    WINDOW                                  REFUSED, and its time is asked for
     any other refusal                       REFUSED                  REFUSED
     nothing in time, or the line is lost    UNKNOWN                  UNKNOWN
     something else, or not to be read       UNKNOWN, disconnect      UNKNOWN, disconnect
@@ -34,6 +36,7 @@ from fairlead.core.venue_messages import (
     VenueStreamGap,
 )
 from fairlead.venues import sim_messages as wire
+from fairlead.venues.offset import ClockOffset
 from fairlead.venues.sim_words import (
     Page,
     page_reports,
@@ -80,7 +83,8 @@ class SimLimits(msgspec.Struct, frozen=True, kw_only=True):
     `ping_idle_ms`: time without an answer after which we ask whether anybody hears us;
     `pong_timeout_ms`: further time without one after which nobody does. Places given up are
     remembered for late answers, at most `given_up_max` of them and `given_up_ms` long. Over
-    `pending_max` unanswered requests, a further one is NOT_SENT.
+    `pending_max` unanswered requests, a further one is NOT_SENT. The exchange's time is asked for every
+    `time_interval_ms`, and when it refuses a request for its time, then at most every `time_gap_ms`.
     """
 
     answer_timeout_ms: int = 5_000
@@ -89,6 +93,8 @@ class SimLimits(msgspec.Struct, frozen=True, kw_only=True):
     given_up_max: int = 10_000
     given_up_ms: int = 600_000
     pending_max: int = 20_000
+    time_interval_ms: int = 600_000
+    time_gap_ms: int = 1_000
 
 
 class SimDialect:
@@ -106,6 +112,7 @@ class SimDialect:
         self._public_key = public_key
         self._private_key = private_key
         self._limits = limits
+        self._offset = ClockOffset()
         self._now_ns = 0
         self._age_ns = (
             0  # time passed, as our deadlines count it: a clock set back stops it briefly
@@ -117,6 +124,8 @@ class SimDialect:
         self._reader = wire.exchange_messages()
         self._is_logged_in = False
         self._login_deadline_ns: int | None = None
+        self._login_sent_ns = 0
+        self._is_login_repeated = False
         self._pending: dict[
             int, tuple[VenueRequest, int]
         ] = {}  # by id, with deadline; oldest first
@@ -125,6 +134,10 @@ class SimDialect:
         self._answered_ns = self._age_ns
         self._pinged_ns: int | None = None
         self._ping_id = LOGIN_ID
+        self._time_asked: tuple[int, int] | None = (
+            None  # by our clock, and by age; None: it was said
+        )
+        self._compared_ns = self._age_ns
 
     # ── what the link calls ──────────────────────────────────────────────────────────────────────
 
@@ -133,8 +146,7 @@ class SimDialect:
         self._tick(now_ns)
         self._forget()
         self._login_deadline_ns = self._age_ns + self._limits.answer_timeout_ms * MS
-        login = wire.Login(LOGIN_ID, now_ns, self._public_key, self._private_key)
-        return Acts(send=wire.frame(login))
+        return Acts(send=self._login())
 
     def ask(self, request: VenueRequest, now_ns: int) -> Acts:
         """Translate one request, and await its answer."""
@@ -147,7 +159,7 @@ class SimDialect:
             return Acts(reports=[_answer(request, Outcome.NOT_SENT, text=text)])
         deadline_ns = self._age_ns + self._limits.answer_timeout_ms * MS
         self._pending[request.request_id] = (request, deadline_ns)
-        return Acts(send=wire.frame(wire_request(request, now_ns)))
+        return Acts(send=wire.frame(wire_request(request, now_ns + self._offset.ns)))
 
     def receive(self, data: bytes, now_ns: int) -> Acts:
         """Translate bytes as they come, in whatever pieces."""
@@ -185,7 +197,7 @@ class SimDialect:
             if self._age_ns >= self._login_deadline_ns:
                 acts.disconnect = f"the login got {text}"
         else:
-            self._keep_alive(now_ns, acts)
+            self._keep_alive(acts)
         return acts
 
     def closed(self, now_ns: int) -> list[VenueReport]:
@@ -205,7 +217,7 @@ class SimDialect:
             self._age_ns += now_ns - self._now_ns
         self._now_ns = now_ns
 
-    def _keep_alive(self, now_ns: int, acts: Acts) -> None:
+    def _keep_alive(self, acts: Acts) -> None:
         """Ping when nothing was answered for long; if that is not either, nobody hears us.
 
         What comes unasked shows that the exchange reaches us, not that we reach it: a line may be
@@ -216,10 +228,42 @@ class SimDialect:
             if self._age_ns - self._pinged_ns >= self._limits.pong_timeout_ms * MS:
                 text = f"nothing was answered for {unanswered_ns // MS} ms, not even a ping"
                 acts.disconnect = text
-        elif unanswered_ns >= self._limits.ping_idle_ms * MS:
-            self._ping_id -= 1
-            self._pinged_ns = self._age_ns
-            acts.send = wire.frame(wire.Ping(self._ping_id, now_ns))
+        elif (
+            unanswered_ns >= self._limits.ping_idle_ms * MS
+            or self._age_ns - self._compared_ns >= self._limits.time_interval_ms * MS
+        ):
+            acts.send = self._ping()
+
+    # ── the exchange's clock ─────────────────────────────────────────────────────────────────────
+
+    def _login(self) -> bytes:
+        self._login_sent_ns = self._now_ns
+        sent_ns = self._now_ns + self._offset.ns
+        return wire.frame(wire.Login(LOGIN_ID, sent_ns, self._public_key, self._private_key))
+
+    def _ping(self) -> bytes:
+        self._ping_id -= 1
+        self._pinged_ns = self._age_ns
+        self._time_asked = (self._now_ns, self._age_ns)
+        return wire.frame(wire.Ping(self._ping_id, self._now_ns))
+
+    def _ask_time(self, acts: Acts) -> None:
+        """A request was refused for its time: our idea of the exchange's clock is old."""
+        asked = self._time_asked
+        if asked is None or self._age_ns - asked[1] >= self._limits.time_gap_ms * MS:
+            acts.send += self._ping()
+
+    def _compare(self, asked_ns: int, exchange_ns: int) -> None:
+        self._compared_ns = self._age_ns
+        self._offset.compare(asked_ns, self._now_ns, exchange_ns)
+
+    def _hear_pong(self, message: wire.Pong, acts: Acts) -> None:
+        if self._time_asked is None or message.request_id != self._ping_id:
+            return  # that there are bytes at all was what we wanted to know
+        self._compare(self._time_asked[0], message.time_ns)
+        self._time_asked = None
+        if not self._is_logged_in:
+            acts.send += self._login()
 
     # ── what the exchange says ───────────────────────────────────────────────────────────────────
 
@@ -254,7 +298,7 @@ class SimDialect:
             case wire.InstrumentsChanged():
                 reports.append(venue_instruments(account, message))
             case wire.Pong():
-                pass  # that there are bytes at all was what we wanted to know
+                self._hear_pong(message, acts)
             case wire.LoggedIn():
                 self._hear_logged_in(message, reports)
             case (
@@ -274,6 +318,7 @@ class SimDialect:
             return
         self._is_logged_in = True
         self._login_deadline_ns = None
+        self._compare(self._login_sent_ns, message.time_ns)
         self._event_expected = max(self._event_expected, message.last_event + 1)
         self.abilities = msgspec.structs.replace(
             ABILITIES, request_window_ms=message.request_window_ms
@@ -339,9 +384,7 @@ class SimDialect:
     def _hear_refused(self, message: wire.Refused, acts: Acts) -> None:
         text = message.text or message.code.value
         if message.request_id == LOGIN_ID:
-            if not self._is_logged_in:
-                acts.disconnect = f"the exchange refused the login: {text}"
-                acts.refused_login = message.code is wire.RefusalCode.LOGIN
+            self._hear_login_refused(message, text, acts)
             return
         found = self._pending.pop(message.request_id, None)
         if found is None:
@@ -373,6 +416,18 @@ class SimDialect:
                 )
         if code is wire.RefusalCode.NOT_LOGGED_IN:
             acts.disconnect = f"the exchange no longer knows who we are: {text}"
+        elif code is wire.RefusalCode.WINDOW:
+            self._ask_time(acts)
+
+    def _hear_login_refused(self, message: wire.Refused, text: str, acts: Acts) -> None:
+        if self._is_logged_in:
+            return
+        if message.code is wire.RefusalCode.WINDOW and not self._is_login_repeated:
+            self._is_login_repeated = True
+            self._ask_time(acts)  # and log in again once it is said
+            return
+        acts.disconnect = f"the exchange refused the login: {text}"
+        acts.refused_login = message.code is wire.RefusalCode.LOGIN
 
     def _hear_nonsense(
         self, request: VenueRequest, message: wire.ExchangeMessage, acts: Acts

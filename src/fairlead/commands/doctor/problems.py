@@ -53,8 +53,8 @@ PROBLEMS: dict[str, Problem] = {
     "control_unusable": Problem("nobody can be known by a key, and no key or account can be changed", "start the server and see that it can be reached and written; correct control.url; restore the file from a backup"),
 
     # clock
-    "clock_unsynchronised": Problem("requests carry this clock's time, and an exchange refuses what is too old or too new", "run a time service: systemctl enable --now systemd-timesyncd, or chrony", is_notice=True),
-    "clock_offset": Problem("the exchange refuses requests that are older than its window or from the future, and every expiry is off by as much", "set this machine's clock: timedatectl set-ntp true; if it is right, the exchange's is wrong"),
+    "clock_unsynchronised": Problem("expiries that Fairlead keeps, and every time in its reports, are this clock's", "run a time service: systemctl enable --now systemd-timesyncd, or chrony", is_notice=True),
+    "clock_offset": Problem("requests are dated by the exchange's clock, but expiries that Fairlead keeps and every time in its reports are off by as much; when the clock jumps, orders sent in that moment are refused", "set this machine's clock: timedatectl set-ntp true; if it is right, the exchange's is wrong"),
 
     # the machine
     "open_files_low": Problem("each connection is an open file: further clients would be cut off, and the journal may fail to open", "raise the limit to {needed}: LimitNOFILE={needed} in the service, ulimit -n {needed} in a shell; or lower http.connections_max"),
