@@ -28,7 +28,7 @@ from typing import Any, Self
 import msgspec
 
 from tests.documentation.fences import INTERRUPT, RUNNABLE, SHOWN, Fence, Step, steps_of
-from tests.documentation.shapes import difference, json_difference
+from tests.documentation.shapes import ANY_LINES, difference, json_difference
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND_S = 120.0
@@ -201,7 +201,8 @@ class Reader:
             )
         serving = Serving(step.command, process, printed, [])
         self._serving.append(serving)
-        self._until_shown(serving, step.output, place)
+        # What it logs while it goes on comes when it comes.
+        self._until_shown(serving, (*step.output, ANY_LINES), place)
         self._until_reconciled(printed.read_text(errors="replace"))
 
     def _until_reconciled(self, printed: str) -> None:
