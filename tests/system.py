@@ -18,6 +18,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
+from tests import forked
+
 Json = Any
 Result = TypeVar("Result")
 
@@ -294,7 +296,8 @@ def ageless(snapshots: Sequence[Json]) -> list[Json]:
 class Program:
     """One process of `fairlead`, whose data folder is `folder`.
 
-    `prefix` runs it under another program. What it says goes to a file beside the folder.
+    It is forked, see `tests/forking.py`, unless it runs under another program, `prefix`. What it says goes to
+    a file beside the folder.
     """
 
     def __init__(
@@ -312,10 +315,19 @@ class Program:
             name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")
         }
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*prefix, *arguments], stdout=log, stderr=log, env=environment
-            )
+        self.process: subprocess.Popen[bytes] | forked.Process
+        with self.log_path.open("ab") as log, open(os.devnull, "rb") as nothing:
+            if prefix:
+                self.process = subprocess.Popen(
+                    [*prefix, *arguments], stdin=nothing, stdout=log, stderr=log, env=environment
+                )
+            else:
+                self.process = forked.start(
+                    arguments,
+                    folder=Path.cwd(),
+                    environment=environment,
+                    streams=(nothing, log, log),
+                )
 
     def ready(self, timeout_s: float = START_S) -> Self:
         """Wait until it has said where it is reached; fails when it ends before."""
