@@ -76,10 +76,14 @@ class Someone:
         return self.sign_in(page).at(f"/console{path}")
 
     def send_code(self, form: Sought) -> str:
-        """Press "Send code" and return the code that is mailed, the clock moved if one was sent before."""
+        """Press "Send code" and return the code that is mailed, once the page knows that it was.
+
+        The page counts down from then on, and while it counted nobody could have pressed.
+        """
         before = len(self.letters())
         form.button("Send code").click()
         until(lambda: len(self.letters()) > before, "the letter with the code")
+        form.pattern("^again in [0-9]+ ").seen()
         form.pattern("^Sent to ").seen()
         return self.code()
 
