@@ -375,8 +375,7 @@ class Campaign:
 
     async def _told(self) -> list[tuple[Key, Told]]:
         """Return what is new to the clients, once they have read what had reached them."""
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await self._poll(lambda: self.load.asking == 0, "the clients have read all that had come")
         recent, self.load.seen.recent = self.load.seen.recent, set()
         return [(key, self.load.seen.newest(key)) for key in recent]
 

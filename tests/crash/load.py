@@ -7,7 +7,7 @@ no answer may ever be taken back, whatever is killed meanwhile.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -106,15 +106,16 @@ class Lost(Exception):
 class Wire:
     """One HTTP connection of one trader, made anew after every failure."""
 
-    def __init__(self, address: Callable[[], tuple[str, int] | None]) -> None:
-        self._address = address
+    def __init__(self, load: "Load") -> None:
+        self._load = load
         self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def request(self, method: str, path: str, body: bytes = b"") -> Answer:
         """Send one request once. Raises Lost."""
-        address = self._address()
+        address = self._load.address
         if address is None:
             raise Lost("nothing serves")
+        self._load.asking += 1
         try:
             if self._connection is None:
                 self._connection = await asyncio.open_connection(*address)
@@ -127,6 +128,8 @@ class Wire:
         except (OSError, asyncio.IncompleteReadError) as error:
             await self.close()
             raise Lost(str(error)) from error
+        finally:
+            self._load.asking -= 1
 
     async def close(self) -> None:
         if self._connection is not None:
@@ -153,6 +156,9 @@ class Load:
     def __init__(self, seed: int, traders: int, accounts: list[str]) -> None:
         self.seen = Seen()
         self.address: tuple[str, int] | None = None
+        self.asking = (
+            0  # requests on their way: after a kill none, once all is read that was answered
+        )
         self.prices: dict[str, Decimal] = {}
         self.may_begin = asyncio.Event()  # cleared: traders finish what they have begun
         self._busy = 0
@@ -224,7 +230,7 @@ class Trader:
         self._number = number
         self._count = 0
         self._open: list[Key] = []
-        self._wires = [Wire(lambda: load.address), Wire(lambda: load.address)]
+        self._wires = [Wire(load), Wire(load)]
 
     async def close(self) -> None:
         for wire in self._wires:
