@@ -141,6 +141,7 @@ class Certified(NamedTuple):
             ssl=context(self.desk, certificate),
             open_timeout=20,
             proxy=None,
+            max_queue=None,
             additional_headers=headers,
         )
 

@@ -82,6 +82,13 @@ class QuickfixParty:
     def stop(self) -> None:
         """Log out and disconnect."""
         if self._initiator is not None:
+            session = self._quickfix.Session.lookupSession(self._session)
+            if (
+                session.isLoggedOn()
+            ):  # first, since who stops while logged on is let go a second later
+                self._is_off.clear()
+                session.logout()
+                assert self._is_off.wait(WAIT_S), f"no logout: {self.log}"
             self._initiator.stop()
             self._initiator = None
 

@@ -43,9 +43,9 @@ class Stream:
         accounts: int = 2,
     ) -> None:
         self._stack = ExitStack()
-        self._socket = self._stack.enter_context(
-            connect(address(url, path, resume), proxy=None, max_size=None)
-        )
+        # Without a bound, or with some messages unread nothing more would be read, and no end either.
+        opened = connect(address(url, path, resume), proxy=None, max_size=None, max_queue=None)
+        self._socket = self._stack.enter_context(opened)
         self._accounts = accounts
         self.messages: list[Json] = []
         self.infos: list[Json] = []

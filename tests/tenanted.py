@@ -83,7 +83,11 @@ class Side(NamedTuple):
     def stream(self, query: str = "") -> ClientConnection:
         url = self.ems.endpoint["url"].replace("http", "ws") + "/v1/ws" + query
         return connect(
-            url, additional_headers={HEADER: self.secrets["trade"]}, proxy=None, max_size=None
+            url,
+            additional_headers={HEADER: self.secrets["trade"]},
+            proxy=None,
+            max_size=None,
+            max_queue=None,
         )
 
     def party(self, comp_id: str = "SAME") -> FixParty:

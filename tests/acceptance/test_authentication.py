@@ -77,7 +77,7 @@ class Keyed(NamedTuple):
     def stream(self, secret: str | None, query: str = "") -> ClientConnection:
         url = self.ems.endpoint["url"].replace("http", "ws") + "/v1/ws" + query
         headers = {} if secret is None else {HEADER: secret}
-        return connect(url, additional_headers=headers, proxy=None)
+        return connect(url, additional_headers=headers, proxy=None, max_queue=None)
 
 
 @pytest.fixture(scope="module")

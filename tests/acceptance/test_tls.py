@@ -108,6 +108,7 @@ def stream(url: str, desk: Desk, certificate: Certificate | None = None) -> Clie
         url.replace("https://", "wss://") + "/v1/ws",
         ssl=context(desk, certificate),
         open_timeout=20,
+        max_queue=None,
     )
 
 
