@@ -80,6 +80,7 @@ class Served:
         self.now_ns = time.time_ns()
         self.desk = desk
         self.active: set[str] = set()
+        self.broken: Exception | None = None  # what judging a certificate raises
         self.application = Application()
         is_active = self._is_active if is_asked else None
         anywhere = ("127.0.0.1", 0)
@@ -90,6 +91,8 @@ class Served:
         self.https_clients = str(self.listeners.https_clients)
 
     def _is_active(self, peer: Peer) -> bool:
+        if self.broken is not None:
+            raise self.broken
         return peer.fingerprint in self.active
 
     def context(self, certificate: Certificate | None = None, *alpn: str) -> ssl.SSLContext:
@@ -246,6 +249,21 @@ async def arrived(served: Served, client: ClientConnection, message: bytes) -> N
     """Wait until the application has a message: a pong comes after what was sent before."""
     await (await client.ping())
     assert served.application.follower.messages == [message]
+
+
+async def test_when_judging_fails_the_loop_is_told_at_once(tmp_path: Path) -> None:
+    loop, cause = asyncio.get_running_loop(), RuntimeError("nobody can be judged")
+    told: asyncio.Future[BaseException] = loop.create_future()
+    loop.set_exception_handler(lambda _, context: told.set_result(context["exception"]))
+    async with serving(tmp_path, judge_s=0.05) as served:
+        one = served.registered("one")
+        async with connected(served.https_clients, served.context(one)) as idle:
+            await idle.send(GET)
+            assert (await idle.answer()).status == 200
+            served.broken = cause
+            async with asyncio.timeout(60):
+                assert await told is cause
+            served.broken = None
 
 
 async def test_silent_connections_are_closed_too_and_others_are_not(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from fairlead.control.errors import ControlError
 from fairlead.gateway.http2 import Http2Limits
+from fairlead.gateway.lasting import lasting
 from fairlead.gateway.management.endpoints import Listener
 from fairlead.gateway.peers import IsActive, Peer, PeerGate
 from fairlead.gateway.protocol import Limits
@@ -145,7 +146,7 @@ class SecureListeners:
         """Serve this application."""
         settings = self._settings
         if self._plan or self.fix is not None:
-            self._keeping = asyncio.create_task(self._keep())
+            self._keeping = lasting(self._keep())
         for bound, security in self._plan:
             gated = app if security.is_active is None else PeerGate(app)
             server = HttpServer(
@@ -161,7 +162,7 @@ class SecureListeners:
         if self._keeping is not None:
             self._is_stopping = True
             self._due.set()
-            await self._keeping
+            await asyncio.wait([self._keeping])
         self._close()
 
     def look(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 import msgspec
 import structlog
 
+from fairlead.gateway.lasting import lasting
 from fairlead.gateway.peers import IsActive, state_of
 from fairlead.tls.contexts import REFUSALS
 from fairlead.tls.refusing import FULL, TIMEOUT, reason_of
@@ -71,9 +72,9 @@ class SecureAcceptor:
         self._loop = asyncio.get_running_loop()
         self._handshakes: set[asyncio.Task[None]] = set()
         bound.listen(backlog)
-        self._tasks = [asyncio.create_task(self._accept())]
+        self._tasks = [lasting(self._accept())]
         if security.is_active is not None:
-            self._tasks.append(asyncio.create_task(self._judge(judge)))
+            self._tasks.append(lasting(self._judge(judge)))
 
     def close(self) -> None:
         """Accept nothing more, and give up handshakes that are not done. Leaves the socket."""
@@ -81,7 +82,7 @@ class SecureAcceptor:
             task.cancel()
 
     async def wait_closed(self) -> None:
-        """Return when nothing of it runs any more."""
+        """Return when nothing of it runs any more; what failed has been told to the loop."""
         await asyncio.gather(*self._tasks, *self._handshakes, return_exceptions=True)
 
     async def _accept(self) -> None:

@@ -20,6 +20,7 @@ from fairlead.core.requests import LOCAL, QueryBalances, QueryReconciliation
 from fairlead.gateway.callers import Access
 from fairlead.gateway.feed import Feed
 from fairlead.gateway.guard import Doors
+from fairlead.gateway.lasting import lasting
 from fairlead.gateway.websocket.messages import Messages, Server
 
 _TOLD_MOST = 64  # clients in one turn of the event loop
@@ -114,7 +115,7 @@ class Hub:
         """Have a client told from now on."""
         self.clients[client] = None
         if self._looking is None:
-            self._looking = asyncio.create_task(self._look_on())
+            self._looking = lasting(self._look_on())
 
     def leave(self, client: Told, why: Why) -> None:
         """Tell a client nothing more."""
