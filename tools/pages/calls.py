@@ -40,8 +40,7 @@ class Page:
 
     def _call(self, name: str, operation: Json) -> Iterator[str]:
         example = conversation().calls.get(name)
-        is_of_a_key = "security" not in operation
-        assert example or not is_of_a_key, f"tools/pages/worked.py makes no example of {name}"
+        assert example, f"tools/pages/worked.py and worked_people.py make no example of {name}"
         yield from (f"## {name}", "", operation["summary"], "")
         if "parameters" in operation:
             yield from table(
@@ -55,8 +54,7 @@ class Page:
         if "requestBody" in operation:
             form = _name(operation["requestBody"]["content"]["application/json"]["schema"])
             yield from self._form(form)
-        if example is not None:
-            yield from _shown(example)
+        yield from _shown(example)
         answers = [
             f"{status} {self._answer(answer)}".strip()
             for status, answer in operation["responses"].items()
@@ -172,6 +170,9 @@ def _shown(example: Exchanged) -> Iterator[str]:
     yield from ("```http", f"{example.method} {example.path}", "```", "")
     if example.body is not None:
         yield from ("```json", example.body, "```", "")
+    if not example.content:
+        yield from (f"Answered {example.status}, with nothing more.", "")
+        return
     yield from (
         f"Answered {example.status}:",
         "",

@@ -27,7 +27,7 @@ Served beside the [REST API](rest.md), on the same listeners. As a document for 
   `fairlead_session` on the machine itself), and to change something `X-CSRF-Token`; refusals are a
   [Problem](#problem).
 - The examples are one real conversation with two accounts, `SIM` and `SIM/ALICE`, on the usual ports; they
-  leave out the header `X-CoinAPI-Key`.
+  leave out the header `X-CoinAPI-Key`, of people the cookie and `X-CSRF-Token`. Their codes are nobody's.
 """
 
 

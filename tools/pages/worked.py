@@ -6,7 +6,6 @@ of numbers between accounts) is put in a fixed form; everything else is as it ca
 """
 
 import functools
-import hashlib
 import json
 import re
 import subprocess
@@ -27,6 +26,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from fairlead.tls.authority import new_key
+from tools.pages.exchanged import DAY, Exchanged, hash_of, text_of
+from tools.pages.worked_people import Talk
 
 Json = Any
 _CERTIFICATE_TIMES = {
@@ -51,8 +52,6 @@ tickers_ms = 3600000
 [engine]
 order_answer_timeout_ms = 300
 """
-_NUMBERS = msgspec.json.Encoder(decimal_format="number")
-_WIDTH = 100
 _AGES = {
     "after_ns": 1_300_000,
     "hop_ns": 1_300_000,
@@ -62,7 +61,6 @@ _AGES = {
     "rate_usd_age_ms": 800,
 }
 _COUNTS = {"requests": 31, "orders": 12}  # of usage
-_DAY = "2026-01-05T09:30:0"  # the time of everything shown
 _STATUS_TIMES = {
     "RECEIVED": "0.0000000Z",
     "ROUTING": "0.0000000Z",
@@ -74,17 +72,6 @@ _STATUS_TIMES = {
     "CANCELED": "5.0011000Z",
     "REJECTED": "0.0013000Z",
 }
-
-
-class Exchanged(msgspec.Struct, frozen=True):
-    """One call and its answer, in a fixed form. `body` is JSON as text, so is `content` unless it is PEM."""
-
-    method: str
-    path: str
-    body: str | None
-    status: int
-    content: str
-    language: str = "json"
 
 
 class Conversation(msgspec.Struct, frozen=True):
@@ -99,7 +86,9 @@ class Conversation(msgspec.Struct, frozen=True):
 def conversation() -> Conversation:
     """Hold the conversation, once per process, and return it."""
     with tempfile.TemporaryDirectory() as folder, _system(Path(folder)) as desk:
-        calls = dict(_calls(desk)) | dict(_management(desk))
+        talk = Talk(desk.url, desk.token)
+        calls = dict(_calls(desk)) | dict(talk.begin()) | dict(_management(desk))
+        calls |= dict(talk.go_on(desk.wait))
         refusals = dict(_refusals(desk))
         calls["POST /v1/operator/resolve"] = _doubt(desk, calls, refusals)
         metrics = desk.said("GET", "/metrics").decode()
@@ -173,7 +162,7 @@ def _certificates(desk: "_Desk") -> Iterator[tuple[str, Exchanged]]:
     listed = desk.json("GET", "/v1/certificates")
     path = f"/v1/certificates/{listed[0]['fingerprint']}"
     revoked = desk.call("DELETE", path)
-    name = _hash("certificate") * 2
+    name = hash_of("certificate") * 2
     text = revoked.content.replace(listed[0]["fingerprint"], name)
     shown = msgspec.structs.replace(revoked, path=f"/v1/certificates/{name}", content=text)
     yield "DELETE /v1/certificates/{fingerprint}", shown
@@ -241,12 +230,14 @@ def _order(client_order_id: str, side: str, amount: str, price: str) -> dict[str
 class _Desk:
     """A client of a running system."""
 
-    def __init__(self, endpoint: Json, key: str) -> None:
-        self._url = str(endpoint["url"])
+    def __init__(self, endpoint: Json, key: str, token: str) -> None:
+        """`token`: of the link for the first user."""
+        self.token = token
+        self.url = str(endpoint["url"])
         self._operator_url = str(endpoint["operator_url"])
         self._headers = {"X-CoinAPI-Key": key}
         addresses = {
-            urlsplit(self._url).netloc: "127.0.0.1:3080",
+            urlsplit(self.url).netloc: "127.0.0.1:3080",
             endpoint["fix"]: "127.0.0.1:3401",
         }
         self._usual = {str(found): usual for found, usual in addresses.items()}
@@ -269,15 +260,15 @@ class _Desk:
         return Exchanged(
             method,
             path,
-            None if body is None else _text(body),
+            None if body is None else text_of(body),
             status,
-            _text(_fixed(shown, "")),
+            text_of(_fixed(shown, "")),
         )
 
     def call_text(self, method: str, path: str, body: Json = None) -> Exchanged:
         """Make a call that is answered with PEM and keep what was said, without what differs each time."""
         status, content = self._exchanged(method, path, body, "")
-        said = None if body is None else _text({key: _pem(each) for key, each in body.items()})
+        said = None if body is None else text_of({key: _pem(each) for key, each in body.items()})
         return Exchanged(method, path, said, status, _pem(content.decode()).rstrip(), "text")
 
     def settled(self, account: str, order: Json, status: str) -> None:
@@ -307,7 +298,7 @@ class _Desk:
 
     def _exchanged(self, method: str, path: str, body: Json, url: str) -> tuple[int, bytes]:
         request = urllib.request.Request(
-            (url or self._url) + path,
+            (url or self.url) + path,
             None if body is None else json.dumps(body).encode(),
             self._headers | ({} if body is None else {"Content-Type": "application/json"}),
             method=method,
@@ -342,12 +333,20 @@ def _system(folder: Path) -> Iterator[_Desk]:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(_POLL_S)
-        desk = _Desk(json.loads(endpoint.read_bytes()), key)
+        desk = _Desk(json.loads(endpoint.read_bytes()), key, _first_link(folder / "data"))
         desk.wait(desk.is_reconciled)
         yield desk
     finally:
         process.kill()
         process.wait()
+
+
+def _first_link(data: Path) -> str:
+    """Have the link for the first user made, and return its token."""
+    command = [_FAIRLEAD, "users", "link", "--data", str(data), "--json"]
+    made = subprocess.run(command, capture_output=True, check=True, env={})
+    token: str = json.loads(made.stdout)["token"]
+    return token
 
 
 def _new_key(data: Path) -> str:
@@ -367,9 +366,9 @@ def _fixed(value: Json, name: str) -> Json:
     if isinstance(value, dict):
         fixed = {key: _fixed(each, key) for key, each in value.items()}
         if "client_order_id_format_exchange" in fixed:
-            fixed["client_order_id_format_exchange"] = _hash(fixed["client_order_id"])
+            fixed["client_order_id_format_exchange"] = hash_of(fixed["client_order_id"])
         if "clientOrderIdFormatExchange" in fixed:
-            fixed["clientOrderIdFormatExchange"] = _hash(fixed["clientOrderId"])
+            fixed["clientOrderIdFormatExchange"] = hash_of(fixed["clientOrderId"])
             fixed["statusHistoryTime"] = list(map(_time_of, fixed["statusHistoryStatus"]))
         return fixed
     if isinstance(value, list):
@@ -385,17 +384,17 @@ def _fixed(value: Json, name: str) -> Json:
     if name in _COUNTS:
         return _COUNTS[name]
     if name == "day":
-        return _DAY[:10]
+        return DAY[:10]
     if name in ("apikey", "key") and value.startswith("flk_"):
-        return "flk_" + _hash("key")[:22]
+        return "flk_" + hash_of("key")[:22]
     if name == "serial":
-        return _hash("serial")
+        return hash_of("serial")
     if name == "fingerprint":
-        return _hash("certificate") * 2
+        return hash_of("certificate") * 2
     if name in ("time_created", "time_expires", "time_revoked"):
         return None if value is None else _time_of(_CERTIFICATE_TIMES[name])
     if name == "traceId":
-        return _hash("trace")
+        return hash_of("trace")
     return value
 
 
@@ -405,26 +404,4 @@ def _pem(text: str) -> str:
 
 
 def _time_of(status: str) -> str:
-    return _DAY + _STATUS_TIMES[status]
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _text(value: Json, indent: int = 0) -> str:
-    """Return JSON as people read it: numbers with their digits, what fits on a line on one line."""
-    if not isinstance(value, dict | list):
-        return _NUMBERS.encode(value).decode()
-    opening, closing = "{}" if isinstance(value, dict) else "[]"
-
-    def parts(inner: int) -> list[str]:
-        if isinstance(value, dict):
-            return [f"{json.dumps(name)}: {_text(each, inner)}" for name, each in value.items()]
-        return [_text(each, inner) for each in value]
-
-    flat = f"{opening}{', '.join(parts(indent))}{closing}"
-    if len(flat) + indent <= _WIDTH and "\n" not in flat:
-        return flat
-    gap = " " * (indent + 2)
-    return f"{opening}\n{gap}" + f",\n{gap}".join(parts(indent + 2)) + f"\n{' ' * indent}{closing}"
+    return DAY + _STATUS_TIMES[status]

@@ -69,7 +69,11 @@ EXAMPLES: dict[str, object] = {
         "totp": "123456",
     },
     "Phrase": {"anti_phishing": "blue heron"},
-    "NewPassword": {"password": _PASSWORD, "new_password": "eight unrelated words"},
+    "NewPassword": {
+        "password": _PASSWORD,
+        "new_password": "eight unrelated words",
+        "totp": "123456",
+    },
     "OneFactor": {"totp": "123456"},
     "Challenge": {"action": "key.add", "payload": {"label": "Bot1", "scopes": ["read", "trade"]}},
     "Codes": {"code": "12345678", "totp": "123456"},
