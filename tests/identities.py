@@ -19,6 +19,7 @@ CERTIFIED = "acceptance/test_certificates.py"
 CERTIFICATES = "control/test_certificates.py"
 AUTHORITY = "tls/test_authority.py"
 SECURE = "gateway/test_secure.py"
+COUNTING = "acceptance/test_counting.py"
 VAULT = "control/test_vault.py"
 KEY_FILE = "control/test_key_file.py"
 CREDENTIAL = "control/test_credential.py"
@@ -150,6 +151,7 @@ SECTION_4: Rows = (
         f"{CERTIFIED}::test_an_unregistered_one_gets_401_whatever_key_comes_with_it",
         f"{CERTIFIED}::test_an_upgrade_with_an_unregistered_one_gets_401",
         f"{CERTIFIED}::test_fix_with_an_unregistered_one_is_logged_out",
+        f"{SECURE}::test_one_that_came_before_the_news_of_its_certificate_ends_with_it_like_any_other",
     )),
 )  # fmt: skip
 
@@ -273,6 +275,7 @@ SECTION_7: Rows = (
     ("revoked certificate on a kept-alive and on a resumed connection", (
         f"{SECURE}::test_no_request_passes_on_a_kept_connection_once_a_certificate_does_not_count",
         f"{CERTIFIED}::test_an_offered_resumption_becomes_a_full_handshake",
+        f"{COUNTING}::test_a_certificate_does_too_on_connections_that_are_open_and_new",
     )),
     ("FIX logon replayed", (
         f"{SIGNED}::test_a_logon_that_was_overheard_logs_nobody_on_again",

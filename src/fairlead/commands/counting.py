@@ -9,7 +9,7 @@ from fairlead.control.heard import heard
 from fairlead.control.store import Store
 from fairlead.journal.opening import holder_of
 
-PATIENCE_S = 2.0
+PATIENCE_S = 5.0  # more than a disk that is busy takes
 _POLL_S = 0.01
 
 
