@@ -125,7 +125,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("http.misspelt_media_type", YES_NO, "answer 490 and 504 as appliction/json, as the contract's documents spell it"),
     Setting("http.host_names", HOST_NAMES, "names in Host besides loopback names and the listen address; others get 421"),
     Setting("http.origins", ORIGINS, "origins whose web pages may use the API besides our own; others get 403"),
-    Setting("http.body_bytes_max", _BYTES, "a longer body gets 413"),
+    Setting("http.body_bytes_max", _BYTES, "a longer body gets a 400 that names body"),
     Setting("http.headers_max", whole(10, 10_000), "more header fields get 431"),
     Setting("http.head_bytes_max", _BYTES, "a longer head gets 431"),
     Setting("http.request_bytes_max", _BYTES, "a request that is longer in all is cut off"),
