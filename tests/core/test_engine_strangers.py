@@ -346,9 +346,89 @@ def test_an_order_the_exchange_will_not_own_up_to_is_an_alarm_after_a_while_once
         talk.does_not_know(talk.next_sent(VenueQuery))
     assert talk.alarms == ["fills_orphaned"]
     assert talk.alarm_texts == [
-        "1 fills belong to order X9, which the exchange does not know; they are not booked"
+        "1 fills belong to order X9, which the exchange does not know;"
+        " asked again, it is taken for what they make of it"
     ]
     assert talk.engine.has_orphans("SIM")
+
+
+def asked_again(talk: Conversation, after_s: str = "30") -> None:
+    """Let a sweep ask about what nobody knows, and the exchange not know it either."""
+    talk.wait(after_s)
+    talk.engine.ask_unlisted("SIM", set())
+    with talk.together():
+        pass
+    talk.does_not_know(talk.next_sent(VenueQuery))
+
+
+def test_fills_whose_order_the_exchange_never_owns_up_to_are_the_order_themselves() -> None:
+    talk = started()
+    for trade_id, price in (("t1", 100), ("t2", 102), ("t3", 101)):
+        talk.fills("X9", "0.5", client_order_id=None, trade_id=trade_id, price=D(price))
+    talk.does_not_know(talk.next_sent(VenueQuery))
+    asked_again(talk)
+    asked_again(talk, after_s="0.2")
+    assert talk.memory.orders == {}  # that was in the same breath
+    asked_again(talk, after_s="1")
+    order = talk.order("external-X9")
+    assert (order.origin, order.exchange_order_id, order.stage) == (
+        Origin.EXTERNAL,
+        "X9",
+        Stage.FILLED,
+    )
+    assert (order.price, order.quantity, order.quantity_filled) == (D(102), D("1.5"), D("1.5"))
+    assert [fill.trade_id for fill in order.fills] == ["t1", "t2", "t3"]
+    assert not talk.engine.has_orphans("SIM")
+    assert talk.alarms == ["fills_orphaned"]
+    following = talk.restart()
+    following.connects()
+    following.fills("X9", "0.5", client_order_id=None, trade_id="t2", price=D(102))
+    assert following.sent == []  # it was booked
+    following.states("X9", OPEN, "1.5", client_order_id=None)
+    assert following.order("external-X9").stage is Stage.FILLED
+
+
+def test_they_are_not_while_they_may_be_fills_of_an_order_of_ours() -> None:
+    talk = started()
+    request = placed(talk)
+    talk.fills("X1", "0.5", client_order_id=None)
+    talk.does_not_know(talk.next_sent(VenueQuery))
+    talk.wait("30")
+    talk.sent.clear()
+    for after_s in ("0", "1", "1"):
+        talk.wait(after_s)
+        talk.engine.ask_unlisted("SIM", set())
+        with talk.together():
+            pass
+        (query,) = [each for each in talk.sent if each.exchange_order_id == "X1"]
+        talk.sent.clear()
+        talk.does_not_know(query)
+    assert talk.alarms == ["fills_orphaned"]
+    assert [order.client_order_id for order in talk.memory.orders.values()] == ["a"]
+    talk.accepts(request, "X1")
+    talk.states("X1", OPEN, "0.5")
+    assert talk.order().quantity_filled == D("0.5")
+
+
+def test_nor_when_they_are_of_one_that_we_know() -> None:
+    talk = started()
+    request = placed(talk)
+    talk.fills("X1", "0.5", client_order_id=None)
+    talk.sent.clear()
+    talk.accepts(request, "X1")
+    for after_s in ("30", "1", "1"):
+        talk.wait(after_s)
+        talk.engine.ask_unlisted("SIM", set())
+        with talk.together():
+            pass
+        _, query = talk.sent  # the first is about the order itself
+        talk.sent.clear()
+        talk.does_not_know(query)
+    assert talk.alarms == ["fills_orphaned"]
+    assert talk.status() == "ROUTED"
+    talk.states("X1", OPEN, "0.5")
+    assert talk.order().quantity_filled == D("0.5")
+    assert talk.status() == "PARTIALLY_FILLED"
 
 
 def test_not_found_about_nothing_we_know_is_nothing() -> None:

@@ -99,11 +99,14 @@ OrphanKey = tuple[str, str, str]  # account, the exchange's symbol, its order id
 
 
 class Orphans(msgspec.Struct):
-    """Fills of one order that nobody knows yet, since `since_ns` (steady)."""
+    """Fills of one order that nobody knows yet, since `since_ns`; an operator was told at `alarmed_ns`.
+
+    Both are steady.
+    """
 
     fills: list[VenueFill]
     since_ns: int
-    is_alarmed: bool = False
+    alarmed_ns: int | None = None
 
 
 class Absent(msgspec.Struct):

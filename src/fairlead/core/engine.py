@@ -81,6 +81,7 @@ class Engine:
             VenueFill: self._want_fill,
             VenueOrder: self._want_order,
             VenueAnswer: self._want_answered,
+            VenueNotFound: self._want_not_found,
             VenueFillsListed: self._want_fills,
             VenueOpenOrdersListed: self._want_orders,
         }
@@ -120,6 +121,11 @@ class Engine:
     def _want_answered(self, news: VenueAnswer, wanted: Wanted) -> None:
         if isinstance(news.request, VenuePlace | VenueCancel):
             self._want_number(news.request.number, wanted)
+
+    def _want_not_found(self, news: VenueNotFound, wanted: Wanted) -> None:
+        made = orphans.made_of_fills(self.deciding, news.asked)
+        if made is not None:
+            self._want_order(made, wanted)
 
     def _want_fills(self, news: VenueFillsListed, wanted: Wanted) -> None:
         for fill in news.fills:

@@ -107,7 +107,9 @@ def not_found_heard(deciding: Deciding, account: Account, news: VenueNotFound) -
     if order is not None:
         not_found(deciding, order, news)
         return
-    orphans.not_found(deciding, account, news.asked)
+    made = orphans.not_found(deciding, account, news.asked)
+    if made is not None:
+        order_heard(deciding, account, made)
 
 
 def order_heard(deciding: Deciding, account: Account, news: VenueOrder) -> None:

@@ -1,13 +1,14 @@
 """Fills of orders that nobody here knows: kept, asked about, never lost and never guessed at.
 
-While one waits for its order no cursor passes it, so that a restart fetches it again. Must never book.
+While one waits for its order no cursor passes it, so that a restart fetches it again. When the exchange goes
+on not to know the order, an operator is told, and then the fills themselves are the order. Must never book.
 """
 
 from fairlead.core.account import Account
 from fairlead.core.deciding import MS, Deciding, OrphanKey, Orphans
-from fairlead.core.model import Order
+from fairlead.core.model import ZERO, Order, Side, TimeInForce
 from fairlead.core.unit import TradeKey
-from fairlead.core.venue_messages import VenueFill, VenueOrder, VenueQuery
+from fairlead.core.venue_messages import VenueFill, VenueOrder, VenueOrderState, VenueQuery
 
 
 def keep(deciding: Deciding, account: Account, news: VenueFill) -> None:
@@ -70,19 +71,56 @@ def ask_again(deciding: Deciding, account: str) -> None:
             _ask(deciding, orphans)
 
 
-def not_found(deciding: Deciding, account: Account, asked: VenueQuery) -> None:
-    """The exchange does not know the order of a fill it reported: after a while tell an operator."""
-    key = (account.name, asked.symbol_exchange, asked.exchange_order_id or "")
-    orphans = deciding.orphans.get(key)
-    if orphans is None or orphans.is_alarmed:
-        return
-    if deciding.now.steady_ns - orphans.since_ns >= deciding.settings.settle_deadline_ms * MS:
-        orphans.is_alarmed = True
-        text = (
-            f"{len(orphans.fills)} fills belong to order {asked.exchange_order_id},"
-            " which the exchange does not know; they are not booked"
-        )
-        deciding.alarm(account, "fills_orphaned", None, text)
+def not_found(deciding: Deciding, account: Account, asked: VenueQuery) -> VenueOrder | None:
+    """The exchange does not know the order of fills it reported: after a while tell an operator.
+
+    Returns the order that its fills make, once that was to no avail; None as long as they may be of an order
+    that we know: there is one in this market of which the exchange has not told its id, or it is this one.
+    """
+    orphans = deciding.orphans.get(_key_asked(asked))
+    if orphans is None:
+        return None
+    now_ns, settings = deciding.now.steady_ns, deciding.settings
+    if orphans.alarmed_ns is None:
+        if now_ns - orphans.since_ns >= settings.settle_deadline_ms * MS:
+            orphans.alarmed_ns = now_ns
+            text = (
+                f"{len(orphans.fills)} fills belong to order {asked.exchange_order_id}, which the exchange"
+                " does not know; asked again, it is taken for what they make of it"
+            )
+            deciding.alarm(account, "fills_orphaned", None, text)
+        return None
+    if now_ns < orphans.alarmed_ns + settings.ask_delay_ms * MS:
+        return None  # asked in the same breath
+    return None if _may_be_ours(deciding, asked) else made_of_fills(deciding, asked)
+
+
+def made_of_fills(deciding: Deciding, asked: VenueQuery) -> VenueOrder | None:
+    """Return the order that `asked` asked about as its fills make it: filled, with all of them.
+
+    None if there are none. Its price is the worst at which it was filled.
+    """
+    orphans = deciding.orphans.get(_key_asked(asked))
+    if orphans is None:
+        return None
+    first = orphans.fills[0]
+    prices = [fill.price for fill in orphans.fills]
+    quantity = sum((fill.quantity for fill in orphans.fills), ZERO)
+    return VenueOrder(
+        account=first.account,
+        exchange_order_id=first.exchange_order_id,
+        venue_client_id=first.venue_client_id,
+        symbol_exchange=first.symbol_exchange,
+        side=first.side,
+        price=max(prices) if first.side is Side.BUY else min(prices),
+        quantity=quantity,
+        quantity_filled=quantity,
+        time_in_force=TimeInForce.GOOD_TILL_CANCEL,
+        expire_time_ns=None,
+        state=VenueOrderState.FILLED,
+        time_ns=first.time_ns,
+        asked=asked,
+    )
 
 
 def alarm_foreign(deciding: Deciding, account: Account, exchange_order_id: str, text: str) -> None:
@@ -92,6 +130,18 @@ def alarm_foreign(deciding: Deciding, account: Account, exchange_order_id: str, 
     if exchange_order_id not in account.foreign_orders:
         account.foreign_orders.add(exchange_order_id)
         deciding.alarm(account, "order_foreign", None, text)
+
+
+def _may_be_ours(deciding: Deciding, asked: VenueQuery) -> bool:
+    return any(
+        order.exchange_order_id in (None, asked.exchange_order_id)
+        and order.symbol_exchange == asked.symbol_exchange
+        for order in deciding.orders.of_account(asked.account)
+    )
+
+
+def _key_asked(asked: VenueQuery) -> OrphanKey:
+    return asked.account, asked.symbol_exchange, asked.exchange_order_id or ""
 
 
 def _key(news: VenueFill | VenueOrder) -> OrphanKey:
