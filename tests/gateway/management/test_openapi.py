@@ -9,12 +9,8 @@ import pytest
 
 from fairlead.gateway.console import meanings, words
 from fairlead.gateway.console import openapi as people
-from fairlead.gateway.console.entering import Entering
-from fairlead.gateway.console.front import Desk, Part
-from fairlead.gateway.console.grants import Grants
-from fairlead.gateway.console.others import Others
-from fairlead.gateway.console.own import Own
-from fairlead.gateway.console.own_keys import OwnKeys
+from fairlead.gateway.console.front import Desk
+from fairlead.gateway.console.opening import parts_of
 from fairlead.gateway.console.visit import Level
 from fairlead.gateway.forms import Schema
 from fairlead.gateway.gate import KEYED
@@ -69,15 +65,11 @@ def test_every_managed_route_is_in_the_document() -> None:
     assert documented == KEYED
 
 
-def parts_of_people() -> tuple[Part, ...]:
-    desk: Desk = object()  # type: ignore[assignment]  # nothing is called
-    return Entering(desk), Own(desk), Others(desk), Grants(desk, ""), OwnKeys(desk)
-
-
 def test_every_call_of_people_is_in_the_document_with_who_may_make_it() -> None:
+    desk: Desk = object()  # type: ignore[assignment]  # nothing is called
     served = {
         (method, path.decode()): level
-        for part in parts_of_people()
+        for part in parts_of(desk, "")
         for routes in (part.routes, part.prefixes)
         for path, methods in routes.items()
         for method, (level, _) in methods.items()

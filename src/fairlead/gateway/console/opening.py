@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 from fairlead.control.control import Control
 from fairlead.control.people.post import Post, Sink, Smtp, SmtpSettings
 from fairlead.gateway.console.entering import Entering
-from fairlead.gateway.console.front import Desk, Front, is_loopback
+from fairlead.gateway.console.front import Desk, Front, Part, is_loopback
 from fairlead.gateway.console.grants import Grants
 from fairlead.gateway.console.living import Living
 from fairlead.gateway.console.others import Others
@@ -52,10 +52,12 @@ def front_of(
     `page`: where they find the console, whose files are in `folder`, if it is built. `living`: what is open
     of a key.
     """
-    return Front(
-        behind,
-        desk,
-        Page(folder),
+    return Front(behind, desk, Page(folder), *parts_of(desk, page, living))
+
+
+def parts_of(desk: Desk, page: str, living: Living | None = None) -> tuple[Part, ...]:
+    """Return what takes the calls of people; `page` and `living` as for `front_of`."""
+    return (
         Entering(desk),
         Own(desk),
         Others(desk),
