@@ -1,6 +1,5 @@
 """Every fault as a client sees it through the byte dialect, under a virtual clock."""
 
-from collections.abc import Callable, Coroutine
 from decimal import Decimal
 
 import msgspec
@@ -29,7 +28,6 @@ from fairlead.venues.sim_messages import (
 from tests.exchange.talk import BTC, Client, now_ns, pass_time, scenario
 
 D = Decimal
-Body = Callable[[Exchange, Client], Coroutine[None, None, None]]
 
 
 def code_of(answer: object) -> RefusalCode:

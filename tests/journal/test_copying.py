@@ -97,6 +97,7 @@ def test_a_journal_that_makes_no_sense_promises_nothing(
 
 def test_a_copy_that_cannot_be_written_says_where(tmp_path: Path) -> None:
     Journal.open(tmp_path).close()
-    target = tmp_path / "missing" / FILE_NAME
-    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
-        copy_journal(tmp_path, target, deaf)
+    for target in (tmp_path / "missing" / FILE_NAME, tmp_path / "taken"):
+        (tmp_path / "taken").write_text("no database " * 100)
+        with pytest.raises(JournalError, match=str(target)):
+            copy_journal(tmp_path, target, deaf)

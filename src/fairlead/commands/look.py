@@ -19,7 +19,6 @@ from fairlead.commands.system import System
 from fairlead.commands.trade import ago
 
 HISTORY_PAGE = 1_000
-FILLS_LIMIT = 1_000
 _BALANCE_COLUMNS = show.columns(
     "account", "asset", "balance#", "available#", "locked#", "traded#", "usd#", "age#", "source"
 )

@@ -14,8 +14,6 @@ from fairlead.commands.ending import Ended, ExitCode
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-REFRESH_S_LEAST = 0.1
-
 
 def refreshed(read: Callable[[], show.Table], every_s: float, *, as_json: bool) -> None:
     """Keep the table that `read` returns on the terminal. Raises Ended when there is none, or nothing yet."""

@@ -5,6 +5,7 @@ the writer is not held up, but its WAL grows meanwhile. Reads only: nothing is w
 and nothing of it is checkpointed (docs/decisions/0002).
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +41,7 @@ def copy_journal(folder: Path, target: Path, progress: Progress) -> Promise:
     """Copy the journal in `folder` into the new file `target`; return what the copy promises.
 
     The copy is whole and needs no WAL; making it durable is the caller's. `progress` is told pages.
-    Raises JournalError, and OSError when `target` cannot be written.
+    Raises JournalError, which names `target` when that cannot be written.
     """
     source = connect_reader(folder, len(MIGRATIONS))
     try:
@@ -83,17 +84,15 @@ def _promise(connection: sqlite3.Connection, path: Path) -> Promise:
 
 
 def _copy(source: sqlite3.Connection, target: Path, progress: Progress) -> None:
-    copy = sqlite3.connect(target, isolation_level=None)
     try:
-        # Half a copy is thrown away, so neither a rollback journal nor a sync of its own is needed.
-        copy.execute("PRAGMA journal_mode = OFF")
-        copy.execute("PRAGMA synchronous = OFF")
-        source.backup(
-            copy,
-            pages=PAGES_AT_ONCE,
-            progress=lambda _, remaining, total: progress(total - remaining, total),
-        )
+        with contextlib.closing(sqlite3.connect(target, isolation_level=None)) as copy:
+            # Half a copy is thrown away, so neither a rollback journal nor a sync of its own is needed.
+            copy.execute("PRAGMA journal_mode = OFF")
+            copy.execute("PRAGMA synchronous = OFF")
+            source.backup(
+                copy,
+                pages=PAGES_AT_ONCE,
+                progress=lambda _, remaining, total: progress(total - remaining, total),
+            )
     except sqlite3.Error as cause:
         raise explained(target, cause) from cause
-    finally:
-        copy.close()

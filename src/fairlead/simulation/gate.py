@@ -71,7 +71,6 @@ class Gate:
         self.settings = settings
         self.life: Life | None = None
         self._loop = loop
-        self._seed = seed
         self._network = network
         self._disk = disk
         self._clock = clock

@@ -24,7 +24,6 @@ from fairlead.control.tables import (
 )
 
 Lines = Counter[str]
-SECRETS = ("password", "totp", "code_hash", "secret_hash", "sealed_secret", "payload", "token_hash")
 
 
 def stored(control: Control, sink: Sink | None = None) -> Lines:

@@ -116,7 +116,7 @@ async def test_an_edge_that_stops_can_be_asked_again(gateway: Managed) -> None:
 
 # ── which of several listeners, and its name ─────────────────────────────────────────────────────
 
-HERE, THERE = ("127.0.0.1", 3080), ("10.0.0.5", 3443)
+HERE = ("127.0.0.1", 3080)
 TLS = Listener("https", "127.0.0.1", 3443)
 ASKING = Listener("https", "127.0.0.1", 3444, asks=True)
 

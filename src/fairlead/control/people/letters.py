@@ -72,11 +72,6 @@ def of_expiry(user: User, label: str, kid: str, expires_ns: int, days: int) -> L
     )
 
 
-def of_notice(user: User, subject: str, sentence: str, facts: Facts) -> Letter:
-    """Return a letter about something that has been done."""
-    return _letter(user.email, user.phrase, subject, (sentence,), facts, (_FOOT,))
-
-
 def _letter(
     to: str, phrase: str, subject: str, begin: Sequence[str], facts: Facts, end: Sequence[str]
 ) -> Letter:
