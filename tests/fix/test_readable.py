@@ -103,7 +103,7 @@ def test_what_clients_say_in_their_own_words_and_keys_anywhere_are_not_logged(
     log.add("S", True, say("5", 5, (58, "bye")), NOW)
     for is_out in (True, False):
         log.add("S", is_out, say("D", 5, (11, secret), (50, f"x{secret}y")), NOW)
-    log.add_sent("S", say("8", 5, (11, secret)) * 2, NOW)
+    log.add_all("S", True, (say("8", 5, (11, secret)),) * 2, NOW)
     log.close()
     lines = (tmp_path / "fix.log").read_text().splitlines()
     assert ["|58=***|" in line for line in lines[:2]] == [True, False]
@@ -224,15 +224,21 @@ def test_a_session_traces_what_it_hears() -> None:
     assert seen == [logon, order]
 
 
-@pytest.mark.parametrize("text", ["plain", "a|b", "back\\slash", "8=FIX", "|8=FIX.4.4|9=5|"])
-def test_sent_messages_are_the_lines_that_they_are_one_by_one(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("is_out", [True, False], ids=["out", "in"])
+@pytest.mark.parametrize(
+    "text",
+    ["plain", "a|b", "back\\slash", "two\nlines", "8=FIX", "|8=FIX.4.4|9=5|", "fl_live_1234"],
+)
+def test_messages_together_are_the_lines_that_they_are_one_by_one(
+    tmp_path: Path, text: str, is_out: bool
+) -> None:
     frames = [say("8", number, (11, "a"), (58, text), (554, "secret")) for number in (1, 2, 3)]
     frames += [say("8", number, (11, "a"), (58, text)) for number in (4, 5)]
     together, apart = MessageLog(tmp_path / "together"), MessageLog(tmp_path / "apart")
     for some in (frames[:3], frames[3:], frames[4:]):
-        together.add_sent("s", b"".join(some), NOW)
+        together.add_all("s", is_out, some, NOW)
         for frame in some:
-            apart.add("s", True, frame, NOW)
+            apart.add("s", is_out, frame, NOW)
     together.close()
     apart.close()
     lines = (tmp_path / "together").read_bytes()
@@ -241,10 +247,10 @@ def test_sent_messages_are_the_lines_that_they_are_one_by_one(tmp_path: Path, te
     assert b"secret" not in lines
 
 
-def test_sent_messages_that_are_left_out_are_counted(tmp_path: Path) -> None:
+def test_messages_together_that_are_left_out_are_counted(tmp_path: Path) -> None:
     log = MessageLog(tmp_path / "fix.log", waiting_bytes_most=10)
-    frames = say("8", 1, (11, "a")) + say("8", 2, (11, "a"))
-    log.add_sent("s", frames, NOW)
-    log.add_sent("s", frames, NOW)
+    frames = (say("8", 1, (11, "a")), say("8", 2, (11, "a")))
+    log.add_all("s", True, frames, NOW)
+    log.add_all("s", True, frames, NOW)
     assert log.left_out == 2
     log.close()

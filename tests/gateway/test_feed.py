@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from fairlead.core.model import AccountMode
 from fairlead.core.port import Released
-from fairlead.core.reports import AccountReport, AlarmReport
+from fairlead.core.reports import AccountReport, AlarmReport, Cause, OrderReport
 from fairlead.gateway.feed import Feed, FeedSettings, Subscription
+from tests.gateway.orders import ORDER
 from tests.gateway.scripted_edge import ScriptedEdge
 
 pytestmark = pytest.mark.asyncio
@@ -20,6 +21,15 @@ SMALL = FeedSettings(ring_reports=3, wake_most=2)
 
 def news(sequence: int, account: str = "SIM") -> Released:
     return Released(AlarmReport(account, sequence, 0, "TEST", None, f"text {sequence}"), None)
+
+
+def begun(sequence: int) -> Released:
+    report = OrderReport("SIM", sequence, sequence, 0, Cause.ROUTING, opened=ORDER)
+    return Released(report, ORDER)
+
+
+def routed(sequence: int) -> Released:
+    return Released(OrderReport("SIM", sequence, sequence, 0, Cause.ROUTED), ORDER)
 
 
 def encode(released: Released) -> bytes:
@@ -148,6 +158,33 @@ async def test_one_wake_for_each_time_it_had_all() -> None:
     assert reader.take() == [3, 4]
     edge.release(news(5))
     await turns()
+    assert reader.wakes == 2
+
+
+async def test_that_an_order_has_begun_is_told_with_what_its_exchange_says_at_once() -> None:
+    edge = ScriptedEdge()
+    reader = Reader(Feed(edge), 0)
+    assert await reader.read() == []
+    edge.release(begun(1))
+    await turns(2)
+    edge.release(begun(2))
+    assert reader.wakes == 0
+    edge.release(routed(3))
+    await turns(2)
+    assert reader.wakes == 1
+    assert reader.take() == [1, 2, 3]
+
+
+async def test_that_an_order_has_begun_is_told_although_its_exchange_says_nothing() -> None:
+    edge = ScriptedEdge()
+    reader = Reader(Feed(edge), 0)
+    assert await reader.read() == []
+    edge.release(begun(1))
+    await turns(20)
+    assert reader.wakes == 1
+    assert reader.take() == [1]
+    edge.release(routed(2), begun(3))
+    await turns(2)
     assert reader.wakes == 2
 
 

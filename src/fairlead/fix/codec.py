@@ -43,7 +43,7 @@ def decode(frame: bytes, fields_most: int = _FIELDS_MOST) -> Message:
         found = often.match(frame)
         if found is not None:
             values = dict(zip(often.tags, found.groups(), strict=True))
-            return _message(frame[:-1].split(SOH), values, None)
+            return _message(frame, values)
     return _decode_apart(frame, fields_most)
 
 
@@ -63,7 +63,7 @@ def _decode_apart(frame: bytes, fields_most: int) -> Message:
         return _decode_carefully(frame, fields_most)
     if seen < _OFTEN_LEAST:
         _note(layout, seen + 1)
-    return _message(parts, values, None)
+    return _message(frame, values)
 
 
 def _is_plain(layout: tuple[int, ...]) -> bool:
@@ -99,15 +99,21 @@ _OFTEN_FIELDS_MOST = 64
 _OFTEN: dict[int, _Often] = {}  # by number of fields
 
 
-def _message(parts: list[bytes], values: dict[int, bytes], fault: Fault | None) -> Message:
+def _message(
+    frame: bytes,
+    values: dict[int, bytes],
+    fault: Fault | None = None,
+    apart: list[bytes] | None = None,
+) -> Message:
     begin_string, msg_type = values[tags.BEGIN_STRING], values[tags.MSG_TYPE]
     return Message(
         _KNOWN_TEXTS.get(begin_string) or begin_string.decode("latin-1"),
         _KNOWN_TEXTS.get(msg_type) or msg_type.decode("latin-1"),
         whole_number(values.get(tags.MSG_SEQ_NUM, b"")) or 0,
         values,
-        parts,
+        frame,
         fault,
+        apart,
     )
 
 
@@ -155,7 +161,7 @@ def _decode_carefully(frame: bytes, fields_most: int) -> Message:
             fault = Fault(RejectReason.OTHER, None, f"more than {fields_most} fields")
             break
     parts = [b"%d=%b" % field for field in fields]
-    return _message(parts, _first_values(fields), fault or fields_fault(fields))
+    return _message(frame, _first_values(fields), fault or fields_fault(fields), parts)
 
 
 def _length(text: bytes) -> int:

@@ -8,6 +8,7 @@ and nothing depends on it. It is read by `log_reading`.
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,10 +22,10 @@ FILE_NAME = "fix-messages.log"
 IN, OUT = b"IN", b"OUT"
 _WAITING_BYTES_MOST = 8 * 1024 * 1024
 _LINE = bytes.maketrans(SOH, b"|")
-_NEXT, _NEXT_SHOWN = b"\x018=FIX", b"|8=FIX"  # where one message ends and another begins
 _ODD = bytes(  # what does not stand for itself in a line
     byte for byte in range(256) if byte != 1 and (not 0x20 <= byte < 0x7F or byte in b"|\\")
 )
+_ODD_IN_LINES = _ODD.replace(b"\n", b"")
 # Begins with one byte that must be there: a choice at the beginning takes ten times as long.
 _SECRETS = re.compile(rb"\x01(?:%b)=" % b"|".join(b"%d" % tag for tag in SECRET_TAGS))
 # What a client says in its own words nobody here acts on, and it may say a secret: Text, EncodedText.
@@ -82,20 +83,23 @@ class MessageLog:
         self._lines.append(line)
         self._waiting_bytes += len(line)
 
-    def add_sent(self, session: str, frames: bytes, now_ns: int) -> None:
-        """Add messages that we have sent, one after the other as in `Batch.data`."""
+    def add_all(self, session: str, is_out: bool, frames: Sequence[bytes], now_ns: int) -> None:
+        """Add whole messages of one session and one moment: together they take a third of the time."""
         if self._waiting_bytes > self._waiting_bytes_most:
-            self.left_out += frames.count(_NEXT) + 1
+            self.left_out += len(frames)
             return
-        text = frames.translate(_LINE, _ODD)
-        if len(text) != len(frames) or _KEY_BEGINS in frames or _SECRETS.search(frames) is not None:
-            for frame in _apart(frames):
-                self.add(session, True, frame, now_ns)
+        way = OUT if is_out else IN
+        begin = b"%b %b %b " % (self._times.write(now_ns), way, session.encode())
+        lines = b"%b%b\n" % (begin, (b"\n" + begin).join(frames))
+        text = lines.translate(_LINE, _ODD_IN_LINES)
+        is_plain = len(text) == len(lines) and text.count(b"\n") == len(frames)
+        secrets = _SECRETS if is_out else _SECRETS_IN
+        if not is_plain or _KEY_BEGINS in lines or secrets.search(lines) is not None:
+            for frame in frames:
+                self.add(session, is_out, frame, now_ns)
             return
-        begin = b"%b %b %b " % (self._times.write(now_ns), OUT, session.encode())
-        lines = b"%b%b\n" % (begin, text.replace(_NEXT_SHOWN, b"|\n%b8=FIX" % begin))
-        self._lines.append(lines)
-        self._waiting_bytes += len(lines)
+        self._lines.append(text)
+        self._waiting_bytes += len(text)
 
     @property
     def is_waiting(self) -> bool:
@@ -137,14 +141,6 @@ class MessageLog:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._descriptor = os.open(self._path, flags, 0o640)
         self._size = os.fstat(self._descriptor).st_size
-
-
-def _apart(frames: bytes) -> list[bytes]:
-    """Return our own messages, none of whose fields but the first has tag 8."""
-    first, *others = frames.split(_NEXT)
-    begin = _NEXT[1:]
-    parts = [first, *(begin + each for each in others)]
-    return [*(each + SOH for each in parts[:-1]), parts[-1]]
 
 
 def _without_secrets(frame: bytes, secret_tags: frozenset[int]) -> bytes:

@@ -14,16 +14,22 @@ class Fault(msgspec.Struct, frozen=True):
 class Message(msgspec.Struct, frozen=True, gc=False):
     """One message. `fault` is the first thing wrong with its fields, whatever they say.
 
-    `values` has the first value of each tag; `parts` is every field as `tag=value`, in order, header
-    and trailer included, data fields whole. A session never delivers a message that has a fault.
+    `values` has the first value of each tag; `apart` the fields where SOH does not part them, since there is
+    data with SOH in it. A session never delivers a message that has a fault.
     """
 
     begin_string: str
     msg_type: str
     sequence_number: int  # MsgSeqNum (34); 0 where there is none, or none that is a number
     values: dict[int, bytes]
-    parts: list[bytes]
+    frame: bytes
     fault: Fault | None = None
+    apart: list[bytes] | None = None
+
+    @property
+    def parts(self) -> list[bytes]:
+        """Every field as `tag=value`, in order, header and trailer included, data fields whole."""
+        return self.frame[:-1].split(b"\x01") if self.apart is None else self.apart
 
     @property
     def fields(self) -> list[tuple[int, bytes]]:

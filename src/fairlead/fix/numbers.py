@@ -107,7 +107,7 @@ class Incoming:
 
 
 def _size(message: Message | None) -> int:
-    return 0 if message is None else sum(map(len, message.parts))
+    return 0 if message is None else len(message.frame)
 
 
 class Outgoing:
@@ -157,9 +157,11 @@ class Outgoing:
         """Add application messages of one type and return the first one's number."""
         first = number = self.next_out
         time = self._time_text.write(now_ns)
+        head, begin_string = self._head(msg_type), self._begin_string
+        keep, add = self._sent.append, self._data.append
         for body in bodies:
-            self._sent.append(Sent(number, msg_type, time, body))
-            self._add(msg_type, number, b"", time, body)
+            keep(Sent(number, msg_type, time, body))
+            add(encode(begin_string, b"%b%d\x0152=%b\x01%b" % (head, number, time, body)))
             number += 1
         self.next_out = number
         return first
@@ -179,12 +181,16 @@ class Outgoing:
         self._add(MsgType.SEQUENCE_RESET, number, marks, time, body)
 
     def _add(self, msg_type: str, number: int, marks: bytes, time: bytes, body: bytes) -> None:
+        head = self._head(msg_type)
+        content = b"%b%d\x01%b52=%b\x01%b" % (head, number, marks, time, body)
+        self._data.append(encode(self._begin_string, content))
+
+    def _head(self, msg_type: str) -> bytes:
         head = self._heads.get(msg_type)
         if head is None:
             head = b"35=%b\x01%b34=" % (msg_type.encode(), self._header)
             self._heads[msg_type] = head
-        content = b"%b%d\x01%b52=%b\x01%b" % (head, number, marks, time, body)
-        self._data.append(encode(self._begin_string, content))
+        return head
 
     def keep(self, cursor: bytes, *, has_begun: bool = False) -> None:
         """Store the application's cursor with the next flush."""
@@ -200,11 +206,11 @@ class Outgoing:
 
     def flush(self, next_in: int, is_last: bool) -> Batch:
         """Return what was added since the last flush, with what must be stored before it leaves."""
-        data = b"".join(self._data)
-        self._data.clear()
+        frames, self._data = self._data, []
+        data = b"".join(frames)
         numbers = (self.next_out, next_in)
         if numbers == self._stored and self._cursor is None and not self._is_reset:
-            return Batch(None, data, is_last)
+            return Batch(None, data, is_last, frames)
         changes = Changes(
             self._key,
             self._is_reset,
@@ -218,7 +224,7 @@ class Outgoing:
         self._sent.clear()
         self._cursor = None
         self._is_reset = self._has_begun = False
-        return Batch(changes, data, is_last)
+        return Batch(changes, data, is_last, frames)
 
 
 def _header(key: SessionKey, comp_id: str, comp_sub_id: str) -> bytes:

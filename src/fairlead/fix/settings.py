@@ -1,5 +1,6 @@
 """What a session is told when it is made, who the two ends are, and what a store remembers of it."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
@@ -83,8 +84,12 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """One flush of a session: commit `changes`, then write `data`, then close if it is the last."""
+    """One flush of a session: commit `changes`, then write `data`, then close if it is the last.
+
+    `frames` are the messages that `data` is made of.
+    """
 
     changes: Changes | None
     data: bytes
     is_last: bool
+    frames: Sequence[bytes] = ()

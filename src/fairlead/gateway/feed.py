@@ -9,13 +9,18 @@ Must never render inside the release, nor wake many subscribers in one turn of t
 """
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 
 import msgspec
 
 from fairlead.core.port import EdgePort, Released
-from fairlead.core.reports import AccountReport
+from fairlead.core.reports import AccountReport, OrderReport
+
+# That orders have begun is told so many turns of the event loop later: their way to the exchange goes first,
+# and where that is in this process its answer comes in time to be told with it.
+_BEGUN_TURNS = 8
 
 Encoder = Callable[[Released], bytes]
 Came = Callable[[str, int], None]
@@ -32,13 +37,14 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Item:
-    """One released report, and its encodings so far."""
+    """One released report, and its encodings so far, which have `size` bytes."""
 
-    __slots__ = ("_encodings", "released", "ring")
+    __slots__ = ("_encodings", "released", "ring", "size")
 
     def __init__(self, released: Released, ring: "_Ring | None" = None) -> None:
         self.released = released
         self.ring = ring
+        self.size = 0
         self._encodings: dict[Hashable, bytes] | None = None
 
     @property
@@ -53,14 +59,11 @@ class Item:
         data = self._encodings.get(key)
         if data is None:
             data = self._encodings[key] = encoder(self.released)
+            size = len(data)
+            self.size += size
             if self.ring is not None:
-                self.ring.size += len(data)
+                self.ring.size += size
         return data
-
-    @property
-    def size(self) -> int:
-        """Return how many bytes its encodings have."""
-        return sum(map(len, self._encodings.values())) if self._encodings else 0
 
 
 class Feed:
@@ -76,6 +79,7 @@ class Feed:
         self._stop_listening: Callable[[], None] | None = None
         self._pending: deque[Subscription] = deque()
         self._is_waking = False
+        self._turns_to_wait = 0
         self._watchers: dict[object, Came] = {}
 
     def subscribe(
@@ -137,8 +141,14 @@ class Feed:
     # ── at the release ───────────────────────────────────────────────────────────────────────────
 
     def _released(self, batch: Sequence[Released]) -> None:
+        begun = others = 0
         for released in batch:
             report = released.report
+            if type(report) is OrderReport:
+                if report.opened is None:
+                    others += 1
+                else:
+                    begun += 1
             if type(report) is AccountReport and report.is_here:
                 for came in list(self._watchers.values()):
                     came(report.account, report.sequence)
@@ -148,12 +158,26 @@ class Feed:
                 if ring.idle:
                     self._pending.extend(ring.idle)
                     ring.idle.clear()
-        if self._pending and not self._is_waking:
+        if self._pending:
+            self._wake_after(_BEGUN_TURNS if begun and not others else 0)
+
+    def _wake_after(self, turns: int) -> None:
+        """Wake who waits in so many turns of the event loop, or earlier where that was said before."""
+        if self._is_waking:
+            self._turns_to_wait = min(self._turns_to_wait, turns)
+        else:
             self._is_waking = True
+            self._turns_to_wait = turns
             asyncio.get_running_loop().call_soon(self._wake_some)
 
     def _wake_some(self) -> None:
         """Wake a few, and the others later: meanwhile orders go on."""
+        if self._turns_to_wait:
+            self._turns_to_wait -= 1
+            if not self._turns_to_wait:
+                os.sched_yield()  # to a thread that has a commit to write: it waits for its disk meanwhile
+            asyncio.get_running_loop().call_soon(self._wake_some)
+            return
         for _ in range(min(len(self._pending), self._settings.wake_most)):
             self._pending.popleft().wake()
         if self._pending:
@@ -253,7 +277,7 @@ class _Ring:
         self.next_sequence = 0
         self.idle: dict[Subscription, None] = {}
         self.size = 0
-        self._settings = settings
+        self._reports_most, self._bytes_most = settings.ring_reports, settings.ring_bytes
         self._items: deque[Item] = deque()
 
     @property
@@ -266,12 +290,10 @@ class _Ring:
         sequence = released.report.sequence
         assert self.next_sequence in (0, sequence), (self.next_sequence, released.report)
         self.next_sequence = sequence + 1
-        self._items.append(Item(released, self))
-        settings = self._settings
-        while len(self._items) > settings.ring_reports or (
-            self.size > settings.ring_bytes and len(self._items) > 1
-        ):
-            oldest = self._items.popleft()
+        items = self._items
+        items.append(Item(released, self))
+        while len(items) > self._reports_most or (self.size > self._bytes_most and len(items) > 1):
+            oldest = items.popleft()
             self.size -= oldest.size
             oldest.ring = None
 

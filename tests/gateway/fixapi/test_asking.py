@@ -89,6 +89,11 @@ def test_what_orders_repeat_is_remembered_within_a_bound() -> None:
     assert quick == read_place_of(
         place(_11="another", _583="another", _38="3", _44="2.50"), SESSION, False
     )
+    for number in range(ALIKE_MOST + 10):
+        for price in (f"{number}.10", f"{number}.1", f"{number}.10"):
+            read = orders.read(place(_44=price, _38=f"{number + 1}"))
+            assert isinstance(read, PlaceOrder)
+            assert str(read.price) == price
 
 
 @pytest.mark.parametrize(

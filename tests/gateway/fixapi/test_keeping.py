@@ -18,9 +18,9 @@ def test_what_is_added_is_written_by_itself_and_the_rest_at_the_end(tmp_path: Pa
     async def keep() -> None:
         kept = open_kept(tmp_path, FixSettings())
         assert kept is not None
-        kept.add("s", say("0", 1), NOW)
+        kept.add("s", [say("0", 1)], NOW)
         await asyncio.to_thread(until, lambda: path.stat().st_size, "it is written")
-        kept.add_sent("s", say("0", 2), NOW)
+        kept.add_sent("s", [say("0", 2)], NOW)
         kept.close()
 
     asyncio.run(keep())

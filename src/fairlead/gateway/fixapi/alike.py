@@ -10,6 +10,7 @@ import msgspec
 
 from fairlead.core.requests import PlaceOrder
 from fairlead.fix.message import Fault, Message
+from fairlead.fix.tags import SENDING_TIME
 from fairlead.fix.times import TimeReader
 from fairlead.gateway.fixapi import words
 from fairlead.gateway.fixapi.asking import (
@@ -37,6 +38,7 @@ class Alike:
         self._session = session
         self._ends_with_session = ends_with_session
         self._known: dict[tuple[bytes | None, ...], PlaceOrder] = {}
+        self._numbers: dict[bytes, Decimal] = {}  # prices and quantities, by how they were written
         self._read_time = TimeReader().read
 
     @property
@@ -67,21 +69,36 @@ class Alike:
 
     def _read_own(self, known: PlaceOrder, values: dict[int, bytes]) -> PlaceOrder | None:
         """Return what is `known` with the id, price and quantity of these values; None: not plain."""
-        own_id = values.get(words.CL_ORD_ID, b"")
-        price, quantity = values.get(words.PRICE, b""), values.get(words.ORDER_QTY, b"")
+        own_id, moment = values.get(words.CL_ORD_ID, b""), values.get(words.TRANSACT_TIME, b"")
+        price = self._number(values.get(words.PRICE, b""))
+        quantity = self._number(values.get(words.ORDER_QTY, b""))
         if (
-            not values.keys() <= _OWN_TAGS
+            price is None
+            or quantity is None
+            or not values.keys() <= _OWN_TAGS
             or values.get(words.CL_ORD_LINK_ID, own_id) != own_id
-            or self._read_time(values.get(words.TRANSACT_TIME, b"")) is None
-            or not is_decimal(price)
-            or not is_decimal(quantity)
-            or max(len(price), len(quantity)) > DIGITS_MAX
+            # The session has read the SendingTime already.
+            or (moment != values.get(SENDING_TIME) and self._read_time(moment) is None)
         ):
             return None
         client_order_id = own_id.decode("latin-1")
-        exact_price, exact_quantity = Decimal(price.decode()), Decimal(quantity.decode())
-        if not is_client_order_id(client_order_id) or exact_price <= 0 or exact_quantity <= 0:
+        if not is_client_order_id(client_order_id):
             return None
         return msgspec.structs.replace(
-            known, client_order_id=client_order_id, price=exact_price, quantity=exact_quantity
+            known, client_order_id=client_order_id, price=price, quantity=quantity
         )
+
+    def _number(self, text: bytes) -> Decimal | None:
+        """Return a price or quantity, exactly as it is written; None: not a plain one above zero."""
+        known = self._numbers.get(text)
+        if known is not None:
+            return known
+        if not is_decimal(text) or len(text) > DIGITS_MAX:
+            return None
+        number = Decimal(text.decode())
+        if number <= 0:
+            return None
+        if len(self._numbers) >= ALIKE_MOST:
+            self._numbers.clear()
+        self._numbers[text] = number
+        return number

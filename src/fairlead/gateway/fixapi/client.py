@@ -31,7 +31,7 @@ from fairlead.fix.happened import (
     WasReset,
 )
 from fairlead.fix.message import Fault, Message
-from fairlead.fix.settings import FIX50SP2, SessionKey
+from fairlead.fix.settings import FIX50SP2, Batch, SessionKey
 from fairlead.fix.states import State
 from fairlead.gateway.callers import Caller
 from fairlead.gateway.feed import Item
@@ -100,7 +100,8 @@ class Client:
         self._caller: Caller | None = None
         self._port: EdgePort | None = None  # once it is known who calls
         self._unwatch: Callable[[], None] | None = None
-        self.session = desk.new_session(None if desk.kept is None else self._keep_message)
+        self._heard: list[bytes] = []  # and to be kept for people
+        self.session = desk.new_session(None if desk.kept is None else self._heard.append)
         self._desk = desk
         self._wire = wire
         self._peer = peer
@@ -148,13 +149,13 @@ class Client:
         """Cut the connection off."""
         self._wire.abort()
 
-    def write(self, data: bytes, is_last: bool) -> None:
-        """Send bytes whose numbers are durable; close after the last ones."""
+    def write(self, batch: Batch) -> None:
+        """Send what is durable; close after the last of it."""
         if not self._wire.is_closing():
-            self._wire.write(data)
-            if self._desk.kept is not None and data:
-                self._desk.kept.add_sent(self._name_kept(b""), data, self._desk.now_ns())
-        if is_last:
+            self._wire.write(batch.data)
+            if self._desk.kept is not None and batch.frames:
+                self._desk.kept.add_sent(self._name_kept(b""), batch.frames, self._desk.now_ns())
+        if batch.is_last:
             self._close()
 
     def pause_writing(self) -> None:
@@ -231,6 +232,7 @@ class Client:
     # ── what happened ────────────────────────────────────────────────────────────────────────────
 
     def _work(self, happened: Sequence[Happened]) -> None:
+        self._keep_heard()
         for what in happened:
             match what:
                 case Received():
@@ -411,16 +413,18 @@ class Client:
 
     # ── what is kept for people ──────────────────────────────────────────────────────────────────
 
-    def _keep_message(self, frame: bytes) -> None:
-        desk = self._desk
-        assert desk.kept is not None
-        desk.kept.add(self._name_kept(frame), frame, desk.now_ns())
+    def _keep_heard(self) -> None:
+        desk, heard = self._desk, self._heard
+        if heard:
+            assert desk.kept is not None
+            desk.kept.add(self._name_kept(heard[0]), heard, desk.now_ns())
+            heard.clear()
 
     def _keep_ignored(self, garbled: Garbled) -> None:
         desk = self._desk
         if desk.kept is not None:
             text = f"ignored: {garbled.reason}".encode()
-            desk.kept.add(self._kept_name, text, desk.now_ns())
+            desk.kept.add(self._kept_name, (text,), desk.now_ns())
 
     def _name_kept(self, heard: bytes) -> str:
         """Return the name under which messages are kept; before it is decided, what `heard` claims."""
@@ -446,11 +450,10 @@ class Client:
             self._desk.metrics.received["other"] += 1
             requests.refuse_type(received)
 
-    def _on_load(self, unanswered: int) -> None:
-        most = self._desk.settings.in_flight_max
-        if unanswered >= most:
+    def _on_load(self, is_full: bool) -> None:
+        if is_full:
             self._hold_reading("load")
-        elif unanswered <= most // 2:
+        else:
             self._let_reading("load")
 
     def _say(self, msg_type: str, body: bytes) -> bool:
@@ -485,7 +488,7 @@ class Client:
         has_told = False
         for item in items:
             report, order = item.released.report, item.released.order
-            if order is None or not isinstance(report, OrderReport):
+            if order is None or type(report) is not OrderReport:
                 continue
             has_told = True
             bodies.append(item.encoded(encoder, encoder))

@@ -15,7 +15,7 @@ from fairlead.core.replies import Reply
 from fairlead.core.requests import LOCAL
 from fairlead.fix.numbers import Trace
 from fairlead.fix.session import Session
-from fairlead.fix.settings import SessionKey
+from fairlead.fix.settings import Batch, SessionKey
 from fairlead.fix.store import Store, StoreError
 from fairlead.gateway.callers import Access
 from fairlead.gateway.feed import Feed
@@ -37,8 +37,8 @@ class Line(Protocol):
 
     session: Session
 
-    def write(self, data: bytes, is_last: bool) -> None:
-        """Send bytes whose numbers are durable; close after the last ones."""
+    def write(self, batch: Batch) -> None:
+        """Send what is durable; close after the last of it."""
         ...
 
     def abort(self) -> None:
@@ -118,14 +118,16 @@ class Desk:
         task.add_done_callback(ended)
 
     def await_answer(self, answer: Answer, then: Callable[[Answer], None]) -> None:
-        """Have `then` called when there is an answer; a task for each order would take longer."""
+        """Have `then` called when there is an answer, which calls `answered`.
 
-        def answered(answer: Answer) -> None:
-            self._unfinished.discard(answer)
-            then(answer)
-
+        A task for each order would take longer.
+        """
         self._unfinished.add(answer)
-        answer.add_done_callback(answered)
+        answer.add_done_callback(then)
+
+    def answered(self, answer: Answer) -> None:
+        """Wait for an answer no longer."""
+        self._unfinished.discard(answer)
 
     async def finish(self) -> None:
         """Wait until all work is done, within the time that there is for stopping."""
@@ -153,8 +155,8 @@ class Desk:
                 line.abort()
             return
         for line, batch in zip(lines, batches, strict=True):
+            if batch.data or batch.is_last:
+                line.write(batch)
             if batch.changes is not None:
                 for sent in batch.changes.sent:
                     self.metrics.sent[sent.msg_type] += 1
-            if batch.data or batch.is_last:
-                line.write(batch.data, batch.is_last)

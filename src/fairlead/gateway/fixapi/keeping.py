@@ -4,6 +4,7 @@ Must never hold an order up: what cannot be written fast enough, or at all, is l
 """
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
@@ -30,14 +31,14 @@ class Kept:
         self._timer: asyncio.TimerHandle | None = None
         self._has_failed = False
 
-    def add(self, session: str, frame: bytes, now_ns: int) -> None:
-        """Keep a message that came, or in place of one why bytes were ignored."""
-        self._messages.add(session, False, frame, now_ns)
+    def add(self, session: str, frames: Sequence[bytes], now_ns: int) -> None:
+        """Keep messages that came, or in place of one why bytes were ignored."""
+        self._messages.add_all(session, False, frames, now_ns)
         self._write_soon()
 
-    def add_sent(self, session: str, frames: bytes, now_ns: int) -> None:
+    def add_sent(self, session: str, frames: Sequence[bytes], now_ns: int) -> None:
         """Keep messages that are sent."""
-        self._messages.add_sent(session, frames, now_ns)
+        self._messages.add_all(session, True, frames, now_ns)
         self._write_soon()
 
     def _write_soon(self) -> None:

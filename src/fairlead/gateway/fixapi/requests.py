@@ -7,7 +7,6 @@ what no report tells. Knows no socket.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import structlog
 
@@ -15,7 +14,7 @@ from fairlead.core.model import ExecInst, Order, Stage
 from fairlead.core.port import EdgePort
 from fairlead.core.replies import CancelAllReply, OrderReply, Refusal, Refused, Reply
 from fairlead.core.reports import Cause, OrderReport
-from fairlead.core.requests import EndSession, PlaceOrder, QueryOrder, Request
+from fairlead.core.requests import EndSession, QueryOrder, Request
 from fairlead.fix.happened import Received
 from fairlead.fix.message import Fault, Message
 from fairlead.fix.tags import BusinessReason
@@ -63,10 +62,13 @@ class Mouth:
 
 
 class Requests:
-    """One session's requests. `on_load` hears how many are unanswered whenever that changes."""
+    """One session's requests.
+
+    `on_load` hears that as many are unanswered as may be, and again when half of them are answered.
+    """
 
     def __init__(
-        self, desk: Desk, port: EdgePort, mouth: Mouth, on_load: Callable[[int], None]
+        self, desk: Desk, port: EdgePort, mouth: Mouth, on_load: Callable[[bool], None]
     ) -> None:
         """`port`: the client's own way to the edge, which decides what it may."""
         self._desk = desk
@@ -74,8 +76,10 @@ class Requests:
         self._mouth = mouth
         self._on_load = on_load
         self._unanswered = 0
+        self._unanswered_most = desk.settings.in_flight_max
         self._orders = Alike(mouth.name, ends_with_session=mouth.ends_with_session)
-        self._places: dict[tuple[str, str], list[Received]] = {}
+        self._places: dict[tuple[str, str], list[Received]] = {}  # until a report tells of one
+        self._placing: dict[Answer, tuple[Received, tuple[str, str], int]] = {}
         self._cancels: dict[tuple[str, str], str] = {}
         self._ending: dict[str, None] = {}  # accounts with orders that end with the session
 
@@ -110,12 +114,13 @@ class Requests:
 
     def heard(self, report: OrderReport, order: Order) -> None:
         """Take note of a report that the client is being told."""
-        key = (order.account, order.client_order_id)
         if report.opened is not None:
-            for received in self._places.pop(key, ()):
+            for received in self._places.pop((order.account, order.client_order_id), ()):
                 self._mouth.dealt(received)  # it is durable
-        if self._cancels and key in self._cancels and not order.cancel_pending:
-            self._tell_end_of_cancel(key, report, order)
+        if self._cancels and not order.cancel_pending:
+            key = (order.account, order.client_order_id)
+            if key in self._cancels:
+                self._tell_end_of_cancel(key, report, order)
 
     def end(self) -> None:
         """The session is over: its orders with CANCEL_ON_DISCONNECT end, its requests go on."""
@@ -143,20 +148,30 @@ class Requests:
             if ExecInst.CANCEL_ON_DISCONNECT in place.exec_inst:
                 self._ending[place.account] = None
             key = (place.account, place.client_order_id)
-            self._places.setdefault(key, []).append(received)
+            waiting = self._places.get(key)
+            if waiting is None:
+                self._places[key] = [received]
+            else:
+                waiting.append(received)
             told = mouth.told.get(place.account, 0)
             self._begin_one()
-            placed = partial(self._placed, received, place, told)
-            self._desk.await_answer(self._submit(place), placed)
+            answer = self._submit(place)
+            self._placing[answer] = (received, key, told)
+            self._desk.await_answer(answer, self._placed)
 
-    def _placed(self, received: Received, place: PlaceOrder, told: int, answer: Answer) -> None:
-        self._answer_place(received, place, told, self._reply(answer, received))
+    def _placed(self, answer: Answer) -> None:
+        self._desk.answered(answer)
+        received, key, told = self._placing.pop(answer)
+        waiting = self._places.get(key)
+        reply = self._reply(answer, received)
+        if waiting is None and type(reply) is OrderReply and reply.order.sequence > told:
+            pass  # a report told it, and with that it was dealt with
+        else:
+            self._forget_place(received, key)
+            self._answer_place(received, told, reply)
         self._end_one()
 
-    def _answer_place(
-        self, received: Received, place: PlaceOrder, told: int, reply: Reply | None
-    ) -> None:
-        self._forget_place(received, place)
+    def _answer_place(self, received: Received, told: int, reply: Reply | None) -> None:
         match reply:
             case None:
                 return  # stopping: whether it was taken is unknown, so it will be asked for again
@@ -168,8 +183,7 @@ class Requests:
             case _:
                 raise AssertionError(reply)
 
-    def _forget_place(self, received: Received, place: PlaceOrder) -> None:
-        key = (place.account, place.client_order_id)
+    def _forget_place(self, received: Received, key: tuple[str, str]) -> None:
         waiting = self._places.get(key)
         if waiting is not None and received in waiting:
             waiting.remove(received)
@@ -347,11 +361,13 @@ class Requests:
 
     def _begin_one(self) -> None:
         self._unanswered += 1
-        self._on_load(self._unanswered)
+        if self._unanswered >= self._unanswered_most:
+            self._on_load(True)
 
     def _end_one(self) -> None:
         self._unanswered -= 1
-        self._on_load(self._unanswered)
+        if self._unanswered == self._unanswered_most // 2:
+            self._on_load(False)
 
     def _submit(self, request: Request) -> Answer:
         """Hand a request over: from here on its place among the others is fixed."""

@@ -23,6 +23,7 @@ _TEXT_MOST = 1_024
 _ORDERS_REMEMBERED = 1_024
 _IN_DOUBT = "in doubt: the exchange has not said whether it has this order; it is being asked"
 _UNKNOWN_ORDER = 5  # OrdRejReason (103)
+_REJECTED = f"103={REASON_OTHER}\x01"
 
 TOO_LATE, UNKNOWN, PENDING, OTHER = 0, 1, 3, 99  # CxlRejReason (102)
 NOT_SUPPORTED = 0  # MassCancelRejectReason (532)
@@ -42,6 +43,13 @@ class Part(msgspec.Struct, frozen=True):
     is_last: bool
 
 
+class _Fixed(msgspec.Struct, frozen=True, gc=False):
+    """What all reports of an order repeat, and its quantity, which more than one field may say."""
+
+    fields: str
+    quantity: str
+
+
 # ── 8 ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -49,14 +57,14 @@ class Reports:
     """`report` of what one journal released; remembers what all reports of an order repeat."""
 
     def __init__(self) -> None:
-        self._fixed: dict[int, str] = {}  # by the order's number
+        self._fixed: dict[int, _Fixed] = {}  # by the order's number
         # As attributes they are the same object each time, which makes them keys of `Item.encoded`.
         self.usual = partial(self._report, Terms(is_true_exec_type=False))
         self.true = partial(self._report, Terms(is_true_exec_type=True))
 
     def _report(self, terms: Terms, released: Released) -> bytes:
         told, order = released.report, released.order
-        assert isinstance(told, OrderReport)
+        assert type(told) is OrderReport
         assert order is not None
         fixed = self._fixed.get(order.number)
         if fixed is None:
@@ -74,22 +82,20 @@ def report(report: OrderReport, order: Order, terms: Terms) -> bytes:
     return _report(report, order, terms, _fixed(order))
 
 
-def _report(report: OrderReport, order: Order, terms: Terms, fixed: str) -> bytes:
+def _report(report: OrderReport, order: Order, terms: Terms, fixed: _Fixed) -> bytes:
     exec_type = words.exec_type(report) if terms.is_true_exec_type else words.ORDER_STATUS
     fill = report.fill
     traded = "" if fill is None else f"31={number(fill.price)}\x0132={number(fill.quantity)}\x01"
     text = report.attention or _text(order)
     exec_id = f"{safe(order.account)}:{report.sequence}"
-    moment = utc_timestamp(report.time_ns)
-    return (
-        f"{fixed}{_state(order, exec_id, exec_type, text, terms)}{traded}60={moment}\x01".encode()
-    )
+    state = _state(order, fixed, exec_id, exec_type, text, terms)
+    return f"{state}{traded}60={utc_timestamp(report.time_ns)}\x01".encode()
 
 
 def status(order: Order, exec_id: str, terms: Terms, now_ns: int, more: str = "") -> bytes:
     """Return an ExecutionReport of where an order stands; `more` are further fields."""
-    state = _state(order, safe(exec_id), words.ORDER_STATUS, _text(order), terms)
-    return f"{_fixed(order)}{state}{more}60={utc_timestamp(now_ns)}\x01".encode()
+    state = _state(order, _fixed(order), safe(exec_id), words.ORDER_STATUS, _text(order), terms)
+    return f"{state}{more}60={utc_timestamp(now_ns)}\x01".encode()
 
 
 def status_request_id(message: Message) -> str:
@@ -206,42 +212,43 @@ def business_reject(message: Message, reason: int, text: str) -> bytes:
 # ── pieces ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _fixed(order: Order) -> str:
-    """Return the fields that all ExecutionReports of an order repeat."""
+def _fixed(order: Order) -> _Fixed:
+    """Return what all ExecutionReports of an order repeat."""
     client_order_id = safe(order.client_order_id)
     if order.echo == words.CONTRACT_SYMBOL:
         symbol, source = safe(order.symbol), words.CONTRACT_SYMBOL
     else:
         symbol, source = safe(order.symbol_exchange), words.EXCHANGE_SYMBOL
-    return (
+    quantity = number(order.quantity)
+    fields = (
         f"37={client_order_id}\x0111={client_order_id}\x01"
         f"48={symbol}\x0122={source}\x0155={symbol}\x01207={order.account}\x01"
-        f"54={words.SIDE_LETTERS[order.side]}\x0138={number(order.quantity)}\x0140=2\x01"
+        f"54={words.SIDE_LETTERS[order.side]}\x0138={quantity}\x0140=2\x01"
         f"44={number(order.price)}\x0159={words.TIME_IN_FORCE_LETTERS[order.time_in_force]}\x01"
         f"{_expiry(order)}{_exec_inst(order)}"
     )
+    return _Fixed(fields, quantity)
 
 
-def _state(order: Order, exec_id: str, exec_type: str, text: str, terms: Terms) -> str:
-    """Return the fields that say where an order stands."""
-    filled = order.quantity_filled
-    is_over = terms.is_true_exec_type and order.stage.is_final
-    exchange_id = order.exchange_order_id
+def _state(
+    order: Order, fixed: _Fixed, exec_id: str, exec_type: str, text: str, terms: Terms
+) -> str:
+    """Return the fields that an order repeats, and those that say where it stands."""
+    filled, exchange_id = order.quantity_filled, order.exchange_order_id
     secondary = f"198={safe(exchange_id)}\x01" if exchange_id else ""
     if filled:
         traded = f"14={number(filled)}\x016={number(order.average_price)}\x01"
-        leaves = order.leaves_quantity
+        leaves = number(order.leaves_quantity)
     else:
-        traded, leaves = "14=0\x016=0\x01", order.quantity
+        traded, leaves = "14=0\x016=0\x01", fixed.quantity
+    if terms.is_true_exec_type and order.stage.is_final:
+        leaves = "0"
+    reason = _REJECTED if order.stage is Stage.REJECTED else ""
+    said = f"58={_cut(text)}\x01" if text else ""
     return (
-        f"{secondary}17={exec_id}\x01150={exec_type}\x0139={words.ord_status(order)}\x01"
-        f"{_reason(order)}151={'0' if is_over else number(leaves)}\x01{traded}"
-        f"{f'58={_cut(text)}' + chr(1) if text else ''}"
+        f"{fixed.fields}{secondary}17={exec_id}\x01150={exec_type}\x0139={words.ord_status(order)}\x01"
+        f"{reason}151={leaves}\x01{traded}{said}"
     )
-
-
-def _reason(order: Order) -> str:
-    return f"103={REASON_OTHER}\x01" if order.stage is Stage.REJECTED else ""
 
 
 def _expiry(order: Order) -> str:
