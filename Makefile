@@ -25,8 +25,10 @@ PY := $(VENV)/bin/python
 
 SEEDS ?= 2000
 KILLS ?= 200
-# One more than cores, to nine: a third of the time a test waits, for a process to start or for a timer.
-TEST_JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 8 ? cores + 1 : 9)))
+# Two for each core, to nine: half of its time a test waits, for another process or for a timer. Soaks compute.
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+TEST_JOBS ?= $(shell echo $$(($(CORES) < 5 ? 2 * $(CORES) : 9)))
+SOAK_JOBS ?= $(shell echo $$(($(CORES) < 8 ? $(CORES) + 1 : 9)))
 
 export KILLS
 
@@ -91,7 +93,7 @@ crash-test: env-dev
 	$(PY) -m pytest -m soak tests/crash -s --timeout 0 $(CRASH_ARGS)
 
 soak: env-dev
-	$(PY) -m pytest -m soak --ignore tests/crash -n $(TEST_JOBS) --dist loadfile --timeout 0 $(SOAK_ARGS)
+	$(PY) -m pytest -m soak --ignore tests/crash -n $(SOAK_JOBS) --dist loadfile --timeout 0 $(SOAK_ARGS)
 
 # The theme's makers print an advertisement on every build; this is its switch.
 docs: env-docs

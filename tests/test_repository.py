@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import fairlead
+from tests.schedule import APART, SECONDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -319,3 +320,11 @@ def test_bootstrap_says_what_to_install_where_no_environment_can_be_made(tmp_pat
     assert result.returncode == 1
     assert "apt-get install python3-venv" in result.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+# ── the tests themselves ─────────────────────────────────────────────────────────────────────────
+
+
+def test_what_the_schedule_of_the_tests_names_is_there() -> None:
+    assert [name for name in (*SECONDS, *APART) if not (ROOT / "tests" / name).exists()] == []
+    assert set(APART) <= SECONDS.keys()
