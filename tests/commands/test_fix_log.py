@@ -24,28 +24,33 @@ def followed(terminal: Terminal) -> Iterator[Piped]:
         yield followed
 
 
-def test_messages_of_a_running_system_are_followed_as_they_come(ems: Ems, followed: Piped) -> None:
+def test_messages_of_a_running_system_are_followed_as_they_come(
+    ems: Ems, terminal: Terminal, followed: Piped
+) -> None:
+    made = terminal.done("keys", "create", "Logged1", "--scope", "trade", "--json").json
+    known = f"{NAME}@{made['kid']}"  # once the Logon has proven whose it is
     with FixParty(ems.endpoint["fix"], comp_id="LOGGED") as party:
-        party.log_on((553, "me"), (554, "hunter2"))
+        party.log_on((554, made["secret"]))
         party.say("D", *order("logged-1"))
         party.report("logged-1", "0")
         party.send_bytes(b"noise\x01" + party.message("0", 99)[:-4] + b"999\x01")
         logon = followed.wait_for(f"IN   {NAME}  Logon #1 LOGGED → CoinAPI.OEML.FIX")
         assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  IN ", logon)
         assert "Password=***" in logon
-        followed.wait_for(f"OUT  {NAME}  Logon #1 CoinAPI.OEML.FIX → LOGGED")
+        followed.wait_for(f"OUT  {known}  Logon #1 CoinAPI.OEML.FIX → LOGGED")
         followed.wait_for("NewOrderSingle #2 LOGGED")
-        followed.wait_for(f"OUT  {NAME}  ExecutionReport #")
-        followed.wait_for(f"IN   {NAME}  not a message: ignored: ")
+        followed.wait_for(f"OUT  {known}  ExecutionReport #")
+        followed.wait_for(f"IN   {known}  not a message: ignored: ")
         with FixParty(ems.endpoint["fix"], comp_id="LOGGED") as second:
             second.connect()
-            second.send_bytes(second.message("A", 1, (98, 0), (108, 30), (11, "refused")))
+            again = ((98, 0), (108, 30), (11, "refused"), (554, made["secret"]))
+            second.send_bytes(second.message("A", 1, *again))
             second.wait_for_end()
         followed.wait_for("ClOrdID=refused")
         followed.interrupt()
         assert followed.ended() == (0, "")
         party.log_out()
-    assert not any("hunter2" in line for line in followed.lines)
+    assert not any(made["secret"] in line for line in followed.lines)
 
 
 def test_a_session_and_the_last_messages_of_it(ems: Ems, terminal: Terminal) -> None:
