@@ -183,8 +183,15 @@ def test_cancels(terminal: Terminal) -> None:
     assert "PENDING_CANCEL" in terminal.done("cancel", "c1", *account).out
     terminal.done("cancel", "--exchange-order-id", exchange_id, *account, "--json")
     done = terminal.done("cancel", "--all", *account)
-    assert re.fullmatch(r"Cancel requested for \d+ orders\.\n", done.out)
+    assert re.fullmatch(r"SIM/ALICE: Cancel requested for \d+ orders\.\n", done.out)
     assert terminal.done("cancel-all", *account, "--json").json["reject_reason"] == "OTHER"
+    assert terminal.done("cancel-all", "SIM/ALICE").out.startswith(
+        "SIM/ALICE: Cancel requested for"
+    )
+    assert terminal.done("cancel-all").out.startswith("SIM: Cancel requested for")
+    two = terminal.run("cancel-all", "SIM", *account)
+    assert two.code == 2
+    assert "two accounts" in two.err
     until(lambda: terminal.done("orders", *account).out == "no open orders\n", "all are cancelled")
     unknown = terminal.run("cancel", "nothing")
     assert (unknown.code, unknown.out) == (1, "")

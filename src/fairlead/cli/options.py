@@ -47,6 +47,10 @@ AnyAccount = Annotated[
 AccountName = Annotated[
     str, typer.Argument(metavar="ACCOUNT", help="SIM, SIM/ALICE.", autocompletion=account_names)
 ]
+MaybeAccountName = Annotated[
+    str | None,
+    typer.Argument(metavar="[ACCOUNT]", help="As --account.", autocompletion=account_names),
+]
 OrderId = Annotated[
     str, typer.Argument(metavar="ID", help="The id you gave it.", autocompletion=order_ids)
 ]

@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from fairlead.cli.completing import symbols
-from fairlead.cli.options import Account, MaybeOrderId, Where, of_a_system
+from fairlead.cli.options import (
+    Account,
+    AnyAccount,
+    MaybeAccountName,
+    MaybeOrderId,
+    Where,
+    of_a_system,
+)
 
 commands = typer.Typer()
 
@@ -106,9 +113,13 @@ def cancel(
 @of_a_system
 def cancel_all(
     where: Where,
-    account: Account = "SIM",
+    named: MaybeAccountName = None,
+    account: AnyAccount = None,
 ) -> None:
-    """Cancel every order of an account."""
+    """Cancel every order of an account; without one, of SIM."""
     from fairlead.commands import trade
 
-    trade.cancel_all(where.system(), account)
+    if named is not None and account not in (None, named):
+        text = f"{named} and --account {account} are two accounts; give one"
+        raise typer.BadParameter(text, param_hint="ACCOUNT")
+    trade.cancel_all(where.system(), named or account or "SIM")

@@ -148,7 +148,7 @@ def cancel_all(system: System, account: str) -> None:
     with _saying(_CANCEL_AGAIN):
         requested = system.do(calls.cancel_all(account))
     if not system.is_told():
-        show.out(requested.message)
+        show.out(f"{account}: {requested.message}")
 
 
 def _tell(system: System, report: OrderReport) -> None:
