@@ -194,6 +194,15 @@ def test_links_between_documents_lead_somewhere() -> None:
     assert not dead
 
 
+def test_the_first_page_of_the_documentation_leads_to_every_other() -> None:
+    docs = ROOT / "docs"
+    named = set(re.findall(r"\]\(([^)#]+)\)", (docs / "index.md").read_text()))
+    folders = ["tutorial", "how-to", "operations", "reference", "explanation"]
+    pages = {str(path.relative_to(docs)) for each in folders for path in docs.glob(f"{each}/*.md")}
+    assert len(pages) > 40
+    assert not pages - named
+
+
 def test_files_named_in_architecture_exist() -> None:
     """A file is named by its path in the package or the repository, or by its name after a neighbour's."""
     named = re.findall(r"`([\w/]+(?:\.py|/))`", (ROOT / "ARCHITECTURE.md").read_text())
@@ -240,6 +249,20 @@ def test_the_licence_is_whole() -> None:
 
 
 # ── the package ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_package_that_lists_its_modules_lists_them_all() -> None:
+    missing, lists = [], 0
+    for init in (ROOT / "src/fairlead").rglob("__init__.py"):
+        text = ast.get_docstring(ast.parse(init.read_text())) or ""
+        if re.search(r"^    \w+  +\S", text, re.MULTILINE):
+            lists += 1
+            modules = {path.stem for path in init.parent.glob("*.py")} - {"__init__", "__main__"}
+            packages = {path.parent.name for path in init.parent.glob("*/__init__.py")}
+            unlisted = (modules | packages) - set(re.findall(r"\w+", text))
+            missing += [f"{init.parent.name}: {name}" for name in sorted(unlisted)]
+    assert lists > 10
+    assert not missing
 
 
 def test_every_folder_of_modules_is_a_package() -> None:

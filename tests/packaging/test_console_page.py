@@ -82,6 +82,8 @@ def test_the_wheel_contains_the_page(tree: Path) -> None:
     page = {name for name in names if name.startswith("fairlead/console/")}
     assert page == {"fairlead/console/index.html", "fairlead/console/assets/index-A1.js"}
     assert "fairlead/gateway/console/page.py" in names
+    licences = {name.rpartition("/")[2] for name in names if ".dist-info/licenses/" in name}
+    assert licences == {"LICENSE", "NOTICE"}  # the page contains work of others
     assert not [name for name in names if "node_modules" in name or name.startswith("web/")]
 
 

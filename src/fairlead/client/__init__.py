@@ -2,6 +2,7 @@
 
     errors      what can go wrong: certainly not done, refused, or nobody knows
     shapes      what is sent and answered, numbers exact
+    address     where a system is; settings: how patient a client is
     signing     a request signed with a key, instead of sending its secret
     calls       every call as a value, and how its answer is read
     waiting     what takes several calls: place and wait, wait until final
@@ -9,6 +10,7 @@
     sync, aio   the two transports: `Client`, `AsyncClient`
     events      what a stream tells
     following   where a stream goes on after a connection; `streaming` carries it
+    simulator   the simulated exchange's operator API: prices and faults
 
 No call that may change anything is ever sent twice by itself. Must never import what only a system
 needs; of the core it knows the closed sets of `core.model`.

@@ -2,12 +2,19 @@
 
     ending    exit codes, and the one way a command fails
     system    finding a running system, and what its client library's failures mean for a command
+    credentials   with which API key it is asked
     show      tables and values, for people and for pipes
     screens   a table that stays on the terminal and is read anew
     lives     an order's row, life, story and dry run in words
     trade     order, cancel, cancel-all
     look      status, orders, history, fills, balances, positions, instruments
+    watch     live orders, fills, balances and positions; board: what a watcher knows
     operate   accounts, reconciliation, in-doubt, halt, reduce, resume
+    keys, certificates, subscriptions, usage   what the machine's owner grants and reads
+    keeping   vault rotate, audit list, audit verify
+    counting  such a command ends when who serves acts by its change
+    people    users, mail
+    fix_log   the FIX API's messages; fix_lines: one of them as text
     faulting  faults of the simulated exchange
     serving   up, exchange
     logs      how the log is written

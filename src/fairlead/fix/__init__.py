@@ -14,6 +14,7 @@
     numbers    both directions' sequence numbers: what is expected, queued, dealt with, to be sent
     happened   what a session tells its driver
     store      `Store`: sequence numbers, sent messages and the application's cursor, in SQLite
+    opening    its file: judged before it is written, locked
     readable   messages as text for people, by the names in `names`
     log        `MessageLog`: every message in (`Session(trace=…)`) and out, in a file of bounded size
     log_reading  that file, read, also while it is written

@@ -8,6 +8,8 @@
     folder     permissions, owners, files that should not be there
     system     the running system, its address, its exchange
     journals   the journal and the exchange's store
+    control    the control plane: its key, its database
+    certificates   what the TLS listeners show
     examine    all of it, in order
     telling    how it is told
 

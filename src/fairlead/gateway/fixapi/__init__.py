@@ -9,9 +9,12 @@
     mass_status  which orders answer a mass status request
     cursor       how far a session has come, as it is stored with its messages
     client       one connection from the logon to the end
+    entrance     at whose desk a connection is; identifying: who its Logon says that it is
     desk         what all connections share: the store, who is logged on, one commit per turn
     keeping      the log of every message, for people
     acceptor     the listener of asyncio
+    settings     its name, its limits, its times
+    metrics      what it counts
 
 A message comes in by `acceptor` → `client` → `fix.session` → `requests` → `alike` → `asking` → the port.
 A report goes out by the feed → `following` → `client` → `telling` → `fix.session` → `desk` → `acceptor`.
