@@ -121,7 +121,7 @@ def test_accounts_are_chosen_from_those_that_there_are(console: Console) -> None
     edit = edit_of(page, "Bot1")
     edit.field("Only these accounts").check()
     chosen = edit.role("group", "Accounts")
-    assert chosen.role("checkbox").count() == len(ACCOUNTS)
+    assert len(chosen.role("checkbox").each()) == len(ACCOUNTS)
     edit.role("alert").text("Name at least one account").seen()
     edit.button("Send code").cannot()
     chosen.role("checkbox", "SIM").focus()

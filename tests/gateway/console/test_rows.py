@@ -175,6 +175,7 @@ async def test_a_code_is_mailed_with_all_that_it_is_for_and_kept_as_nobody_can_r
     assert (status, headers["Cache-Control"]) == (201, "no-store")
     assert lines == [ASKED, "+ challenge key.add: 5 tries left", letter("add an API key")]
     assert (said["sent_to"], said["resend_after_s"]) == ("a***@desk.example", 60)
+    assert said["expires_after_s"] == 600
     mailed = world.sink.letters()[-1].text
     code = mailed.partition("Your code: ")[2][:8]
     assert code.isdigit()

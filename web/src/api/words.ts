@@ -64,6 +64,7 @@ export interface ChallengeShown {
   action: string;
   sent_to: string;
   expires: string;
+  expires_after_s: number;
   resend_after_s: number;
 }
 

@@ -7,17 +7,40 @@ import { Frame } from "../pages/entering/Frame";
 import { Invitation } from "../pages/entering/Invitation";
 import { SecondFactor } from "../pages/entering/SecondFactor";
 import { SignIn } from "../pages/entering/SignIn";
+import { Boundary } from "./Boundary";
 import { usePath } from "./router";
 import { SessionProvider, useSession } from "./session";
 import { Shell } from "./Shell";
 
 export function App() {
   return (
+    <Boundary fallback={<Failed />}>
+      <Provided />
+    </Boundary>
+  );
+}
+
+function Failed() {
+  return (
+    <Frame title="Something went wrong">
+      <Notice tone="wrong">
+        The page has failed, not the system: keys and orders are as they were. Load it again, and tell whoever runs the
+        system if that does not help.
+      </Notice>
+      <Button look="first" onClick={() => window.location.reload()}>
+        Load again
+      </Button>
+    </Frame>
+  );
+}
+
+function Provided() {
+  return (
     <SessionProvider
-      waiting={<p className="waiting">Loading…</p>}
+      waiting={<p className="waiting" role="status">Loading…</p>}
       unreachable={(message, again) => (
         <Frame title="Not available">
-          <Notice tone="wrong">{message}</Notice>
+          <Notice tone="wrong">{message} It is tried again by itself every few seconds.</Notice>
           <Button look="first" onClick={again}>
             Try again
           </Button>

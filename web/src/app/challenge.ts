@@ -2,7 +2,7 @@
 import { useEffect, useReducer, useState } from "react";
 import * as calls from "../api/calls";
 import { Refused } from "../api/client";
-import type { Action, PayloadOf, ResultOf } from "../api/words";
+import type { Action, ChallengeShown, PayloadOf, ResultOf } from "../api/words";
 import { next, type Phase } from "../logic/challenge";
 import { useSecondsLeft } from "./countdown";
 import { type Task, useTask } from "./task";
@@ -14,7 +14,10 @@ export interface Challenge<A extends Action> {
   phase: Phase;
   sending: Task;
   confirming: Task;
+  /** Until another code can be sent. */
   secondsLeft: number;
+  /** Until the code that was sent is too old. */
+  codeLeft: number;
   send: () => Promise<boolean>;
   confirm: (code: string, totp: string, done: (result: ResultOf<A>) => void) => Promise<boolean>;
 }
@@ -24,6 +27,12 @@ export function useChallenge<A extends Action>(action: A, payload: PayloadOf<A>)
   const [phase, happen] = useReducer(next, { is: "none" });
   const [untilMs, setUntilMs] = useState(nextAtMs.get(action) ?? 0);
   const secondsLeft = useSecondsLeft(untilMs);
+  const lateMs = phase.is === "sent" ? phase.untilMs : 0;
+  const codeLeft = useSecondsLeft(lateMs);
+  const isLate = lateMs > 0 && codeLeft === 0 && Date.now() >= lateMs;
+  useEffect(() => {
+    if (isLate) happen({ is: "late" });
+  }, [isLate]);
   const sending = useTask();
   const confirming = useTask();
   const { clear } = sending;
@@ -43,7 +52,7 @@ export function useChallenge<A extends Action>(action: A, payload: PayloadOf<A>)
       try {
         const shown = await calls.ask(action, payload);
         wait(shown.resend_after_s);
-        happen({ is: "sent", challenge: shown.challenge, sentTo: shown.sent_to, payload: said });
+        happen({ is: "sent", challenge: shown.challenge, sentTo: shown.sent_to, untilMs: untilOf(shown), payload: said });
       } catch (error) {
         if (error instanceof Refused && error.retryAfterS > 0 && error.status === 429) wait(error.retryAfterS);
         throw error;
@@ -59,5 +68,10 @@ export function useChallenge<A extends Action>(action: A, payload: PayloadOf<A>)
         throw error;
       }
     });
-  return { phase, sending, confirming, secondsLeft, send, confirm };
+  return { phase, sending, confirming, secondsLeft, codeLeft, send, confirm };
+}
+
+/** By this machine's clock, whatever the server's says. */
+function untilOf(shown: ChallengeShown): number {
+  return Date.now() + shown.expires_after_s * 1000;
 }

@@ -2,6 +2,7 @@
 // something changed, and when one comes back to it.
 import { useCallback, useEffect, useRef, useState } from "react";
 import { Refused } from "../api/client";
+import { isPassing, useRetry } from "./retrying";
 
 export interface Loaded<Value> {
   value: Value | null;
@@ -11,7 +12,7 @@ export interface Loaded<Value> {
 
 export function useLoaded<Value>(load: () => Promise<Value>): Loaded<Value> {
   const [value, setValue] = useState<Value | null>(null);
-  const [failure, setFailure] = useState("");
+  const [refused, setRefused] = useState<Refused | null>(null);
   const latest = useRef(0);
   const loader = useRef(load);
 
@@ -21,10 +22,10 @@ export function useLoaded<Value>(load: () => Promise<Value>): Loaded<Value> {
       const found = await loader.current();
       if (mine !== latest.current) return;
       setValue(found);
-      setFailure("");
+      setRefused(null);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      if (mine === latest.current) setFailure(error.message);
+      if (mine === latest.current) setRefused(error);
     }
   }, []);
 
@@ -39,5 +40,7 @@ export function useLoaded<Value>(load: () => Promise<Value>): Loaded<Value> {
       document.removeEventListener("visibilitychange", seenAgain);
     };
   }, [reload]);
-  return { value, failure, reload };
+  const again = useCallback(() => void reload(), [reload]);
+  useRetry(refused !== null && isPassing(refused), again);
+  return { value, failure: refused?.message ?? "", reload };
 }

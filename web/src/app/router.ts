@@ -39,7 +39,41 @@ export function useQuery(name: string): string {
   );
 }
 
+// A dialog has an entry of its own in the history, so that "Back" closes the dialog and not the page behind it.
+const OF_DIALOG = "dialog";
+let afterwards: (() => void)[] | null = null; // what waits for such an entry to be taken out
+
+/** Have "Back" be heard by a dialog until what is returned is called. */
+export function holdBack(heard: () => void): () => void {
+  const enter = () => window.history.pushState(OF_DIALOG, "");
+  const back = () => {
+    if (afterwards !== null) return;
+    enter();
+    heard();
+  };
+  if (afterwards === null) enter();
+  else afterwards.push(enter);
+  window.addEventListener("popstate", back);
+  return () => {
+    window.removeEventListener("popstate", back);
+    if (window.history.state !== OF_DIALOG || afterwards !== null) return;
+    afterwards = [];
+    window.addEventListener("popstate", taken, { once: true });
+    window.history.back();
+  };
+}
+
+function taken(): void {
+  const waiting = afterwards ?? [];
+  afterwards = null;
+  for (const each of waiting) each();
+}
+
 export function go(path: string, how: "push" | "replace" = "push"): void {
+  if (afterwards !== null) {
+    afterwards.push(() => go(path, how));
+    return;
+  }
   if (how === "push") window.history.pushState(null, "", hrefOf(path));
   else window.history.replaceState(null, "", hrefOf(path));
   window.scrollTo(0, 0);

@@ -3,6 +3,8 @@ import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, us
 import * as calls from "../api/calls";
 import { listen, Refused } from "../api/client";
 import type { Entered, Me, State } from "../api/words";
+import { claimDrafts, forgetDrafts, holdDrafts } from "./drafts";
+import { useRetry } from "./retrying";
 
 const IDLE_S = 30 * 60; // the server's; asked a little later, so that asking keeps nothing alive
 const AFTER_S = 5;
@@ -54,7 +56,11 @@ export function SessionProvider(props: {
   const refresh = useCallback(async () => {
     try {
       const looked = await look();
-      if (wasIn.current && !looked.me) setHasEnded(true);
+      if (wasIn.current && !looked.me) {
+        holdDrafts();
+        setHasEnded(true);
+      }
+      if (looked.me) claimDrafts(looked.me.user);
       wasIn.current = looked.me !== null;
       setSeen(looked);
       setFailure("");
@@ -70,6 +76,7 @@ export function SessionProvider(props: {
 
   const leave = useCallback(async () => {
     await calls.signOut();
+    forgetDrafts();
     wasIn.current = false; // it does not end by itself
     await refresh();
   }, [refresh]);
@@ -99,6 +106,9 @@ export function SessionProvider(props: {
     };
   }, [refresh]);
 
+  const again = useCallback(() => void refresh(), [refresh]);
+  useRetry(failure !== "", again);
+
   const session = useMemo<Session | null>(() => {
     if (seen === null) return null;
     const changed = (me: Me) => setSeen({ state: seen.state, me });
@@ -106,7 +116,7 @@ export function SessionProvider(props: {
   }, [seen, hasEnded, refresh, entered, leave]);
 
   if (session === null) {
-    return failure ? props.unreachable(failure, () => void refresh()) : props.waiting;
+    return failure ? props.unreachable(failure, again) : props.waiting;
   }
   return <Context value={session}>{props.children}</Context>;
 }

@@ -47,9 +47,3 @@ export function useTask(): Task {
 export function saidOf(refused: Refused | null, field: string): string {
   return refused?.problem.field === field ? refused.message : "";
 }
-
-/** What a refusal says that is of none of the fields. */
-export function saidOfAll(refused: Refused | null, fields: readonly string[]): string {
-  if (refused === null) return "";
-  return fields.includes(refused.problem.field ?? "") ? "" : refused.message;
-}

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { CHANGED, masked, next, type Phase, plainCode } from "./challenge";
+import { CHANGED, masked, next, type Phase, plainCode, LATE } from "./challenge";
 
-const SENT: Phase = { is: "sent", challenge: "chl_1", sentTo: "a***@desk.example", payload: '{"label":"Bot1"}' };
+const SENT: Phase = { is: "sent", challenge: "chl_1", sentTo: "a***@desk.example", untilMs: 600_000, payload: '{"label":"Bot1"}' };
 
 test("a code is sent for what the form says", () => {
   expect(next({ is: "none" }, { ...SENT })).toEqual(SENT);
@@ -44,4 +44,9 @@ test("an address is masked as the server masks it", () => {
 
 test("a pasted code may have spaces and line ends", () => {
   expect(plainCode(" 1234 5678\n")).toBe("12345678");
+});
+
+test("a code that is too old is useless, and that is said", () => {
+  expect(next(SENT, { is: "late" })).toEqual({ is: "void", why: LATE });
+  expect(next({ is: "none" }, { is: "late" })).toEqual({ is: "none" });
 });

@@ -2,16 +2,19 @@
 
 export type Phase =
   | { is: "none" }
-  | { is: "sent"; challenge: string; sentTo: string; payload: string }
+  | { is: "sent"; challenge: string; sentTo: string; untilMs: number; payload: string }
   | { is: "void"; why: string };
 
 export type Event =
-  | { is: "sent"; challenge: string; sentTo: string; payload: string }
+  | { is: "sent"; challenge: string; sentTo: string; untilMs: number; payload: string }
+  | { is: "late" }
   | { is: "form"; payload: string }
   | { is: "refused"; code: string; message: string };
 
 export const CHANGED =
   "You have changed something since the code was sent, so that code is useless now. Send a new code.";
+
+export const LATE = "The code that was sent is too old now. Send a new code.";
 
 // The one refusal that leaves the codes as they were; five of them end the challenge, which the server says.
 const LEAVES_IT = "code_wrong";
@@ -20,6 +23,8 @@ export function next(phase: Phase, event: Event): Phase {
   switch (event.is) {
     case "sent":
       return { ...event };
+    case "late":
+      return phase.is === "sent" ? { is: "void", why: LATE } : phase;
     case "form":
       return phase.is === "sent" && phase.payload !== event.payload ? { is: "void", why: CHANGED } : phase;
     case "refused":

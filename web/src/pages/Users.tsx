@@ -3,6 +3,7 @@ import { useCallback, useMemo, useState } from "react";
 import * as calls from "../api/calls";
 import type { Refused } from "../api/client";
 import type { User } from "../api/words";
+import { forgetDrafts, useDraft } from "../app/drafts";
 import { useLoaded } from "../app/loaded";
 import { useMe } from "../app/session";
 import { Awaited } from "../parts/Awaited";
@@ -20,12 +21,13 @@ import { Section } from "../parts/Section";
 import { Table } from "../parts/Table";
 
 const COLUMNS = ["E-mail", "Two-factor authentication", "Since", ""];
+const DRAFT = "user.invite";
 const OF_EMAIL = ["email_invalid", "email_taken"];
 
 export function Users() {
   const me = useMe();
   const users = useLoaded(calls.users);
-  const [removing, setRemoving] = useState<User | null>(null);
+  const [removing, setRemoving] = useDraft<User | null>("removing", () => null);
   const [said, setSaid] = useState("");
   const [round, setRound] = useState(0); // a new form for each who is invited
   return (
@@ -89,7 +91,7 @@ export function Users() {
 
 function Invite(props: { onDone: (email: string) => void }) {
   const me = useMe();
-  const [typed, setTyped] = useState("");
+  const [typed, setTyped] = useDraft(DRAFT, () => "");
   const [refused, setRefused] = useState<Refused | null>(null);
   const email = typed.trim();
   const payload = useMemo(() => ({ email }), [email]);
@@ -103,9 +105,13 @@ function Invite(props: { onDone: (email: string) => void }) {
           payload={payload}
           isReady={email !== ""}
           submit="Invite"
+          notReady="Give an address first."
           shownByFields={OF_EMAIL}
           onRefused={hear}
-          onDone={() => props.onDone(email)}
+          onDone={() => {
+            forgetDrafts(DRAFT);
+            props.onDone(email);
+          }}
         >
           <Field
             label="E-mail"

@@ -16,7 +16,7 @@ export function Awaited<Value>(props: { of: Loaded<Value>; children: (value: Val
           </Button>
         </Notice>
       )}
-      {value === null ? !failure && <p className="waiting">Loading…</p> : props.children(value)}
+      {value === null ? !failure && <p className="waiting" role="status">Loading…</p> : props.children(value)}
     </>
   );
 }

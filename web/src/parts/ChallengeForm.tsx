@@ -3,6 +3,7 @@ import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } fr
 import type { Refused } from "../api/client";
 import type { Action, PayloadOf, ResultOf } from "../api/words";
 import { useChallenge } from "../app/challenge";
+import { useFirstWrong } from "../app/firstWrong";
 import { useMe } from "../app/session";
 import { leftText } from "../logic/countdown";
 import { masked, plainCode } from "../logic/challenge";
@@ -15,6 +16,8 @@ interface Props<A extends Action> {
   payload: PayloadOf<A>;
   /** Whether the form is such that a code can be asked for. */
   isReady: boolean;
+  /** Why no code can be asked for, where the fields do not say it. */
+  notReady?: string;
   submit: string;
   isDanger?: boolean;
   /** Whether the second code is of an authenticator that is only being set up. */
@@ -29,15 +32,21 @@ interface Props<A extends Action> {
 
 export function ChallengeForm<A extends Action>(props: Props<A>) {
   const challenge = useChallenge(props.action, props.payload);
-  const { phase, sending, confirming, secondsLeft } = challenge;
+  const { phase, sending, confirming, secondsLeft, codeLeft } = challenge;
   const [code, setCode] = useState("");
   const [totp, setTotp] = useState("");
   const codeField = useRef<HTMLInputElement>(null);
+  const form = useRef<HTMLFormElement>(null);
+  const [heard, setHeard] = useState<Refused | null>(null);
+  useFirstWrong(form, heard);
   const isSent = phase.is === "sent";
   const isWhole = isSent && plainCode(code) !== "" && totp.trim() !== "";
 
   const { onRefused } = props;
-  useEffect(() => onRefused?.(sending.refused), [onRefused, sending.refused]);
+  useEffect(() => {
+    onRefused?.(sending.refused);
+    setHeard(sending.refused); // once the fields say it, too
+  }, [onRefused, sending.refused]);
   const challengeName = isSent ? phase.challenge : "";
   useEffect(() => {
     if (challengeName) codeField.current?.focus();
@@ -54,12 +63,15 @@ export function ChallengeForm<A extends Action>(props: Props<A>) {
         setCode("");
         props.onDone(result);
       })
-      .then(() => setTotp(""));
+      .then((isDone) => {
+        setTotp("");
+        if (!isDone) codeField.current?.focus();
+      });
   };
   const isShownByFields = props.shownByFields?.includes(sending.refused?.code ?? "") ?? false;
 
   return (
-    <form onSubmit={submit} className="stack" noValidate>
+    <form ref={form} onSubmit={submit} className="stack" noValidate>
       {props.children}
       <div className="codes">
         <Field
@@ -71,7 +83,13 @@ export function ChallengeForm<A extends Action>(props: Props<A>) {
           value={code}
           onChange={(event) => setCode(event.target.value)}
           after={<Send isReady={props.isReady} isBusy={sending.isBusy} secondsLeft={secondsLeft} onSend={challenge.send} />}
-          hint={<WhereTo isSent={isSent} sentTo={isSent ? phase.sentTo : ""} />}
+          hint={
+            <>
+              <WhereTo isSent={isSent} sentTo={isSent ? phase.sentTo : ""} />
+              {isSent && <span className="code-left"> Good for another {leftText(codeLeft)}.</span>}
+              {!isSent && !props.isReady && props.notReady && <span> {props.notReady}</span>}
+            </>
+          }
         />
         <Field
           label="Authenticator code"
@@ -108,7 +126,7 @@ function WhereTo({ isSent, sentTo }: { isSent: boolean; sentTo: string }) {
   const me = useMe();
   return (
     <span role="status">
-      {isSent ? `Sent to ${sentTo}. It works once, for ten minutes.` : `Goes to ${masked(me.email)}`}
+      {isSent ? `Sent to ${sentTo}. It works once.` : `Goes to ${masked(me.email)}.`}
     </span>
   );
 }

@@ -1,15 +1,21 @@
-// A dialog over the page: the browser keeps the focus in it, and Escape asks to close it.
+// A dialog over the page: the browser keeps the focus in it; Escape and "Back" ask to close it.
 import { type ReactNode, useEffect, useId, useRef } from "react";
+import { holdBack } from "../app/router";
 
 export function Dialog(props: {
   title: string;
   isWide?: boolean;
   onClose: () => void;
+  /** What "Back" does, if it is not to close it. */
+  onBack?: () => void;
   children: ReactNode;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
   const name = useId();
+  const onBack = useRef(props.onClose);
+  onBack.current = props.onBack ?? props.onClose;
+  useEffect(() => holdBack(() => onBack.current()), []);
   useEffect(() => {
     const element = dialog.current;
     const before = document.activeElement;

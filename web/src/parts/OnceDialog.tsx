@@ -1,4 +1,4 @@
-// A dialog with what is shown this once. Closing it asks; leaving the page in whatever way forgets what it shows.
+// A dialog with what is shown this once. Closing it asks, and so does "Back", which closes it the second time; leaving the page in whatever way forgets what it shows.
 import { type ReactNode, useState } from "react";
 import { useForgotten } from "../app/leaving";
 import { Button } from "./Button";
@@ -16,8 +16,9 @@ export function OnceDialog(props: {
 }) {
   const [isAsking, setIsAsking] = useState(false);
   useForgotten(props.onForgotten);
+  const back = () => (isAsking ? props.onForgotten() : setIsAsking(true));
   return (
-    <Dialog title={props.title} isWide={props.isWide ?? false} onClose={() => setIsAsking(true)}>
+    <Dialog title={props.title} isWide={props.isWide ?? false} onClose={() => setIsAsking(true)} onBack={back}>
       {props.children}
       {isAsking && (
         <Notice tone="mind" role="alert">

@@ -1,11 +1,11 @@
 // Something is taken back: at once, by one factor, whether or not mail works.
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import type { OneFactor } from "../api/words";
 import { useMe } from "../app/session";
 import { useTask } from "../app/task";
 import { Button } from "./Button";
-import { Field } from "./Field";
-import { Notice } from "./Notice";
+import { FactorField } from "./FactorField";
+import { Form } from "./Form";
 import { PasswordField } from "./PasswordField";
 
 export function OneFactorForm(props: {
@@ -18,8 +18,7 @@ export function OneFactorForm(props: {
   const [isByPassword, setIsByPassword] = useState(!two_factor);
   const [given, setGiven] = useState("");
   const task = useTask();
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     if (given === "") return;
     void task.run(() => props.take(isByPassword ? { password: given } : { totp: given.trim() }));
   };
@@ -30,19 +29,11 @@ export function OneFactorForm(props: {
   };
   const ofFactor = task.refused?.code === "factor_wrong" ? task.refused.message : "";
   return (
-    <form onSubmit={submit} className="stack">
-      {task.refused && !ofFactor && <Notice tone="wrong">{task.refused.message}</Notice>}
+    <Form task={task} saidByFields={ofFactor} onSubmit={submit}>
       {isByPassword ? (
         <PasswordField label="Password" value={given} onValue={setGiven} error={ofFactor} />
       ) : (
-        <Field
-          label="Authenticator code"
-          className="field-code"
-          value={given}
-          onChange={(event) => setGiven(event.target.value)}
-          hint="six digits, or a recovery code"
-          error={ofFactor}
-        />
+        <FactorField value={given} onValue={setGiven} error={ofFactor} />
       )}
       <div className="buttons">
         <Button type="submit" look="danger" isBusy={task.isBusy} disabled={given === "" && !task.isBusy}>
@@ -55,6 +46,6 @@ export function OneFactorForm(props: {
           </Button>
         )}
       </div>
-    </form>
+    </Form>
   );
 }

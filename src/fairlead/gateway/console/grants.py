@@ -121,6 +121,7 @@ class Grants:
                 action=str(asked.action),
                 sent_to=masked(user.email),
                 expires=time_text(asked.expires_ns),
+                expires_after_s=(asked.expires_ns - visit.now_ns) // _S,
                 resend_after_s=RESEND_NS // _S,
             ),
         )

@@ -146,6 +146,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "action": "what was asked for",
         "sent_to": "where the code went, masked",
         "expires": "until when it can be confirmed",
+        "expires_after_s": "how long that is, for who has another clock",
         "resend_after_s": "when another code can be had",
     },
     "KeyShown": {

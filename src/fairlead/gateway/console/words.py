@@ -187,6 +187,7 @@ class ChallengeShown(msgspec.Struct, frozen=True):
     action: str
     sent_to: str
     expires: str
+    expires_after_s: int
     resend_after_s: int
 
 

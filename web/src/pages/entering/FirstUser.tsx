@@ -1,86 +1,47 @@
 // The first user: whoever has the token that the machine's owner had made.
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import * as calls from "../../api/calls";
-import { forgetToken, go, tokenOfAddress } from "../../app/router";
 import { useSession } from "../../app/session";
-import { saidOf, saidOfAll, useTask } from "../../app/task";
+import { saidOf } from "../../app/task";
 import { Button } from "../../parts/Button";
-import { Field } from "../../parts/Field";
+import { EmailField } from "../../parts/EmailField";
+import { Form } from "../../parts/Form";
 import { Link } from "../../parts/Link";
+import { NewPasswordFields } from "../../parts/NewPasswordFields";
 import { Notice } from "../../parts/Notice";
-import { PasswordField } from "../../parts/PasswordField";
-import { repeatedWrong } from "./becoming";
+import { useBecoming } from "./becoming";
 import { Frame } from "./Frame";
-
-const FIELDS = ["email", "password"];
+import { TokenField } from "./TokenField";
 
 export function FirstUser() {
-  const { entered, state } = useSession();
-  const fromAddress = tokenOfAddress();
-  const [token, setToken] = useState(fromAddress);
+  const { state } = useSession();
   const [email, setEmail] = useState("");
-  const [password, setPassword] = useState("");
-  const [again, setAgain] = useState("");
-  const [differs, setDiffers] = useState("");
-  const task = useTask();
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    const wrong = repeatedWrong(password, again);
-    setDiffers(wrong);
-    if (wrong) return;
-    void task.run(async () => {
-      const said = await calls.firstUser(token.trim(), email.trim(), password);
-      forgetToken();
-      go("/", "replace");
-      await entered(said);
-    });
-  };
-  if (!state.needs_first_user && !fromAddress) return <Void />;
+  const becoming = useBecoming((token, password) => calls.firstUser(token, email.trim(), password));
+  const { task } = becoming;
+  const emailWrong = saidOf(task.refused, "email");
+  const passwordWrong = saidOf(task.refused, "password");
+  if (!state.needs_first_user && !becoming.fromAddress) return <Void />;
   return (
     <Frame
       title="Create the first user"
       lead="There are no default credentials. Whoever has this machine's one-time token becomes its first user."
     >
-      <form onSubmit={submit} className="stack">
-        {task.refused && saidOfAll(task.refused, FIELDS) && (
-          <Notice tone="wrong">{saidOfAll(task.refused, FIELDS)}</Notice>
-        )}
-        {!fromAddress && (
-          <Field
-            label="One-time token"
-            required
-            className="field-mono"
-            value={token}
-            onChange={(event) => setToken(event.target.value)}
-            hint={
-              <>
-                <code>fairlead users link</code> on the machine makes one; it works once, within a day
-              </>
-            }
-          />
-        )}
-        <Field
-          label="E-mail"
-          type="email"
-          autoComplete="username"
-          autoCapitalize="none"
-          required
-          value={email}
-          onChange={(event) => setEmail(event.target.value)}
-          error={saidOf(task.refused, "email")}
+      <Form task={task} saidByFields={emailWrong || passwordWrong} onSubmit={becoming.submit}>
+        <TokenField
+          of={becoming}
+          label="One-time token"
+          hint={
+            <>
+              <code>fairlead users link</code> on the machine makes one; it works once, within a day
+            </>
+          }
         />
-        <PasswordField
-          label="Password"
-          isNew
-          value={password}
-          onValue={setPassword}
-          error={saidOf(task.refused, "password")}
-        />
-        <PasswordField label="Password again" isNew isAgain value={again} onValue={setAgain} error={differs} />
+        <EmailField value={email} onValue={setEmail} error={emailWrong} />
+        <NewPasswordFields of={becoming.chosen} error={passwordWrong} />
         <Button type="submit" look="first" isBusy={task.isBusy}>
           Create user
         </Button>
-      </form>
+      </Form>
     </Frame>
   );
 }

@@ -1,14 +1,18 @@
 // A forgotten password: a code by mail, then a new password. Says nothing of whether anybody has the address.
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import * as calls from "../../api/calls";
+import { useNewPassword } from "../../app/newPassword";
 import { go } from "../../app/router";
-import { saidOf, saidOfAll, useTask } from "../../app/task";
+import { saidOf, useTask } from "../../app/task";
+import { plainCode } from "../../logic/challenge";
 import { Button } from "../../parts/Button";
+import { EmailField } from "../../parts/EmailField";
+import { FactorField } from "../../parts/FactorField";
 import { Field } from "../../parts/Field";
+import { Form } from "../../parts/Form";
 import { Link } from "../../parts/Link";
+import { NewPasswordFields } from "../../parts/NewPasswordFields";
 import { Notice } from "../../parts/Notice";
-import { PasswordField } from "../../parts/PasswordField";
-import { repeatedWrong } from "./becoming";
 import { Frame } from "./Frame";
 
 type Step = "email" | "code" | "done";
@@ -35,53 +39,36 @@ export function Forgotten() {
 
 function Ask(props: { email: string; onEmail: (email: string) => void; onAsked: () => void }) {
   const task = useTask();
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () =>
     void task.run(async () => {
       await calls.forgotten(props.email.trim());
       props.onAsked();
     });
-  };
   return (
     <Frame
       title="Reset your password"
       lead="We mail a code to your address, if it is that of a user."
       below={<Link to="/">Back to the sign-in</Link>}
     >
-      <form onSubmit={submit} className="stack">
-        {task.refused && <Notice tone="wrong">{task.refused.message}</Notice>}
-        <Field
-          label="E-mail"
-          type="email"
-          autoComplete="username"
-          autoCapitalize="none"
-          required
-          value={props.email}
-          onChange={(event) => props.onEmail(event.target.value)}
-        />
+      <Form task={task} onSubmit={submit}>
+        <EmailField value={props.email} onValue={props.onEmail} />
         <Button type="submit" look="first" isBusy={task.isBusy}>
           Send code
         </Button>
-      </form>
+      </Form>
     </Frame>
   );
 }
 
-const FIELDS = ["password"];
-
 function Reset(props: { email: string; onDone: () => void; onBack: () => void }) {
   const [code, setCode] = useState("");
   const [totp, setTotp] = useState("");
-  const [password, setPassword] = useState("");
-  const [again, setAgain] = useState("");
-  const [differs, setDiffers] = useState("");
+  const chosen = useNewPassword();
   const task = useTask();
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    const wrong = repeatedWrong(password, again);
-    setDiffers(wrong);
-    if (wrong) return;
-    const form = { email: props.email.trim(), code: code.replace(/\s/g, ""), totp: totp.trim(), password };
+  const passwordWrong = saidOf(task.refused, "password");
+  const submit = () => {
+    if (!chosen.check()) return;
+    const form = { email: props.email.trim(), code: plainCode(code), totp: totp.trim(), password: chosen.password };
     void task.run(async () => {
       await calls.reset(form);
       props.onDone();
@@ -90,17 +77,14 @@ function Reset(props: { email: string; onDone: () => void; onBack: () => void })
   return (
     <Frame
       title="Choose a new password"
-      lead={`If ${props.email.trim()} is the address of a user, a code is on its way there.`}
+      lead={`If ${props.email.trim()} is the address of a user, a code is on its way there. It works once, for ten minutes.`}
       below={
         <Button look="quiet" onClick={props.onBack}>
           Ask for another code
         </Button>
       }
     >
-      <form onSubmit={submit} className="stack">
-        {task.refused && saidOfAll(task.refused, FIELDS) && (
-          <Notice tone="wrong">{saidOfAll(task.refused, FIELDS)}</Notice>
-        )}
+      <Form task={task} saidByFields={passwordWrong} onSubmit={submit}>
         <Field
           label="E-mail code"
           className="field-code"
@@ -111,25 +95,16 @@ function Reset(props: { email: string; onDone: () => void; onBack: () => void })
           onChange={(event) => setCode(event.target.value)}
           hint="eight digits"
         />
-        <Field
-          label="Authenticator code"
-          className="field-code"
+        <FactorField
           value={totp}
-          onChange={(event) => setTotp(event.target.value)}
+          onValue={setTotp}
           hint="or a recovery code; only if you have switched two-factor authentication on"
         />
-        <PasswordField
-          label="New password"
-          isNew
-          value={password}
-          onValue={setPassword}
-          error={saidOf(task.refused, "password")}
-        />
-        <PasswordField label="New password again" isNew isAgain value={again} onValue={setAgain} error={differs} />
+        <NewPasswordFields of={chosen} label="New password" error={passwordWrong} />
         <Button type="submit" look="first" isBusy={task.isBusy}>
           Change password
         </Button>
-      </form>
+      </Form>
     </Frame>
   );
 }

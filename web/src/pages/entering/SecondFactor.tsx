@@ -1,11 +1,12 @@
 // The second step of signing in: the authenticator's code, or a recovery code.
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import * as calls from "../../api/calls";
 import { useSession } from "../../app/session";
 import { useTask } from "../../app/task";
+import { plainCode } from "../../logic/challenge";
 import { Button } from "../../parts/Button";
 import { Field } from "../../parts/Field";
-import { Notice } from "../../parts/Notice";
+import { Form } from "../../parts/Form";
 import { Frame } from "./Frame";
 
 export function SecondFactor() {
@@ -13,11 +14,11 @@ export function SecondFactor() {
   const [isRecovery, setIsRecovery] = useState(false);
   const [code, setCode] = useState("");
   const task = useTask();
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    const given = isRecovery ? code.trim() : code.replace(/\s/g, "");
+  const submit = () => {
+    const given = isRecovery ? code.trim() : plainCode(code);
     void task.run(async () => entered(await calls.secondFactor(given)));
   };
+  const codeWrong = task.refused?.code === "code_wrong" ? task.refused.message : "";
   const change = () => {
     setIsRecovery(!isRecovery);
     setCode("");
@@ -37,8 +38,7 @@ export function SecondFactor() {
         </Button>
       }
     >
-      <form onSubmit={submit} className="stack">
-        {task.refused && <Notice tone="wrong">{task.refused.message}</Notice>}
+      <Form task={task} saidByFields={codeWrong} onSubmit={submit}>
         <Field
           key={isRecovery ? "recovery" : "totp"}
           label={isRecovery ? "Recovery code" : "Authenticator code"}
@@ -48,6 +48,7 @@ export function SecondFactor() {
           required
           value={code}
           onChange={(event) => setCode(event.target.value)}
+          error={codeWrong}
           hint={isRecovery ? "XXXX-XXXX-XXXX-XXXX" : "six digits, a new one every 30 seconds"}
         />
         <Button type="submit" look="first" isBusy={task.isBusy}>
@@ -56,7 +57,7 @@ export function SecondFactor() {
         <Button look="quiet" onClick={change}>
           {isRecovery ? "Use your authenticator" : "Use a recovery code"}
         </Button>
-      </form>
+      </Form>
     </Frame>
   );
 }

@@ -1,10 +1,11 @@
 // E-mail address and password. Shown in the place of whatever page was asked for, which comes after it.
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import * as calls from "../../api/calls";
 import { useSession } from "../../app/session";
 import { useTask } from "../../app/task";
 import { Button } from "../../parts/Button";
-import { Field } from "../../parts/Field";
+import { EmailField } from "../../parts/EmailField";
+import { Form } from "../../parts/Form";
 import { Link } from "../../parts/Link";
 import { Notice } from "../../parts/Notice";
 import { PasswordField } from "../../parts/PasswordField";
@@ -15,31 +16,21 @@ export function SignIn() {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const task = useTask();
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    void task.run(async () => entered(await calls.signIn(email.trim(), password)));
-  };
+  const submit = () => void task.run(async () => entered(await calls.signIn(email.trim(), password)));
   return (
     <Frame title="Sign in" below={<Link to="/forgotten">Forgot your password?</Link>}>
       {hasEnded && !task.refused && (
-        <Notice tone="mind">Your session has ended. Sign in to go on where you were.</Notice>
+        <Notice tone="mind" role="alert">
+          Your session has ended. Sign in to go on where you were: what you have typed is kept, but for codes and passwords.
+        </Notice>
       )}
-      <form onSubmit={submit} className="stack">
-        {task.refused && <Notice tone="wrong">{task.refused.message}</Notice>}
-        <Field
-          label="E-mail"
-          type="email"
-          autoComplete="username"
-          autoCapitalize="none"
-          required
-          value={email}
-          onChange={(event) => setEmail(event.target.value)}
-        />
+      <Form task={task} onSubmit={submit}>
+        <EmailField value={email} onValue={setEmail} />
         <PasswordField label="Password" value={password} onValue={setPassword} />
         <Button type="submit" look="first" isBusy={task.isBusy}>
           Sign in
         </Button>
-      </form>
+      </Form>
     </Frame>
   );
 }

@@ -40,7 +40,7 @@ export function AccountFields(props: Props) {
 function Which(props: Props) {
   const { form, wrong, onForm } = props;
   const accounts = useLoaded(calls.accounts);
-  if (accounts.value === null && !accounts.failure) return <p className="waiting">Loading…</p>;
+  if (accounts.value === null && !accounts.failure) return <p className="waiting" role="status">Loading…</p>;
   const names = (accounts.value ?? []).map((each) => each.exchange_id);
   if (names.length === 0) {
     return (

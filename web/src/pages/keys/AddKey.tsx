@@ -2,6 +2,7 @@
 import { useCallback, useMemo, useState } from "react";
 import type { Refused } from "../../api/client";
 import type { KeyAdd, Kind, NewKey } from "../../api/words";
+import { forgetDrafts, useDraft } from "../../app/drafts";
 import { useMe } from "../../app/session";
 import { isLabel } from "../../logic/label";
 import { isPublicKey } from "../../logic/keys";
@@ -12,14 +13,22 @@ import { Section } from "../../parts/Section";
 import { SelectField } from "../../parts/SelectField";
 import { KindFields } from "./KindFields";
 
+interface Typed {
+  label: string;
+  kind: Kind;
+  publicKey: string;
+  lasting: string;
+}
+
+const DRAFT = "key.add";
+const NOTHING: Typed = { label: "", kind: "bearer", publicKey: "", lasting: String(DAYS_DEFAULT) };
 const OF_LABEL = ["label_invalid", "label_taken"];
 
 export function AddKey(props: { onDone: (made: NewKey) => void }) {
   const me = useMe();
-  const [label, setLabel] = useState("");
-  const [kind, setKind] = useState<Kind>("bearer");
-  const [publicKey, setPublicKey] = useState("");
-  const [lasting, setLasting] = useState(String(DAYS_DEFAULT));
+  const [form, setForm] = useDraft<Typed>(DRAFT, () => NOTHING);
+  const { label, kind, publicKey, lasting } = form;
+  const [isOpen, setIsOpen] = useState(kind !== "bearer"); // what was chosen there is to be seen
   const [refused, setRefused] = useState<Refused | null>(null);
   const payload = useMemo<KeyAdd>(
     () => ({
@@ -48,16 +57,30 @@ export function AddKey(props: { onDone: (made: NewKey) => void }) {
           payload={payload}
           isReady={isLabel(label) && (kind !== "ed25519" || isPublicKey(publicKey))}
           submit="Add"
+          notReady={isLabel(label) ? "Give the public key first." : "Give a label first."}
           shownByFields={OF_LABEL}
           onRefused={hear}
-          onDone={props.onDone}
+          onDone={(made) => {
+            forgetDrafts(DRAFT);
+            props.onDone(made);
+          }}
         >
-          <LabelField label="API Key Label" value={label} onValue={setLabel} error={labelError} />
-          <details className="advanced">
+          <LabelField label="API Key Label" value={label} onValue={(typed) => setForm({ ...form, label: typed })} error={labelError} />
+          <details className="advanced" open={isOpen} onToggle={(event) => setIsOpen(event.currentTarget.open)}>
             <summary>Advanced</summary>
             <div className="two">
-              <KindFields kind={kind} publicKey={publicKey} onKind={setKind} onPublicKey={setPublicKey} />
-              <SelectField label="Expires after" value={lasting} options={OF_NEW} onValue={setLasting} />
+              <KindFields
+                kind={kind}
+                publicKey={publicKey}
+                onKind={(chosen) => setForm({ ...form, kind: chosen })}
+                onPublicKey={(typed) => setForm({ ...form, publicKey: typed })}
+              />
+              <SelectField
+                label="Expires after"
+                value={lasting}
+                options={OF_NEW}
+                onValue={(chosen) => setForm({ ...form, lasting: chosen })}
+              />
             </div>
           </details>
         </ChallengeForm>

@@ -1,7 +1,9 @@
 // The client certificates of one key: which there are, a new one by both codes, one revoked by one factor.
-import { useMemo, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import * as calls from "../../api/calls";
+import type { Refused } from "../../api/client";
 import type { Certificate, Key, NewCertificate } from "../../api/words";
+import { useDraft } from "../../app/drafts";
 import { useLoaded } from "../../app/loaded";
 import { Awaited } from "../../parts/Awaited";
 import { Badge, type BadgeTone } from "../../parts/Badge";
@@ -18,6 +20,7 @@ import { TextField } from "../../parts/TextField";
 const COLUMNS = ["Fingerprint", "State", "Issued", "Expires", ""];
 const TONES: Record<Certificate["state"], BadgeTone> = { active: "good", expired: "wrong", revoked: "plain" };
 const FINGERPRINT_SHOWN = 16;
+const OF_REQUEST = "request_invalid";
 
 export function Certificates(props: { of: Key; onClose: () => void; onIssued: (issued: NewCertificate) => void }) {
   const { of: key, onClose } = props;
@@ -102,8 +105,9 @@ function shortened(certificate: Certificate): string {
 
 function Issue(props: { of: Key; onClose: () => void; onDone: (issued: NewCertificate) => void }) {
   const { of: key } = props;
-  const [csr, setCsr] = useState("");
+  const [csr, setCsr] = useDraft(`certificate.issue ${key.kid}`, () => "");
   const [refused, setRefused] = useState("");
+  const hear = useCallback((said: Refused | null) => setRefused(said?.code === OF_REQUEST ? said.message : ""), []);
   const payload = useMemo(() => ({ kid: key.kid, csr: csr.trim() ? csr : null }), [key, csr]);
   return (
     <section className="issue" aria-labelledby="issue-certificate">
@@ -113,8 +117,8 @@ function Issue(props: { of: Key; onClose: () => void; onDone: (issued: NewCertif
         payload={payload}
         isReady
         submit="Issue certificate"
-        shownByFields={["request_invalid"]}
-        onRefused={(said) => setRefused(said?.code === "request_invalid" ? said.message : "")}
+        shownByFields={[OF_REQUEST]}
+        onRefused={hear}
         onCancel={props.onClose}
         onDone={props.onDone}
       >

@@ -1,7 +1,8 @@
 // One key deleted, or all: in a dialog that says what goes with it.
-import { useMemo, useState } from "react";
+import { useMemo } from "react";
 import * as calls from "../../api/calls";
 import type { Key } from "../../api/words";
+import { useDraft } from "../../app/drafts";
 import { useLoaded } from "../../app/loaded";
 import { countText } from "../../logic/counts";
 import { momentText } from "../../logic/times";
@@ -67,7 +68,7 @@ function Facts({ of: key }: { of: Key }) {
 }
 
 export function DeleteAllKeys(props: { count: number; onClose: () => void; onDone: () => void }) {
-  const [typed, setTyped] = useState("");
+  const [typed, setTyped] = useDraft("key.delete_all", () => "");
   const payload = useMemo(() => ({ count: props.count }), [props.count]);
   return (
     <Dialog title="Delete all API keys?" onClose={props.onClose}>

@@ -1,6 +1,7 @@
 // "Edit permissions" of one key. The form is of the key as it was when it was opened.
-import { useMemo, useState } from "react";
+import { useMemo } from "react";
 import type { Key, KeyEdit } from "../../api/words";
+import { useDraft } from "../../app/drafts";
 import { daysLeftOf, KEEP, ofExisting } from "../../logic/lasting";
 import { formOf, isChanged, isFine, rightsOf } from "../../logic/rights";
 import { momentText } from "../../logic/times";
@@ -10,8 +11,8 @@ import { RightsFields } from "./RightsFields";
 
 export function EditKey(props: { of: Key; onCancel: () => void; onDone: (key: Key) => void }) {
   const key = props.of;
-  const [form, setForm] = useState(() => formOf(key));
-  const [lasting, setLasting] = useState(KEEP);
+  const [form, setForm] = useDraft(`key.edit ${key.kid} rights`, () => formOf(key));
+  const [lasting, setLasting] = useDraft(`key.edit ${key.kid} lasting`, () => KEEP);
   const { rights, wrong } = rightsOf(form);
   const said = JSON.stringify(rights);
   const payload = useMemo<KeyEdit>(
@@ -27,6 +28,7 @@ export function EditKey(props: { of: Key; onCancel: () => void; onDone: (key: Ke
         payload={payload}
         isReady={hasChanged && isFine(wrong)}
         submit="Save"
+        notReady={hasChanged ? "" : "Change something first."}
         onCancel={props.onCancel}
         onDone={props.onDone}
       >

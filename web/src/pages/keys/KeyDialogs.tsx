@@ -2,6 +2,7 @@
 import { useCallback, useMemo, useState } from "react";
 import type { Refused } from "../../api/client";
 import type { Key, NewKey } from "../../api/words";
+import { useDraft } from "../../app/drafts";
 import { isPublicKey } from "../../logic/keys";
 import { isLabel } from "../../logic/label";
 import { ChallengeForm } from "../../parts/ChallengeForm";
@@ -30,9 +31,9 @@ const OVERLAP_MAX = 168;
 const OF_LABEL = ["label_invalid", "label_taken"];
 
 export function RotateKey({ of: key, onClose, onDone }: OfKey<NewKey>) {
-  const [label, setLabel] = useState("");
-  const [hours, setHours] = useState("24");
-  const [publicKey, setPublicKey] = useState("");
+  const [label, setLabel] = useDraft(`key.rotate ${key.kid} label`, () => "");
+  const [hours, setHours] = useDraft(`key.rotate ${key.kid} hours`, () => "24");
+  const [publicKey, setPublicKey] = useDraft(`key.rotate ${key.kid} public key`, () => "");
   const [refused, setRefused] = useState<Refused | null>(null);
   const isEd25519 = key.kind === "ed25519";
   const isHours = /^[0-9]{1,3}$/.test(hours) && Number(hours) <= OVERLAP_MAX;

@@ -2,13 +2,16 @@
 import { Fragment, useEffect, useRef, useState } from "react";
 import type { Key, NewKey } from "../../api/words";
 import type { Loaded } from "../../app/loaded";
+import { useDraft } from "../../app/drafts";
 import { useMe } from "../../app/session";
 import { countText } from "../../logic/counts";
 import { pageCount, pageOf } from "../../logic/paging";
+import { ORDERS, type Order, sorted } from "../../logic/sorting";
 import { Awaited } from "../../parts/Awaited";
 import { Button } from "../../parts/Button";
 import { Pages } from "../../parts/Pages";
 import { Section } from "../../parts/Section";
+import { SelectField } from "../../parts/SelectField";
 import { Table } from "../../parts/Table";
 import { Activity } from "./Activity";
 import type { IssuedCertificate } from "./CertificateShown";
@@ -34,8 +37,9 @@ interface Props {
 export function KeyList(props: Props) {
   const me = useMe();
   const [asked, setAsked] = useState(0);
-  const [doing, setDoing] = useState<Doing | null>(null);
-  const [isDeletingAll, setIsDeletingAll] = useState(false);
+  const [doing, setDoing] = useDraft<Doing | null>("doing", () => null);
+  const [isDeletingAll, setIsDeletingAll] = useDraft("deleting all", () => false);
+  const [order, setOrder] = useState<Order>("newest");
   const heading = useRef<HTMLHeadingElement>(null);
   const isDone = useRef(false);
   const { keys, onSaid } = props;
@@ -100,8 +104,11 @@ export function KeyList(props: Props) {
           if (found.length === 0) return <p className="empty">You have no API keys yet. Add the first one above.</p>;
           return (
             <>
+              {found.length > 1 && (
+                <SelectField label="Sort by" value={order} options={ORDERS} onValue={setOrder} className="sort" />
+              )}
               <Table label="List of API keys" columns={COLUMNS} className="table-keys">
-                {pageOf(found, page, PAGE_SIZE).map(row)}
+                {pageOf(sorted(found, order), page, PAGE_SIZE).map(row)}
               </Table>
               <Pages page={page} count={pages} onPage={setAsked} of="API keys" />
             </>
@@ -114,7 +121,7 @@ export function KeyList(props: Props) {
         </Button>
       </div>
       {doing && <OneDialog doing={doing} onClose={close} onDone={done} onNew={props.onNew} onIssued={props.onIssued} />}
-      {isDeletingAll && (
+      {isDeletingAll && keys.value !== null && (
         <DeleteAllKeys count={count} onClose={close} onDone={() => done("All of your API keys are deleted.")} />
       )}
     </Section>

@@ -2,7 +2,7 @@
 import { useId } from "react";
 import { type Scope, SCOPES } from "../../api/words";
 import { useMe } from "../../app/session";
-import { withAddress } from "../../logic/addresses";
+import { ADDRESSES_MAX, readNetworks, withAddress } from "../../logic/addresses";
 import { type RightsForm, withScope, type Wrong } from "../../logic/rights";
 import { Button } from "../../parts/Button";
 import { Choice } from "../../parts/Choice";
@@ -51,6 +51,7 @@ export function RightsFields(props: { form: RightsForm; wrong: Wrong; onForm: (f
 function IpFields(props: { form: RightsForm; wrong: Wrong; onForm: (form: RightsForm) => void }) {
   const { form, wrong, onForm } = props;
   const me = useMe();
+  const count = readNetworks(form.addresses).networks.length;
   return (
     <fieldset className="choices">
       <legend>IP addresses</legend>
@@ -76,7 +77,7 @@ function IpFields(props: { form: RightsForm; wrong: Wrong; onForm: (form: Rights
             label="Trusted IPs"
             value={form.addresses}
             onValue={(addresses) => onForm({ ...form, addresses })}
-            hint="up to 32, one a line: 192.0.2.7, 192.0.2.0/24, 2001:db8::/32"
+            hint={`${count} of ${ADDRESSES_MAX}, one a line: 192.0.2.7, 192.0.2.0/24, 2001:db8::/32`}
             error={wrong.addresses}
           />
           <div className="buttons">

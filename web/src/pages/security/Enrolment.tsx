@@ -36,7 +36,7 @@ export function Enrolment(props: { onDone: (codes: string[]) => void; onCancel: 
       </>
     );
   }
-  if (made === null) return <p className="waiting">Loading…</p>;
+  if (made === null) return <p className="waiting" role="status">Loading…</p>;
   return (
     <ChallengeForm
       action="two_factor.enable"

@@ -1,14 +1,16 @@
 // A new password; every other session ends with it.
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import * as calls from "../../api/calls";
+import { useNewPassword } from "../../app/newPassword";
 import { useMe } from "../../app/session";
 import { useTask } from "../../app/task";
 import { Button } from "../../parts/Button";
-import { Field } from "../../parts/Field";
+import { FactorField } from "../../parts/FactorField";
+import { Form } from "../../parts/Form";
+import { NewPasswordFields } from "../../parts/NewPasswordFields";
 import { Notice } from "../../parts/Notice";
 import { PasswordField } from "../../parts/PasswordField";
 import { Section } from "../../parts/Section";
-import { repeatedWrong } from "../entering/becoming";
 
 const OF_NEW = ["password_weak"];
 const OF_OLD = ["password_wrong"];
@@ -16,48 +18,34 @@ const OF_OLD = ["password_wrong"];
 export function Password() {
   const me = useMe();
   const [password, setPassword] = useState("");
-  const [chosen, setChosen] = useState("");
-  const [again, setAgain] = useState("");
-  const [differs, setDiffers] = useState("");
+  const chosen = useNewPassword();
   const [totp, setTotp] = useState("");
   const [isDone, setIsDone] = useState(false);
   const task = useTask();
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    const wrong = repeatedWrong(chosen, again);
-    setDiffers(wrong);
+  const submit = () => {
     setIsDone(false);
-    if (wrong) return;
+    if (!chosen.check()) return;
     void task.run(async () => {
-      await calls.changePassword({ password, new_password: chosen, totp: totp.trim() });
-      for (const clear of [setPassword, setChosen, setAgain, setTotp]) clear("");
+      await calls.changePassword({ password, new_password: chosen.password, totp: totp.trim() });
+      for (const clear of [setPassword, setTotp]) clear("");
+      chosen.clear();
       setIsDone(true);
     });
   };
   const said = (codes: string[]) => (task.refused && codes.includes(task.refused.code) ? task.refused.message : "");
   return (
     <Section title="Password">
-      <form onSubmit={submit} className="stack">
+      <Form task={task} saidByFields={said([...OF_NEW, ...OF_OLD])} onSubmit={submit}>
         {isDone && <Notice tone="good">Your password is changed. Your other sessions have ended.</Notice>}
-        {task.refused && !said([...OF_NEW, ...OF_OLD]) && <Notice tone="wrong">{task.refused.message}</Notice>}
         <PasswordField label="Current password" value={password} onValue={setPassword} error={said(OF_OLD)} />
-        <PasswordField label="New password" isNew value={chosen} onValue={setChosen} error={said(OF_NEW)} />
-        <PasswordField label="New password again" isNew isAgain value={again} onValue={setAgain} error={differs} />
-        {me.two_factor && (
-          <Field
-            label="Authenticator code"
-            className="field-code"
-            value={totp}
-            onChange={(event) => setTotp(event.target.value)}
-            hint="six digits, or a recovery code"
-          />
-        )}
+        <NewPasswordFields of={chosen} label="New password" error={said(OF_NEW)} />
+        {me.two_factor && <FactorField value={totp} onValue={setTotp} />}
         <div className="buttons">
           <Button type="submit" isBusy={task.isBusy}>
             Change password
           </Button>
         </div>
-      </form>
+      </Form>
     </Section>
   );
 }

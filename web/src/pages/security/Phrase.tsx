@@ -1,12 +1,15 @@
 // The anti-phishing phrase, which each letter to oneself repeats.
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import * as calls from "../../api/calls";
 import { useMe, useSession } from "../../app/session";
 import { useTask } from "../../app/task";
 import { Button } from "../../parts/Button";
 import { Field } from "../../parts/Field";
+import { Form } from "../../parts/Form";
 import { Notice } from "../../parts/Notice";
 import { Section } from "../../parts/Section";
+
+const PHRASE_MAX = 64;
 
 export function Phrase() {
   const me = useMe();
@@ -14,8 +17,7 @@ export function Phrase() {
   const [phrase, setPhrase] = useState(me.anti_phishing);
   const [isDone, setIsDone] = useState(false);
   const task = useTask();
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     setIsDone(false);
     void task.run(async () => {
       const said = await calls.setPhrase(phrase);
@@ -29,10 +31,12 @@ export function Phrase() {
       title="Anti-phishing phrase"
       lead="Words of your own that every letter from Fairlead repeats. A letter without them is not from here."
     >
-      <form onSubmit={submit} className="stack">
+      <Form task={task} saidByFields={task.refused?.message ?? ""} onSubmit={submit}>
         {isDone && <Notice tone="good">Your letters repeat it from now on.</Notice>}
         <Field
           label="Phrase"
+          maxLength={PHRASE_MAX}
+          hint={`${phrase.length} of ${PHRASE_MAX} characters; empty: none`}
           value={phrase}
           onChange={(event) => {
             setPhrase(event.target.value);
@@ -45,7 +49,7 @@ export function Phrase() {
             Save phrase
           </Button>
         </div>
-      </form>
+      </Form>
     </Section>
   );
 }
