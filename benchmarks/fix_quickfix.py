@@ -5,6 +5,8 @@ no dictionary and logs nothing. `python -m benchmarks.fix_quickfix PORT_FILE`, w
 installed (requirements/fix.txt).
 """
 
+# ruff: noqa: N802 - the names of QuickFIX's methods
+
 import signal
 import socket
 import sys
@@ -44,19 +46,19 @@ class Acceptor(fix.Application):  # type: ignore[misc]
         super().__init__()
         self._count = 0
 
-    def onCreate(self, session: object) -> None: ...  # noqa: N802 - the library's names
+    def onCreate(self, session: object) -> None: ...
 
-    def onLogon(self, session: object) -> None: ...  # noqa: N802
+    def onLogon(self, session: object) -> None: ...
 
-    def onLogout(self, session: object) -> None: ...  # noqa: N802
+    def onLogout(self, session: object) -> None: ...
 
-    def toAdmin(self, message: object, session: object) -> None: ...  # noqa: N802
+    def toAdmin(self, message: object, session: object) -> None: ...
 
-    def fromAdmin(self, message: object, session: object) -> None: ...  # noqa: N802
+    def fromAdmin(self, message: object, session: object) -> None: ...
 
-    def toApp(self, message: object, session: object) -> None: ...  # noqa: N802
+    def toApp(self, message: object, session: object) -> None: ...
 
-    def fromApp(self, message: fix.Message, session: object) -> None:  # noqa: N802
+    def fromApp(self, message: fix.Message, session: object) -> None:
         """Answer an order with the fields that a report of it has."""
         report = fix.Message()
         report.getHeader().setField(35, "8")

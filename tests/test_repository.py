@@ -251,6 +251,20 @@ def test_the_licence_is_whole() -> None:
 # ── the package ────────────────────────────────────────────────────────────────────────────────
 
 
+def test_whoever_is_excused_from_a_rule_of_the_linter_says_why() -> None:
+    excuse = re.compile(r"# (?:ruff: )?noqa\b(.*)")
+    reason = re.compile(r": [A-Z][A-Z0-9, ]+( - \S.*| \(.+\))")
+    excused = [
+        (f"{name}:{number}", match[1])
+        for name, text in _tracked_texts()
+        if name.endswith(".py")
+        for number, line in enumerate(text.splitlines(), 1)
+        if (match := excuse.search(line))
+    ]
+    assert len(excused) > 50
+    assert not [place for place, said in excused if not reason.fullmatch(said)]
+
+
 def test_a_package_that_lists_its_modules_lists_them_all() -> None:
     missing, lists = [], 0
     for init in (ROOT / "src/fairlead").rglob("__init__.py"):

@@ -254,9 +254,9 @@ def test_what_is_taken_from_a_key_ends_within_a_second_everywhere(
         answer = key.place()  # the next request
         assert answer.status == status, answer
         assert code in str(answer.body)
-        by_stream = lambda: key.place_by_stream(f"{label}-ws-{next(names)}")  # noqa: E731
+        by_stream = lambda: key.place_by_stream(f"{label}-ws-{next(names)}")  # noqa: E731 - one line each
         assert refused_within_a_second(by_stream) == "4401"
-        by_fix = lambda: key.place_by_fix(f"{label}-fix-{next(names)}")  # noqa: E731
+        by_fix = lambda: key.place_by_fix(f"{label}-fix-{next(names)}")  # noqa: E731 - one line each
         assert refused_within_a_second(by_fix) in ("Logout", "gone")
         assert key.party.farewell == "the key does not allow this any more"
     assert system.states()[label] == STORED.get(label, "active")

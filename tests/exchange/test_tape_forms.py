@@ -212,7 +212,7 @@ def test_whatever_a_line_holds_it_is_read_or_refused_by_its_number(tmp_path_fact
         try:
             played(path)
         except TapeError as error:
-            assert str(error).startswith(f"{path} line ")  # noqa: PT017
+            assert str(error).startswith(f"{path} line ")  # noqa: PT017 - or it is read
 
 
 # ── which form, which market ─────────────────────────────────────────────────────────────────────

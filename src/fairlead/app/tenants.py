@@ -203,7 +203,7 @@ class Tenants:
         except (JournalError, StoreError, OSError) as error:
             tenant.close()
             if name not in self._unwell:
-                log.error("subscription_not_served", subscription=name, cause=str(error))  # noqa: TRY400
+                log.error("subscription_not_served", subscription=name, cause=str(error))  # noqa: TRY400 - no trace
             self._unwell.add(name)
             return
         self._unwell.discard(name)

@@ -58,7 +58,7 @@ def usable(connection: Connection, vault: Vault) -> list[Usable]:
         try:
             found.append(Usable(key_of(row), _proof(connection, vault, row)))
         except SealBroken as error:
-            log.error("key unusable", key=row.kid, cause=str(error))  # noqa: TRY400
+            log.error("key unusable", key=row.kid, cause=str(error))  # noqa: TRY400 - no trace
     return found
 
 

@@ -198,7 +198,7 @@ class Edge:
             return not self.has_unsettled(name)
         link.close()
         # What was said before must be decided; of a crowded inbox nobody tells that it is so no more.
-        while isinstance(await self.submit(QueryAccounts(account="")), Refused):  # noqa: ASYNC110
+        while isinstance(await self.submit(QueryAccounts(account="")), Refused):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(_CROWDED_S)
         if self.has_unsettled(name):
             self.renew_login(name)

@@ -5,6 +5,8 @@ guards its border. Documented in docs/reference/exchange.md. Lists without `limi
 a page in memory at a time.
 """
 
+# ruff: noqa: ARG002 - Starlette gives every handler the request
+
 import asyncio
 from decimal import Decimal
 
@@ -82,7 +84,7 @@ class Operator:
 
     # ── the exchange's truth ─────────────────────────────────────────────────────────────────────
 
-    async def health(self, request: Request) -> Response:  # noqa: ARG002
+    async def health(self, request: Request) -> Response:
         """Say that it is up, its clock and how much there is."""
         exchange, matching = self._exchange, self._exchange.matching
         movement = exchange.movement
@@ -162,11 +164,11 @@ class Operator:
 
         return listed("accounts", page, read)
 
-    async def instruments(self, request: Request) -> Response:  # noqa: ARG002
+    async def instruments(self, request: Request) -> Response:
         """List the instruments with the rules of now."""
         return json_answer({"instruments": self._instrument_rows()})
 
-    async def quotes(self, request: Request) -> Response:  # noqa: ARG002
+    async def quotes(self, request: Request) -> Response:
         """List the best bid and ask of every market; null and 0 where there is none."""
         matching = self._exchange.matching
         return json_answer(
@@ -221,7 +223,7 @@ class Operator:
         self._exchange.switch_participants(is_on)
         return json_answer({"on": is_on})
 
-    async def tape(self, request: Request) -> Response:  # noqa: ARG002
+    async def tape(self, request: Request) -> Response:
         """Say how far the tape has come."""
         return json_answer(self._tape_row())
 
@@ -249,7 +251,7 @@ class Operator:
                 ) from error
             return json_answer(self._tape_row())
 
-    async def faults(self, request: Request) -> Response:  # noqa: ARG002
+    async def faults(self, request: Request) -> Response:
         """List the faults that can still bite, and every kind there is."""
         exchange = self._exchange
         return json_answer(
@@ -270,7 +272,7 @@ class Operator:
             raise OperatorError(error.field, error.value, error.right) from error
         return json_answer(rows.fault_row(active), 201)
 
-    async def clear_faults(self, request: Request) -> Response:  # noqa: ARG002
+    async def clear_faults(self, request: Request) -> Response:
         """End all faults and show again what they hid."""
         self._exchange.misbehavior.clear()
         return json_answer({"faults": []})

@@ -99,7 +99,7 @@ def symbol_named(exchange: Exchange, symbol: str) -> str:
     raise OperatorError("symbol", symbol, f"one of {known}")
 
 
-def refuse(request: Request, error: Exception) -> Response:  # noqa: ARG001
+def refuse(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's
     """Answer a request that is refused."""
     assert isinstance(error, OperatorError)
     content = {"field": error.field, "value": error.value, "message": str(error)}

@@ -65,7 +65,7 @@ class PerpetualLevers:
 
         return listed("positions", page, read)
 
-    async def funding(self, request: Request) -> Response:  # noqa: ARG002
+    async def funding(self, request: Request) -> Response:  # noqa: ARG002 - Starlette's
         """List the perpetuals with their prices, the funding rate of now and when it is due."""
         markets = self._exchange.matching.markets.values()
         return json_answer({"markets": [self._row(each) for each in markets if each.is_perpetual]})

@@ -403,7 +403,7 @@ class Connection:
     def eof_received(self) -> None:
         """Let the transport close: the peer says no more."""
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Forget the connection."""
         self._transport = None
         self._parts.clear()

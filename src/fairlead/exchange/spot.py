@@ -52,7 +52,7 @@ class SpotBooking:
             )
         return None
 
-    def reducible(self, order: Order) -> Decimal:  # noqa: ARG002
+    def reducible(self, order: Order) -> Decimal:  # noqa: ARG002 - as of a perpetual
         """Return 0: there are no positions."""
         return ZERO
 

@@ -35,8 +35,8 @@ from uvicorn.server import ServerState
 from fairlead.gateway.http2_request import Http2Request
 from fairlead.gateway.protocol import Limits
 
-# The methods below are asyncio's and uvicorn's, documented there; typing.override begins with 3.12.
-# ruff: noqa: D102
+# typing.override begins with 3.12.
+# ruff: noqa: D102 - the methods below are asyncio's and uvicorn's, documented there
 
 _WINDOW = 65_535  # what may arrive of one body before it is acknowledged
 
@@ -97,7 +97,7 @@ class Http2Protocol(asyncio.Protocol):
         self.flush()
         self._idle_for(self.limits.request_timeout_s)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         self._connections.discard(self)
         for timer in (self._idle, self._writing):
             if timer is not None:

@@ -4,8 +4,8 @@ Bounds the connections, the bytes of a request, the time a request takes to arri
 client may refuse to read its answer. Costs nothing on requests that arrive in one piece.
 """
 
-# The methods below are uvicorn's and documented there; typing.override begins with Python 3.12.
-# ruff: noqa: D102
+# typing.override begins with 3.12.
+# ruff: noqa: D102 - the methods below are uvicorn's, documented there
 # mypy: disable-error-code="explicit-override"
 
 import asyncio
@@ -181,7 +181,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_watching()
         super().handle_websocket_upgrade()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
         """Called by uvicorn when the parser, or something it called, could not go on."""
         self._answer_and_close(*self._refusal)
 

@@ -4,6 +4,8 @@ Encoding and the OpenAPI document both come from these. Field names are the wire
 JSON text, so that they leave with their exact digits; times are text. `UNSET` leaves a field out.
 """
 
+# ruff: noqa: N815 - the wire's names
+
 from typing import Annotated, Literal, get_args
 
 import msgspec
@@ -113,43 +115,43 @@ class Position(msgspec.Struct):
 
 class OrderHistory(msgspec.Struct):
     apikey: str
-    exchangeId: str  # noqa: N815 - the wire's name, as all here
-    clientOrderId: str  # noqa: N815
-    symbolIdExchange: str  # noqa: N815
-    symbolIdCoinapi: str  # noqa: N815
-    amountOrder: Number  # noqa: N815
+    exchangeId: str
+    clientOrderId: str
+    symbolIdExchange: str
+    symbolIdCoinapi: str
+    amountOrder: Number
     price: Number
     side: int
-    orderType: Literal["LIMIT"]  # noqa: N815
-    timeInForce: str  # noqa: N815
-    expireTime: Text  # noqa: N815
-    execInst: tuple[str, ...]  # noqa: N815
-    clientOrderIdFormatExchange: str  # noqa: N815
-    exchangeOrderId: Text  # noqa: N815
-    amountOpen: Number  # noqa: N815
-    amountFilled: Number  # noqa: N815
-    avgPx: Number  # noqa: N815
+    orderType: Literal["LIMIT"]
+    timeInForce: str
+    expireTime: Text
+    execInst: tuple[str, ...]
+    clientOrderIdFormatExchange: str
+    exchangeOrderId: Text
+    amountOpen: Number
+    amountFilled: Number
+    avgPx: Number
     status: Status
-    statusHistoryStatus: list[str]  # noqa: N815
-    statusHistoryTime: list[str]  # noqa: N815
-    errorMessageResult: Text  # noqa: N815
-    errorMessageReason: Text  # noqa: N815
-    errorMessageMessage: Text  # noqa: N815
-    fillsTime: list[str]  # noqa: N815
-    fillsPrice: list[Number]  # noqa: N815
-    fillsAmount: list[Number]  # noqa: N815
-    createdTime: str  # noqa: N815
-    fillsTradeId: list[str]  # noqa: N815 - from here on ours
-    fillsFee: list[Number]  # noqa: N815
-    fillsFeeAsset: list[str]  # noqa: N815
-    fillsLiquidity: list[str]  # noqa: N815
+    statusHistoryStatus: list[str]
+    statusHistoryTime: list[str]
+    errorMessageResult: Text
+    errorMessageReason: Text
+    errorMessageMessage: Text
+    fillsTime: list[str]
+    fillsPrice: list[Number]
+    fillsAmount: list[Number]
+    createdTime: str
+    fillsTradeId: list[str]  # from here on ours
+    fillsFee: list[Number]
+    fillsFeeAsset: list[str]
+    fillsLiquidity: list[str]
 
 
 class ValidationError(msgspec.Struct):
     type: Literal["https://tools.ietf.org/html/rfc7231#section-6.5.1"]
     title: Literal["One or more validation errors occurred."]
     status: int
-    traceId: str  # noqa: N815
+    traceId: str
     errors: str
     errors_by_field: dict[str, str]
 

@@ -194,6 +194,6 @@ class _Replay:
             "frame_accounts": self._account_rows,
         }
         for table, most in expected.items():
-            (count,) = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+            (count,) = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - our own names
             if count != most:
                 self._found.differs(f"table {table}: has {count} rows, the reports make {most}")

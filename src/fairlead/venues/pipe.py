@@ -125,7 +125,7 @@ class PipeEnd(asyncio.Transport):
         """Whether the end was closed, from either side."""
         return self._is_closing
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ARG002
+    def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ARG002 - asyncio's
         """Return `default`: there is no socket behind it."""
         return default
 

@@ -23,11 +23,11 @@ EMAIL, PASSWORD = "ann@desk.example", "seven unrelated words"
 
 
 @pytest.fixture
-def ann(control: Control) -> User:  # noqa: F811
+def ann(control: Control) -> User:  # noqa: F811 - the fixture
     return made(control)
 
 
-def made(control: Control, email: str = EMAIL) -> User:  # noqa: F811
+def made(control: Control, email: str = EMAIL) -> User:  # noqa: F811 - the fixture
     """Return a new user: the first by the owner's link, others by invitation."""
     token = control.users.first_link(OWNER, NOW)
     if token is None:
@@ -39,7 +39,7 @@ def made(control: Control, email: str = EMAIL) -> User:  # noqa: F811
     return user
 
 
-def signed_in(control: Control, now_ns: int = NOW, email: str = EMAIL) -> SignedIn:  # noqa: F811
+def signed_in(control: Control, now_ns: int = NOW, email: str = EMAIL) -> SignedIn:  # noqa: F811 - the fixture
     begun = control.sessions.sign_in(email, PASSWORD, HERE, now_ns)
     assert isinstance(begun, SignedIn), begun
     return begun
@@ -50,7 +50,7 @@ def code_at(now_ns: int) -> str:
     return one_time.totp_code(SECRET, now_ns // (30 * 10**9))
 
 
-def enrolled(control: Control, user: User, now_ns: int = NOW - 10 * MINUTE) -> Enrolled:  # noqa: F811
+def enrolled(control: Control, user: User, now_ns: int = NOW - 10 * MINUTE) -> Enrolled:  # noqa: F811 - the fixture
     """Switch the user's second factor on, some time ago."""
     with control.store.change() as change:
         result = control.sessions.enrol(change, user, SECRET, code_at(now_ns), "", now_ns)

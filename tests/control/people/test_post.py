@@ -38,7 +38,7 @@ class Mailbox:
         self.got: list[Envelope] = []
         self.refusal = ""
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
         if self.refusal:
             return self.refusal
         self.got.append(envelope)

@@ -147,7 +147,7 @@ WITHOUT_KEY = (
 )  # fmt: skip
 
 
-def prepare(control: Control, user: User, action: Action, now_ns: int) -> None:  # noqa: F811
+def prepare(control: Control, user: User, action: Action, now_ns: int) -> None:  # noqa: F811 - the fixture
     """Have there be what the action is about."""
     keyring = control.keyring.of(user.user)
     if action is Action.KEY_ENABLE:
@@ -162,7 +162,7 @@ def prepare(control: Control, user: User, action: Action, now_ns: int) -> None: 
 
 
 def payload_of(
-    control: Control,  # noqa: F811
+    control: Control,  # noqa: F811 - the fixture
     user: User,
     action: Action,
     form: dict[str, object],
@@ -178,9 +178,9 @@ def payload_of(
 
 
 def test_killed_at_any_statement_what_is_granted_is_whole_or_not_at_all(
-    control: Control,  # noqa: F811
+    control: Control,  # noqa: F811 - the fixture
     tmp_path: Path,
-    database_url: str | None,  # noqa: F811
+    database_url: str | None,  # noqa: F811 - the fixture
 ) -> None:
     ann = made(control)
     enrolled(control, ann, NOW - 10 * MINUTE)

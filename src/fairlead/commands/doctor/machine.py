@@ -58,7 +58,7 @@ def limits(patient: Patient) -> Iterator[Result]:
         yield finding("file_size_limited", text)
 
 
-def versions(patient: Patient) -> Iterator[Result]:  # noqa: ARG001
+def versions(patient: Patient) -> Iterator[Result]:  # noqa: ARG001 - likewise
     """Compare Python, SQLite and every package with what is tested."""
     least, most = _PYTHON_TESTED
     python = ".".join(map(str, sys.version_info[:3]))

@@ -6,8 +6,8 @@ client's side writes whole frames into the transport, and only while the transpo
 implementation can do neither that nor give up on a client that reads nothing (docs/decisions/0019).
 """
 
-# The methods below are asyncio's and uvicorn's, documented there; typing.override begins with 3.12.
-# ruff: noqa: D102
+# typing.override begins with 3.12.
+# ruff: noqa: D102 - the methods below are asyncio's and uvicorn's, documented there
 
 import asyncio
 import logging
@@ -112,7 +112,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._server_state.connections.add(self)  # type: ignore[arg-type]
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         self._is_gone = True
         self._server_state.connections.discard(self)
         for timer in (self._slow, self._ping, self._closing):
