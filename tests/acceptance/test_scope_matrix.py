@@ -32,6 +32,7 @@ from fairlead.gateway.console import meanings
 from fairlead.gateway.console import openapi as people
 from fairlead.gateway.gate import MOUNTED, PUBLIC, ROUTES, UPGRADE, undeclared
 from fairlead.gateway.guard import SCOPES
+from fairlead.gateway.management.words import EXAMPLES
 from fairlead.gateway.websocket.requests import REQUESTS, Reject, read
 from tests.acceptance.test_authentication import SETTINGS, until_message
 from tests.control.conftest import OWNER
@@ -163,7 +164,7 @@ def test_no_key_makes_the_call_of_a_person_whatever_its_scopes(guarded: World) -
     assert len(of_people) > len(people.OPERATIONS) / 2
     with closing(Api(guarded.ems.endpoint["url"])) as api:
         for operation, scopes in itertools.product(of_people, SETS):
-            path = operation.path.format_map(meanings.EXAMPLES)
+            path = operation.path.format_map(EXAMPLES | meanings.EXAMPLES)
             method = operation.method.upper()
             answer = api.request(
                 method, path, encoded({}), {"X-CoinAPI-Key": guarded.secrets[scopes]}

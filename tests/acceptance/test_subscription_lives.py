@@ -225,7 +225,9 @@ def test_open_mode_is_local_and_nothing_else(lived: Lived, tmp_path: Path) -> No
             for secret, status in ((local.secrets["read"], 200), (desk.secrets["read"], 401)):
                 answer = api.request("GET", "/v1/exchanges", None, {HEADER: secret})
                 assert answer.status == status
-            rows = api.request("GET", "/v1/orders", None, {HEADER: desk.secrets["read"]}).json
+            foreign = api.request("GET", "/v1/orders", None, {HEADER: desk.secrets["read"]})
+            assert foreign.status == 401
+            rows = api.wanted("/v1/orders")
             names = {row["client_order_id"] for row in rows}
             assert lived.placed["local"] <= names
             assert {row["price"] for row in rows} == {PRICES["local"]}
