@@ -41,6 +41,7 @@ def test_a_clock_that_leaps_ahead_keeps_nobody_from_cancelling(ems: TimedEms, se
         until(lambda: api.status(name).json["status"] == "CANCELED", "it is cancelled")
         assert until(lambda: taken(api, f"after-{seconds}"), "orders are taken") == "NEW"
         assert api.wanted("/v1/operator/attention") == []
+    assert "this machine's clock is " in ems.log  # and somebody is told
 
 
 def test_a_machine_whose_clock_is_wrong_can_log_in(ems: TimedEms, exchange: Exchange) -> None:

@@ -214,7 +214,7 @@ def sent(acts: Acts) -> list[wire.ClientMessage]:
 
 
 class Peer(asyncio.Protocol):
-    """An exchange that does as it is told: logs everybody in, and answers by `answer`."""
+    """An exchange that does as it is told: logs everybody in, and answers by `answer`. Its clock is ours."""
 
     def __init__(self, answer: Callable[["Peer", wire.ClientMessage], None] | None = None) -> None:
         self.heard: list[wire.ClientMessage] = []
@@ -232,9 +232,9 @@ class Peer(asyncio.Protocol):
         for message in self._reader.feed(data):
             self.heard.append(message)
             if isinstance(message, wire.Login) and self.logins:
-                self.say(wire.LoggedIn(0, 0, 300, START_NS))
+                self.say(wire.LoggedIn(0, 0, 300, message.sent_ns))
             elif isinstance(message, wire.Ping):
-                self.say(wire.Pong(message.request_id, START_NS))
+                self.say(wire.Pong(message.request_id, message.sent_ns))
             elif self._answer is not None:
                 self._answer(self, message)
 

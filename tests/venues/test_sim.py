@@ -13,6 +13,7 @@ from fairlead.core.venue_messages import (
     VenueAnswer,
     VenueAssetBalance,
     VenueBalancesStated,
+    VenueClock,
     VenueConnected,
     VenueFill,
     VenueFillsListed,
@@ -792,7 +793,8 @@ def test_requests_carry_the_time_of_the_exchanges_clock():
     talk = Talk(is_logged_in=False)
     (login,) = sent(talk.dialect.opened(talk.now_ns))
     assert login.sent_ns == START_NS
-    talk.hear(wire.LoggedIn(0, 10, 300, START_NS + AHEAD_NS))
+    _, told = talk.hear(wire.LoggedIn(0, 10, 300, START_NS + AHEAD_NS))
+    assert told == VenueClock(account=ACCOUNT, offset_ns=AHEAD_NS)
     assert [each.sent_ns for each in talk.ask(place())] == [START_NS + AHEAD_NS]
     talk.close()
     talk.now_ns += MS
@@ -804,7 +806,7 @@ def test_a_time_that_the_way_there_and_back_explains_is_no_offset():
     talk = Talk(is_logged_in=False)
     talk.dialect.opened(talk.now_ns)
     talk.wait(400)
-    talk.hear(wire.LoggedIn(0, 10, 300, START_NS + 100 * MS))
+    assert len(talk.hear(wire.LoggedIn(0, 10, 300, START_NS + 100 * MS))) == 1
     assert [each.sent_ns for each in talk.ask(place())] == [talk.now_ns]
 
 
@@ -815,8 +817,18 @@ def test_a_request_refused_for_its_time_has_the_next_ones_right():
     acts = talk.hear_acts(*(refused(request_id, Code.WINDOW) for request_id in range(1, 4)))
     assert [each.outcome for each in acts.reports] == [Outcome.REFUSED] * 3
     (ping,) = sent(acts)  # one for all of them
-    assert talk.hear(wire.Pong(ping.request_id, talk.now_ns - AHEAD_NS)) == []
+    told = VenueClock(account=ACCOUNT, offset_ns=-AHEAD_NS)
+    assert talk.hear(wire.Pong(ping.request_id, talk.now_ns - AHEAD_NS)) == [told]
     assert [each.sent_ns for each in talk.ask(cancel(4))] == [talk.now_ns - AHEAD_NS]
+
+
+def test_small_changes_of_the_offset_are_not_told():
+    talk = Talk()
+    told = []
+    for ahead_ms in (0, 99, 100, 199, 200, 101):
+        (ping,) = sent(talk.wait(3_000))
+        told += talk.hear(wire.Pong(ping.request_id, talk.now_ns + ahead_ms * MS))
+    assert [each.offset_ns // MS for each in told] == [100, 200]
 
 
 def test_an_exchange_that_does_not_say_its_time_is_asked_again_after_a_second():

@@ -68,6 +68,7 @@ class Account:
         self.is_connected = False
         self.is_reconciled = False
         self.trouble: str | None = NOT_CONNECTED
+        self.is_clock_off = False  # the exchange's is so far from ours that an operator was told
         self.is_dirty = False
         self.foreign_orders: set[str] = set()
         self._ambiguous: set[str] = set()

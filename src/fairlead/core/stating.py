@@ -6,13 +6,14 @@ A statement is believed as the newest, and where both sides can be compared a di
 from fairlead.core import orphans
 from fairlead.core.account import RECONCILING, Account
 from fairlead.core.cancelling import send_cancel
-from fairlead.core.deciding import Deciding
+from fairlead.core.deciding import MS, Deciding
 from fairlead.core.doubt import ask
 from fairlead.core.drifting import is_comparable, measure_drift
 from fairlead.core.model import ZERO, Position, Updater
 from fairlead.core.positions import flattened
 from fairlead.core.venue_messages import (
     VenueBalancesStated,
+    VenueClock,
     VenueConnected,
     VenueDisconnected,
     VenueInstrumentsListed,
@@ -42,6 +43,21 @@ def disconnected(_: Deciding, account: Account, news: VenueDisconnected) -> None
     account.is_connected = False
     account.is_reconciled = False
     account.trouble = f"disconnected: {news.text}"
+
+
+def clock_compared(deciding: Deciding, account: Account, news: VenueClock) -> None:
+    """Tell an operator, once, when our clock and the exchange's are apart by half of its request window."""
+    assert account.abilities is not None, "clocks are compared after a connection"
+    window_ms = account.abilities.request_window_ms
+    is_off = window_ms is not None and abs(news.offset_ns) > window_ms * MS // 2
+    if is_off and not account.is_clock_off:
+        way = "behind" if news.offset_ns > 0 else "ahead of"
+        text = (
+            f"this machine's clock is {abs(news.offset_ns) // MS} ms {way} the exchange's; requests carry"
+            " the exchange's time, but expiries kept here and the times in reports are off by as much"
+        )
+        deciding.alarm(account, "clock_off", None, text)
+    account.is_clock_off = is_off
 
 
 def instruments_listed(deciding: Deciding, account: Account, news: VenueInstrumentsListed) -> None:

@@ -277,6 +277,12 @@ class VenueStreamGap(VenueMessage, frozen=True, kw_only=True, tag="stream_gap"):
     got: int
 
 
+class VenueClock(VenueMessage, frozen=True, kw_only=True, tag="clock"):
+    """The exchange's clock is `offset_ns` ahead of ours; said when that has changed."""
+
+    offset_ns: int
+
+
 VenueReport = (
     VenueConnected
     | VenueDisconnected
@@ -291,4 +297,5 @@ VenueReport = (
     | VenueInstrumentsListed
     | VenueTickersStated
     | VenueStreamGap
+    | VenueClock
 )

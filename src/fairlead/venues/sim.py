@@ -27,6 +27,7 @@ from fairlead.core.venue_messages import (
     Outcome,
     VenueAnswer,
     VenueCancel,
+    VenueClock,
     VenueConnected,
     VenueNotFound,
     VenuePlace,
@@ -51,6 +52,7 @@ from fairlead.venues.venue import Acts
 
 MS = 1_000_000  # ns
 LOGIN_ID = 0  # requests count from 1, pings down from -1
+OFFSET_TOLD_NS = 100 * MS  # a change of the clocks' offset by less is not worth telling
 
 ABILITIES = Abilities(
     exchange="SIM",
@@ -113,6 +115,7 @@ class SimDialect:
         self._private_key = private_key
         self._limits = limits
         self._offset = ClockOffset()
+        self._offset_told_ns = 0
         self._now_ns = 0
         self._age_ns = (
             0  # time passed, as our deadlines count it: a clock set back stops it briefly
@@ -253,14 +256,18 @@ class SimDialect:
         if asked is None or self._age_ns - asked[1] >= self._limits.time_gap_ms * MS:
             acts.send += self._ping()
 
-    def _compare(self, asked_ns: int, exchange_ns: int) -> None:
+    def _compare(self, asked_ns: int, exchange_ns: int, reports: list[VenueReport]) -> None:
         self._compared_ns = self._age_ns
         self._offset.compare(asked_ns, self._now_ns, exchange_ns)
+        offset_ns = self._offset.ns
+        if self._is_logged_in and abs(offset_ns - self._offset_told_ns) >= OFFSET_TOLD_NS:
+            self._offset_told_ns = offset_ns
+            reports.append(VenueClock(account=self._account, offset_ns=offset_ns))
 
     def _hear_pong(self, message: wire.Pong, acts: Acts) -> None:
         if self._time_asked is None or message.request_id != self._ping_id:
             return  # that there are bytes at all was what we wanted to know
-        self._compare(self._time_asked[0], message.time_ns)
+        self._compare(self._time_asked[0], message.time_ns, acts.reports)
         self._time_asked = None
         if not self._is_logged_in:
             acts.send += self._login()
@@ -318,12 +325,12 @@ class SimDialect:
             return
         self._is_logged_in = True
         self._login_deadline_ns = None
-        self._compare(self._login_sent_ns, message.time_ns)
         self._event_expected = max(self._event_expected, message.last_event + 1)
         self.abilities = msgspec.structs.replace(
             ABILITIES, request_window_ms=message.request_window_ms
         )
         reports.append(VenueConnected(account=self._account, abilities=self.abilities))
+        self._compare(self._login_sent_ns, message.time_ns, reports)
 
     def _count_event(self, event: int, reports: list[VenueReport]) -> None:
         """Say so when the stream skipped something. A late or doubled event is no gap."""
