@@ -87,3 +87,75 @@ def test_a_list_of_hops_ends() -> None:
     assert origin(NEAR, CLIENT, *[FAR] * 15) == CLIENT
     assert origin(NEAR, CLIENT, *[FAR] * 16) is None
     assert origin(NEAR, ",".join([FAR] * 100_000)) is None
+
+
+# ── over https ───────────────────────────────────────────────────────────────────────────────────
+
+
+def is_secure(peer: str, *headers: tuple[str, str], scheme: str = "http") -> bool:
+    pairs = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+    return Proxies(TRUSTED).is_secure(read_address(peer), scheme, pairs)
+
+
+PROTO, STANDARD, FOR = "x-forwarded-proto", "forwarded", "x-forwarded-for"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ((PROTO, "https"),),
+        ((PROTO, " HTTPS\t"), (FOR, CLIENT)),
+        ((PROTO, "https, https"),),
+        ((PROTO, "https"), (PROTO, "https"), (STANDARD, "proto=http")),
+        ((STANDARD, "proto=https"),),
+        ((STANDARD, f'for={CLIENT};Proto="https"; by=_x'),),
+        ((STANDARD, 'for="[2001:db8::7]:80";proto=https, for=_b;proto=https'),),
+        ((STANDARD, 'for="a,b;proto=http";proto=https'), (STANDARD, "proto=HTTPS")),
+    ],
+)
+def test_https_to_a_trusted_proxy_is_https(headers: tuple[tuple[str, str], ...]) -> None:
+    assert is_secure(NEAR, *headers)
+    assert is_secure(f"::ffff:{NEAR}", *headers)
+    assert not is_secure(CLIENT, *headers)  # who is not trusted says nothing
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ((PROTO, "http"),),
+        ((PROTO, ""),),
+        ((PROTO, "https, http"),),
+        ((PROTO, "https"), (PROTO, "http")),
+        ((PROTO, "wss"),),
+        ((PROTO, "on"),),
+        ((PROTO, "http"), (STANDARD, "proto=https")),
+        ((STANDARD, "proto=http"),),
+        ((STANDARD, f"for={CLIENT}"),),
+        ((STANDARD, f"proto=https, for={CLIENT}"),),
+        ((STANDARD, "proto=https;proto=https"),),
+        ((STANDARD, "proto=https;"),),
+        ((STANDARD, "proto=https,"),),
+        ((STANDARD, 'proto="https'),),
+        ((STANDARD, 'for="proto=https'),),
+        ((STANDARD, ""),),
+        ((STANDARD, '"' * 50_000),),
+    ],
+    ids=lambda headers: ascii(headers)[:60],
+)
+def test_a_trusted_proxy_that_says_anything_else_is_believed(
+    headers: tuple[tuple[str, str], ...],
+) -> None:
+    assert not is_secure(NEAR, *headers, scheme="https")
+    assert is_secure(CLIENT, *headers, scheme="https")  # the connection's own
+
+
+def test_who_says_nothing_comes_as_the_connection_does() -> None:
+    for peer in (NEAR, CLIENT):
+        assert is_secure(peer, (FOR, CLIENT), scheme="https")
+        assert not is_secure(peer, (FOR, CLIENT))
+    assert not is_secure(NEAR, ("x-forwarded-ssl", "on"), ("x-url-scheme", "https"))
+
+
+def test_what_a_client_wrote_is_not_taken_from_a_proxy_that_passes_it_on() -> None:
+    """As nginx does with Forwarded: who writes X-Forwarded-For does not write the other."""
+    assert not is_secure(NEAR, (FOR, CLIENT), (STANDARD, "proto=https"))

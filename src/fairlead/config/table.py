@@ -136,7 +136,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("http.stop_timeout_s", whole(1, 3_600), "for running requests when the process stops"),
     Setting("http.key_requests_per_s", _COUNT, "requests per API key, by every protocol; one more gets 429"),
     Setting("http.attempts_per_min", whole(60, 10_000_000), "requests and logons from one address (of IPv6: one /64) that prove no key; one more gets 429. Who has a good key is not held up by them"),
-    Setting("http.trusted_proxies", NETWORKS, "proxies whose X-Forwarded-For says from where a request comes: its rightmost address that is not one of them. Not set: from the socket's peer, whatever a header says"),
+    Setting("http.trusted_proxies", NETWORKS, "proxies whose X-Forwarded-For says from where a request comes (its rightmost address that is not one of them) and X-Forwarded-Proto whether over https. Not set: as the socket has it, whatever a header says"),
     Setting("http.public_url", PUBLIC_URL, "where people and clients reach the API, where that is not where it listens, as behind a proxy: for links, for /v1/endpoints, and taken as Host and Origin. Not set: where it listens"),
     Setting("http.backlog", whole(1, 65_535), "connections waiting to be accepted"),
 

@@ -387,3 +387,42 @@ async def test_behind_a_trusted_proxy_the_address_is_the_one_that_it_says(
 ) -> None:
     found, said = await browser.call("GET", "/v1/me", **{"X-Forwarded-For": forwarded})
     assert (found, said["code"]) == (status, code)
+
+
+HTTPS = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+
+
+async def test_behind_a_proxy_that_ends_tls_people_sign_in_by_a_cookie_of_https(
+    world: World, browser: Browser
+) -> None:
+    await world.ann(browser)
+    browser.http.cookie_jar.clear()
+    form = {"email": EMAIL, "password": PASSWORD}
+    url = world.url / "v1/auth/sign-in"
+    async with browser.http.post(url, json=form, headers=HTTPS) as response:
+        assert response.status == 200
+        (cookie,) = response.headers.getall("Set-Cookie")
+        csrf = (await response.json())["csrf"]
+    assert cookie.startswith("__Host-fairlead=")
+    assert {"Secure", "HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
+    sent = {**HTTPS, "Cookie": cookie.partition(";")[0]}
+    async with browser.http.get(world.url / "v1/me/sessions", headers=sent) as response:
+        assert "192.0.2.7" in {each["address"] for each in await response.json()}
+    # The same cookie over http is nobody's, whoever says that it came over https.
+    for over_http in ("http", "https, http", "", "ftp"):
+        asked = {**sent, "X-Forwarded-Proto": over_http}
+        async with browser.http.get(world.url / "v1/me", headers=asked) as response:
+            assert (await response.json())["code"] == "https_needed"
+    async with browser.http.post(
+        world.url / "v1/auth/sign-out", headers={**sent, "X-CSRF-Token": csrf}
+    ) as response:
+        assert response.status == 204
+        assert response.headers["Set-Cookie"].startswith("__Host-fairlead=;")
+
+
+async def test_nobody_but_a_trusted_proxy_is_believed_to_come_over_https(world: World) -> None:
+    assert world.desk is not None
+    scope = {"scheme": "http", "headers": [(b"x-forwarded-proto", b"https")]}
+    assert world.desk.is_secure({**scope, "client": ("127.0.0.1", 1)})
+    assert not world.desk.is_secure({**scope, "client": ("127.0.0.2", 1)})
+    assert not world.desk.is_secure({**scope, "client": None})

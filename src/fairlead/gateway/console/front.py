@@ -118,6 +118,13 @@ class Desk:
         address = self._proxies.origin(peer_address(client[0]), forwarded)
         return None if address is None else str(address)
 
+    def is_secure(self, scope: Scope) -> bool:
+        """Whether a call comes over https, at least to a trusted proxy that says so."""
+        client = scope["client"]
+        if client is None:
+            return False
+        return self._proxies.is_secure(peer_address(client[0]), scope["scheme"], scope["headers"])
+
     def do_later(self, work: Coroutine[Any, Any, None]) -> None:
         """Have something done that nobody waits for. Raises Busy."""
         if len(self._tasks) >= _LATER_MAX:
@@ -237,7 +244,7 @@ class Front:
 
     async def _visit(self, scope: Scope, body: bytes, tail: bytes) -> Visit | Answer:
         headers = dict(scope["headers"])
-        is_secure = scope["scheme"] == "https"
+        is_secure = self._desk.is_secure(scope)
         address = self._desk.address_of(scope)
         if address is None:
             return problem(403, "address_unreadable", "a proxy says no address that can be read")
