@@ -61,7 +61,7 @@ class ControlPlane:
             return
         loop, place = asyncio.get_running_loop(), self.control.store.place
         lease = await loop.run_in_executor(None, Lease.take, url.text, place)
-        self._lease = LeaseKept(lease, self._failed)
+        self._lease = LeaseKept(lease, self._failed, self._config.control.stop_unseen_s)
         self._lease.start()
 
     async def import_accounts(self) -> None:

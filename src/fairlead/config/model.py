@@ -164,10 +164,14 @@ class MailConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The control plane. `url` None: SQLite in the data folder. `key_file` None: DATA.key beside it."""
+    """The control plane. `url` None: SQLite in the data folder. `key_file` None: DATA.key beside it.
+
+    `stop_unseen_s`: when a system stops that cannot see its lease on a shared database; None: never.
+    """
 
     url: DatabaseUrl | None = None
     key_file: Path | None = None
+    stop_unseen_s: float | None = None
 
 
 class ProcessConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ locked. Calls block.
 
 import asyncio
 import os
+import select
 import socket
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import Any, Self
 
 import psycopg
 import structlog
+from psycopg.pq import ExecStatus
 
 from fairlead.control.errors import ControlError, StoreUnusable
 from fairlead.control.store import Store
@@ -26,20 +28,25 @@ log = structlog.get_logger()
 KEEP_S = 1.0  # between two looks at whether it is still ours
 PATIENCE_S = 3.0  # for a process that was killed and whose connection the server is just closing
 _POLL_S = 0.1
-_CONNECT_S = 10
+_CONNECT_S = 10  # at the start
+ANSWER_S = 2.0  # for what the holder asks: a server that does not answer in that time is not seen
+_RECONNECT_S = 2  # the least that PostgreSQL's library knows
 _CLASS = (
     0x0FA1  # of the lock; its other half is the number that the server gave our table `control`
 )
-_TAKE = "SELECT pg_try_advisory_lock(%s, ('control'::regclass::oid::bigint %% 2147483647)::int)"
-_HOLDER = """
-SELECT application_name, host(client_addr), backend_start FROM pg_stat_activity WHERE pid = (
-    SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = %s AND objsubid = 2
-    AND objid = ('control'::regclass::oid::bigint %% 2147483647)::int
+_TABLE = "mod('control'::regclass::oid::bigint, 2147483647)::int"
+_TAKE = f"SELECT pg_try_advisory_lock({_CLASS}, {_TABLE})"
+_HOLDER = f"""
+SELECT application_name, host(client_addr), to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS TZ')
+FROM pg_stat_activity WHERE pid = (
+    SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = {_CLASS} AND objsubid = 2
+    AND objid = {_TABLE}
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
-"""
+"""  # noqa: S608 - of our own words
 _HOST_MOST = 40  # characters of an application's name are few
-# The server gives up a machine that is gone, and we a server that is, after about so long.
+# The server gives up a machine that is gone when it has heard nothing for so long, and then so often so long.
 _GONE_S, _PROBES = 5, 3
+FREED_S = _GONE_S * (1 + _PROBES)  # never sooner, while the machine lives
 
 
 class LeaseTaken(ControlError):
@@ -62,7 +69,7 @@ class Lease:
     def take(cls, url: str, place: str) -> Self:
         """Take it. `place` names the database without a password. Raises LeaseTaken and StoreUnusable."""
         try:
-            connection = _connected(url)
+            connection = _connected(url, _CONNECT_S)
         except psycopg.Error as error:
             raise _unusable(place, error) from None
         try:
@@ -87,9 +94,9 @@ class Lease:
         """See that it is ours, or take it again; False while the server cannot be asked. Raises LeaseLost."""
         try:
             if self._connection is not None:
-                self._connection.execute("SELECT 1")
+                _asked(self._connection, "SELECT 1")
                 return True
-            connection = _connected(self._url)
+            connection = _connected(self._url, _RECONNECT_S)
         except psycopg.Error:
             self.release()
             return False
@@ -119,10 +126,19 @@ class Lease:
 class LeaseKept:
     """Looks after a lease, from `start` to `stop`; nothing of ours is connected any more after that."""
 
-    def __init__(self, lease: Lease, failed: Callable[[BaseException], None]) -> None:
-        """`failed` hears why we must not serve any more."""
+    def __init__(
+        self,
+        lease: Lease,
+        failed: Callable[[BaseException], None],
+        stop_unseen_s: float | None = None,
+    ) -> None:
+        """`failed` hears why we must not serve any more.
+
+        `stop_unseen_s`: so long after the lease was seen last that is said, too. None: never.
+        """
         self._lease = lease
         self._failed = failed
+        self._stop_unseen_s = stop_unseen_s
         self._thread = ThreadPoolExecutor(1, "lease")
         self._keeping: asyncio.Task[None] | None = None
 
@@ -140,13 +156,24 @@ class LeaseKept:
         self._thread.shutdown()
 
     async def _keep(self) -> None:
+        loop = asyncio.get_running_loop()
+        seen = loop.time()
         is_lost = False
         while True:
             await asyncio.sleep(KEEP_S)
-            kept = await asyncio.get_running_loop().run_in_executor(self._thread, self._lease.keep)
-            if not kept and not is_lost:
+            asked = loop.time()
+            kept = await loop.run_in_executor(self._thread, self._lease.keep)
+            if kept:
+                seen = asked
+            elif not is_lost:
                 log.error("lease cannot be seen", text="the control database does not answer")
             is_lost = not kept
+            unseen_s = loop.time() - seen
+            if is_lost and self._stop_unseen_s is not None and unseen_s >= self._stop_unseen_s:
+                raise LeaseLost(
+                    f"the lease was seen last {unseen_s:.1f} s ago; control.stop_unseen_s is"
+                    f" {self._stop_unseen_s:g}: another system may be given it"
+                )
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         cause = None if task.cancelled() else task.exception()
@@ -157,15 +184,15 @@ class LeaseKept:
 def is_held(store: Store) -> bool:
     """Whether a system serves by this database, as far as its server knows. Raises ControlError."""
     with store.read() as connection:
-        return connection.exec_driver_sql(_HOLDER, (_CLASS,)).first() is not None
+        return connection.exec_driver_sql(_HOLDER).first() is not None
 
 
-def _connected(url: str) -> psycopg.Connection[Any]:
+def _connected(url: str, connect_s: int) -> psycopg.Connection[Any]:
     """Return a connection by which server and client notice soon that the other is gone."""
     connection = psycopg.connect(
         url,
         autocommit=True,
-        connect_timeout=_CONNECT_S,
+        connect_timeout=connect_s,
         application_name=f"fairlead {socket.gethostname()[:_HOST_MOST]} {os.getpid()}",
         keepalives_idle=_GONE_S,
         keepalives_interval=_GONE_S,
@@ -173,30 +200,58 @@ def _connected(url: str) -> psycopg.Connection[Any]:
         tcp_user_timeout=_GONE_S * _PROBES * 1_000,
     )
     try:
-        for name, value in (("idle", _GONE_S), ("interval", _GONE_S), ("count", _PROBES)):
-            connection.execute(f"SET tcp_keepalives_{name} = {value}")
+        waits = (("idle", _GONE_S), ("interval", _GONE_S), ("count", _PROBES))
+        _asked(
+            connection, ";".join(f"SET tcp_keepalives_{name} = {value}" for name, value in waits)
+        )
     except psycopg.Error:
         connection.close()
         raise
     return connection
 
 
+def _asked(connection: psycopg.Connection[Any], statement: str) -> list[str]:
+    """Return the first row of an answer, as texts, empty where there is none.
+
+    Raises psycopg.Error, also when it does not come within ANSWER_S, whatever keeps it: the network,
+    something in between that takes what is sent, or a server that hangs. The connection is of no use then.
+    """
+    until = time.monotonic() + ANSWER_S
+    link, row = connection.pgconn, list[str]()
+    link.send_query(statement.encode())
+    link.flush()
+    coming = select.poll()
+    coming.register(link.socket, select.POLLIN)
+    while True:
+        while link.is_busy():
+            if not coming.poll(max(0.0, until - time.monotonic()) * 1_000):
+                raise psycopg.OperationalError(f"the server does not answer within {ANSWER_S:g} s")
+            link.consume_input()
+        result = link.get_result()
+        if result is None:
+            return row
+        if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+            raise psycopg.OperationalError(result.error_message.decode(errors="replace"))
+        if result.ntuples:
+            values = (result.get_value(0, column) for column in range(result.nfields))
+            row = ["" if each is None else each.decode() for each in values]
+
+
 def _locked(connection: psycopg.Connection[Any]) -> bool:
-    row = connection.execute(_TAKE, [_CLASS]).fetchone()
-    return row is not None and bool(row[0])
+    return _asked(connection, _TAKE) == ["t"]
 
 
 def _holder(connection: psycopg.Connection[Any]) -> str:
     """Name who has the lock, for people."""
-    row = connection.execute(_HOLDER, [_CLASS]).fetchone()
-    if row is None:
+    row = _asked(connection, _HOLDER)
+    if not row:
         return "another system"
     program, address, since = row
-    words = str(program).split()
+    words = program.split()
     if len(words) != 3:  # the server shows it only to the same user
         return "another system"
     where = f"the system on {words[1]}" + (f" ({address})" if address else "")
-    return f"{where}, process {words[2]}, since {since:%Y-%m-%d %H:%M:%S %Z}"
+    return f"{where}, process {words[2]}, since {since}"
 
 
 def _unusable(place: str, error: psycopg.Error) -> StoreUnusable:
