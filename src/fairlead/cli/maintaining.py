@@ -79,12 +79,16 @@ def backup(
 def restore(
     source: Annotated[Path, typer.Argument(metavar="BACKUP", help="What `backup` wrote.")],
     data: Annotated[Path, typer.Option(help="The folder to make, new or empty.")],
+    config_file: Annotated[
+        Path | None,
+        typer.Option("--config", help="Settings: an empty database by control.url is filled."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a data folder from a backup, checked and verified."""
     from fairlead.commands.backup import restoring
 
-    restoring.restore(source, data, as_json=as_json)
+    restoring.restore(source, data, _config_file(config_file), as_json=as_json)
 
 
 def _config_file(flag: Path | None) -> Path | None:

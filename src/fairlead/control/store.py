@@ -6,7 +6,7 @@ committed whole and durably, or has not happened. Calls block: never from the ev
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -65,6 +65,31 @@ class Store:
 
         `url` None: the file in the data folder `data`, readable by its owner alone.
         """
+        return cls._opened(data, url, lambda store: store._bring_up_to_date())
+
+    @classmethod
+    @contextmanager
+    def filling(cls, data: Path, url: str) -> Iterator[Connection]:
+        """Give a connection to a database that was empty, with its tables just made.
+
+        Committed at the end with what was filled in, unless an error leaves the block. Raises ControlError.
+        """
+        with cls._opened(data, url, lambda _: None) as store, store.append() as change:
+            _lock_tables(change)
+            if inspect(change).get_table_names():
+                raise StoreUnusable(
+                    f"{store.place}: has tables already; name a database, or schema, that is empty"
+                )
+            _make(change)
+            yield change
+
+    @classmethod
+    def as_it_is(cls, data: Path, url: str | None) -> Self:
+        """Open a database that is at the newest step; makes and changes nothing. Raises ControlError."""
+        return cls._opened(data, url, lambda store: store._see_step())
+
+    @classmethod
+    def _opened(cls, data: Path, url: str | None, prepare: Callable[[Self], None]) -> Self:
         parsed = _sqlite_url(data) if url is None else _server_url(url)
         place = str(data / DATABASE) if url is None else parsed.render_as_string()
         try:
@@ -72,7 +97,7 @@ class Store:
                 _make_private(data / DATABASE)
             store = cls(_engine(parsed), place)
             try:
-                store._bring_up_to_date()
+                prepare(store)
             except BaseException:
                 store.close()
                 raise
@@ -202,14 +227,25 @@ class Store:
         if found == HEAD:
             return
         with self._changing() as connection:
-            if connection.dialect.name == POSTGRESQL:
-                lock = {"lock": _MIGRATION_LOCK}
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), lock)
+            _lock_tables(connection)
             found = _found(connection)  # another process may have been quicker
             if found is None:
                 _make(connection)
             elif found != HEAD:
                 migrate(connection, self.place)
+
+    def _see_step(self) -> None:
+        with self._engine.connect() as connection:
+            found = _found(connection)
+        if found is None:
+            raise StoreUnusable(f"{self.place}: is no control database; name the one that is used")
+        if found > HEAD:
+            raise _newer(self.place, found)
+        if found != HEAD:
+            raise StoreUnusable(
+                f"{self.place}: is at step {found}, this program's is {HEAD}; start this version's"
+                " `fairlead up` once, or use the version that serves"
+            )
 
 
 # ── opening ──────────────────────────────────────────────────────────────────────────────────────
@@ -298,6 +334,13 @@ def _found(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _lock_tables(connection: Connection) -> None:
+    """Have PostgreSQL let one at a time make tables."""
+    if connection.dialect.name == POSTGRESQL:
+        lock = {"lock": _MIGRATION_LOCK}
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), lock)
 
 
 def _make(connection: Connection) -> None:

@@ -65,7 +65,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a backup holds and promises. `exchange` is None when it is not in the backup.
 
     `time`: UTC, when the journal's moment was fixed. `was_running`: the system went on meanwhile.
-    `subscriptions`: what the journals of others than `local` promise, by name.
+    `subscriptions`: what the journals of others than `local` promise, by name. `control_from`: the server's
+    database that CONTROL is a copy of, without a password, empty where it is a copy of a file.
     """
 
     format: int
@@ -76,6 +77,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     exchange: StoreSummary | None
     files: tuple[File, ...]
     subscriptions: dict[str, Promise] = {}
+    control_from: str = ""
 
     @property
     def promises(self) -> dict[str, Promise]:

@@ -16,6 +16,9 @@ from fairlead.commands import progress, show
 from fairlead.commands.backup import manifest as form
 from fairlead.commands.backup.taking import PARTIAL, described
 from fairlead.commands.ending import Ended, ExitCode
+from fairlead.commands.keeping import configured
+from fairlead.config.model import DatabaseUrl
+from fairlead.control.errors import ControlError
 from fairlead.core.exact import use_exact_decimals
 from fairlead.exchange.store_file import StoreError, examine
 from fairlead.journal.copying import Promise, promise_of
@@ -27,9 +30,13 @@ RESTORING = ".restoring"  # ends the name of a folder that is not complete
 _Open = Callable[[str], IO[bytes]]
 
 
-def restore(backup: Path, data: Path, *, as_json: bool) -> None:
-    """Make the data folder `data`, new or empty, from `backup`. Raises Ended."""
+def restore(backup: Path, data: Path, config_file: Path | None, *, as_json: bool) -> None:
+    """Make the data folder `data`, new or empty, from `backup`. Raises Ended.
+
+    The control plane's database becomes that of the folder, or, where the settings name a server's, that one.
+    """
     use_exact_decimals()
+    url = configured(config_file, {}).control.url
     data = data.absolute()
     draft = data.with_name(data.name + RESTORING)
     _refuse_existing(data, draft)
@@ -40,27 +47,78 @@ def restore(backup: Path, data: Path, *, as_json: bool) -> None:
             try:
                 _copy(opened, manifest, draft, start("copying"))
                 reports = _checked(draft, manifest, start("verifying"))
-                draft.rename(data)
+                with _put_in_place(draft, manifest, url, start("control")) as place:
+                    draft.rename(data)
             except BaseException:
                 shutil.rmtree(draft, ignore_errors=True)
                 raise
             fsync_folder(data.parent)
-    except (form.ManifestError, JournalError, StoreError, OSError, tarfile.TarError) as error:
+    except (
+        *(form.ManifestError, JournalError, StoreError, ControlError, OSError),
+        tarfile.TarError,
+    ) as error:
         raise Ended(ExitCode.REFUSED, f"nothing was restored: {error}") from None
     if as_json:
-        show.out(json.dumps({"data": str(data), "verified": True, "reports": reports}))
+        made = {"data": str(data), "verified": True, "reports": reports, "control": place}
+        show.out(json.dumps(made))
         return
     for line in described(manifest):
         show.out(line)
     show.out(f"restored to {data} and verified: {reports} reports, all agree")
-    if any(file.name == form.CONTROL for file in manifest.files):
+    if place:
+        show.out(f"the control plane is in {place}")
+    elif manifest.control_from:
+        show.out(
+            f"the control plane is in {data / form.CONTROL}; take control.url out of the configuration,"
+            f" which named {manifest.control_from}, or restore with --config into another database"
+        )
+    if _has(manifest, form.CONTROL):
         show.out(
             f"the key that locks its secrets is in no backup: put it at {data}.key, mode 0400,"
             " or name its place by control.key_file"
         )
-    has_config = any(file.name == form.CONFIG for file in manifest.files)
+    has_config = _has(manifest, form.CONFIG)
     config = f" --config {data / form.CONFIG}" if has_config else ""
     show.out(f"make sure that the original does not run, then: fairlead up --data {data}{config}")
+
+
+def _has(manifest: form.Manifest, name: str) -> bool:
+    return any(file.name == name for file in manifest.files)
+
+
+@contextmanager
+def _put_in_place(
+    draft: Path, manifest: form.Manifest, url: DatabaseUrl | None, advance: progress.Advance
+) -> Iterator[str]:
+    """Put the control plane's database where it will be; give the server's place, empty where that is a file.
+
+    What was put into a server's is taken out again when the block fails. Raises ControlError.
+    """
+    if not _has(manifest, form.CONTROL):
+        yield ""
+        return
+    from fairlead.control.copying import check_folder, put_from_folder, take_out
+
+    if url is None:
+        if manifest.control_from:  # made as a database of this program's by the one that backed up
+            check_folder(draft)
+            _without_readers(draft, form.CONTROL)
+        yield ""
+        return
+    place = put_from_folder(draft, url.text, advance)
+    try:
+        (draft / form.CONTROL).unlink()
+        _without_readers(draft, form.CONTROL)
+        yield place
+    except BaseException:
+        take_out(url.text, draft)
+        raise
+
+
+def _without_readers(draft: Path, database: str) -> None:
+    """Take away what readers of a database leave beside it; nothing was written."""
+    for name in ("-wal", "-shm"):
+        (draft / f"{database}{name}").unlink(missing_ok=True)
 
 
 def _refuse_existing(data: Path, draft: Path) -> None:
@@ -127,9 +185,8 @@ def _checked(draft: Path, manifest: form.Manifest, advance: progress.Advance) ->
         reports += _verified((draft / name).parent, promised)
     if manifest.exchange is not None and examine(draft / form.EXCHANGE) != manifest.exchange:
         raise form.ManifestError("the exchange's store holds other orders than promised")
-    for name in ("-wal", "-shm"):  # of the readers above; nothing was written
-        for database in (*manifest.promises, form.EXCHANGE):
-            (draft / f"{database}{name}").unlink(missing_ok=True)
+    for database in (*manifest.promises, form.EXCHANGE):
+        _without_readers(draft, database)
     for folder in form.folders_of(draft, [file.name for file in manifest.files]):
         fsync_folder(folder)
     return reports

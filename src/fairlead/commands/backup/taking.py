@@ -27,6 +27,9 @@ from fairlead.commands import progress, show
 from fairlead.commands.backup import manifest as form
 from fairlead.commands.credentials import client_settings
 from fairlead.commands.ending import Ended, ExitCode
+from fairlead.commands.keeping import configured
+from fairlead.config.model import DatabaseUrl
+from fairlead.control.errors import ControlError
 from fairlead.control.folders import folders
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.requests import LOCAL
@@ -56,18 +59,22 @@ def backup(data: Path, target: Path, config_file: Path | None, *, as_json: bool)
     target = target.absolute()
     draft = target.with_name(target.name + PARTIAL)
     _refuse_existing(target, draft)
+    url = configured(config_file, {}).control.url
     try:
         with _holding(data) as endpoint, progress.bars() as start:
             draft.mkdir(mode=0o700, parents=True)
             try:
-                made = _take(data, draft, config_file, endpoint, start)
+                made = _take(data, draft, config_file, url, endpoint, start)
                 _publish(draft, target, made, start)
             except BaseException:
                 shutil.rmtree(draft, ignore_errors=True)
                 raise
     except JournalMissing as error:
         raise Ended(ExitCode.USAGE, str(error)) from None
-    except (JournalError, StoreError, FixStoreError, OSError, _Failed) as error:
+    except (
+        *(JournalError, StoreError, FixStoreError, ControlError, OSError),
+        _Failed,
+    ) as error:
         raise Ended(ExitCode.FATAL, f"no backup was made: {error}") from None
     if as_json:
         show.out(form.encode(made).decode().rstrip())
@@ -89,6 +96,8 @@ def described(made: form.Manifest) -> list[str]:
             f"  {account}: every report up to sequence {sequence}"
             for account, sequence in journal.sequences.items()
         ]
+    if made.control_from:
+        lines.append(f"control plane of {made.control_from}")
     if made.exchange is not None:
         lines.append(f"simulated exchange, {made.exchange.orders} orders")
     return lines
@@ -127,6 +136,7 @@ def _take(
     data: Path,
     draft: Path,
     config_file: Path | None,
+    url: DatabaseUrl | None,
     endpoint: Endpoint | None,
     start: progress.Start,
 ) -> form.Manifest:
@@ -137,15 +147,34 @@ def _take(
     has_exchange = _take_exchange(data / EXCHANGE_FOLDER, draft, endpoint, start("exchange"))
     _copy_if_there(data / form.ACCOUNTS, draft / form.ACCOUNTS)
     _copy_if_there(data / form.AUDIT_HEAD, draft / form.AUDIT_HEAD)  # before its rows: never ahead
-    if (data / form.CONTROL).exists():
-        _copy_store(data / form.CONTROL, draft / form.CONTROL, start("control"))
+    control_from = _take_control(data, draft, url, start("control"))
     for name in form.TLS:
         if (data / name).exists():
             _write(public_part((data / name).read_bytes()), draft / name)
     if config_file is not None:
         _copy(config_file, draft / form.CONFIG)
     exchange = examine(draft / form.EXCHANGE) if has_exchange else None
-    return _manifest(draft, time, promise, others, exchange, endpoint is not None)
+    return _manifest(
+        draft, time, promise, others, exchange, endpoint is not None, control_from=control_from
+    )
+
+
+def _take_control(
+    data: Path, draft: Path, url: DatabaseUrl | None, advance: progress.Advance
+) -> str:
+    """Copy the control plane's database; return the server's that it is of, empty where it is a file."""
+    if url is not None:
+        from fairlead.control.copying import copy_to_folder
+
+        return copy_to_folder(url.text, draft, advance)
+    if (data / form.CONTROL).exists():
+        _copy_store(data / form.CONTROL, draft / form.CONTROL, advance)
+    elif (data / form.AUDIT_HEAD).exists():
+        raise _Failed(
+            f"{data / form.CONTROL} is missing, and {form.AUDIT_HEAD} is there: the control plane is in"
+            " PostgreSQL; name it by control.url (--config FILE, or FAIRLEAD_CONTROL_URL)"
+        )
+    return ""
 
 
 def _take_journals(data: Path, draft: Path, start: progress.Start) -> dict[str, Promise]:
@@ -271,6 +300,8 @@ def _manifest(
     others: dict[str, Promise],
     exchange: StoreSummary | None,
     was_running: bool,
+    *,
+    control_from: str,
 ) -> form.Manifest:
     """Make every file durable, then write the manifest that names them, durably."""
     names = [name for name in form.FILES if (draft / name).exists()]
@@ -287,6 +318,7 @@ def _manifest(
         exchange=exchange,
         files=tuple(form.described(draft, name) for name in names),
         subscriptions=others,
+        control_from=control_from,
     )
     for folder in form.folders_of(draft, names):
         fsync_folder(folder)
