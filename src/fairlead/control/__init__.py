@@ -3,6 +3,7 @@
     store       the database, SQLite in the data folder or PostgreSQL by URL; one writer at a time
     lease       which of the systems that share a PostgreSQL serves
     tables      what is in it; migrations/ is how it came to be so
+    copying     what the database holds, carried from one database to another
     upserting   a row inserted, or changed where there is one
     names       its files in the data folder; folders: those of subscriptions; whole_file: how one is written
     vault       secrets, sealed; key_keeper knows who keeps the key that locks them (key_file,
