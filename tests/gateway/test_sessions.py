@@ -1,6 +1,5 @@
 """A session at a real edge: its name is on its orders, its end comes last, and the next process knows."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ COD = (ExecInst.CANCEL_ON_DISCONNECT,)
 
 async def placed(port: Port, session: Session, name: str, exec_inst: tuple[ExecInst, ...]) -> Order:
     """Place an order over the session and have the exchange accept it."""
-    placing = asyncio.ensure_future(session.place(make_request(name, exec_inst=exec_inst)))
+    placing = session.place(make_request(name, exec_inst=exec_inst))
     request = await port.link.next_sent(VenuePlace)
     port.link.hear([answer(request, Outcome.DONE, exchange_order_id=f"X-{name}")])
     reply = await placing
@@ -60,12 +59,11 @@ async def test_what_was_submitted_before_the_end_ends_and_nothing_comes_after_it
     async with Port(tmp_path) as port:
         await port.connect()
         session = Session(port.edge, "ws:1")
-        before = asyncio.ensure_future(session.place(make_request("before", exec_inst=COD)))
+        before = session.place(make_request("before", exec_inst=COD))
         place = await port.link.next_sent(VenuePlace)
-        behind = asyncio.ensure_future(session.place(make_request("behind", exec_inst=COD)))
         await session.end()
         with pytest.raises(ConnectionError, match="session ws:1 has ended"):
-            await behind
+            session.place(make_request("behind", exec_inst=COD))
         cancel = await port.link.next_sent(VenueCancel)
         assert place.number == cancel.number
         port.link.hear([answer(place, Outcome.DONE, exchange_order_id="X1")])
@@ -76,9 +74,8 @@ async def test_what_waits_to_be_decided_when_it_ends_is_never_sent(tmp_path: Pat
     async with Port(tmp_path) as port:
         await port.connect()
         session = Session(port.edge, "ws:1")
-        before = asyncio.ensure_future(session.place(make_request("before", exec_inst=COD)))
-        await asyncio.sleep(0)  # it is in the inbox
-        await session.end()
+        before = session.place(make_request("before", exec_inst=COD))
+        await session.end()  # the order is in the inbox
         reply = await before
         assert isinstance(reply, OrderReply)
         assert reply.order.stage is Stage.CANCELED

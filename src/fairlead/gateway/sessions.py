@@ -25,8 +25,8 @@ class Session:
         self._accounts: dict[str, None] = {}  # where it placed orders that end with it
         self._is_ended = False
 
-    async def place(self, request: PlaceOrder) -> Reply:
-        """Submit a new order as one of this session, see `EdgePort.submit`.
+    def place(self, request: PlaceOrder) -> "asyncio.Future[Reply]":
+        """Submit a new order as one of this session, see `EdgePort.submit`; its place is fixed on return.
 
         Raises ConnectionError when the session has ended: nothing was placed.
         """
@@ -34,8 +34,10 @@ class Session:
             raise ConnectionError(f"session {self.name} has ended")
         if ExecInst.CANCEL_ON_DISCONNECT in request.exec_inst:
             self._accounts[request.account] = None
-        # Nothing waits from here to the inbox, so `end` cannot come between.
-        return await self._port.submit(msgspec.structs.replace(request, session=self.name))
+        # Nothing waits from here to the inbox but what began before, so `end` cannot come between.
+        return asyncio.ensure_future(
+            self._port.submit(msgspec.structs.replace(request, session=self.name))
+        )
 
     async def end(self) -> None:
         """End the session: its orders with CANCEL_ON_DISCONNECT are cancelled, durably on return.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from fairlead.core.reconciliation import Reconciliation
-from fairlead.core.replies import Refused
+from fairlead.core.replies import Refused, Reply
 from fairlead.core.requests import PlaceOrder
 from fairlead.gateway.callers import Caller
 from fairlead.gateway.sessions import Session
@@ -73,7 +73,7 @@ class Client:
         self._outbox_bytes = 0
         self._sent = asyncio.Event()  # the outbox is empty
         self._inbox: deque[bytes] = deque()
-        self._asking: set[asyncio.Task[None]] = set()
+        self._asking: dict[asyncio.Future[Reply], tuple[requests.Asked, bytes]] = {}
         self._opening: asyncio.Task[None] | None = None
         self._is_waiting = False  # some account is not loaded yet
         self._is_ended = False
@@ -254,24 +254,29 @@ class Client:
         if isinstance(asked, requests.Reject):
             self._refuse(asked, message)
             return
-        task = asyncio.create_task(self._ask(asked, message))
-        self._asking.add(task)
+        try:
+            answer = self._submit(asked)
+        except ConnectionError:
+            self._refuse(requests.stopping(asked), message)
+            return
+        self._asking[answer] = (asked, message)
+        answer.add_done_callback(self._answered)  # a task for each request would take longer
 
-    async def _ask(self, asked: requests.Asked, message: bytes) -> None:
+    def _submit(self, asked: requests.Asked) -> asyncio.Future[Reply]:
+        if isinstance(asked, PlaceOrder):
+            return self._orders.place(asked)
+        return asyncio.ensure_future(self._port.submit(asked))
+
+    def _answered(self, answer: asyncio.Future[Reply]) -> None:
+        asked, message = self._asking.pop(answer)
         refused = None
         try:
-            if isinstance(asked, PlaceOrder):
-                reply = await self._orders.place(asked)
-            else:
-                reply = await self._port.submit(asked)
+            reply = answer.result()
         except ConnectionError:
             refused = requests.stopping(asked)
         else:
             if isinstance(reply, Refused):
                 refused = requests.refusal(reply, asked)
-        task = asyncio.current_task()
-        assert task is not None
-        self._asking.discard(task)
         if refused is not None:
             self._refuse(refused, message)
             self._pump()
