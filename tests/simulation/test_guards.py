@@ -389,7 +389,7 @@ def test_fix_messages_leave_when_their_numbers_are_stored(monkeypatch: pytest.Mo
         batches = [line.session.flush() for line in lines]
         for line, batch in zip(lines, batches, strict=True):
             if batch.data or batch.is_last:
-                line.write(batch.data, batch.is_last)
+                line.write(batch)
         desk.store.commit(batches)
 
     monkeypatch.setattr(Desk, "flush", flush)
