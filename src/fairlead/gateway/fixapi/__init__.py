@@ -6,7 +6,9 @@
     telling      orders, reports and refusals → the bodies of messages out
     requests     what a client's messages ask for, and what answers them
     following    a session's place in the reports of all accounts
-    mass_status  which orders answer a mass status request
+    mass_status  which orders answer a mass status request; statuses: how they are told
+    resending    what was sent and a client lacks, again
+    place        where a session stands in the reports of its accounts
     cursor       how far a session has come, as it is stored with its messages
     client       one connection from the logon to the end
     entrance     at whose desk a connection is; identifying: who its Logon says that it is

@@ -4,7 +4,6 @@ Knows a transport only as something that takes bytes; everything it waits for is
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol, assert_never
 from urllib.parse import quote
@@ -14,7 +13,6 @@ import structlog
 
 from fairlead.control.keys import Scope
 from fairlead.core import replies
-from fairlead.core.model import Order
 from fairlead.core.port import EdgePort
 from fairlead.core.replies import AccountsReply
 from fairlead.core.reports import OrderReport
@@ -35,24 +33,22 @@ from fairlead.fix.settings import FIX50SP2, Batch, SessionKey
 from fairlead.fix.states import State
 from fairlead.gateway.callers import Caller
 from fairlead.gateway.feed import Item
-from fairlead.gateway.fixapi import asking, telling, words
-from fairlead.gateway.fixapi.asking import Declined, MassStatus
-from fairlead.gateway.fixapi.cursor import Cursor, begun, decode_cursor, encode_cursor
+from fairlead.gateway.fixapi import words
+from fairlead.gateway.fixapi.cursor import decode_cursor, encode_cursor
 from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.fixapi.following import Following
 from fairlead.gateway.fixapi.identifying import claims, identified
-from fairlead.gateway.fixapi.keeping import claimed_name, name_of
-from fairlead.gateway.fixapi.mass_status import Found, find_orders
+from fairlead.gateway.fixapi.keeping import KeptSession
+from fairlead.gateway.fixapi.place import Place
 from fairlead.gateway.fixapi.requests import Mouth, Requests
-from fairlead.gateway.fixapi.telling import Part, Terms
-from fairlead.gateway.guard import NotAllowed
+from fairlead.gateway.fixapi.resending import Resends
+from fairlead.gateway.fixapi.statuses import MassStatuses
+from fairlead.gateway.fixapi.telling import Terms
 from fairlead.gateway.peers import Peer
 from fairlead.gateway.proxies import peer_address
 from fairlead.gateway.usage import FIX
 
 log = structlog.get_logger()
-_RESENT_AT_ONCE = 500
-_TOLD_AT_ONCE = 200
 _HELD_S = 1.0
 _STOPPING = "the server is stopping"
 _NOT_ALLOWED = "the key does not allow this any more"
@@ -100,33 +96,28 @@ class Client:
         self._caller: Caller | None = None
         self._port: EdgePort | None = None  # once it is known who calls
         self._unwatch: Callable[[], None] | None = None
-        self._heard: list[bytes] = []  # and to be kept for people
-        self.session = desk.new_session(None if desk.kept is None else self._heard.append)
+        self._kept: KeptSession | None = None
+        if desk.kept is not None:
+            self._kept = KeptSession(desk.kept, self._identity)
+        self.session = desk.new_session(None if self._kept is None else self._kept.heard.append)
         self._desk = desk
         self._wire = wire
         self._peer = peer
         self._loop = asyncio.get_running_loop()
         self._key: SessionKey | None = None  # once it is among the live ones
-        self._kept_key: SessionKey | None = None
-        self._kept_name = "-"  # until a message says more
-        self._begin = Cursor()
-        self._placed: set[str] = set()  # accounts in whose reports the session has a place for good
-        self._asked: dict[str, int] = {}
-        self._away: dict[str, int] = {}  # what was told of accounts that are not present
-        self._came: dict[str, int] = {}  # accounts that come while the logon is decided
+        self._place = Place()
         self._unwatch_accounts: Callable[[], None] | None = None
         self._terms = Terms()
         self._requests: Requests | None = None
         self._following: Following | None = None
+        self._statuses: MassStatuses | None = None
+        self._resends: Resends | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._slow: asyncio.TimerHandle | None = None
         self._writable = asyncio.Event()
         self._writable.set()
         self._reading_holds: set[str] = set()
-        self._resends: deque[ResendAsked] = deque()
-        self._mass_statuses = 0  # being answered
-        self._told_meanwhile: dict[tuple[str, str], Order] = {}  # (account, client id) → as of
         self._arm()
 
     # ── the connection ───────────────────────────────────────────────────────────────────────────
@@ -153,8 +144,8 @@ class Client:
         """Send what is durable; close after the last of it."""
         if not self._wire.is_closing():
             self._wire.write(batch.data)
-            if self._desk.kept is not None and batch.frames:
-                self._desk.kept.add_sent(self._name_kept(b""), batch.frames, self._desk.now_ns())
+            if self._kept is not None and batch.frames:
+                self._kept.keep_sent(self.session.key, batch.frames, self._desk.now_ns())
         if batch.is_last:
             self._close()
 
@@ -232,7 +223,8 @@ class Client:
     # ── what happened ────────────────────────────────────────────────────────────────────────────
 
     def _work(self, happened: Sequence[Happened]) -> None:
-        self._keep_heard()
+        if self._kept is not None:
+            self._kept.keep_heard(self.session.key, self._desk.now_ns())
         for what in happened:
             match what:
                 case Received():
@@ -244,13 +236,15 @@ class Client:
                 case WasReset():
                     self._keep()
                 case ResendAsked():
-                    self._resend_later(what)
+                    assert self._resends is not None
+                    self._resends.take(what)
                 case Refused():
                     # Without its Text: what a client says in its own words is in no log.
                     log.warning("fix_message_rejected", session=self._name(), number=what.number)
                 case Garbled():
                     self._desk.metrics.garbled += 1
-                    self._keep_ignored(what)
+                    if self._kept is not None:
+                        self._kept.keep_ignored(what.reason, self._desk.now_ns())
                 case Ended():
                     self._ended(what)
                 case _:
@@ -296,14 +290,10 @@ class Client:
                 return
             key = desk.transient(key)
         record = desk.store.record(key)
-        present = self._came | {state.account: state.sequence for state in reply.accounts}
+        present = {state.account: state.sequence for state in reply.accounts}
         # What a transient session has not seen yet, its client has not seen in the other one.
         kept = decode_cursor(desk.store.record(own).cursor)
-        begin = begun(kept, asked.is_reset, present)
-        self._placed = set(kept.told)
-        self._away = {each: told for each, told in begin.told.items() if each not in present}
-        told = {account: begin.told[account] for account in present}
-        self._begin = Cursor(told, begin.asked)
+        self._place.begin(kept, asked.is_reset, present)
         desk.live[key] = self
         self._key = key
         self._work(self.session.accept(key, record, desk.now_ns()))
@@ -333,11 +323,9 @@ class Client:
         if not self._desk.doors.is_open_to(self._caller, account):
             return
         if self._following is None:
-            self._came.setdefault(account, sequence)
+            self._place.came(account, sequence)
         elif account not in self._following.told:
-            told = self._away.pop(account, sequence)
-            self._asked.setdefault(account, sequence)
-            self._following.add(account, min(told, sequence))
+            self._following.add(account, self._place.joined(account, sequence))
             self._keep()
             self._desk.changed(self)
 
@@ -361,8 +349,7 @@ class Client:
     def _logged_on(self, logon: LoggedOn) -> None:
         desk, message = self._desk, logon.message
         self._terms = Terms(message.is_yes(words.TRUE_EXEC_TYPE))
-        following = Following(desk.feed, self._begin.told, self._tell)
-        self._asked = dict(self._begin.asked)
+        following = Following(desk.feed, self._place.told, self._tell)
         ends_with_session = desk.settings.cancel_on_disconnect
         if message.get(words.CANCEL_ON_DISCONNECT) is not None:
             ends_with_session = message.is_yes(words.CANCEL_ON_DISCONNECT)
@@ -378,6 +365,10 @@ class Client:
         )
         assert self._port is not None
         self._requests = Requests(desk, self._port, mouth, self._on_load)
+        self._statuses = MassStatuses(
+            desk, self._port, self.session, mouth, self._place.asked, self._turn, self._keep
+        )
+        self._resends = Resends(desk, self, following, self._turn)
         self._following = following
         if not self._writable.is_set():
             following.hold("writing")
@@ -411,41 +402,18 @@ class Client:
         """Return the session's name, by which its orders know it."""
         return _name_of(self.session.key)
 
-    # ── what is kept for people ──────────────────────────────────────────────────────────────────
-
-    def _keep_heard(self) -> None:
-        desk, heard = self._desk, self._heard
-        if heard:
-            assert desk.kept is not None
-            desk.kept.add(self._name_kept(heard[0]), heard, desk.now_ns())
-            heard.clear()
-
-    def _keep_ignored(self, garbled: Garbled) -> None:
-        desk = self._desk
-        if desk.kept is not None:
-            text = f"ignored: {garbled.reason}".encode()
-            desk.kept.add(self._kept_name, (text,), desk.now_ns())
-
-    def _name_kept(self, heard: bytes) -> str:
-        """Return the name under which messages are kept; before it is decided, what `heard` claims."""
-        key = self.session.key
-        if key.comp_id and key is not self._kept_key:
-            self._kept_key, self._kept_name = key, name_of(key)
-        elif heard and not key.comp_id:
-            self._kept_name = claimed_name(heard, self._identity)
-        return self._kept_name
-
     # ── requests ─────────────────────────────────────────────────────────────────────────────────
 
     def _take(self, received: Received) -> None:
-        requests = self._requests
+        requests, statuses = self._requests, self._statuses
         assert requests is not None, "nothing is delivered before the logon"
+        assert statuses is not None
         msg_type = received.message.msg_type
         if requests.take(received):
             self._desk.metrics.received[msg_type] += 1
         elif msg_type == words.ORDER_MASS_STATUS_REQUEST:
             self._desk.metrics.received[msg_type] += 1
-            self._take_mass_status(received, requests)
+            statuses.take(received, requests)
         else:
             self._desk.metrics.received["other"] += 1
             requests.refuse_type(received)
@@ -478,8 +446,8 @@ class Client:
 
     def _tell(self, items: Sequence[Item]) -> None:
         """Make reports into messages, and keep how far we have come with them."""
-        session, requests = self.session, self._requests
-        if not session.is_up or requests is None:
+        session, requests, statuses = self.session, self._requests, self._statuses
+        if not session.is_up or requests is None or statuses is None:
             return
         now_ns = self._desk.now_ns()
         reports = self._desk.reports
@@ -496,8 +464,7 @@ class Client:
                 session.send_all(words.EXECUTION_REPORT, bodies, now_ns)
                 bodies.clear()
             requests.heard(report, order)
-            if self._mass_statuses:
-                self._told_meanwhile[order.account, order.client_order_id] = order
+            statuses.heard(order)
         if bodies:
             session.send_all(words.EXECUTION_REPORT, bodies, now_ns)
         if has_told:
@@ -507,113 +474,8 @@ class Client:
     def _keep(self) -> None:
         """Have the place in the reports stored with what was said."""
         assert self._following is not None
-        told = self._away | self._following.told
-        has_begun = not told.keys() <= self._placed
-        if has_begun:
-            self._placed.update(told)
-        self.session.keep(encode_cursor(Cursor(told, self._asked)), has_begun=has_begun)
-
-    # ── mass status ──────────────────────────────────────────────────────────────────────────────
-
-    def _take_mass_status(self, received: Received, requests: Requests) -> None:
-        asked = asking.read_mass_status(received.message)
-        if isinstance(asked, Fault):
-            if self._reject(received.message, asked):
-                self._dealt(received)
-        elif isinstance(asked, Declined):
-            self._say_no_orders(received, asked.text)
-        else:
-            requests.start(self._answer_mass_status(received, asked))
-
-    async def _answer_mass_status(self, received: Received, asked: MassStatus) -> None:
-        self._mass_statuses += 1
-        try:
-            await self._mass_status(received, asked)
-        finally:
-            self._mass_statuses -= 1
-            if not self._mass_statuses:
-                self._told_meanwhile.clear()
-
-    async def _mass_status(self, received: Received, asked: MassStatus) -> None:
-        desk, port = self._desk, self._port
-        assert port is not None
-        accounts = [asked.account] if asked.account else list(self._asked)
-        if asked.account and asked.account not in self._asked:
-            self._say_no_orders(received, _not_an_account(asked.account))
-            return
-        orders = []
-        ends: dict[str, int] = {}
-        for account in accounts:
-            try:
-                found = await find_orders(port, account, self._asked[account], desk.settings)
-            except (ConnectionError, NotAllowed):
-                return  # the server stops, or the session ends; it will be asked for again
-            if isinstance(found, Found):
-                orders += found.orders
-                ends[account] = found.sequence
-            elif asked.account and found.refusal is replies.Refusal.ACCOUNT_UNKNOWN:
-                self._say_no_orders(received, _not_an_account(account))
-                return
-        for at, order in enumerate(orders):
-            if at % _TOLD_AT_ONCE == 0:
-                await self._turn()
-            # Reports go on while this is answered: nobody may be told of a state that is over.
-            newer = self._told_meanwhile.get((order.account, order.client_order_id))
-            if newer is not None and newer.sequence > order.sequence:
-                order = newer  # noqa: PLW2901 - what is told of it
-            part = Part(asked.request_id, len(orders), at == len(orders) - 1)
-            body = telling.status(
-                order, desk.new_id("S"), self._terms, desk.now_ns(), telling.of_mass_status(part)
-            )
-            self._say(words.EXECUTION_REPORT, body)
-        if not self.session.is_up:
-            return
-        self._asked |= ends
-        self._keep()
-        if orders:
-            self._dealt(received)
-        else:
-            self._say_no_orders(received, "there are no orders")
-
-    def _say_no_orders(self, received: Received, text: str) -> None:
-        message, desk = received.message, self._desk
-        part = Part(message.text(words.MASS_STATUS_REQ_ID), 0, True)
-        account = message.text(words.SECURITY_EXCHANGE)
-        exec_id, more = desk.new_id("S"), telling.of_mass_status(part)
-        body = telling.unknown_status("", account, "", exec_id, text, desk.now_ns(), more)
-        if self._say(words.EXECUTION_REPORT, body):
-            self._dealt(received)
-
-    # ── resends ──────────────────────────────────────────────────────────────────────────────────
-
-    def _resend_later(self, asked: ResendAsked) -> None:
-        """Answer one resend request after the other, and tell nothing new before."""
-        self._resends.append(asked)
-        if len(self._resends) == 1:
-            assert self._following is not None
-            self._following.hold("resend")
-            self._desk.start(self._resend())
-
-    async def _resend(self) -> None:
-        desk, session = self._desk, self.session
-        while self._resends:
-            asked = self._resends[0]
-            desk.flush()  # what is asked for may have been said in this very turn
-            sent = desk.store.sent(session.key, asked.first, asked.last)
-            desk.metrics.resent += len(sent)
-            first = asked.first
-            for at in range(0, len(sent), _RESENT_AT_ONCE):
-                await self._turn()
-                part = sent[at : at + _RESENT_AT_ONCE]
-                session.resend(first, part[-1].number, part, desk.now_ns())
-                first = part[-1].number + 1
-                desk.changed(self)
-            if first <= asked.last:
-                session.resend(first, asked.last, (), desk.now_ns())
-                desk.changed(self)
-            self._resends.popleft()
-        assert self._following is not None
-        self._following.let_go("resend")
+        cursor, has_begun = self._place.cursor(self._following.told)
+        self.session.keep(encode_cursor(cursor), has_begun=has_begun)
 
     # ── what takes longer ────────────────────────────────────────────────────────────────────────
 
@@ -621,10 +483,6 @@ class Client:
         """Let the others have theirs, and wait until the client takes more."""
         await asyncio.sleep(0)
         await self._writable.wait()
-
-
-def _not_an_account(account: str) -> str:
-    return f"{account} is not an account of this server"
 
 
 def _name_of(key: SessionKey) -> str:

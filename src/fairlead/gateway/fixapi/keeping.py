@@ -84,6 +84,40 @@ class Kept:
         self._has_failed = True
 
 
+class KeptSession:
+    """What is kept of one connection. `heard`: messages that came, since `keep_heard` was called."""
+
+    def __init__(self, kept: Kept, identity: str) -> None:
+        """`identity`: what the other side is known by before its Logon is decided."""
+        self.heard: list[bytes] = []
+        self._kept = kept
+        self._identity = identity
+        self._key: SessionKey | None = None
+        self._name = "-"  # until a message says more
+
+    def keep_heard(self, key: SessionKey, now_ns: int) -> None:
+        """Keep what was heard; `key` is the session's, as yet."""
+        if self.heard:
+            self._kept.add(self._named(key, self.heard[0]), self.heard, now_ns)
+            self.heard.clear()
+
+    def keep_ignored(self, reason: str, now_ns: int) -> None:
+        """Keep why bytes were ignored."""
+        self._kept.add(self._name, (f"ignored: {reason}".encode(),), now_ns)
+
+    def keep_sent(self, key: SessionKey, frames: Sequence[bytes], now_ns: int) -> None:
+        """Keep messages that are sent."""
+        self._kept.add_sent(self._named(key, b""), frames, now_ns)
+
+    def _named(self, key: SessionKey, heard: bytes) -> str:
+        """Return the name under which messages are kept; before it is decided, what `heard` claims."""
+        if key.comp_id and key is not self._key:
+            self._key, self._name = key, name_of(key)
+        elif heard and not key.comp_id:
+            self._name = claimed_name(heard, self._identity)
+        return self._name
+
+
 def open_kept(folder: Path, settings: FixSettings) -> Kept | None:
     """Return the log in `folder`; None, and said, where it cannot be opened, or is not wanted."""
     if not settings.log_messages:

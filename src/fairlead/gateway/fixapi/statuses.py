@@ -1,0 +1,128 @@
+"""Mass status requests of one session, answered: the orders found, a few in each turn of the event loop.
+
+Reports go on meanwhile, so an order is told as the newest that the client has been told of it.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from fairlead.core import replies
+from fairlead.core.model import Order
+from fairlead.core.port import EdgePort
+from fairlead.fix.happened import Received
+from fairlead.fix.message import Fault
+from fairlead.fix.session import Session
+from fairlead.gateway.fixapi import asking, telling, words
+from fairlead.gateway.fixapi.asking import Declined, MassStatus
+from fairlead.gateway.fixapi.desk import Desk
+from fairlead.gateway.fixapi.mass_status import Found, find_orders
+from fairlead.gateway.fixapi.requests import Mouth, Requests
+from fairlead.gateway.fixapi.telling import Part
+from fairlead.gateway.guard import NotAllowed
+
+_TOLD_AT_ONCE = 200
+
+
+class MassStatuses:
+    """The mass status requests of one session."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        port: EdgePort,
+        session: Session,
+        mouth: Mouth,
+        asked: dict[str, int],
+        turn: Callable[[], Awaitable[None]],
+        keep: Callable[[], None],
+    ) -> None:
+        """`asked`: by account, up to where the last request looked; changed here, and then `keep` is called.
+
+        `turn` returns in a later turn of the event loop in which the client takes more.
+        """
+        self._desk = desk
+        self._port = port
+        self._session = session
+        self._mouth = mouth
+        self._asked = asked
+        self._turn = turn
+        self._keep = keep
+        self._answering = 0
+        self._told_meanwhile: dict[tuple[str, str], Order] = {}  # (account, client id) → as of
+
+    def take(self, received: Received, requests: Requests) -> None:
+        """Answer a request, as one of `requests`."""
+        asked = asking.read_mass_status(received.message)
+        if isinstance(asked, Fault):
+            if self._mouth.reject(received.message, asked):
+                self._mouth.dealt(received)
+        elif isinstance(asked, Declined):
+            self._say_no_orders(received, asked.text)
+        else:
+            requests.start(self._answer(received, asked))
+
+    def heard(self, order: Order) -> None:
+        """Take note of an order as of a report that the client is being told."""
+        if self._answering:
+            self._told_meanwhile[order.account, order.client_order_id] = order
+
+    async def _answer(self, received: Received, asked: MassStatus) -> None:
+        self._answering += 1
+        try:
+            await self._tell(received, asked)
+        finally:
+            self._answering -= 1
+            if not self._answering:
+                self._told_meanwhile.clear()
+
+    async def _tell(self, received: Received, asked: MassStatus) -> None:
+        desk = self._desk
+        accounts = [asked.account] if asked.account else list(self._asked)
+        if asked.account and asked.account not in self._asked:
+            self._say_no_orders(received, _not_an_account(asked.account))
+            return
+        orders = []
+        ends: dict[str, int] = {}
+        for account in accounts:
+            try:
+                found = await find_orders(self._port, account, self._asked[account], desk.settings)
+            except (ConnectionError, NotAllowed):
+                return  # the server stops, or the session ends; it will be asked for again
+            if isinstance(found, Found):
+                orders += found.orders
+                ends[account] = found.sequence
+            elif asked.account and found.refusal is replies.Refusal.ACCOUNT_UNKNOWN:
+                self._say_no_orders(received, _not_an_account(account))
+                return
+        for at, order in enumerate(orders):
+            if at % _TOLD_AT_ONCE == 0:
+                await self._turn()
+            # Reports go on while this is answered: nobody may be told of a state that is over.
+            newer = self._told_meanwhile.get((order.account, order.client_order_id))
+            if newer is not None and newer.sequence > order.sequence:
+                order = newer  # noqa: PLW2901 - what is told of it
+            part = Part(asked.request_id, len(orders), at == len(orders) - 1)
+            more = telling.of_mass_status(part)
+            exec_id, now_ns = desk.new_id("S"), desk.now_ns()
+            body = telling.status(order, exec_id, self._mouth.terms, now_ns, more)
+            self._mouth.say(words.EXECUTION_REPORT, body)
+        if not self._session.is_up:
+            return
+        self._asked |= ends
+        self._keep()
+        if orders:
+            self._mouth.dealt(received)
+        else:
+            self._say_no_orders(received, "there are no orders")
+
+    def _say_no_orders(self, received: Received, text: str) -> None:
+        message, desk = received.message, self._desk
+        part = Part(message.text(words.MASS_STATUS_REQ_ID), 0, True)
+        account = message.text(words.SECURITY_EXCHANGE)
+        exec_id, more = desk.new_id("S"), telling.of_mass_status(part)
+        body = telling.unknown_status("", account, "", exec_id, text, desk.now_ns(), more)
+        if self._mouth.say(words.EXECUTION_REPORT, body):
+            self._mouth.dealt(received)
+
+
+def _not_an_account(account: str) -> str:
+    return f"{account} is not an account of this server"
