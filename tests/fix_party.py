@@ -58,6 +58,7 @@ class FixParty:
         self._socket: socket.socket | None = None
         self._bytes = b""
         self._inbox: list[Said] = []
+        self._early: dict[int, Said] = {}  # heartbeats: they are never said again
         self._sent: dict[int, tuple[str, tuple[Field, ...]]] = {}
         self._asked_for = 0
 
@@ -94,6 +95,7 @@ class FixParty:
             self._socket = self._context.wrap_socket(self._socket, server_hostname=host)
         self._bytes = b""
         self._inbox.clear()
+        self._early.clear()
         self._asked_for = 0
         self.is_over = False
 
@@ -240,6 +242,8 @@ class FixParty:
         if number > self.next_in:
             if msg_type in "A5":
                 self._inbox.append(said)
+            elif msg_type == "0":
+                self._early[number] = said
             if not self._asked_for:
                 self._asked_for = number
                 self.say("2", (7, self.next_in), (16, 0))
@@ -261,6 +265,10 @@ class FixParty:
         if msg_type not in _ADMIN:
             self.told.append(said)
         self._inbox.append(said)
+        for early in sorted(self._early):
+            if early <= self.next_in:
+                self._inbox.append(self._early.pop(early))
+                self.next_in = max(self.next_in, early + 1)
 
     def _resend(self, first: int, last: int) -> None:
         """Say again what the server asks for; a gap fill stands for the rest."""
