@@ -22,6 +22,7 @@ OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "control.url": ("postgresql://host/database", '"postgresql://host/database"'),
     "control.key_file": ("key", '"key"'),
     "control.stop_unseen_s": ("7.5", "7.5"),
+    "control.usage_days": ("400", "400"),
     "mail.server": ("mail.desk.example:587", '"mail.desk.example:587"'),
     "mail.sender": ("Fairlead <ems@desk.example>", '"Fairlead <ems@desk.example>"'),
     "mail.security": ("tls", '"tls"'),

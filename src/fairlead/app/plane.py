@@ -17,6 +17,7 @@ from fairlead.control.following import ControlFollowed, Followed
 from fairlead.control.keeper import AccountKeeper, AccountKeepers
 from fairlead.control.lease import Lease, LeaseKept
 from fairlead.control.metering import Metering
+from fairlead.control.pruning import Pruning
 from fairlead.control.tls_files import keep
 from fairlead.control.usage import UsageAsked, Used
 from fairlead.core.requests import LOCAL
@@ -43,6 +44,7 @@ class ControlPlane:
         self._followed: ControlFollowed | None = None
         self._keepers: AccountKeepers | None = None
         self._metering: Metering | None = None
+        self._pruning: Pruning | None = None
 
     @classmethod
     def open(cls, config: Config, wall: Wall, failed: Callable[[BaseException], None]) -> Self:
@@ -88,9 +90,14 @@ class ControlPlane:
         self._keepers = AccountKeepers(control, tenants.edge_of, self.look, now_ns)
         self._metering = Metering(control.store, access.usage, now_ns, self._failed, sleep=sleep)
         self._metering.start()
+        days = self._config.control.usage_days
+        self._pruning = Pruning(control.store, now_ns, days, sleep)
+        self._pruning.start()
 
     async def stop_following(self) -> None:
         """Write what was used, wait for changes that are under way, tell nothing more."""
+        if self._pruning is not None:
+            await self._pruning.stop()
         if self._metering is not None:
             await self._metering.stop()
         if self._keepers is not None:

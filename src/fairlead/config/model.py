@@ -167,11 +167,13 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The control plane. `url` None: SQLite in the data folder. `key_file` None: DATA.key beside it.
 
     `stop_unseen_s`: when a system stops that cannot see its lease on a shared database; None: never.
+    `usage_days`: so long what keys used is kept; None: for ever.
     """
 
     url: DatabaseUrl | None = None
     key_file: Path | None = None
     stop_unseen_s: float | None = None
+    usage_days: int | None = None
 
 
 class ProcessConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -187,6 +187,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("control.url", DATABASE, "the control plane's database; not set: SQLite in the data folder. The password may stand in the environment instead, as PGPASSWORD"),
     Setting("control.key_file", PATH, "the key that locks what the control plane keeps secret, outside the data folder; not set: the credential fairlead-vault-key that systemd hands to the service, or else `data` with .key, beside it"),
     Setting("control.stop_unseen_s", seconds("3", "10"), "a system on PostgreSQL stops so long after it last saw that it alone serves by it, before another can be let in. Not set: it trades on, for a database that is down lets nobody in either"),
+    Setting("control.usage_days", whole(62, 36_500), "for so many days what keys used is kept; what is older is deleted, billed or not. Not set: for ever"),
 
     Setting("mail.server", SERVER, "the mail server that letters to people are given to; not set: they are kept in the data folder, for `fairlead mail`, where the API is served on loopback, and elsewhere nothing that needs one is granted"),
     Setting("mail.sender", SENDER, "whom they are from"),

@@ -24,6 +24,7 @@
     heard       by which change whoever serves acts
     usage       how much each key used; metering brings it, usage_book keeps it
     activity    where each key was used last
+    pruning     takes out what is over; never of the audit
     errors      what can be wrong with all this
     control     all of it, open
 
