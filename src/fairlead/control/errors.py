@@ -15,3 +15,7 @@ class StoreNewer(ControlError):
 
 class StoreUnusable(ControlError):
     """The database cannot be opened, read or written."""
+
+
+class StoreFull(StoreUnusable):
+    """The database can be read; its disk takes nothing more, or fails."""

@@ -6,6 +6,7 @@ committed whole and durably, or has not happened. Calls block: never from the ev
 """
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from fairlead.control.errors import ControlError, StoreNewer, StoreUnusable
+from fairlead.control.errors import ControlError, StoreFull, StoreNewer, StoreUnusable
 from fairlead.control.migrations import HEAD
 from fairlead.control.names import DATABASE
 from fairlead.control.tables import CONTROL, HEARD, METADATA
@@ -42,6 +43,8 @@ _CONNECT_WAIT_S = 10
 _IDLE_WAIT_S = 60.0  # before PostgreSQL gives up a process that stopped in the middle of a change
 _GONE_S, _PROBES = 5, 3  # a server whose machine is gone is given up after so long, so often
 _CHANGE = "fairlead_change"  # execution option: the transaction takes SQLite's write lock first
+_SQLITE_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_SERVER_FULL = ("53100", "58030")  # disk_full, io_error
 _STEP = Table(  # as Alembic makes it
     "alembic_version",
     MetaData(),
@@ -384,4 +387,14 @@ def _explained(place: str, cause: SQLAlchemyError | OSError) -> ControlError:
     origin = cause.orig if isinstance(cause, DBAPIError) else cause
     said = getattr(origin, "diag", None)  # PostgreSQL's further words show what was to be stored
     words = " ".join(str(getattr(said, "message_primary", None) or origin).split())
+    if _is_full(origin):
+        text = f"{place}: {words}; its disk is full, or fails: nothing can be changed until there is room"
+        return StoreFull(text)
     return StoreUnusable(f"{place}: {words}; it must be a control database that can be written")
+
+
+def _is_full(origin: object) -> bool:
+    """Whether it is the disk that keeps something from being written."""
+    if isinstance(origin, sqlite3.Error):
+        return getattr(origin, "sqlite_errorcode", 0) & 0xFF in _SQLITE_FULL
+    return getattr(origin, "sqlstate", None) in _SERVER_FULL

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import structlog
 from sqlalchemy import Connection, Row, delete, select
 
 from fairlead.control.audit import Actor, Audit, Entry, Outcome
+from fairlead.control.errors import ControlError
 from fairlead.control.key_text import new_id
 from fairlead.control.keys import Denied
 from fairlead.control.people import one_time
@@ -36,6 +38,8 @@ AGENT_CHARACTERS_MAX = 200
 _PREFIX = "ses_"
 _SEEN_EVERY_NS = 60 * 1_000_000_000  # so that not every request is a change
 _CODES = "one-time codes"
+_UNSTORED_MAX = 1_000  # sessions
+log = structlog.get_logger()
 
 REFUSED = Denied("sign_in_refused", "the e-mail address or the password is not right")
 CODE_WRONG = Denied("code_wrong", "the code is not right, was used already, or is too old")
@@ -80,6 +84,7 @@ class Sessions:
         self._passwords = passwords
         self._vault = vault
         self._audit_of = audit_of
+        self._seen_ns: dict[str, int] = {}  # of sessions whose last moment could not be stored
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -196,18 +201,31 @@ class Sessions:
     def of(self, token: str, now_ns: int) -> tuple[User, Session] | None:
         """Return whose token it is, and that it was seen; None when it is nobody's any more.
 
-        Raises ControlError.
+        When the session was seen is stored once a minute; while that cannot be, as with a full disk, this
+        process remembers it: who may read goes on reading. Raises ControlError.
         """
         found = self._found(token, now_ns)
         if found is None:
             return None
         user, session = found
         if now_ns - session.seen_ns >= _SEEN_EVERY_NS:
-            seen = SESSIONS.update().filter_by(session=session.session)
-            with self._store.change(is_told=False) as change:
-                change.execute(seen.values(seen_ns=now_ns))
+            self._store_seen(session.session, now_ns)
             session = msgspec.structs.replace(session, seen_ns=now_ns)
         return user, session
+
+    def _store_seen(self, session: str, now_ns: int) -> None:
+        seen = SESSIONS.update().filter_by(session=session)
+        try:
+            with self._store.change(is_told=False) as change:
+                change.execute(seen.values(seen_ns=now_ns))
+        except ControlError as error:
+            if not self._seen_ns:
+                log.error("sessions cannot be stored", cause=str(error))  # noqa: TRY400 - no trace
+            if len(self._seen_ns) >= _UNSTORED_MAX:
+                self._seen_ns.clear()
+            self._seen_ns[session] = now_ns
+        else:
+            self._seen_ns.pop(session, None)
 
     def _found(self, token: str, now_ns: int) -> tuple[User, Session] | None:
         with self._store.read() as connection:
@@ -222,6 +240,9 @@ class Sessions:
         if row is None or held is None:
             return None
         session = _session(held)
+        unstored_ns = self._seen_ns.get(session.session, 0)
+        if unstored_ns > session.seen_ns:
+            session = msgspec.structs.replace(session, seen_ns=unstored_ns)
         return None if session.is_over(now_ns) else (user_of(row), session)
 
     def listed(self, user: User, now_ns: int) -> list[Session]:

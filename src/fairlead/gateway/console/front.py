@@ -16,7 +16,7 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fairlead.control.control import Control
-from fairlead.control.errors import ControlError
+from fairlead.control.errors import ControlError, StoreFull
 from fairlead.control.people.person import From, Session, Stage, User
 from fairlead.control.people.post import Post
 from fairlead.gateway.answers import Answer, call_of, read_body, send_answer
@@ -237,6 +237,13 @@ class Front:
         except Busy:
             text = "too many people are signing in at this moment, try again in a few seconds"
             return problem(503, "busy", text, _RETRY_AFTER)
+        except StoreFull as error:
+            log.error("console call failed", cause=str(error))  # noqa: TRY400 - no trace
+            text = (
+                "the disk of the control database is full, or fails: nothing can be changed, granted or"
+                " taken back until there is room; to stop all keys at once, stop the system"
+            )
+            return problem(503, "disk_full", text, _RETRY_AFTER)
         except ControlError as error:
             log.error("console call failed", cause=str(error))  # noqa: TRY400 - no trace
             text = "this cannot be done now: the control database does not answer"
