@@ -129,6 +129,10 @@ class Window:
         """Have nothing below a path be reached by its pages, from now on."""
         self.browser.ask("cut", path=path, **{"in": self.number})
 
+    def spoil(self, path: str, body: str) -> None:
+        """Have what is below a path answer with a text, from now on."""
+        self.browser.ask("spoil", path=path, body=body, **{"in": self.number})
+
     def mend(self) -> None:
         """Have everything be reached again."""
         self.browser.ask("mend", **{"in": self.number})

@@ -8,6 +8,7 @@
 //   {"do": "axe", "on": page}                           what axe-core finds
 //   {"do": "memory", "on": page, "text": "…"}           whether a text is in the page's memory, garbage taken out
 //   {"do": "cut", "in": context, "path": "/v1/…"}       nothing below this path is reached by its pages from now on
+//   {"do": "spoil", "in": context, "path": …, "body": …} what is below this path answers with this text
 //   {"do": "mend", "in": context}                       everything is again
 //   {"do": "troubles", "in": context, "of": "…"}        what a page must not do and has done since the last time
 //   {"do": "evidence", "in": context, "to": folder}     screenshot, DOM, console of each page, into files
@@ -131,6 +132,11 @@ const acts = {
     const kept = contexts[said.in];
     kept.cut.push(said.path);
     await kept.context.route((url) => url.pathname.startsWith(said.path), (route) => route.abort());
+  },
+  spoil: async (said) => {
+    const { context } = contexts[said.in];
+    const answer = { status: 200, contentType: "application/json", body: said.body };
+    await context.route((url) => url.pathname.startsWith(said.path), (route) => route.fulfill(answer));
   },
   mend: async (said) => contexts[said.in].context.unrouteAll(),
   troubles: async (said) => contexts[said.in].troubles.splice(0),

@@ -99,6 +99,7 @@ def test_a_code_is_sent_once_a_minute_and_five_times_an_hour(console: Console) -
     form.field("API Key Label").fill("Bot1")
     first = ben.send_code(form)
     form.text(f"Sent to {ben.email[0]}***@desk.example").seen()
+    assert form.link("read it under Mail").attribute("href") == "/console/mail"
     form.button("Send code").cannot()
     form.pattern("again in [0-9]+ s").seen()
 

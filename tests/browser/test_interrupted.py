@@ -162,6 +162,25 @@ def test_the_page_comes_back_with_the_server(console: Console) -> None:
     row_of(page, "Bot1").seen()
 
 
+def test_no_answer_leaves_an_empty_page(console: Console) -> None:
+    ian = console.someone()
+    window = console.window()
+    page = ian.at("/users", window)
+    window.spoil("/v1/keys", "<html>a proxy's page")
+    page.way("API Management").click()
+    page.role("alert").text("The answer cannot be read").seen()
+    window.mend()
+    page.button("Try again").click()
+    page.text("You have no API keys yet").seen()
+    window.spoil("/v1/keys", '[{"of": "another version"}]')
+    page.reload()
+    page.heading("Something went wrong").seen()
+    assert window.troubles() != []  # the browser's console says why
+    window.mend()
+    page.button("Load again").click()
+    page.text("You have no API keys yet").seen()
+
+
 def test_the_first_field_that_is_wrong_gets_the_focus(console: Console) -> None:
     gil = console.someone()
     console.key(gil, "Bot1")

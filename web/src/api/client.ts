@@ -27,6 +27,11 @@ export class Refused extends Error {
 
 const ELSEWHERE: Problem = { code: "csrf_wrong", message: "You have signed in anew in another tab. Try again." };
 
+const UNREADABLE: Problem = {
+  code: "unreadable",
+  message: "The answer cannot be read; something between here and the server may have changed it. Try again.",
+};
+
 type Listener = () => void;
 
 let csrf = "";
@@ -64,10 +69,18 @@ export async function call<Answer>(method: string, path: string, form?: object):
     throw unheard(method);
   }
   onCall();
-  if (response.ok) return (text ? JSON.parse(text) : undefined) as Answer;
+  if (response.ok) return answerOf<Answer>(text);
   const refused = new Refused(response.status, problemOf(response.status, text), waitOf(response));
   if (refused.isSessionOver) onSessionOver();
   throw refused;
+}
+
+function answerOf<Answer>(text: string): Answer {
+  try {
+    return (text ? JSON.parse(text) : undefined) as Answer;
+  } catch {
+    throw new Refused(0, UNREADABLE, 0);
+  }
 }
 
 function unheard(method: string): Refused {

@@ -6,9 +6,10 @@ const drafts = new Map<string, unknown>();
 let owner = "";
 let isHeld = false;
 
-/** The session has ended: keep what is typed, whatever becomes of the page. */
+/** The session has ended: keep what is typed, whatever becomes of the page; but no private key in the wrong field. */
 export function holdDrafts(): void {
   isHeld = true;
+  for (const [name, value] of drafts) if (JSON.stringify(value).includes("PRIVATE KEY")) drafts.delete(name);
 }
 
 /** Somebody is signed in: what another one has typed is gone. */

@@ -4,7 +4,8 @@ import type { Refused } from "../api/client";
 import type { Action, PayloadOf, ResultOf } from "../api/words";
 import { useChallenge } from "../app/challenge";
 import { useFirstWrong } from "../app/firstWrong";
-import { useMe } from "../app/session";
+import { hrefOf } from "../app/router";
+import { useMe, useSession } from "../app/session";
 import { leftText } from "../logic/countdown";
 import { masked, plainCode } from "../logic/challenge";
 import { Button } from "./Button";
@@ -32,6 +33,7 @@ interface Props<A extends Action> {
 
 export function ChallengeForm<A extends Action>(props: Props<A>) {
   const challenge = useChallenge(props.action, props.payload);
+  const { state } = useSession();
   const { phase, sending, confirming, secondsLeft, codeLeft } = challenge;
   const [code, setCode] = useState("");
   const [totp, setTotp] = useState("");
@@ -86,7 +88,17 @@ export function ChallengeForm<A extends Action>(props: Props<A>) {
           hint={
             <>
               <WhereTo isSent={isSent} sentTo={isSent ? phase.sentTo : ""} />
-              {isSent && <span className="code-left"> Good for another {leftText(codeLeft)}.</span>}
+              {isSent && <span> Good for another {leftText(codeLeft)}.</span>}
+              {isSent && state.mail === "sink" && (
+                <>
+                  {" "}
+                  No mail server is set up:{" "}
+                  <a href={hrefOf("/mail")} target="_blank" rel="noopener">
+                    read it under Mail
+                  </a>
+                  , in a tab of its own.
+                </>
+              )}
               {!isSent && !props.isReady && props.notReady && <span> {props.notReady}</span>}
             </>
           }

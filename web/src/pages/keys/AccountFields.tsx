@@ -2,6 +2,7 @@
 import * as calls from "../../api/calls";
 import { useLoaded } from "../../app/loaded";
 import { accountsOffered, readAccounts, type RightsForm, withAccount } from "../../logic/rights";
+import { sentence } from "../../logic/sentence";
 import { Choice } from "../../parts/Choice";
 import { Notice } from "../../parts/Notice";
 import { TextField } from "../../parts/TextField";
@@ -74,7 +75,7 @@ function Which(props: Props) {
       ))}
       {wrong && (
         <p className="error" role="alert" id="accounts-wrong">
-          {wrong}
+          {sentence(wrong)}
         </p>
       )}
     </div>
