@@ -255,6 +255,25 @@ def test_the_next_order_can_be_pasted(tmp_path: Path) -> None:
         assert fairlead(*shlex.split(also[1]), folder=tmp_path).code == 0
 
 
+def test_where_keys_are_asked_for_the_demo_has_one_of_its_own_that_nobody_sees(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "keys.toml").write_text('authentication = "keys"\n')
+    demo = Demo(tmp_path / "data", "--config", str(tmp_path / "keys.toml"))
+    with running(demo):
+        page = demo.page()
+        assert "Invalid API key" not in page
+        assert "answered" in page
+        assert 'X-CoinAPI-Key: $FAIRLEAD_API_KEY"' in page
+        assert "keys create Bot1 --scope trade" in page
+        assert not re.search("fl_(live|test)_", page)
+        at = ("--data", "data", "--json")
+        (key,) = fairlead("keys", "list", *at, folder=tmp_path).json
+        assert (key["state"], key["label"][:4]) == ("revoked", "Demo")
+        assert demo.interrupt() == 0
+        assert "Traceback" not in demo.log
+
+
 def test_the_demo_rests_where_nobody_sells(tmp_path: Path) -> None:
     demo = Demo(tmp_path / "data", "--no-participants", "--account", "SIM/ALICE")
     with running(demo):

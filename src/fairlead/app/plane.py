@@ -5,16 +5,21 @@ exchange's start uses. Must never decide who may do what: `gateway/callers.py` d
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Self
 
 from fairlead.app.tenants import Tenants
 from fairlead.config import Config
 from fairlead.config.importing import import_accounts
+from fairlead.control.audit import Actor
 from fairlead.control.certificates import Certificates
 from fairlead.control.control import Control
+from fairlead.control.errors import ControlError
 from fairlead.control.following import ControlFollowed, Followed
 from fairlead.control.keeper import AccountKeeper, AccountKeepers
+from fairlead.control.key_changes import Wanted
+from fairlead.control.keys import Act, Denied, Scope
 from fairlead.control.lease import Lease, LeaseKept
 from fairlead.control.metering import Metering
 from fairlead.control.pruning import Pruning
@@ -24,6 +29,8 @@ from fairlead.core.requests import LOCAL
 from fairlead.edge.clock import Wall
 from fairlead.gateway.callers import Access
 from fairlead.tls.folder import Made
+
+_AT_THE_START = Actor("start", "local", "machine")
 
 
 class ControlPlane:
@@ -134,6 +141,28 @@ class ControlPlane:
         """Return what keys used, at most `limit` rows. Raises ControlError."""
         assert self._metering is not None
         return await self._metering.read(asked, limit)
+
+    @asynccontextmanager
+    async def brief_key(self, label: str) -> AsyncIterator[str]:
+        """Give the secret of a key that may trade and manage, known at once and revoked at the end.
+
+        Should the process die before, it ends within a day by itself. Raises ControlError.
+        """
+        loop, keyring = asyncio.get_running_loop(), self.control.keyring
+        wanted = Wanted(label=label, scopes=(Scope.TRADE, Scope.MANAGE), days=1)
+        now_ns = self._wall.now_ns()
+        made = await loop.run_in_executor(None, keyring.create, _AT_THE_START, wanted, now_ns)
+        if isinstance(made, Denied):
+            raise ControlError(made.message)
+        assert made.secret is not None
+        try:
+            await self.look()
+            yield made.secret
+        finally:
+            now_ns = self._wall.now_ns()
+            gone = (_AT_THE_START, made.key.kid, Act.REVOKE, now_ns)
+            await loop.run_in_executor(None, keyring.move, *gone)
+            await self.look()
 
     def renew_files(self) -> Sequence[Made]:
         """Make the TLS files anew that are due, and return them. Blocks.

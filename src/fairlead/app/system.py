@@ -8,7 +8,7 @@ What the control plane needs is imported while it is opened. Must never decide a
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
@@ -214,3 +214,14 @@ class System:
         token = await self._people.first_link()
         url = self._public_url(self._listening)
         return None if token is None else page_url(url, FIRST_USER, token)
+
+    @contextlib.asynccontextmanager
+    async def demonstration_key(self) -> AsyncIterator[str]:
+        """Give the secret of a key of the demonstration's own, which is revoked at the end.
+
+        Raises ControlError.
+        """
+        plane = await self._opened_plane()
+        assert plane is not None
+        async with plane.brief_key(f"Demo{self._wall.now_ns() // 1_000_000}") as secret:
+            yield secret

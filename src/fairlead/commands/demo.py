@@ -23,6 +23,7 @@ from fairlead.client import (
     HistoryOrder,
     NewOrder,
     OrderReport,
+    Settings,
     Side,
     Status,
     calls,
@@ -30,9 +31,10 @@ from fairlead.client import (
 )
 from fairlead.client.numbers import NS_PER_S, time_text
 from fairlead.commands import lives, show
-from fairlead.commands.credentials import client_settings
+from fairlead.commands.credentials import SECRET, client_settings
 from fairlead.commands.operate import account_state
 from fairlead.config import Config
+from fairlead.config.loading import KEYS
 from fairlead.endpoint import Endpoint
 
 _SYMBOL = "SIM_SPOT_BTC_USDT"
@@ -57,12 +59,15 @@ class _Sent(msgspec.Struct, frozen=True):
     report: OrderReport
 
 
-async def show_one_order(endpoint: Endpoint, config: Config, began_ns: int) -> None:
+async def show_one_order(
+    endpoint: Endpoint, config: Config, began_ns: int, api_key: str | None = None
+) -> None:
     """Print the page; whatever goes wrong is said on it and the system keeps serving.
 
-    `began_ns` is the steady time at which the system began to start.
+    `began_ns` is the steady time at which the system began to start. `api_key`: by which it is asked, where
+    the environment says none.
     """
-    demo = Demo(endpoint, config, began_ns)
+    demo = Demo(endpoint, config, began_ns, api_key)
     try:
         await asyncio.to_thread(demo.run)
     except asyncio.CancelledError:
@@ -73,14 +78,23 @@ async def show_one_order(endpoint: Endpoint, config: Config, began_ns: int) -> N
 class Demo:
     """The page, top to bottom."""
 
-    def __init__(self, endpoint: Endpoint, config: Config, began_ns: int) -> None:
+    def __init__(
+        self, endpoint: Endpoint, config: Config, began_ns: int, api_key: str | None = None
+    ) -> None:
         self._endpoint = endpoint
         self._config = config
         self._began_ns = began_ns
         self._account = ""
-        self._client = Client(endpoint.url, client_settings(endpoint.url))
+        self._api_key = api_key
+        self._client = Client(endpoint.url, self._settings(endpoint.url))
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._stopped = threading.Event()
+
+    def _settings(self, url: str) -> Settings:
+        settings = client_settings(url)
+        if self._api_key is None:
+            return settings
+        return msgspec.structs.replace(settings, api_key=self._api_key)
 
     def stop(self) -> None:
         """Print no more: the system is stopping."""
@@ -186,7 +200,7 @@ class Demo:
             return None
         deadline = time.monotonic() + (_BOOK_WAIT_S if self._config.exchange.participants else 0)
         url = self._endpoint.operator_url
-        with Client(url, client_settings(url)) as operator:
+        with Client(url, self._settings(url)) as operator:
             while True:
                 quotes = operator.run(simulator.quotes()).quotes
                 offer = {each.symbol: each.ask for each in quotes}.get(_SYMBOL)
@@ -250,14 +264,21 @@ class Demo:
         parts = (pairs[:3], pairs[3:6], pairs[6:])
         text = "{\n  " + ",\n  ".join(", ".join(part) for part in parts) + "}"
         self._line("\n[bold]4[/]  The next one is yours; sent twice, it is placed once:\n")
+        is_keyed = self._config.authentication == KEYS
+        key = f' -H "X-CoinAPI-Key: ${SECRET}"' if is_keyed else ""
         self._line(
-            f"curl -s {self._endpoint.url}/v1/orders -H 'Content-Type: application/json' -d"
+            f"curl -s {self._endpoint.url}/v1/orders -H 'Content-Type: application/json'{key} -d"
             f" {escape(shlex.quote(text))}\n"
         )
         program = Path(sys.argv[0])
         shown = program if len(program.parts) < 4 else program.name
         where = "" if self._config.data == Path("data") else f" --data {self._config.data}"
         self._line(f"   or: {shown} order buy {_QUANTITY} {_SYMBOL} {order.price}{where}")
+        if is_keyed:
+            self._line(
+                f"\n   Every request needs a key here. Make one, and give it to both as {SECRET}:"
+                f"\n   {shown} keys create Bot1 --scope trade{where}"
+            )
         self._line(
             "\n   The management API (accounts, exchanges, endpoints) asks for a key, which you make by"
             f"\n   {shown} keys create Manager1 --scope manage{where}"

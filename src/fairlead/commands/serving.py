@@ -16,9 +16,11 @@ from starlette.types import ASGIApp
 from fairlead.app.process import run
 from fairlead.app.system import System
 from fairlead.commands import demo, logs, show
+from fairlead.commands.credentials import SECRET
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.commands.limits import open_files_needed, raise_open_files
 from fairlead.config import Config, ConfigError, ExchangeConfig, LogConfig, load, load_exchange
+from fairlead.config.loading import KEYS
 from fairlead.control.errors import ControlError
 from fairlead.endpoint import Endpoint
 from fairlead.exchange.build import Setup
@@ -56,7 +58,7 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
 
     async def on_ready(system: System, endpoint: Endpoint) -> None:
         if is_demo:
-            await demo.show_one_order(endpoint, config, began_ns)
+            await _demonstrate(system, endpoint, config, began_ns)
             last = f"Console {endpoint.url}/console/\nServing {endpoint.url}, Ctrl-C stops it."
         else:
             urls = [each for each in (endpoint.url, endpoint.https, endpoint.https_clients) if each]
@@ -80,6 +82,18 @@ def up(config_file: Path | None, flags: Mapping[str, object], *, is_demo: bool) 
         raise SystemExit(code)  # the cause has been said
     if is_demo:
         show.out("\nStopped. Open orders stay at the exchange; the next start finds them.")
+
+
+async def _demonstrate(system: System, endpoint: Endpoint, config: Config, began_ns: int) -> None:
+    """Show the page, where keys are asked for by one of its own, unless the environment names one."""
+    if config.authentication != KEYS or os.environ.get(SECRET):
+        await demo.show_one_order(endpoint, config, began_ns)
+        return
+    try:
+        async with system.demonstration_key() as secret:
+            await demo.show_one_order(endpoint, config, began_ns, secret)
+    except ControlError as error:
+        show.out(f"the demonstration's key cannot be made, or revoked: {error}")
 
 
 async def _show_first_user(system: System) -> None:
