@@ -10,60 +10,32 @@ import msgspec
 
 from fairlead.core.model import Instrument, InstrumentKind
 
+
+def _spot(
+    base: str, quote: str, tick: str, step: str, least: str, most: str, notional: str
+) -> Instrument:
+    return Instrument(
+        symbol=f"SIM_SPOT_{base}_{quote}",
+        symbol_exchange=f"{base}/{quote}",
+        base=base,
+        quote=quote,
+        base_exchange=base,
+        quote_exchange=quote,
+        price_tick=Decimal(tick),
+        quantity_step=Decimal(step),
+        quantity_min=Decimal(least),
+        quantity_max=Decimal(most),
+        notional_min=Decimal(notional),
+    )
+
+
+# Of the price: its tick. Of the quantity: its step, the least and the most. The least notional.
 INSTRUMENTS = (
-    Instrument(
-        symbol="SIM_SPOT_BTC_USDT",
-        symbol_exchange="BTC/USDT",
-        base="BTC",
-        quote="USDT",
-        base_exchange="BTC",
-        quote_exchange="USDT",
-        price_tick=Decimal("0.01"),
-        quantity_step=Decimal("0.000001"),
-        quantity_min=Decimal("0.000010"),
-        quantity_max=Decimal("9000.000000"),
-        notional_min=Decimal(5),
-    ),
-    Instrument(
-        symbol="SIM_SPOT_ETH_USDT",
-        symbol_exchange="ETH/USDT",
-        base="ETH",
-        quote="USDT",
-        base_exchange="ETH",
-        quote_exchange="USDT",
-        price_tick=Decimal("0.01"),
-        quantity_step=Decimal("0.0001"),
-        quantity_min=Decimal("0.0001"),
-        quantity_max=Decimal("90000.0000"),
-        notional_min=Decimal(5),
-    ),
-    Instrument(
-        symbol="SIM_SPOT_ETH_BTC",
-        symbol_exchange="ETH/BTC",
-        base="ETH",
-        quote="BTC",
-        base_exchange="ETH",
-        quote_exchange="BTC",
-        price_tick=Decimal("0.00001"),
-        quantity_step=Decimal("0.0001"),
-        quantity_min=Decimal("0.0001"),
-        quantity_max=Decimal("90000.0000"),
-        notional_min=Decimal("0.0001"),
-    ),
-    Instrument(
-        symbol="SIM_SPOT_XRP_USDT",
-        symbol_exchange="XRP/USDT",
-        base="XRP",
-        quote="USDT",
-        base_exchange="XRP",
-        quote_exchange="USDT",
-        price_tick=Decimal("0.0001"),
-        quantity_step=Decimal("0.1"),
-        quantity_min=Decimal("0.1"),
-        quantity_max=Decimal("90000000.0"),
-        notional_min=Decimal(5),
-    ),
-)
+    _spot("BTC", "USDT", "0.01",    "0.000001", "0.000010", "9000.000000", "5"),
+    _spot("ETH", "USDT", "0.01",    "0.0001",   "0.0001",   "90000.0000",  "5"),
+    _spot("ETH", "BTC",  "0.00001", "0.0001",   "0.0001",   "90000.0000",  "0.0001"),
+    _spot("XRP", "USDT", "0.0001",  "0.1",      "0.1",      "90000000.0",  "5"),
+)  # fmt: skip
 
 PERPETUAL_BTC_USDT = Instrument(
     symbol="SIM_PERP_BTC_USDT",
