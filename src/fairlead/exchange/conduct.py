@@ -29,7 +29,8 @@ from fairlead.venues.sim_messages import (
 )
 
 if TYPE_CHECKING:
-    from fairlead.exchange.server import Connection, Exchange
+    from fairlead.exchange.connection import Connection
+    from fairlead.exchange.server import Exchange
 
 FAULTS_ACCOUNT = "house:faults"  # trades what a fault wants filled
 _INTERNAL = Refusal(RefusalCode.INTERNAL, "something went wrong")

@@ -17,6 +17,7 @@ import msgspec
 
 from fairlead.exchange.clearing import Clearing
 from fairlead.exchange.conduct import Conduct, Treatment
+from fairlead.exchange.connection import Connection
 from fairlead.exchange.faults import Fault, FaultError, FaultName, How
 from fairlead.exchange.ledger import Event
 from fairlead.exchange.matching import Matching
@@ -24,7 +25,7 @@ from fairlead.exchange.misbehavior import Active, Misbehavior
 from fairlead.exchange.movement import Movement
 from fairlead.exchange.orders import Account
 from fairlead.exchange.participants import Participants
-from fairlead.exchange.session import Desk, Session, instruments_of
+from fairlead.exchange.session import Desk, instruments_of
 from fairlead.exchange.settings import Settings
 from fairlead.exchange.store import open_store
 from fairlead.exchange.store_file import FILE_NAME, StoreError
@@ -32,9 +33,7 @@ from fairlead.exchange.tape import Tape, Target
 from fairlead.venues.sim_messages import (
     ClientMessage,
     ExchangeMessage,
-    FrameError,
     InstrumentsChanged,
-    client_messages,
     frame,
 )
 
@@ -106,7 +105,7 @@ class Exchange:
 
     # ── one batch: handle, commit, write ─────────────────────────────────────────────────────────
 
-    def handle(self, connection: "Connection", messages: list[ClientMessage]) -> None:
+    def handle(self, connection: Connection, messages: list[ClientMessage]) -> None:
         """Carry out what one connection sent, and answer once it is stored."""
         now_ns = self.now_ns()
         self.catch_up(now_ns)
@@ -140,7 +139,7 @@ class Exchange:
             self.collect_events()
 
     def answer(
-        self, connection: "Connection", message: ClientMessage, now_ns: int
+        self, connection: Connection, message: ClientMessage, now_ns: int
     ) -> ExchangeMessage:
         """Carry out one message and return its answer; nothing is said yet."""
         session = connection.session
@@ -159,7 +158,7 @@ class Exchange:
 
     def say(
         self,
-        connection: "Connection",
+        connection: Connection,
         message: ExchangeMessage,
         treatment: Treatment | None = None,
     ) -> None:
@@ -345,14 +344,14 @@ class Exchange:
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────
 
-    def opened(self, connection: "Connection") -> bool:
+    def opened(self, connection: Connection) -> bool:
         """Take up a new connection; False if there are too many."""
         if self._is_closed or len(self.connections) >= self.settings.connections_max:
             return False
         self.connections[connection] = None
         return True
 
-    def closed(self, connection: "Connection") -> None:
+    def closed(self, connection: Connection) -> None:
         """Forget a connection that is gone."""
         self.connections.pop(connection, None)
         account = connection.session.account
@@ -365,81 +364,3 @@ class Exchange:
 
 def _raise(error: StoreError) -> None:
     raise error
-
-
-class Connection:
-    """One client connection: bytes to messages, and frames out in one write per batch.
-
-    Has every method of an `asyncio.Protocol`.
-    """
-
-    def __init__(self, exchange: Exchange) -> None:
-        self.session = Session(exchange.desk)
-        self._exchange = exchange
-        self._reader = client_messages()
-        self._transport: asyncio.WriteTransport | None = None
-        self._parts: list[bytes] = []
-        self._waiting_bytes = 0
-        self._is_paused = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, or close at once if the exchange has no room."""
-        self._transport = cast(asyncio.WriteTransport, transport)
-        if not self._exchange.opened(self):
-            self.close()
-
-    def data_received(self, data: bytes) -> None:
-        """Handle every message that `data` completes as one batch."""
-        if self._transport is None or self._transport.is_closing():
-            return
-        try:
-            messages = self._reader.feed(data)
-        except FrameError:
-            self.close()
-            return
-        if messages:
-            self._exchange.handle(self, messages)
-
-    def eof_received(self) -> None:
-        """Let the transport close: the peer says no more."""
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
-        """Forget the connection."""
-        self._transport = None
-        self._parts.clear()
-        self._exchange.closed(self)
-
-    def pause_writing(self) -> None:
-        """The peer reads too slowly: keep frames here, up to the limit."""
-        self._is_paused = True
-
-    def resume_writing(self) -> None:
-        """The peer reads again."""
-        self._is_paused = False
-        self.flush()
-
-    def buffer(self, data: bytes) -> None:
-        """Add bytes to the next write."""
-        self._parts.append(data)
-        self._waiting_bytes += len(data)
-
-    def flush(self) -> None:
-        """Write what was buffered; a peer that lets too much wait is dropped."""
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            self._parts.clear()
-            self._waiting_bytes = 0
-        elif not self._is_paused:
-            parts, self._parts = self._parts, []
-            self._waiting_bytes = 0
-            transport.write(b"".join(parts) if len(parts) != 1 else parts[0])
-        elif self._waiting_bytes > self._exchange.settings.output_bytes_max:
-            self.close()
-
-    def close(self) -> None:
-        """Close the connection; nothing more is written."""
-        self._parts.clear()
-        self._waiting_bytes = 0
-        self._exchange.closed(self)
-        if self._transport is not None:
-            self._transport.close()
