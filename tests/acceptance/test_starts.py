@@ -274,6 +274,21 @@ def test_a_journal_that_is_not_ours_or_not_whole_is_refused_and_left_alone(
     assert files() == before
 
 
+def test_a_journal_that_somebody_took_away_is_not_begun_anew(
+    tmp_path: Path, used_folder: Path
+) -> None:
+    """A new one would know no order, and place those that are sent again a second time."""
+    folder = tmp_path / "data"
+    shutil.copytree(used_folder, folder)
+    (folder / JOURNAL).rename(tmp_path / JOURNAL)
+    refused = up(folder, "--exchange-url", "tcp://127.0.0.1:1")
+    assert refused.returncode == EXIT_FATAL
+    assert f"fairlead: {folder / JOURNAL}: missing, while fix.sqlite beside it is there" in (
+        refused.stderr
+    )
+    assert not (folder / JOURNAL).exists()
+
+
 def test_a_torn_exchange_store_is_refused_and_left_alone(
     tmp_path: Path, used_folder: Path, config: Path
 ) -> None:

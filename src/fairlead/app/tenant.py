@@ -22,6 +22,7 @@ from fairlead.edge.edge import Edge, EdgeSettings, Inbox, OwnedLink
 from fairlead.edge.metrics import EdgeCollector
 from fairlead.edge.pulse import Pulse
 from fairlead.edge.storage_metrics import StorageCollector
+from fairlead.fix.opening import FILE_NAME as FIX_FILE
 from fairlead.fix.store import Store
 from fairlead.gateway.callers import Access
 from fairlead.gateway.feed import Feed
@@ -30,7 +31,9 @@ from fairlead.gateway.fixapi.keeping import Kept, open_kept
 from fairlead.gateway.health import AccountHealth, Readiness
 from fairlead.gateway.websocket.api import WebSocketApi
 from fairlead.gateway.websocket.metrics import WebSocketCollector
+from fairlead.journal.errors import JournalMissing
 from fairlead.journal.journal import Journal
+from fairlead.journal.opening import FILE_NAME as JOURNAL_FILE
 from fairlead.journal.reader import JournalReader
 from fairlead.venues.link import Connect, Link
 from fairlead.venues.sim import SimDialect
@@ -81,6 +84,7 @@ class Tenant:
         Raises JournalError, StoreError of FIX and OSError; then `close` is still to be called.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
+        _refuse_without_journal(self._folder)
         self._journal = Journal.open(self._folder)
         if self._has_fix:
             settings = self._config.fix.settings
@@ -245,6 +249,16 @@ class Tenant:
 
     async def _run_blocking(self, work: Callable[[], _Result]) -> _Result:
         return await self._loop.run_in_executor(self._readers, work)
+
+
+def _refuse_without_journal(folder: Path) -> None:
+    """Refuse a folder whose journal somebody took away: a new one would place orders sent again twice."""
+    journal = folder / JOURNAL_FILE
+    if (folder / FIX_FILE).exists() and not journal.exists():
+        raise JournalMissing(
+            f"{journal}: missing, while {FIX_FILE} beside it is there; put it back, restore the data"
+            " folder whole from a backup, or begin with an empty folder"
+        )
 
 
 def _login(account: Account) -> tuple[str, str]:

@@ -26,7 +26,7 @@ class JournalUnwritable(JournalError):
 
 
 class JournalMissing(JournalError):
-    """There is no journal in the folder (for those who only read)."""
+    """There is no journal in the folder, and none may be made."""
 
 
 class CommitFailed(JournalError):
