@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -186,9 +187,12 @@ def test_a_change_waits_for_another_so_long_and_no_longer(
 def test_who_stops_in_the_middle_of_a_change_does_not_hold_up_others_for_ever(
     tmp_path: Path, postgresql: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "_IDLE_WAIT_S", 0.1)
     url = postgresql.new_database()
-    with Store.open(tmp_path, url) as mine, Store.open(tmp_path, url) as others:
+    with ExitStack() as opened:
+        with monkeypatch.context() as patched:  # of ours alone, and no machine is busy for so long
+            patched.setattr(stores, "_IDLE_WAIT_S", 1.0)
+            mine = opened.enter_context(Store.open(tmp_path, url))
+        others = opened.enter_context(Store.open(tmp_path, url))
 
         def stop_in_the_middle() -> None:
             with mine.change() as connection:
