@@ -427,7 +427,7 @@ def cut_short(step: int, *arguments: str, folder: Path) -> int:
 def restores(backup: Path, data: Path) -> bool:
     """Whether restore accepts the backup; then it must be whole. Leaves nothing."""
     try:
-        restoring.restore(backup, data, as_json=True)
+        restoring.restore(backup, data, None, as_json=True)
     except Ended as ended:
         refusal = ended
     else:

@@ -14,7 +14,7 @@ from fairlead.control.audit import HeadFile
 from fairlead.control.errors import ControlError, StoreUnusable
 from fairlead.control.names import HEAD_FILE
 from fairlead.control.store import POSTGRESQL, Store
-from fairlead.control.tables import ATTEMPTS, AUDIT, CONTROL, METADATA
+from fairlead.control.tables import ATTEMPTS, AUDIT, METADATA
 
 Advance = Callable[[int, int], None]  # done, total
 _ROWS = 1_000  # carried at once
@@ -83,7 +83,8 @@ def _carry(source: Connection, change: Connection, advance: Advance) -> None:
         for table in METADATA.sorted_tables
     }
     total, done = sum(counts.values()), 0
-    change.execute(CONTROL.delete())  # one row, which every new database has
+    for table in METADATA.sorted_tables:
+        change.execute(table.delete())  # the rows that every new database has
     for table in METADATA.sorted_tables:
         for rows in _pages(source, table):
             change.execute(table.insert(), [row._asdict() for row in rows])
