@@ -280,8 +280,6 @@ class FixClient:
     def _answered(self, named: str, message: Message) -> None:
         if message.text(584) and message.text(912) != "Y":
             return
-        if message.text(584):
-            self._is_mass_status_due = False
         self._unanswered.pop(named, None)
 
     # ── acts ─────────────────────────────────────────────────────────────────────────────────────
@@ -321,6 +319,7 @@ class FixClient:
 
     def _mass_status(self) -> None:
         if not any(each.startswith(_MASS) for each in self._unanswered):
+            self._is_mass_status_due = False  # what is asked now tells of who is here now
             own = self._new_id(_MASS)
             self._unanswered[own] = self._say("AF", [(584, own), (585, "7")])
 
