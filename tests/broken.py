@@ -21,19 +21,19 @@ from collections import deque
 
 from fairlead.edge.sequencer import Sequencer
 
-original = Sequencer._commit
 units = deque()
 
 def commit_next(self):
-    original(self, units.popleft())
+    self._journal.commit(units.popleft())
 
-def later(self, unit):
-    units.append(unit)
-    self._loop.call_later(0.02, commit_next, self)
+def later(self, effects, requests, decided_ns):
+    if effects.unit.reports or effects.unit.accounts:
+        units.append(effects.unit)
+        self._loop.call_later(0.02, commit_next, self)
+    self._release(effects, requests, None, decided_ns)
 
-def inline(self, commits, effects, requests):
-    self._commit(effects.unit)
-    self._release(effects, requests)
+def inline(self, commits, effects, requests, decided_ns):
+    self._commit(effects, requests, decided_ns)
 
 Sequencer._commit = later
 Sequencer._commit_in_thread = inline

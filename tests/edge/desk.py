@@ -76,9 +76,6 @@ class NotingJournal(Journal):
         if self.is_full:
             raise CommitFailed("disk full")
         super().write(prepared)
-
-    def keep(self, prepared: Prepared) -> None:
-        super().keep(prepared)
         self.units.append(prepared.unit)
         causes = [
             report.cause if isinstance(report, OrderReport) else type(report).__name__
@@ -219,6 +216,7 @@ class Desk:
     async def batch(self) -> None:
         """Let the pump run once more, and everything before it be done."""
         await self.sequencer.submit(QueryAccounts(account=""))
+        await asyncio.sleep(0)  # what is left to do behind the answer
 
     async def pass_time(self, seconds: str, *, wall_seconds: str | None = None) -> None:
         """Move the clock and let what came due be decided."""

@@ -13,13 +13,12 @@ from fairlead.core.model import AccountMode, Stage
 from fairlead.core.port import Released
 from fairlead.core.reports import Cause, OrderReport
 from fairlead.core.requests import SetMode
-from fairlead.core.unit import Unit
 from fairlead.core.venue_messages import Outcome, VenueConnected, VenuePlace
 from fairlead.edge import edge as edge_module
 from fairlead.edge.edge import Edge, EdgeSettings, Inbox
 from fairlead.edge.reconcile import ReconcileSettings
 from fairlead.journal.errors import CommitFailed
-from fairlead.journal.journal import Journal
+from fairlead.journal.journal import Journal, Prepared
 from fairlead.journal.reader import JournalReader
 from tests.core.words import ABILITIES, START_NS, make_request
 from tests.edge.desk import AT_ONCE, ManualClock, ScriptedLink, answer
@@ -223,7 +222,7 @@ async def test_what_is_true_now_is_told_for_metrics(tmp_path: Path) -> None:
 class FullJournal(Journal):
     """A journal on a disk without room."""
 
-    def commit(self, unit: Unit) -> None:
+    def write(self, prepared: Prepared) -> None:
         raise CommitFailed("disk full")
 
 

@@ -308,7 +308,9 @@ async def test_a_batch_has_a_limit_and_the_rest_follows_at_once(open_desk: OpenD
         assert [len(unit.opened) for unit in desk.journal.units] == [2, 2, 1]
 
 
-async def test_a_batch_fills_while_more_keeps_coming(open_desk: OpenDesk) -> None:
+async def test_a_batch_fills_while_more_keeps_coming_where_callers_are_many(
+    open_desk: OpenDesk,
+) -> None:
     async with open_desk(limits=Limits(fillings_most=4)) as desk:
         await desk.connect()
 
@@ -317,10 +319,25 @@ async def test_a_batch_fills_while_more_keeps_coming(open_desk: OpenDesk) -> Non
                 await asyncio.sleep(0)
             desk.place(f"o{number}")
 
+        desk.place("a")
+        desk.place("b")
         await asyncio.gather(*(place_in_turn(number) for number in range(3)))
-        for _ in range(3):
+        for _ in range(5):
             await desk.link.next_sent(VenuePlace)
-        assert [len(unit.opened) for unit in desk.journal.units] == [3]
+        assert [len(unit.opened) for unit in desk.journal.units] == [2, 3]
+
+
+async def test_one_caller_who_waits_for_each_answer_is_not_kept_waiting(
+    open_desk: OpenDesk,
+) -> None:
+    async with open_desk(limits=Limits(fillings_most=4)) as desk:
+        await desk.connect()
+        for name in "ab":
+            desk.place(name)
+            await asyncio.sleep(0)
+            assert desk.sequencer.inbox_size == 0
+            await desk.link.next_sent(VenuePlace)
+        assert [len(unit.opened) for unit in desk.journal.units] == [1, 1]
 
 
 async def test_a_full_inbox_refuses_new_requests_and_hears_the_exchange(
@@ -539,13 +556,13 @@ async def test_a_wall_clock_that_jumps_is_noticed(open_desk: OpenDesk) -> None:
 async def test_the_window_for_not_found_begins_after_the_commit(open_desk: OpenDesk) -> None:
     async with open_desk() as desk:
         await desk.connect()
-        keep = desk.journal.keep
+        write = desk.journal.write
 
-        def keep_slowly(prepared: Prepared) -> None:
-            keep(prepared)
+        def write_slowly(prepared: Prepared) -> None:
+            write(prepared)
             desk.clock.advance("2")
 
-        desk.journal.keep = keep_slowly
+        desk.journal.write = write_slowly
         desk.place()
         place = await desk.link.next_sent(VenuePlace)
         flight = desk.engine.deciding.flights[place.number]

@@ -11,7 +11,7 @@ import pytest
 
 from fairlead.core import doubt, engine, operating, placing, presence, sessions
 from fairlead.core.account import Account
-from fairlead.core.deciding import Deciding
+from fairlead.core.deciding import Deciding, Now
 from fairlead.core.model import Order
 from fairlead.core.orders import Orders
 from fairlead.core.reconciliation import Reconciliation
@@ -68,15 +68,12 @@ def with_fault(name: FaultName) -> Callable[[int], WorldPlan]:
 class SendsFirst(Sequencer):
     """Hands requests to the venue before the commit."""
 
-    def _run_batch(self, now: Any, decide: Callable[[], None]) -> None:
-        self._engine.begin(now)
-        decide()
+    def _finish_batch(self, now: Now) -> None:
         requests: dict[str, list[VenueRequest]] = self._requests(now)
         effects = self._engine.finish()
         for account, sendable in requests.items():
             self._lines[account].link.send_many(sendable)
-        self._commit(effects.unit)
-        self._release(effects, {})
+        self._commit(effects, {}, now.steady_ns)
 
 
 def test_journal_before_send(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +154,8 @@ def with_half_dead_lines(seed: int) -> WorldPlan:
 def test_a_stream_alone_keeps_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sim, "_UNASKED", ())
     expected = {Law.DECIDED, Law.QUIET}
-    assert laws_broken(expected, make_plan=with_half_dead_lines) <= expected
+    seeds = range(31, 1_000)  # it shows in few worlds; the first of them is soon among these
+    assert laws_broken(expected, seeds=seeds, make_plan=with_half_dead_lines) <= expected
 
 
 def with_sessions() -> Iterable[int]:

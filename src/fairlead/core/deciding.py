@@ -374,8 +374,9 @@ class Deciding:
         self.trades_known.clear()
         self.client_ids.forget()
         for account in self.accounts.values():
-            self._report_balances(account)
-            if account.positions.changed_count:
+            if account.ledger.changed:
+                self._report_balances(account)
+            if account.positions.changed:
                 self._report_positions(account)
             if account.is_dirty:
                 self.unit.accounts[account.name] = account.record()

@@ -66,7 +66,7 @@ class Ledger:
         self._margins: dict[str, Margin] = {}  # by symbol
         self._after_statement: dict[str, list[tuple[int, Decimal]]] = {}
         self._in_flight = 0
-        self._changed: set[str] = set()
+        self.changed: set[str] = set()
         self._names_exchange: dict[str, str] = {}
 
     def balances(self) -> tuple[Balance, ...]:
@@ -77,11 +77,6 @@ class Ledger:
     def is_in_flight(self) -> bool:
         """Whether the exchange may or may not count some order among its locks now."""
         return self._in_flight > 0
-
-    @property
-    def changed_count(self) -> int:
-        """Return how many balances moved since they were last taken."""
-        return len(self._changed)
 
     def available(self, asset: str) -> Decimal:
         """Return what may be spent of the asset, 0 if it is unknown."""
@@ -94,8 +89,8 @@ class Ledger:
 
     def take_changed(self) -> list[Balance]:
         """Return the balances that moved since this was last called, by asset."""
-        changed = [self._balances[asset] for asset in sorted(self._changed)]
-        self._changed.clear()
+        changed = [self._balances[asset] for asset in sorted(self.changed)]
+        self.changed.clear()
         return changed
 
     def session_started(self) -> None:
@@ -246,10 +241,10 @@ class Ledger:
         )
         self._balances[asset] = stated
         if balance is None:
-            self._changed.add(asset)
+            self.changed.add(asset)
             return None
         if (total, locked_now) != (balance.total, balance.locked):
-            self._changed.add(asset)
+            self.changed.add(asset)
         is_comparable = exchange_ordinal and balance.exchange_ordinal
         return total - balance.total if is_comparable else None
 
@@ -299,4 +294,4 @@ class Ledger:
             balance.exchange_ordinal,
             balance.locked_elsewhere,
         )
-        self._changed.add(asset)
+        self.changed.add(asset)

@@ -32,12 +32,12 @@ def moved(
 
 
 class Positions:
-    """The positions by our symbol; `take_changed` names those that moved since it was last called."""
+    """The positions by our symbol. `changed` names those moved since last taken."""
 
     def __init__(self, positions: Iterable[Position] = ()) -> None:
         self._positions = {position.symbol: position for position in positions}
         self._after_statement: dict[str, list[tuple[int, Decimal, Decimal]]] = {}
-        self._changed: set[str] = set()
+        self.changed: set[str] = set()
 
     def open(self) -> tuple[Position, ...]:
         """Return the positions that are not flat, by symbol."""
@@ -57,15 +57,10 @@ class Positions:
         """Return the position in the symbol, also if it is flat; None where nothing was ever heard."""
         return self._positions.get(symbol)
 
-    @property
-    def changed_count(self) -> int:
-        """Return how many positions moved since they were last taken."""
-        return len(self._changed)
-
     def take_changed(self) -> list[Position]:
         """Return the positions that moved since this was last called, by symbol."""
-        changed = [self._positions[symbol] for symbol in sorted(self._changed)]
-        self._changed.clear()
+        changed = [self._positions[symbol] for symbol in sorted(self.changed)]
+        self.changed.clear()
         return changed
 
     def session_started(self) -> None:
@@ -87,7 +82,7 @@ class Positions:
             later = self._after_statement.setdefault(order.symbol, [])
             later.append((ordinal, change, fill.price))
         self._positions[order.symbol] = _after(position, change, fill.price, now_ns)
-        self._changed.add(order.symbol)
+        self.changed.add(order.symbol)
 
     def stated(self, stated: Position) -> Decimal | None:
         """Take the exchange's word as of `stated.exchange_ordinal`, unless a later one was heard.
@@ -112,7 +107,7 @@ class Positions:
         self._positions[symbol] = position
         is_news = bool(position.quantity) if before is None else _differs(before, position)
         if is_news:
-            self._changed.add(symbol)
+            self.changed.add(symbol)
         if before is None or not (ordinal and before.exchange_ordinal):
             return None
         return position.signed_quantity - before.signed_quantity

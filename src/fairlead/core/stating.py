@@ -78,7 +78,7 @@ def balances_stated(deciding: Deciding, account: Account, news: VenueBalancesSta
     can_compare = not news.is_movement and is_comparable(
         deciding, account, is_swept=news.is_complete
     )
-    changed_count = ledger.changed_count
+    changed_count = len(ledger.changed)
     named = set()
     for stated in news.balances:
         asset = account.asset(stated.asset_exchange)
@@ -96,7 +96,7 @@ def balances_stated(deciding: Deciding, account: Account, news: VenueBalancesSta
                     balance.asset, balance.asset_exchange, ZERO, ZERO,
                     news.exchange_ordinal, updated_by, now_ns,
                 )  # fmt: skip
-        account.sweeps.found.balances_moved += ledger.changed_count - changed_count
+        account.sweeps.found.balances_moved += len(ledger.changed) - changed_count
         if not account.is_loaded:
             account.is_loaded = True
             account.is_dirty = True
@@ -106,7 +106,7 @@ def positions_stated(deciding: Deciding, account: Account, news: VenuePositionsS
     """Take the exchange's positions; a complete statement makes those that it does not name flat."""
     positions = account.positions
     can_compare = is_comparable(deciding, account, is_swept=news.is_complete)
-    changed_count = positions.changed_count
+    changed_count = len(positions.changed)
     named = set()
     for each in news.positions:
         stated = _position(deciding, account, news, each)
@@ -125,7 +125,7 @@ def positions_stated(deciding: Deciding, account: Account, news: VenuePositionsS
             if position.symbol not in named:
                 positions.stated(flattened(position, news.exchange_ordinal, deciding.now.utc_ns))
                 account.position_moved(position.symbol, deciding.now.utc_ns)
-        account.sweeps.found.positions_moved += positions.changed_count - changed_count
+        account.sweeps.found.positions_moved += len(positions.changed) - changed_count
 
 
 def _position(

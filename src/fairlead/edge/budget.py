@@ -29,6 +29,7 @@ class Budget:
         self._bucket = Bucket(requests_per_s)
         self._reserve = cancel_reserve
         self._queues: tuple[deque[VenueRequest], ...] = tuple(deque() for _ in range(4))
+        self.waiting = 0  # in all queues
         self._passed = [0] * 4
         self._per_second_most = requests_per_s
         self._closed_until_ns = 0
@@ -41,7 +42,7 @@ class Budget:
         return self._bucket.per_second
 
     def __len__(self) -> int:
-        return sum(map(len, self._queues))
+        return self.waiting
 
     def add(self, request: VenueRequest) -> bool:
         """Queue a request; False, keeping nothing, when too many of its kind are waiting."""
@@ -49,6 +50,7 @@ class Budget:
         if len(queue) >= self.queue_most:
             return False
         queue.append(request)
+        self.waiting += 1
         return True
 
     def take(
@@ -64,8 +66,13 @@ class Budget:
         cancels = self._queues[CANCEL]
         while cancels and self._bucket.take(now_ns):
             taken.append(cancels.popleft())
-        while (kind := self._next_kind()) is not None and self._bucket.has(now_ns, self._reserve):
+            self.waiting -= 1
+        while self.waiting and self._bucket.has(now_ns, self._reserve):
+            kind = self._next_kind()
+            if kind is None:
+                break  # only cancels wait
             request = self._queues[kind].popleft()
+            self.waiting -= 1
             if hand_over is None or hand_over(request):
                 self._bucket.take(now_ns, self._reserve)
                 self._count_passed(kind)
@@ -96,6 +103,7 @@ class Budget:
         waiting = [request for queue in self._queues for request in queue]
         for queue in self._queues:
             queue.clear()
+        self.waiting = 0
         self._passed = [0] * 4
         return waiting
 
@@ -117,7 +125,7 @@ class Budget:
 
     def _recover(self, now_ns: int) -> None:
         """Double the rate for every second in which the exchange did not refuse it."""
-        while self.per_second < self._per_second_most and now_ns >= self._faster_ns:
+        while self._bucket.per_second < self._per_second_most and now_ns >= self._faster_ns:
             self._set_rate(now_ns, min(self.per_second * 2, self._per_second_most))
             self._faster_ns += SECOND_NS
 

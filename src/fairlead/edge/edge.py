@@ -354,7 +354,8 @@ class Edge:
         self._listeners.pop(key, None)
 
     def _note_news(self, released: Sequence[tuple[Report, Order | None]]) -> None:
-        self._wake_followers()
+        if self._followers:
+            self._wake_followers()
         if self._listeners:
             batch = [Released(report, order) for report, order in released]
             for listener in list(self._listeners.values()):

@@ -40,7 +40,8 @@ from fairlead.core.venue_messages import (
 )
 from fairlead.edge.timers import Timers
 
-_ORDER_NEWS = frozenset({
+# What the reconciler has nothing to do with.
+ORDER_NEWS = frozenset({
     VenueOrder, VenueFill, VenueBalancesStated, VenuePositionsStated, VenueNotFound,
 })  # fmt: skip
 
@@ -86,12 +87,12 @@ class Reconciler:
         self._ended_ns = 0
         self._tickers_ns: int | None = None
         self._cause = SweepCause.CONNECTED
-        self._armed_ns: int | None = None
-        self._requests: list[VenueRequest] = []
+        self.armed_ns: int | None = None  # what the timer is set to
+        self.requests: list[VenueRequest] = []  # not taken yet
 
     def take_requests(self) -> list[VenueRequest]:
         """Return what the sweep wants asked, each once."""
-        requests, self._requests = self._requests, []
+        requests, self.requests = self.requests, []
         return requests
 
     def want(self, now: Now, cause: SweepCause = SweepCause.WANTED) -> None:
@@ -112,8 +113,8 @@ class Reconciler:
 
     def arm(self, timers: Timers) -> None:
         """Set the timer for the next sweep, once per due time."""
-        if self.due_ns is not None and self.due_ns != self._armed_ns:
-            self._armed_ns = self.due_ns
+        if self.due_ns is not None and self.due_ns != self.armed_ns:
+            self.armed_ns = self.due_ns
             timers.add(self.due_ns, TimerDue(account=self.account, kind=TimerKind.SWEEP))
 
     def awaits(self, request_id: int) -> bool:
@@ -122,8 +123,6 @@ class Reconciler:
 
     def heard(self, news: VenueReport, now: Now) -> None:
         """Take what the exchange said, after the engine has."""
-        if type(news) in _ORDER_NEWS:
-            return
         match news:
             case VenueConnected():
                 self._tickers_ns = None
@@ -265,11 +264,11 @@ class Reconciler:
         is_lately = self._tickers_ns is not None and now.steady_ns < self._tickers_ns + every_ns
         if every_ns and not is_lately:
             self._tickers_ns = now.steady_ns
-            self._requests.append(VenueTickers(account=self.account, request_id=self._request_id()))
+            self.requests.append(VenueTickers(account=self.account, request_id=self._request_id()))
 
     def _ask(self, request: VenueRequest) -> None:
         self._awaited.add(request.request_id)
-        self._requests.append(request)
+        self.requests.append(request)
 
     def _request_id(self) -> int:
         return self._engine.deciding.request_id()

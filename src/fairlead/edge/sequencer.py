@@ -10,7 +10,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from typing import Protocol, assert_never, cast
+from typing import Any, Protocol, assert_never
 
 import msgspec
 
@@ -35,7 +35,7 @@ from fairlead.edge.budget import Budget
 from fairlead.edge.clock import Clock
 from fairlead.edge.metrics import EdgeMetrics
 from fairlead.edge.observing import Observer
-from fairlead.edge.reconcile import Reconciler
+from fairlead.edge.reconcile import ORDER_NEWS, Reconciler
 from fairlead.edge.timers import Timers
 from fairlead.journal.journal import Journal, Prepared
 
@@ -80,6 +80,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class _Submitted(msgspec.Struct):
     request: Request
     token: int
+
+
+class _Rest(msgspec.Struct):
+    """What is left to do of a batch that is out."""
+
+    effects: Effects
+    prepared: Prepared | None
+    now: Now
 
 
 class _Coming(msgspec.Struct):
@@ -129,6 +137,7 @@ class Sequencer:
         self._inbox: deque[_Message | _Change] = deque()
         self._changes = 0  # of accounts, in the inbox
         self._committing: Unit | None = None
+        self._rest: _Rest | None = None
         self._waiting: dict[int, tuple[asyncio.Future[Reply], int]] = {}
         self._next_token = 0
         self._scheduled_ns: int | None = None
@@ -136,6 +145,7 @@ class Sequencer:
         self._wake_at_ns = 0
         self._filled = 0
         self._fillings = 0
+        self._is_alone = True  # the last order decided about was the only one of its batch
         self._listeners: list[Listener] = []
         self._failure: BaseException | None = None
         self._loop = asyncio.get_running_loop()
@@ -146,8 +156,12 @@ class Sequencer:
         """Take up what was under way; the first batch is the restart itself."""
         self._lines = dict(lines)
         now = self._clock.now()
-        self._guarded(lambda: self._run_batch(now, lambda: self._engine.restart(now)))
-        self._schedule_wake()
+        try:
+            self._engine.restart(now)
+            self._finish_batch(now)
+        except Exception as error:  # noqa: BLE001 - see _fail
+            self._fail(error)
+        self._catch_up()
 
     def submit(self, request: Request) -> "asyncio.Future[Reply]":
         """Put a request into the inbox; the future is its durable answer.
@@ -162,9 +176,10 @@ class Sequencer:
             future.set_result(Refused(Refusal.OVERLOADED, text))
         else:
             self._next_token += 1
-            self._waiting[self._next_token] = (future, self._clock.now().steady_ns)
+            now_ns = self._clock.now().steady_ns
+            self._waiting[self._next_token] = (future, now_ns)
             self._inbox.append(_Submitted(request, self._next_token))
-            self._schedule()
+            self._schedule(now_ns)
         return future
 
     def hear(self, reports: Iterable[VenueReport]) -> None:
@@ -224,6 +239,9 @@ class Sequencer:
         if self._failure is not None:
             return
         self._failure = cause
+        if self._rest is not None and self._rest.prepared is not None:
+            self._journal.keep(self._rest.prepared)
+        self._rest = None
         if self._wake is not None:
             self._wake.cancel()
         for future, _ in self._waiting.values():
@@ -238,12 +256,13 @@ class Sequencer:
 
     # ── the pump ─────────────────────────────────────────────────────────────────────────────────
 
-    def _schedule(self) -> None:
+    def _schedule(self, now_ns: int | None = None) -> None:
         if self._scheduled_ns is None and self._failure is None:
-            self._scheduled_ns = self._clock.now().steady_ns
+            self._scheduled_ns = self._clock.now().steady_ns if now_ns is None else now_ns
             self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
+        self._do_rest()
         if self._failure is not None:
             return
         if self._is_committing:
@@ -257,8 +276,16 @@ class Sequencer:
         if self._scheduled_ns is not None:
             self.metrics.loop_lag.add(now.steady_ns - self._scheduled_ns)
             self._scheduled_ns = None
-        batch = self._take()
-        self._guarded(lambda: self._run_batch(now, lambda: self._decide(batch, now)))
+        try:
+            self._engine.begin(now)
+            self._decide(self._take(), now)
+            self._finish_batch(now)
+        except Exception as error:  # noqa: BLE001 - see _fail
+            self._fail(error)
+
+    def _catch_up(self) -> None:
+        """Do what nobody waits for, behind what the last batch let out; then go on."""
+        self._do_rest()
         self._go_on()
 
     def _go_on(self) -> None:
@@ -271,29 +298,29 @@ class Sequencer:
         self._schedule_wake()
 
     def _is_filling(self) -> bool:
-        """Let the loop bring what has already arrived: one commit then serves all of it."""
+        """Let the loop bring what has already arrived: one commit then serves all of it.
+
+        Of one caller who waits for each answer nothing more will come.
+        """
         size = len(self._inbox)
-        if size == self._filled or self._fillings >= self._limits.fillings_most:
+        if self._is_alone or size == self._filled or self._fillings >= self._limits.fillings_most:
             self._filled = self._fillings = 0
             return False
         self._filled = size
         self._fillings += 1
         return True
 
-    def _guarded(self, work: Callable[[], None]) -> None:
-        """Run a batch; whatever goes wrong in it, memory and disk may disagree: stop."""
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001 - any broken invariant must stop the process
-            self.stop(error)
-            self._on_fatal(error)
+    def _fail(self, error: Exception) -> None:
+        """Stop: whatever goes wrong in a batch, memory and disk may disagree."""
+        self.stop(error)
+        self._on_fatal(error)
 
     def _take(self) -> list[_Message] | _Change:
         if self._changes:
             return self._take_to_change()
-        inbox = cast(deque[_Message], self._inbox)
+        inbox: deque[Any] = self._inbox  # messages all, where there is no change
         if len(inbox) <= self._limits.batch_most:
-            batch = list(inbox)
+            batch: list[_Message] = list(inbox)
             inbox.clear()
             return batch
         return [inbox.popleft() for _ in range(self._limits.batch_most)]
@@ -314,19 +341,21 @@ class Sequencer:
             inbox.popleft()
         return batch
 
-    def _run_batch(self, now: Now, decide: Callable[[], None]) -> None:
-        self._engine.begin(now)
-        decide()
+    def _finish_batch(self, now: Now) -> None:
+        """Commit what was decided, and let it out."""
         requests = self._requests(now)
         effects = self._engine.finish()
+        decided_ns = self._clock.now().steady_ns
         self.metrics.batches += 1
-        self.metrics.decide.add(self._clock.now().steady_ns - now.steady_ns)
-        is_big = len(effects.unit.orders) >= self._limits.threaded_orders_least
+        self.metrics.decide.add(decided_ns - now.steady_ns)
+        orders = len(effects.unit.orders)
+        if orders:
+            self._is_alone = orders == 1
+        is_big = orders >= self._limits.threaded_orders_least
         if self._commits is not None and is_big:
-            self._commit_in_thread(self._commits, effects, requests)
+            self._commit_in_thread(self._commits, effects, requests, decided_ns)
         else:
-            self._commit(effects.unit)
-            self._release(effects, requests)
+            self._commit(effects, requests, decided_ns)
 
     def _decide(self, batch: list[_Message] | _Change, now: Now) -> None:
         if isinstance(batch, list):
@@ -380,6 +409,8 @@ class Sequencer:
                 self._queue(news.request)
                 return
         self._engine.hear(news)
+        if type(news) in ORDER_NEWS:
+            return
         line.reconciler.heard(news, now)
         account = self._engine.account(news.account)
         if account.trouble != line.trouble:
@@ -398,9 +429,10 @@ class Sequencer:
             self._queue(request)
         granted: dict[str, list[VenueRequest]] = {}
         for account, line in self._lines.items():
-            for request in line.reconciler.take_requests():
-                self._queue(request)
-            if not len(line.budget):
+            if line.reconciler.requests:
+                for request in line.reconciler.take_requests():
+                    self._queue(request)
+            if not line.budget.waiting:
                 continue
             sendable = line.budget.take(now.steady_ns, self._hand_over)
             if sendable:
@@ -414,17 +446,23 @@ class Sequencer:
         if not self._lines[request.account].budget.add(request):
             self.hear([_not_sent(request, "too many requests are waiting")])
 
-    def _commit(self, unit: Unit) -> None:
-        if unit.reports or unit.accounts:
-            before_ns = self._clock.now().steady_ns
-            self._journal.commit(unit)
-            self.metrics.commit.add(self._clock.now().steady_ns - before_ns)
+    def _commit(
+        self, effects: Effects, requests: dict[str, list[VenueRequest]], decided_ns: int
+    ) -> None:
+        prepared = None
+        if effects.unit.reports or effects.unit.accounts:
+            prepared = self._journal.prepare(effects.unit)
+            self._journal.write(prepared)
+        self._release(effects, requests, prepared, decided_ns)
 
     def _commit_in_thread(
-        self, commits: Executor, effects: Effects, requests: dict[str, list[VenueRequest]]
+        self,
+        commits: Executor,
+        effects: Effects,
+        requests: dict[str, list[VenueRequest]],
+        decided_ns: int,
     ) -> None:
         """Write while the loop takes in what arrives; nothing is decided until that is done."""
-        before_ns = self._clock.now().steady_ns
         prepared = self._journal.prepare(effects.unit)
         self._is_committing = True
         self._committing = effects.unit
@@ -437,47 +475,65 @@ class Sequencer:
             self._is_committing = False
             self._committing = None
             if self._failure is None:
-                self.metrics.commit.add(self._clock.now().steady_ns - before_ns)
-                self._guarded(lambda: self._release_written(writing, prepared, effects, requests))
-                self._go_on()
+                try:
+                    writing.result()  # raises what went wrong
+                    self._release(effects, requests, prepared, decided_ns)
+                except Exception as error:  # noqa: BLE001 - see _fail
+                    self._fail(error)
 
         commits.submit(self._journal.write, prepared).add_done_callback(written)
 
-    def _release_written(
+    def _release(
         self,
-        writing: Future[None],
-        prepared: Prepared,
         effects: Effects,
         requests: dict[str, list[VenueRequest]],
+        prepared: Prepared | None,
+        decided_ns: int,
     ) -> None:
-        writing.result()  # raises what went wrong
-        self._journal.keep(prepared)
-        self._release(effects, requests)
+        """Let out what the batch caused, durable now; requests take longest, so first.
 
-    def _release(self, effects: Effects, requests: dict[str, list[VenueRequest]]) -> None:
-        """Let out what the batch caused, now that it is durable; requests take longest, so first."""
+        The rest is for later: the answers leave in the loop's next steps, before it.
+        """
         now = self._clock.now()
+        if prepared is not None:
+            self.metrics.commit.add(now.steady_ns - decided_ns)
         for account, sendable in requests.items():
             self._engine.sent(sendable, now)
             self._lines[account].link.send_many(sendable)
-        released_ns = self._clock.now().steady_ns
         for token, reply in effects.answers:
             future, submitted_ns = self._waiting.pop(token)
-            self.metrics.hops["answer"].add(released_ns - submitted_ns)
+            self.metrics.hops["answer"].add(now.steady_ns - submitted_ns)
             if not future.done():
                 future.set_result(reply)
+        if effects.released:
+            for listener in self._listeners:
+                listener(effects.released)
+        self._rest = _Rest(effects, prepared, now)
+        self._loop.call_soon(self._catch_up)
+
+    def _do_rest(self) -> None:
+        """Do what is left of the last batch, if something is; before anything else is decided."""
+        rest, self._rest = self._rest, None
+        if rest is not None and self._failure is None:
+            try:
+                self._finish_rest(rest)
+            except Exception as error:  # noqa: BLE001 - see _fail
+                self._fail(error)
+
+    def _finish_rest(self, rest: _Rest) -> None:
+        effects = rest.effects
+        if rest.prepared is not None:
+            self._journal.keep(rest.prepared)
         for due_ns, timer in effects.timers:
             self.timers.add(due_ns, timer)
         for due_utc_ns, timer in effects.wall_timers:
             self.timers.add_wall(due_utc_ns, timer)
         for line in self._lines.values():
-            if line.reconciler.due_ns is not None:
+            if line.reconciler.due_ns != line.reconciler.armed_ns:
                 line.reconciler.arm(self.timers)
         self.timers.prune(self._is_awaited)
         if effects.released:
-            self._observer.see(effects.released, now)
-            for listener in self._listeners:
-                listener(effects.released)
+            self._observer.see(effects.released, rest.now)
         self._journal.tidy_if_due()
 
     def _is_awaited(self, due: TimerDue) -> bool:
@@ -490,9 +546,12 @@ class Sequencer:
         if self._failure is not None:
             return
         now = self._clock.now()
-        waits = [self.timers.wait_ns(now)]
-        waits += [line.budget.wait_ns(now.steady_ns) for line in self._lines.values()]
-        wait_ns = min((wait for wait in waits if wait is not None), default=None)
+        wait_ns = self.timers.wait_ns(now)
+        for line in self._lines.values():
+            if line.budget.waiting:
+                budget_ns = line.budget.wait_ns(now.steady_ns)
+                if budget_ns is not None and (wait_ns is None or budget_ns < wait_ns):
+                    wait_ns = budget_ns
         if wait_ns is None:
             return
         wait_ns = max(wait_ns, self._limits.wake_least_us * 1_000)

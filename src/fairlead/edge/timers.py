@@ -41,7 +41,7 @@ class Timers:
 
         Orders end long before their last timer: without this, the timers would outnumber them.
         """
-        if len(self) < self._prune_at:
+        if len(self._steady) + len(self._wall) < self._prune_at:
             return
         self._steady = [entry for entry in self._steady if is_awaited(entry[2])]
         self._wall = [entry for entry in self._wall if is_awaited(entry[2])]

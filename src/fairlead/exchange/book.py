@@ -24,12 +24,16 @@ Queue = OrderedDict[int, Order]
 
 
 class HalfBook:
-    """One side. `sign` is 1 for bids and −1 for asks, so that the best key is always the greatest."""
+    """One side. `sign` is 1 for bids and −1 for asks, so that the best key is always the greatest.
 
-    __slots__ = ("_keys", "_queues", "_sign")
+    `best_key`: None where there is none; while it is the same, so is the best price.
+    """
+
+    __slots__ = ("_keys", "_queues", "_sign", "best_key")
 
     def __init__(self, side: Side) -> None:
         self._sign = 1 if side is Side.BUY else -1
+        self.best_key: int | None = None
         self._keys: list[int] = []
         self._queues: dict[int, Queue] = {}
 
@@ -40,6 +44,7 @@ class HalfBook:
         if queue is None:
             queue = self._queues[key] = OrderedDict()
             insort(self._keys, key)
+            self.best_key = self._keys[-1]
         queue[order.number] = order
 
     def remove(self, order: Order) -> None:
@@ -50,6 +55,7 @@ class HalfBook:
         if not queue:
             del self._queues[key]
             del self._keys[bisect_left(self._keys, key)]
+            self.best_key = self._keys[-1] if self._keys else None
 
     def best(self) -> Order | None:
         """Return the order that trades first."""

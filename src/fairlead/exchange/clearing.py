@@ -28,6 +28,10 @@ from fairlead.exchange.rounding import CEILING, UP, divided, rounded
 from fairlead.exchange.settings import PerpetualSettings
 from fairlead.venues.sim_messages import PositionsChanged
 
+_Sources = tuple[
+    int | None, int | None, int | None, int | None, Decimal | None, Decimal | None, Decimal
+]
+
 
 class Clearing:
     """The clearing house of one matching engine's perpetuals."""
@@ -41,7 +45,7 @@ class Clearing:
         self._spots = {
             market: spot_of(market, markets) for market in markets if market.is_perpetual
         }
-        self._indexes: dict[Market, tuple[int, int]] = {}  # best prices that gave the mark
+        self._followed: dict[Market, _Sources] = {}  # what the marks were made of
 
     @property
     def is_watching(self) -> bool:
@@ -134,18 +138,14 @@ class Clearing:
     def _follow(self, market: Market) -> None:
         """Let the mark follow; when it moves, everybody in the market must be looked at."""
         spot = self._spots[market]
-        best = None if spot is None else _best_prices(spot)
-        if best is not None and best == self._indexes.get(market) and market.mark_set is None:
-            market.price_last = None
+        if self._followed.get(market) == _sources(market, spot):
             return
-        self._indexes.pop(market, None)
         of_books = mid(spot, self._settings.mark_spread_max)
         if of_books is None:
             of_books = mid(market, self._settings.mark_spread_max)
-        elif best is not None and market.mark_set is None:
-            self._indexes[market] = best
         if of_books is not None:
             market.price_last = None
+        self._followed[market] = _sources(market, spot)
         mark = mark_price(market, of_books)
         if mark == market.mark:
             return
@@ -205,7 +205,15 @@ def _clients_first(number: int) -> tuple[bool, int]:
     return number < 0, abs(number)
 
 
-def _best_prices(market: Market) -> tuple[int, int] | None:
-    """Return the best bid and ask in the book's units; None where a side is empty."""
-    bid, ask = market.book.bids.best(), market.book.asks.best()
-    return None if bid is None or ask is None else (bid.price_units, ask.price_units)
+def _sources(market: Market, spot: Market | None) -> _Sources:
+    """Return all that the mark of a perpetual may follow from: while it is the same, so is the mark."""
+    own, book = market.book, None if spot is None else spot.book
+    return (
+        None if book is None else book.bids.best_key,
+        None if book is None else book.asks.best_key,
+        own.bids.best_key,
+        own.asks.best_key,
+        market.mark_set,
+        market.price_last,
+        market.instrument.price_tick,
+    )

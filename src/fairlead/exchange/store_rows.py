@@ -62,7 +62,7 @@ decode_instruments = msgspec.msgpack.Decoder(tuple[Instrument, ...]).decode
 
 def account_body(account: Account) -> bytes:
     """Return an account as it is stored."""
-    holdings = tuple((asset, holding.total) for asset, holding in account.holdings.items())
+    holdings = tuple([(asset, holding.total) for asset, holding in account.holdings.items()])
     return encode(
         StoredAccount(
             account.public_key,
@@ -72,8 +72,10 @@ def account_body(account: Account) -> bytes:
             account.fills,
             holdings,
             tuple(
-                StoredPosition(symbol, each.quantity, each.cost, each.leverage)
-                for symbol, each in account.positions.items()
+                [
+                    StoredPosition(symbol, each.quantity, each.cost, each.leverage)
+                    for symbol, each in account.positions.items()
+                ]
             ),
         )
     )

@@ -60,6 +60,7 @@ _FAILURES = (
     ValueError,
     OverflowError,
 )
+_PAGES_BESIDES = 8  # more than a row of the log dirties besides the pages that it fills
 _WAL_INDEX_FRAMES = 16  # offset of mxFrame, https://sqlite.org/walformat.html
 _WAL_INDEX_BACKFILLED = 96  # offset of nBackfill
 
@@ -115,6 +116,7 @@ class Journal:
         self._tail = Tail(applied_batch(connection))
         self._keys = ClientKeys(connection, self._tail.base)
         self._replay()
+        self._wal_bytes_most = CHECKPOINT_BYTES  # at most so many, since it was looked at
         self._wal_path = f"{self._path}-wal"
         self._wal_index = os.open(f"{self._path}-shm", os.O_RDONLY | os.O_CLOEXEC)
 
@@ -221,7 +223,9 @@ class Journal:
 
     def keep(self, prepared: "Prepared") -> None:
         """Remember what is written now, until the tables have it."""
-        self._keep(prepared.batch, prepared.unit, len(prepared.data))
+        size = len(prepared.data)
+        self._keep(prepared.batch, prepared.unit, size)
+        self._wal_bytes_most += (size // self._page_size + _PAGES_BESIDES) * self._page_size
         self.commit_count += 1
         self.rows_written += 1
 
@@ -241,7 +245,10 @@ class Journal:
         if len(self._tail.orders) >= APPLY_ORDERS or self._tail.size >= APPLY_BYTES:
             self.apply()
             return True
-        if self.wal_bytes < CHECKPOINT_BYTES:
+        if self._wal_bytes_most < CHECKPOINT_BYTES:
+            return False
+        self._wal_bytes_most = self.wal_bytes
+        if self._wal_bytes_most < CHECKPOINT_BYTES:
             return False
         try:
             is_grown = os.stat(self._wal_path).st_size > TRUNCATE_BYTES
@@ -269,6 +276,7 @@ class Journal:
             )
             raise self._failed from cause
         self._tail = Tail(tail.last)
+        self._wal_bytes_most = CHECKPOINT_BYTES  # or less: look
         self.apply_count += 1
 
     def checkpoint(self, how: Literal["PASSIVE", "TRUNCATE"]) -> None:
@@ -311,10 +319,9 @@ class Journal:
 
     def _check(self, unit: Unit) -> None:
         """Refuse what could not be applied: once it is durable it would be too late."""
-        moved = sum(
-            record.sequence - self._sequences.get(account, 0)
-            for account, record in unit.accounts.items()
-        )
+        moved = 0
+        for account, record in unit.accounts.items():
+            moved += record.sequence - self._sequences.get(account, 0)
         if moved != len(unit.reports):
             raise ValueError(f"{len(unit.reports)} reports, and sequences move by {moved}")
         next_number = self._next_number
@@ -324,9 +331,11 @@ class Journal:
             next_number += 1
         if unit.orders and max(unit.orders) >= next_number:
             raise ValueError(f"order {max(unit.orders)} was never opened")
-        trades = trade_keys(unit.booked)
-        if len(trades) != len(unit.booked) or any(map(self._is_booked, trades)):
-            raise ValueError(f"a trade is booked twice: {sorted(key.trade_id for key in trades)}")
+        if unit.booked:
+            trades = trade_keys(unit.booked)
+            if len(trades) != len(unit.booked) or any(map(self._is_booked, trades)):
+                ids = sorted(key.trade_id for key in trades)
+                raise ValueError(f"a trade is booked twice: {ids}")
 
     def _keep(self, batch: int, unit: Unit, size: int) -> None:
         """Have the tail say what the frame on disk says."""
