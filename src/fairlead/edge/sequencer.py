@@ -546,7 +546,7 @@ class Sequencer:
         if self._failure is not None:
             return
         now = self._clock.now()
-        wait_ns = self.timers.wait_ns(now)
+        wait_ns = self.timers.wait_ns(now, self._is_awaited)
         for line in self._lines.values():
             if line.budget.waiting:
                 budget_ns = line.budget.wait_ns(now.steady_ns)

@@ -57,8 +57,14 @@ class Timers:
                 due.append(heapq.heappop(heap)[2])
         return due
 
-    def wait_ns(self, now: Now) -> int | None:
-        """Return how long nothing can become due, None if there are no timers."""
+    def wait_ns(self, now: Now, is_awaited: Callable[[TimerDue], bool]) -> int | None:
+        """Return how long nothing can become due, None if there are no timers.
+
+        Drops those that would be next and that nobody awaits: nobody is to be woken for them.
+        """
+        for heap in (self._steady, self._wall):
+            while heap and not is_awaited(heap[0][2]):
+                heapq.heappop(heap)
         waits = []
         if self._steady:
             waits.append(self._steady[0][0] - now.steady_ns)
