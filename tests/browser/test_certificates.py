@@ -108,6 +108,7 @@ def test_a_certificate_is_issued_places_an_order_over_tls_and_is_revoked(
     shown = issued(ann, dialog, page, ann.recovery[1])
     made = tmp_path / "made.pem"
     made.write_text(shown.button("Download .pem").download()[1])
+    assert shown.role("alert").count() == 0  # nobody has wanted to close it
     secret_part = made.read_text().split("PRIVATE KEY-----")[1].split()[0]
     assert page.remembers(secret_part)
     page.key("Escape")  # closing asks

@@ -42,12 +42,13 @@ export function useQuery(name: string): string {
 // A dialog has an entry of its own in the history, so that "Back" closes the dialog and not the page behind it.
 const OF_DIALOG = "dialog";
 let afterwards: (() => void)[] | null = null; // what waits for such an entry to be taken out
+let ours: Event | null = null; // what told that it was taken out, which a dialog that is new hears too
 
 /** Have "Back" be heard by a dialog until what is returned is called. */
 export function holdBack(heard: () => void): () => void {
   const enter = () => window.history.pushState(OF_DIALOG, "");
-  const back = () => {
-    if (afterwards !== null) return;
+  const back = (event: Event) => {
+    if (afterwards !== null || event === ours) return;
     enter();
     heard();
   };
@@ -63,7 +64,8 @@ export function holdBack(heard: () => void): () => void {
   };
 }
 
-function taken(): void {
+function taken(event: Event): void {
+  ours = event;
   const waiting = afterwards ?? [];
   afterwards = null;
   for (const each of waiting) each();
