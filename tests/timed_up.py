@@ -2,7 +2,8 @@
 
 The product's command line cannot do this. A Unix socket named `clock` in the data folder takes one command
 a line and answers each with the wall clock in UTC nanoseconds: `now`, and `advance SECONDS`. Whatever waits
-for a later moment of the wall clock wakes when it has come. Limits are the product's own.
+for a later moment of the wall clock wakes when it has come. Limits are the product's own; passwords are
+checked at a cost that tests can pay often.
 
 Have participants off: a market that moves by itself would make up for all the time that was skipped.
 """
@@ -22,9 +23,11 @@ from fairlead.app.process import run
 from fairlead.commands import logs
 from fairlead.commands.limits import open_files_needed, raise_open_files
 from fairlead.config import Config, load
+from fairlead.control.people.passwords import Cost
 from fairlead.edge.clock import Wall
 
 CLOCK_SOCKET = "clock"
+CHEAP = Cost(1, 64, 1)  # Argon2id as ever
 _NS = 1_000_000_000
 _FLAGS = {
     "data": "data",
@@ -88,7 +91,7 @@ async def serve(config: Config) -> int:
     path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(partial(obey, clock), path)
     try:
-        return await run(config, wall=Wall(clock.now_ns, clock.sleep))
+        return await run(config, wall=Wall(clock.now_ns, clock.sleep), password_cost=CHEAP)
     finally:
         server.close()
         path.unlink()

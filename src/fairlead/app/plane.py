@@ -22,6 +22,7 @@ from fairlead.control.key_changes import Wanted
 from fairlead.control.keys import Act, Denied, Scope
 from fairlead.control.lease import Lease, LeaseKept
 from fairlead.control.metering import Metering
+from fairlead.control.people.passwords import COST, Cost
 from fairlead.control.pruning import Pruning
 from fairlead.control.tls_files import keep
 from fairlead.control.usage import UsageAsked, Used
@@ -54,13 +55,20 @@ class ControlPlane:
         self._pruning: Pruning | None = None
 
     @classmethod
-    def open(cls, config: Config, wall: Wall, failed: Callable[[BaseException], None]) -> Self:
+    def open(
+        cls,
+        config: Config,
+        wall: Wall,
+        failed: Callable[[BaseException], None],
+        password_cost: Cost | None = None,
+    ) -> Self:
         """Open the database. `failed` hears why the process must not go on; it is called in the event loop.
 
         Blocks. Raises ControlError and OSError.
         """
         url = None if config.control.url is None else config.control.url.text
-        control = Control.open(config.data, url, config.control.key_file, LOCAL, wall.now_ns())
+        key_file, cost = config.control.key_file, password_cost or COST
+        control = Control.open(config.data, url, key_file, LOCAL, wall.now_ns(), cost)
         return cls(control, config, wall, failed)
 
     async def take_lease(self) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,6 +17,9 @@ from fairlead.core.exact import use_exact_decimals
 from fairlead.edge.clock import Wall
 from fairlead.endpoint import Endpoint
 from fairlead.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from fairlead.control.people.passwords import Cost
 
 log = structlog.get_logger()
 
@@ -30,6 +34,7 @@ async def run(
     on_ready: OnReady | None = None,
     supervisor: Supervisor | None = None,
     wall: Wall = SYSTEM_WALL,
+    password_cost: "Cost | None" = None,
 ) -> int:
     """Serve until SIGINT, SIGTERM or a fatal error; return the exit code (0, or 70 when fatal).
 
@@ -42,7 +47,7 @@ async def run(
     stopping = asyncio.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signal_number, stopping.set)
-    system = System(config, wall)
+    system = System(config, wall, password_cost)
     fatal = system.fatal
     loop.set_exception_handler(fatal.on_loop_error)
     endpoint = await system.start()

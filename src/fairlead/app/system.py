@@ -42,6 +42,7 @@ from fairlead.gateway.refusing import RefusedCollector
 if TYPE_CHECKING:
     from fairlead.app.people import People
     from fairlead.app.plane import ControlPlane
+    from fairlead.control.people.passwords import Cost
 
 SYSTEM_WALL = Wall()
 
@@ -49,11 +50,14 @@ SYSTEM_WALL = Wall()
 class System:
     """From `start` to `stop`. `fatal` knows why it must stop, if it must. For one event loop."""
 
-    def __init__(self, config: Config, wall: Wall = SYSTEM_WALL) -> None:
-        """`wall` is the wall clock of every part."""
+    def __init__(
+        self, config: Config, wall: Wall = SYSTEM_WALL, password_cost: "Cost | None" = None
+    ) -> None:
+        """`wall`: the wall clock of every part. `password_cost`: of each check, None: that of the product."""
         self.fatal = Fatal()
         self._config = config
         self._wall = wall
+        self._password_cost = password_cost
         self._loop = asyncio.get_running_loop()
         self._registry = process_registry()
         self._proxies = Proxies(networks_of(config.http.trusted_proxies))
@@ -147,7 +151,7 @@ class System:
         """Open the control plane. For a thread: its imports are had meanwhile."""
         from fairlead.app.plane import ControlPlane
 
-        return ControlPlane.open(self._config, self._wall, self.fatal.tell)
+        return ControlPlane.open(self._config, self._wall, self.fatal.tell, self._password_cost)
 
     async def _opened_plane(self) -> "ControlPlane | None":
         if self._plane is not None:
