@@ -14,7 +14,7 @@ from fairlead.control.keys import DAY_NS, Act
 from fairlead.control.people.letters import Letter
 from fairlead.control.people.post import Sink
 from fairlead.gateway.console.front import Desk
-from fairlead.gateway.console.reminding import Reminding
+from fairlead.gateway.console.reminding import INTERVAL_S, Reminding
 from tests.gateway.console.conftest import Browser, World
 
 pytestmark = pytest.mark.asyncio
@@ -125,3 +125,38 @@ async def test_what_should_never_fail_is_said_and_keeps_nothing_from_stopping(
         await it.stop()
     desk.close()
     assert [each["cause"] for each in logs] == ["ZeroDivisionError: "]
+
+
+async def test_a_clock_that_leaps_during_a_look_has_the_next_one_come_sooner(
+    world: World, browser: Browser
+) -> None:
+    await world.ann(browser)
+    made(world, world.control, 15)
+    waits: list[float] = []
+    has_looked_again = asyncio.Event()
+
+    class Leaping:
+        """A post, and a clock that is a week later when a letter has been sent."""
+
+        async def send(self, letter: Letter, now_ns: int) -> None:
+            await world.sink.send(letter, now_ns)
+            world.now_ns += 7 * DAY_NS
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            has_looked_again.set()
+            await asyncio.Event().wait()
+
+    world.now_ns += DAY_NS
+    desk = Desk(world.control, Leaping(), "leaping", lambda: world.now_ns)
+    it = Reminding(desk, sleep)
+    it.start()
+    await has_looked_again.wait()
+    await it.stop()
+    desk.close()
+    assert waits == [0.0, 0.0, INTERVAL_S]
+    assert [each.subject for each in world.sink.letters()] == [
+        "API key Bot1 expires in 14 days",
+        "API key Bot1 expires in 7 days",
+    ]

@@ -16,7 +16,10 @@ INTERVAL_S = 3_600.0
 
 
 class Reminding:
-    """Looks every hour, from `start` to `stop`. What cannot be sent is tried again the next time."""
+    """Looks every hour, from `start` to `stop`. What cannot be sent is tried again the next time.
+
+    The hour is that since a look began: a clock that leaps while one is under way has the next come sooner.
+    """
 
     def __init__(
         self, desk: Desk, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -40,11 +43,13 @@ class Reminding:
 
     async def _go_on(self) -> None:
         while True:
+            began_ns = self._desk.now_ns()
             try:
                 await self.remind()
             except (ControlError, Busy) as error:
                 log.warning("keys that expire cannot be looked for", cause=str(error))
-            await self._sleep(INTERVAL_S)
+            passed_s = (self._desk.now_ns() - began_ns) / 1e9
+            await self._sleep(min(INTERVAL_S, max(0.0, INTERVAL_S - passed_s)))
 
     async def remind(self) -> int:
         """Write what is due, and return how many letters were sent. Raises ControlError and Busy."""
