@@ -285,6 +285,8 @@ class Campaign:
         told.accounts.update(
             {name: told.accounts.get(name) or "unknown" for name in told.unknown & set(names)}
         )
+        gone = told.unknown.intersection(told.accounts).difference(names)
+        told.accounts.update(dict.fromkeys(gone))  # deleted, and nobody was told
         if len(names) > ACCOUNTS_KEPT_MAX:
             assert self._ask(ems, "DELETE", "/v1/accounts/all").status == 200
             told.accounts.update(dict.fromkeys(names))
