@@ -1,7 +1,8 @@
 """The machine's owner at work in a process of its own: makes keys, turns the vault's key over, and again.
 
 `python -m tests.crash.owner DATA [URL]` prints one line for each thing when it is done: whoever kills it
-knows what had been answered. When there are as many keys as there may be, it turns the vault's key over alone.
+knows what had been answered. When there are as many keys as there may be, it goes on to turn the vault's key
+over.
 """
 
 import sys
