@@ -337,6 +337,10 @@ class Page(Sought):
     def forward(self) -> None:
         self.call(("goForward",))
 
+    def without_dialog(self) -> None:
+        """Wait until a dialog that closed has left the history, too: that is a navigation of its own."""
+        self.call(("waitForFunction", "history.state !== 'dialog'"))
+
     def at(self, path: str) -> Self:
         """Wait until the address is this one."""
         self.call(("waitForURL", {"$regex": f"^{self.window.origin}{path}$"}))

@@ -114,6 +114,7 @@ def test_back_closes_a_dialog_and_not_the_page(console: Console) -> None:
     dialog = page.dialog("Disable Bot1?")
     dialog.button("Cancel").click()
     dialog.gone()
+    page.without_dialog()
     page.back()  # nothing of the dialogs is left in the history
     page.at("/console/users")
 

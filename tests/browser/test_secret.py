@@ -119,7 +119,11 @@ def test_going_back_while_the_secret_is_shown_forgets_it(console: Console) -> No
             leave()
             dialog.role("alert").text("nothing brings it back").seen()
             assert holds(window, page, secret)
-        leave()
+            leave()
+            dialog.gone()
+            page.without_dialog()
+        else:
+            leave()
         page.go(f"/console{PATH}")
         row_of(page, f"Bot{number}").seen()
         assert page.role("dialog").count() == 0
