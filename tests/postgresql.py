@@ -41,6 +41,17 @@ class Server:
         return f"{self._url}?options=-csearch_path%3D{name}"
 
 
+def tables_of(url: str) -> int:
+    """Return how many tables a database of this server's has where `url` looks."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()"
+        ).fetchone()
+    assert found is not None
+    count: int = found[0]
+    return count
+
+
 def needs_postgresql() -> Path:
     """Return the folder of the server's programs; skip where there is none, in CI fail."""
     found = _binaries()

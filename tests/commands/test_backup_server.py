@@ -8,14 +8,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-import psycopg
 import pytest
 
 from fairlead.control.control import Control
 from fairlead.control.key_changes import Wanted
 from fairlead.control.keyring import Made
 from tests.commands.terminal import Run, fairlead
-from tests.postgresql import Server, running_server
+from tests.postgresql import Server, running_server, tables_of
 from tests.system import ACCOUNTS, QUICK, Ems, order, running, until, write_config
 from tests.tenanted import OWNER
 
@@ -85,16 +84,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory, postgresql: Server) -> Desk:
         taken = fairlead("backup", *at, folder=folder)
         without = fairlead("backup", "less", "--data", "data", folder=folder)
     return Desk(folder, url, made.secret, taken, without)
-
-
-def tables_of(url: str) -> int:
-    with psycopg.connect(url) as connection:
-        found = connection.execute(
-            "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()"
-        ).fetchone()
-    assert found is not None
-    count: int = found[0]
-    return count
 
 
 def test_the_backup_holds_the_database_and_names_no_password(desk: Desk) -> None:

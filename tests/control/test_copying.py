@@ -19,7 +19,7 @@ from fairlead.control.people.throttles import SIGN_IN, attempts
 from fairlead.control.store import Store
 from fairlead.control.tables import ATTEMPTS, AUDIT, KEYS, METADATA
 from tests.control.conftest import CHEAP, OWNER
-from tests.postgresql import Server
+from tests.postgresql import Server, tables_of
 
 NOW = 1_000 * 86_400 * 10**9
 
@@ -150,16 +150,6 @@ def test_what_is_cut_short_leaves_the_server_empty(
     put_from_folder(copy, other, quiet)
     take_out(other, copy)
     assert tables_of(other) == 0
-
-
-def tables_of(url: str) -> int:
-    with psycopg.connect(url) as connection:
-        found = connection.execute(
-            "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()"
-        ).fetchone()
-        assert found is not None
-        count: int = found[0]
-        return count
 
 
 def test_a_server_that_holds_something_is_not_filled(world: World, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from fairlead.app.fatal import Fatal
 from fairlead.app.interpreter import Collections, process_registry, tuned
 from fairlead.app.listening import Listening
 from fairlead.app.metrics import Metrics
+from fairlead.app.tenant import Common
 from fairlead.app.tenants import Tenants
 from fairlead.config import Config
 from fairlead.config.loading import KEYS
@@ -96,14 +97,15 @@ class System:
 
     async def _start(self, listening: Listening) -> None:
         config, access = self._config, self._access
-        self._tenants = tenants = Tenants(
+        common = Common(
             config,
             lambda: way_to_exchange(config, self._exchange, self._loop),
             self.fatal.tell,
             access,
             self._wall.now_ns,
-            has_fix=listening.has_fix,
+            listening.has_fix,
         )
+        self._tenants = tenants = Tenants(common)
         tenants.open()
         self._plane = self._loop.run_in_executor(None, self._open_plane)
         self._exchange = embedded_exchange(config, self._wall.now_ns, self.fatal.tell)  # meanwhile

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import structlog
 from prometheus_client.registry import Collector
 
@@ -42,31 +43,28 @@ log = structlog.get_logger()
 _Result = TypeVar("_Result")
 
 
+class Common(msgspec.Struct, frozen=True):
+    """What all subscriptions of a process have in common.
+
+    `connect` gives the way to the exchange for one account's link. `wall_ns` is the wall clock.
+    """
+
+    config: Config
+    connect: Callable[[], Connect]
+    on_fatal: Callable[[BaseException], None]
+    access: Access
+    wall_ns: Callable[[], int]
+    has_fix: bool
+
+
 class Tenant:
     """One subscription in its folder, from `open` to `close`. For one event loop."""
 
-    def __init__(
-        self,
-        name: str,
-        folder: Path,
-        config: Config,
-        connect: Callable[[], Connect],
-        on_fatal: Callable[[BaseException], None],
-        access: Access,
-        wall_ns: Callable[[], int],
-        *,
-        has_fix: bool,
-    ) -> None:
-        """`connect` gives the way to the exchange for one account's link. `wall_ns` is the wall clock."""
+    def __init__(self, name: str, folder: Path, common: Common) -> None:
         self.name = name
         self._folder = folder
-        self._has_fix = has_fix
+        self._common = common
         self._accounts: dict[str, Account] = {}
-        self._config = config
-        self._new_connect = connect
-        self._on_fatal = on_fatal
-        self._access = access
-        self._wall_ns = wall_ns
         self._loop = asyncio.get_running_loop()
         self._journal: Journal | None = None
         self._edge: Edge | None = None
@@ -86,8 +84,8 @@ class Tenant:
         self._folder.mkdir(parents=True, exist_ok=True)
         _refuse_without_journal(self._folder)
         self._journal = Journal.open(self._folder)
-        if self._has_fix:
-            settings = self._config.fix.settings
+        if self._common.has_fix:
+            settings = self._common.config.fix.settings
             self._fix_store = Store.open(self._folder, settings.sent_messages_min)
 
     async def open_beside(self) -> None:
@@ -126,17 +124,17 @@ class Tenant:
 
         Raises JournalError and OSError; then `close` is still to be called.
         """
-        config = self._config
+        config = self._common.config
         assert self._journal is not None, "a tenant is opened before it is started"
         self._edge = self._start_edge(self._journal)
         self._feed = Feed(self._edge, config.feed)
         self._websocket = WebSocketApi(
             self._edge,
             self._feed,
-            self._wall_ns,
+            self._common.wall_ns,
             config.websocket,
             omit_nulls=config.http.rest.omit_nulls,
-            access=self._access,
+            access=self._common.access,
             subscription=self.name,
         )
         if self._fix_store is not None:
@@ -208,12 +206,12 @@ class Tenant:
     # ── parts ────────────────────────────────────────────────────────────────────────────────────
 
     def _start_edge(self, journal: Journal) -> Edge:
-        config = self._config
+        config = self._common.config
         edge = Edge(
             journal=journal,
             reader=JournalReader(self._folder),
             run_blocking=self._run_blocking,
-            clock=SystemClock(self._wall_ns),
+            clock=SystemClock(self._common.wall_ns),
             accounts=list(self._accounts),
             make_link=self._make_link,
             settings=EdgeSettings(
@@ -223,7 +221,7 @@ class Tenant:
                 requests_per_s=config.rate.requests_per_s,
                 cancel_reserve=config.rate.cancel_reserve,
             ),
-            on_fatal=self._on_fatal,
+            on_fatal=self._common.on_fatal,
             commits=ThreadPoolExecutor(1, "journal-writer", use_exact_decimals),
         )
         edge.start()
@@ -233,18 +231,25 @@ class Tenant:
         return Link(
             name,
             SimDialect(name, *_login(self._accounts[name])),
-            self._new_connect(),
+            self._common.connect(),
             inbox,
             loop=self._loop,
-            now_ns=self._wall_ns,
+            now_ns=self._common.wall_ns,
             random=random.Random(),
         )
 
     def _make_desk(self, edge: Edge, feed: Feed, store: Store) -> Desk:
-        settings = self._config.fix.settings
+        settings = self._common.config.fix.settings
         kept = self._fix_kept = open_kept(self._folder, settings)
         return Desk(
-            edge, feed, store, settings, self._wall_ns, self._access, kept, subscription=self.name
+            edge,
+            feed,
+            store,
+            settings,
+            self._common.wall_ns,
+            self._common.access,
+            kept,
+            subscription=self.name,
         )
 
     async def _run_blocking(self, work: Callable[[], _Result]) -> _Result:

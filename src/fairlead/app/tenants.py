@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from fairlead.app.tenant import Tenant
-from fairlead.config import Config
+from fairlead.app.tenant import Common, Tenant
 from fairlead.control.folders import folder_of
 from fairlead.core.port import EdgePort
 from fairlead.core.requests import LOCAL
 from fairlead.edge.edge import Edge
 from fairlead.edge.pulse import Pulse
 from fairlead.fix.store import StoreError
-from fairlead.gateway.callers import Access, Caller
+from fairlead.gateway.callers import Caller
 from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.health import Readiness
 from fairlead.journal.errors import JournalError
-from fairlead.venues.link import Connect
 
 if TYPE_CHECKING:
     from fairlead.control.following import Followed
@@ -34,26 +32,13 @@ _RETRY_S = 10.0
 
 
 class Tenants:
-    """From `open` to `close`. `access` is told the keys of those that are here. For one event loop."""
+    """From `open` to `close`. `common.access` is told the keys of those that are here. For one event loop."""
 
-    def __init__(
-        self,
-        config: Config,
-        connect: Callable[[], Connect],
-        on_fatal: Callable[[BaseException], None],
-        access: Access,
-        wall_ns: Callable[[], int],
-        *,
-        has_fix: bool,
-    ) -> None:
+    def __init__(self, common: Common) -> None:
         self.ports: dict[str, EdgePort] = {}
         self.desks: dict[str, Desk] = {}
-        self._config = config
-        self._connect = connect
-        self._on_fatal = on_fatal
-        self._access = access
-        self._wall_ns = wall_ns
-        self._has_fix = has_fix
+        self._common = common
+        self._access = common.access
         self._loop = asyncio.get_running_loop()
         self.local = self._new(LOCAL)
         self._here: dict[str, Tenant] = {}
@@ -155,16 +140,7 @@ class Tenants:
     # ── coming ───────────────────────────────────────────────────────────────────────────────────
 
     def _new(self, name: str) -> Tenant:
-        return Tenant(
-            name,
-            folder_of(self._config.data, name),
-            self._config,
-            self._connect,
-            self._on_fatal,
-            self._access,
-            self._wall_ns,
-            has_fix=self._has_fix,
-        )
+        return Tenant(name, folder_of(self._common.config.data, name), self._common)
 
     def _missing(self) -> list[str]:
         if self._access.is_open or self._followed is None:
@@ -180,7 +156,7 @@ class Tenants:
         self._starting = None
         cause = None if task.cancelled() else task.exception()
         if cause is not None:
-            self._on_fatal(cause)
+            self._common.on_fatal(cause)
 
     async def _start_missing(self) -> None:
         tried: set[str] = set()
