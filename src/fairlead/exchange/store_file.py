@@ -67,6 +67,7 @@ def open_file(path: Path | None) -> sqlite3.Connection:
             "locking_mode = EXCLUSIVE",
             "journal_mode = WAL",
             "synchronous = NORMAL",
+            "secure_delete = OFF",  # Debian's SQLite would write each page of the emptied log again
             f"cache_size = -{CACHE_KIB}",
             f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
         ):

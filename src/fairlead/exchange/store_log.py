@@ -3,9 +3,13 @@
 A commit is then one small write, whatever it changed, and an order that was placed, filled and closed
 since the last application is written to the tables once. Everything here survives a kill: the rows are
 read again at the next start. Must never answer by itself.
+
+SQLite's binding takes `int` and `bytearray` as they are; for each `bool` or `bytes` it looks for an adapter,
+which takes longer than binding the whole row.
 """
 
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Iterable
 
 import msgspec
@@ -48,6 +52,7 @@ class Log:
         self._orders: dict[int, tuple[int, int, bool, bytes]] = {}
         self._fills: list[tuple[int, int, bytes]] = []
         self._states: dict[int, bytes] = {}
+        self._newest = _newest_order(connection)  # of those in the tables
         self._last = 0
         for number, body in connection.execute("SELECT number, body FROM log ORDER BY number"):
             self._hold(decode_entry(body))
@@ -71,26 +76,46 @@ class Log:
     def add(self, entry: Entry) -> None:
         """Commit the rows. Raises sqlite3.Error."""
         self._last += 1
-        self._connection.execute("INSERT INTO log VALUES (?, ?)", (self._last, encode(entry)))
+        row = (self._last, bytearray(encode(entry)))
+        self._connection.execute("INSERT INTO log VALUES (?, ?)", row)
         self._hold(entry)
 
     def apply(self) -> None:
         """Write everything to the tables and empty the log, within the caller's transaction."""
         many = self._connection.executemany
-        many("INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?)", sorted(self._orders.values()))
-        many("INSERT INTO fills VALUES (?, ?, ?)", self._fills)
+        numbers = sorted(self._orders)
+        new = bisect_right(numbers, self._newest)
+        many("INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?)", self._order_rows(numbers[:new]))
+        many("INSERT INTO orders VALUES (?, ?, ?, ?)", self._order_rows(numbers[new:]))
+        many(
+            "INSERT INTO fills VALUES (?, ?, ?)",
+            [(account, ordinal, bytearray(body)) for account, ordinal, body in self._fills],
+        )
         many("INSERT OR REPLACE INTO states VALUES (?, ?)", self._states.items())
         self._connection.execute("DELETE FROM log")
 
     def forget(self) -> None:
         """Take note that the tables have it all, durably."""
+        self._newest = max((self._newest, *self._orders))
         self._orders.clear()
         self._fills.clear()
         self._states.clear()
         self._last = 0
+
+    def _order_rows(self, numbers: Iterable[int]) -> list[tuple[int, int, int, bytearray]]:
+        rows = [self._orders[number] for number in numbers]
+        return [
+            (number, account, int(is_open), bytearray(body))
+            for number, account, is_open, body in rows
+        ]
 
     def _hold(self, entry: Entry) -> None:
         for row in entry.orders:
             self._orders[row[0]] = row
         self._fills += entry.fills
         self._states.update(entry.states)
+
+
+def _newest_order(connection: sqlite3.Connection) -> int:
+    newest: int | None = connection.execute("SELECT max(number) FROM orders").fetchone()[0]
+    return newest or 0
