@@ -32,7 +32,9 @@ from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.fixapi.requests import Requests
 from fairlead.gateway.sessions import Session
 from fairlead.gateway.websocket.stream import Stream
+from fairlead.journal import keys
 from fairlead.journal.journal import Prepared
+from fairlead.journal.key_filter import KeyFilter
 from fairlead.simulation.disk import SimulatedJournal
 from fairlead.simulation.law import Law
 from fairlead.simulation.machine import Machine
@@ -126,6 +128,20 @@ def test_idempotent_client_id(monkeypatch: pytest.MonkeyPatch) -> None:
     # Law.RUNS: what is built on the guard, the index of orders, may stop the process first.
     expected = {Law.SENT_ONCE, Law.ONE_ID}
     assert laws_broken(expected) <= {*expected, Law.RUNS}
+
+
+class ReadsNothing(KeyFilter):
+    """Takes what the table held at the start for nothing."""
+
+    def _read(self, at: int) -> None:
+        self._is_read[at] = True
+
+
+def test_client_ids_of_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "RECENT_MAX", 0)
+    monkeypatch.setattr(keys, "KeyFilter", ReadsNothing)
+    expected = {Law.SENT_ONCE, Law.ONE_ID}
+    assert laws_broken(expected, seeds=range(9, 1_000)) <= expected
 
 
 def with_a_perpetual(seed: int) -> WorldPlan:

@@ -33,6 +33,7 @@ from fairlead.core.exact import use_exact_decimals
 from fairlead.edge import reconcile
 from fairlead.edge.edge import EdgeSettings
 from fairlead.exchange.faults import FaultName
+from fairlead.journal import key_filter, keys
 from fairlead.simulation.crashes import STORE_KINDS, CrashKind, CrashSettings
 from fairlead.simulation.disk import SimulatedJournal
 from fairlead.simulation.gate import FixPipe
@@ -61,6 +62,7 @@ REMEMBERED = (
 WORLDS = range(1, 61)  # `make simulate` begins with the same, and goes on
 REMEMBERED_WITH_GOINGS = (5_091,)
 REMEMBERED_WHOLE = (139, 579, 165_801_623, 1_983_595_432)  # with suspensions too
+IDS_FORGOTTEN = (9, 10, 16, 17, 19, 24, 48, 55, 57)  # ids come again after a restart
 CHUNK = 15
 
 
@@ -75,6 +77,13 @@ def test_all_laws_hold(first: int) -> None:
 def test_remembered_seeds_hold(seed: int) -> None:
     as_it_was = msgspec.structs.replace(plan(seed), goings=0, late=(), suspensions=0)
     assert not run_world(seed, changed=as_it_was)[0].broken
+
+
+def test_laws_hold_where_client_ids_leave_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "RECENT_MAX", 0)
+    monkeypatch.setattr(key_filter, "RANGE_KEYS", 2)
+    for seed in IDS_FORGOTTEN:
+        assert not run_world(seed)[0].broken, seed
 
 
 @pytest.mark.parametrize("seed", REMEMBERED_WITH_GOINGS)

@@ -6,11 +6,15 @@ keys. Past `RECENT_MAX` whole buckets move into the big table (`client_keys`), o
 key order, so that neighbours share a page. When the sweep has come round, the appended rows it
 covered are dropped. A crash loses nothing: the rows are still there, and moving a key twice does no
 harm.
+
+Whether a client id was used before is asked for every order, and nearly always it was not: the big table is
+only asked where `key_filter.py` cannot say so.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
+from fairlead.journal.key_filter import KeyFilter
 from fairlead.journal.rows import decode_pairs, encode
 
 RECENT_MAX = 32_768  # keys in memory, about 6 MB
@@ -26,6 +30,7 @@ class ClientKeys:
     def __init__(self, connection: sqlite3.Connection, batch: int) -> None:
         """Load the recent keys; `batch` is the last one applied."""
         self._connection = connection
+        self._filter = KeyFilter(connection)
         self._buckets: list[dict[int, int]] = [{} for _ in range(BUCKETS)]
         self._count = 0
         self._next_bucket = 0
@@ -45,13 +50,14 @@ class ClientKeys:
         while self._count > RECENT_MAX:
             self._move_bucket(batch)
 
-    def numbers_of(self, keys: Iterable[int]) -> Iterator[int]:
+    def numbers_of(self, keys: Set[int]) -> Iterator[int]:
         """Yield the numbers of the orders with these keys, some perhaps twice."""
-        run = self._connection.execute
         for key in keys:
             recent = self._buckets[key >> _BUCKET_SHIFT].get(key)
             if recent is not None:
                 yield recent
+        run = self._connection.execute
+        for key in self._filter.possible(keys):
             for (number,) in run("SELECT number FROM client_keys WHERE key = ?", (key,)):
                 yield number
 
@@ -63,11 +69,11 @@ class ClientKeys:
             bucket[key] = number
             self._count += 1
         elif held != number:  # two ids with one hash: the table holds as many as there are
-            self._connection.execute(_MERGE, pair)
+            self._merge([pair])
 
     def _move_bucket(self, batch: int) -> None:
         bucket = self._buckets[self._next_bucket]
-        self._connection.executemany(_MERGE, sorted(bucket.items()))
+        self._merge(sorted(bucket.items()))
         self._count -= len(bucket)
         bucket.clear()
         self._next_bucket = (self._next_bucket + 1) % BUCKETS
@@ -80,11 +86,15 @@ class ClientKeys:
         """Move everything at once: at a start, so that frequent restarts cannot pile keys up."""
         self._connection.execute("BEGIN IMMEDIATE")
         for bucket in self._buckets:
-            self._connection.executemany(_MERGE, sorted(bucket.items()))
+            self._merge(sorted(bucket.items()))
             bucket.clear()
         self._connection.execute("DELETE FROM recent_keys")
         self._connection.execute("COMMIT")
         self._count = 0
+
+    def _merge(self, pairs: Sequence[tuple[int, int]]) -> None:
+        self._filter.add(key for key, _ in pairs)
+        self._connection.executemany(_MERGE, pairs)
 
 
 def recent_pairs(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
