@@ -8,7 +8,7 @@ account or a clock is decided by the engine.
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -96,7 +96,8 @@ _read_known_time_in_force = _one_of(TIME_IN_FORCE)
 def _read_time_in_force(value: object) -> str:
     """Return the text, which is echoed as it was sent."""
     _read_known_time_in_force(value)
-    return cast(str, value)
+    assert type(value) is str, "what is known is a name"
+    return value
 
 
 _read_instruction = _one_of(_named(ExecInst))
@@ -137,17 +138,21 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Form(msgspec.Struct, frozen=True):
-    """The fields of one request, under the contract's schema name; `readers` are what reading needs."""
+    """The fields of one request, under the contract's schema name.
+
+    `readers` by name, and the names that are `required`, are what reading needs where nothing is wrong.
+    """
 
     name: str
     fields: tuple[Field, ...]
-    names: frozenset[str]
-    readers: tuple[tuple[str, Callable[[object], object], bool], ...]
+    readers: dict[str, Callable[[object], object]]
+    required: frozenset[str]
 
 
 def _form(name: str, *fields: Field) -> Form:
-    readers = tuple((field.name, field.read, field.is_required) for field in fields)
-    return Form(name, fields, frozenset(field.name for field in fields), readers)
+    readers = {field.name: field.read for field in fields}
+    required = frozenset(field.name for field in fields if field.is_required)
+    return Form(name, fields, readers, required)
 
 
 def _ref(name: str) -> Schema:
@@ -308,21 +313,35 @@ def _read_all(form: Form, members: Members) -> dict[str, Any]:
 
 def _read(form: Form, members: Members) -> tuple[dict[str, Any], list[Finding]]:
     """Return the values read, null and absent ones left out, and everything that is wrong."""
+    readers = form.readers
+    if members.keys() <= readers.keys():
+        try:
+            found = {
+                name: readers[name](value) for name, value in members.items() if value is not None
+            }
+        except Wrong:
+            return _read_all_findings(form, members)
+        if form.required <= found.keys():
+            return found, []
+    return _read_all_findings(form, members)
+
+
+def _read_all_findings(form: Form, members: Members) -> tuple[dict[str, Any], list[Finding]]:
+    """Read again, field by field in the form's order, naming everything that is wrong."""
     found: dict[str, Any] = {}
     findings: list[Finding] = []
-    for name, read, is_required in form.readers:
-        value = members.get(name)
+    for field in form.fields:
+        value = members.get(field.name)
         if value is not None:
             try:
-                found[name] = read(value)
+                found[field.name] = field.read(value)
             except Wrong as wrong:
-                findings.append((name, str(wrong)))
-        elif is_required:
-            findings.append((name, "is missing, it is required"))
-    if not members.keys() <= form.names:
-        for name in sorted(members.keys() - form.names)[:FINDINGS_MAX]:
-            names = ", ".join(field.name for field in form.fields)
-            findings.append((cut(name), f"is not a field of this request, its fields are {names}"))
+                findings.append((field.name, str(wrong)))
+        elif field.is_required:
+            findings.append((field.name, "is missing, it is required"))
+    for name in sorted(members.keys() - form.readers.keys())[:FINDINGS_MAX]:
+        names = ", ".join(form.readers)
+        findings.append((cut(name), f"is not a field of this request, its fields are {names}"))
     return found, findings
 
 

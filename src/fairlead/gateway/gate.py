@@ -103,6 +103,7 @@ class Gate:
         self._app = app
         self._access = access
         self._prefixes = tuple(prefixes)
+        self._whole = ROUTES.keys() - set(self._prefixes)
         self._proxies = proxies or Proxies()
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -204,7 +205,7 @@ class Gate:
         if scope["type"] == "websocket":
             return None
         path: bytes = scope["raw_path"]
-        if path in ROUTES and path not in self._prefixes:
+        if path in self._whole:
             return path
         return next((each for each in self._prefixes if path.startswith(each)), None)
 

@@ -10,6 +10,7 @@ from fairlead.gateway.wrong import NumberText, Wrong, shown
 
 DIGITS_MAX = 38  # of the plain form
 
+_ZERO = Decimal(0)
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE]([+-]?[0-9]+))?").fullmatch
 _EXPONENT_MAX = 999  # far beyond 38 digits, small enough to compute with
 
@@ -28,7 +29,7 @@ def read_number(value: object) -> Decimal:
 def read_positive(value: object) -> Decimal:
     """Return `read_number`, which must be greater than zero; raises Wrong."""
     number = read_number(value)
-    if number > 0:
+    if number > _ZERO:
         return number
     raise Wrong(f"{shown(value)} is not greater than 0, give a positive number")
 

@@ -58,6 +58,7 @@ def read_bound(value: object) -> int:
     return min(max(read_time(value), 0), TIME_MAX_NS)
 
 
+@lru_cache(maxsize=4096)  # all that a batch reports happened at one or two moments
 def time_text(time_ns: int) -> str:
     """Return `yyyy-MM-ddTHH:mm:ss.fffffffZ`; what is below 100 ns is cut off."""
     return f"{_second_text(time_ns // 1_000_000_000)}{time_ns // 100 % 10_000_000:07d}Z"
