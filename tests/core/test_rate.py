@@ -34,6 +34,16 @@ def test_a_reserve_stays_for_those_who_may_use_it() -> None:
     assert [bucket.take(0) for _ in range(3)] == [True, True, False]
 
 
+def test_what_is_spent_after_a_look_is_what_would_have_been_taken() -> None:
+    looked, taken = Bucket(2), Bucket(2)
+    for now_ns in (0, 0, 1, SECOND_NS // 2, SECOND_NS // 2):
+        has = looked.has(now_ns)
+        if has:
+            looked.spend()
+        assert taken.take(now_ns) is has
+    assert looked.wait_ns(SECOND_NS // 2) == taken.wait_ns(SECOND_NS // 2)
+
+
 def test_a_closed_bucket_gives_nothing_until_its_time() -> None:
     bucket = Bucket(3)
     bucket.close_until(5 * SECOND_NS)

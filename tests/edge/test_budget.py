@@ -130,6 +130,18 @@ def test_what_was_withdrawn_while_it_waited_takes_nothing_from_the_others() -> N
     assert kinds(budget.take(0)) == [VenuePlace]  # the third of what four and a reserve of one give
 
 
+def test_one_that_was_passed_over_and_withdrawn_leaves_no_claim_to_the_next() -> None:
+    budget = Budget(100, 1)
+    for number in range(PASSED_MOST):
+        budget.add(place(number))
+    budget.add(query())
+    went = budget.take(0, lambda request: not isinstance(request, VenueQuery))
+    assert kinds(went) == [VenuePlace] * PASSED_MOST
+    budget.add(query())
+    budget.add(place())
+    assert kinds(budget.take(0)) == [VenuePlace, VenueQuery]
+
+
 def test_nothing_is_handed_over_that_may_not_go_yet() -> None:
     budget = Budget(3, 1)
     handed: list[VenueRequest] = []

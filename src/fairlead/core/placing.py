@@ -70,7 +70,7 @@ def _accept(
         order = reject(deciding, order, reason, text)
         deciding.answer(token, OrderReply(order))
         return
-    account.rate.take(deciding.now.steady_ns)  # what is rejected takes nothing from the others
+    account.rate.spend()  # what is rejected takes nothing from the others
     flight = deciding.flight(order.number)
     flight.waiters = [token]
     deciding.timer(TimerKind.ANSWER, order, deciding.settings.order_answer_timeout_ms)

@@ -17,8 +17,12 @@ class Bucket:
         """Take one token, leaving at least `reserve` in the bucket; False if there are too few."""
         if not self.has(now_ns, reserve):
             return False
-        self._credit -= SECOND_NS
+        self.spend()
         return True
+
+    def spend(self) -> None:
+        """Take one token of those that `has` found at this moment."""
+        self._credit -= SECOND_NS
 
     def has(self, now_ns: int, reserve: int = 0) -> bool:
         """Return whether `take` would succeed."""
@@ -48,7 +52,9 @@ class Bucket:
         self._closed_until_ns = max(self._closed_until_ns, until_ns)
 
     def _refill(self, now_ns: int) -> None:
-        if self._at_ns is not None and now_ns > self._at_ns:
+        if self._at_ns is None:
+            self._at_ns = now_ns
+        elif now_ns > self._at_ns:
             earned = (now_ns - self._at_ns) * self.per_second
             self._credit = min(self.capacity * SECOND_NS, self._credit + earned)
-        self._at_ns = now_ns if self._at_ns is None else max(self._at_ns, now_ns)
+            self._at_ns = now_ns

@@ -71,12 +71,15 @@ class Budget:
             kind = self._next_kind()
             if kind is None:
                 break  # only cancels wait
-            request = self._queues[kind].popleft()
+            queue = self._queues[kind]
+            request = queue.popleft()
             self.waiting -= 1
             if hand_over is None or hand_over(request):
-                self._bucket.take(now_ns, self._reserve)
+                self._bucket.spend()
                 self._count_passed(kind)
                 taken.append(request)
+            elif not queue:
+                self._passed[kind] = 0
         return taken
 
     def wait_ns(self, now_ns: int) -> int | None:
@@ -109,19 +112,22 @@ class Budget:
 
     def _next_kind(self) -> int | None:
         """Return the kind to go next, cancels aside: the most urgent, or one passed over too often."""
-        first = None
+        for kind in (QUERY, POLL):
+            if self._passed[kind] >= PASSED_MOST:  # so it waits
+                return kind
         for kind in (PLACE, QUERY, POLL):
             if self._queues[kind]:
-                if self._passed[kind] >= PASSED_MOST:
-                    return kind
-                if first is None:
-                    first = kind
-        return first
+                return kind
+        return None
 
     def _count_passed(self, gone: int) -> None:
+        """Count that those that wait were passed over once more; of one that does not it is 0 already."""
         self._passed[gone] = 0
+        if self.waiting == len(self._queues[gone]):
+            return  # nothing else waits, as nearly always
         for kind in range(gone + 1, len(self._queues)):
-            self._passed[kind] = self._passed[kind] + 1 if self._queues[kind] else 0
+            if self._queues[kind]:
+                self._passed[kind] += 1
 
     def _recover(self, now_ns: int) -> None:
         """Double the rate for every second in which the exchange did not refuse it."""
