@@ -72,21 +72,15 @@ class Account:
         self.is_dirty = False
         self.foreign_orders: set[str] = set()
         self._ambiguous: set[str] = set()
+        self.instruments: tuple[Instrument, ...] = ()  # ambiguous ones left out
         self._by_symbol: dict[str, Instrument] = {}
         self._by_symbol_exchange: dict[str, Instrument] = {}
         self._assets = {balance.asset_exchange: balance.asset for balance in self.ledger.balances()}
 
     @property
-    def instruments(self) -> tuple[Instrument, ...]:
-        """Return the exchange's instruments, ambiguous ones left out."""
-        return tuple(self._by_symbol.values())
-
-    @property
     def has_perpetuals(self) -> bool:
         """Whether the exchange lists instruments in which one can have a position."""
-        return any(
-            instrument.kind is InstrumentKind.PERPETUAL for instrument in self._by_symbol.values()
-        )
+        return any(instrument.kind is InstrumentKind.PERPETUAL for instrument in self.instruments)
 
     def take_instruments(self, instruments: Iterable[Instrument]) -> list[str]:
         """Replace the instruments; those that are not one-to-one are left out.
@@ -101,6 +95,7 @@ class Account:
             for instrument in listed
             if symbols[instrument.symbol] == 1 == symbols_exchange[instrument.symbol_exchange]
         ]
+        self.instruments = tuple(kept)
         self._by_symbol = {instrument.symbol: instrument for instrument in kept}
         self._by_symbol_exchange = {instrument.symbol_exchange: instrument for instrument in kept}
         for instrument in kept:

@@ -120,8 +120,9 @@ class Engine:
             self._want_client_id(name, request.client_order_id, wanted)
 
     def _want_answered(self, news: VenueAnswer, wanted: Wanted) -> None:
-        if isinstance(news.request, VenuePlace | VenueCancel):
-            self._want_number(news.request.number, wanted)
+        request = news.request
+        if type(request) is VenuePlace or type(request) is VenueCancel:
+            self._want_number(request.number, wanted)
 
     def _want_not_found(self, news: VenueNotFound, wanted: Wanted) -> None:
         made = orphans.made_of_fills(self.deciding, news.asked)

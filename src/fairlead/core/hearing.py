@@ -70,7 +70,7 @@ _CAUSES = {
 def answer_heard(deciding: Deciding, _: Account, news: VenueAnswer) -> None:
     """A request to the exchange ended."""
     request = news.request
-    if isinstance(request, VenuePlace):
+    if type(request) is VenuePlace:
         order = deciding.orders.get(request.number)
         if order is not None:
             _place_answer_heard(deciding, order, news)

@@ -149,7 +149,7 @@ class Ledger:
             quantity -= reservation(before)[1]
         if quantity:
             self._reserved[asset] = self._reserved.get(asset, ZERO) + quantity
-            self._move(asset, now_ns, ZERO, quantity, ZERO)
+            self._lock(asset, quantity, now_ns)
 
     def fill_booked(self, order: Order, fill: Fill, now_ns: int) -> None:
         """Move what was bought, what was paid for it, and the fee, where no statement has yet.
@@ -209,17 +209,12 @@ class Ledger:
         balance = self._balances.get(asset)
         if balance is not None and 0 < exchange_ordinal < balance.exchange_ordinal:
             return None
-        after = [
-            (ordinal, delta)
-            for ordinal, delta in self._after_statement.get(asset, ())
-            if ordinal > exchange_ordinal > 0
-        ]
+        moves = self._after_statement.pop(asset, None)
+        after = moves and [move for move in moves if move[0] > exchange_ordinal > 0]
         if after:
             self._after_statement[asset] = after
             for _, delta in after:
                 total += delta
-        else:
-            self._after_statement.pop(asset, None)
         reserved = self._reserved.get(asset, ZERO)
         if self._in_flight == 0:
             elsewhere = locked - reserved
@@ -252,7 +247,7 @@ class Ledger:
         """Lock what the perpetual needs now instead of what it needed before."""
         more = self._count(margin)
         if more:
-            self._move(margin.asset, now_ns, ZERO, more, ZERO)
+            self._lock(margin.asset, more, now_ns)
 
     def _count(self, margin: Margin) -> Decimal:
         """Count what the perpetual locks now as reserved; return how much more that is."""
@@ -267,31 +262,33 @@ class Ledger:
     def _fill_move(
         self, asset: str, ordinal: int, delta: Decimal, traded: Decimal, now_ns: int
     ) -> None:
-        balance = self._balances.get(asset)
-        if balance is not None and 0 < ordinal <= balance.exchange_ordinal:
+        balance = self._moved(asset, now_ns)
+        if 0 < ordinal <= balance.exchange_ordinal:
             delta = ZERO  # the statement we hold already contains this fill
         elif ordinal:
             self._after_statement.setdefault(asset, []).append((ordinal, delta))
-        self._move(asset, now_ns, delta, ZERO, traded)
-
-    def _move(
-        self, asset: str, now_ns: int, total: Decimal, locked: Decimal, traded: Decimal
-    ) -> None:
-        balance = self._balances.get(asset)
-        if balance is None:
-            name_exchange = self._names_exchange.get(asset, asset)
-            balance = Balance(
-                asset, name_exchange, ZERO, ZERO, ZERO, Updater.BALANCE_MANAGER, now_ns
-            )  # fmt: skip
-        self._balances[asset] = Balance(
-            asset,
-            balance.asset_exchange,
-            balance.total + total,
-            balance.locked + locked,
-            balance.traded + traded,
-            Updater.BALANCE_MANAGER,
-            now_ns,
-            balance.exchange_ordinal,
-            balance.locked_elsewhere,
+        self._balances[asset] = msgspec.structs.replace(
+            balance,
+            total=balance.total + delta,
+            traded=balance.traded + traded,
+            updated_by=Updater.BALANCE_MANAGER,
+            time_ns=now_ns,
         )
+
+    def _lock(self, asset: str, quantity: Decimal, now_ns: int) -> None:
+        balance = self._moved(asset, now_ns)
+        self._balances[asset] = msgspec.structs.replace(
+            balance,
+            locked=balance.locked + quantity,
+            updated_by=Updater.BALANCE_MANAGER,
+            time_ns=now_ns,
+        )
+
+    def _moved(self, asset: str, now_ns: int) -> Balance:
+        """Return the balance that is about to move; it begins at 0 where there was none."""
         self.changed.add(asset)
+        balance = self._balances.get(asset)
+        if balance is not None:
+            return balance
+        name_exchange = self._names_exchange.get(asset, asset)
+        return Balance(asset, name_exchange, ZERO, ZERO, ZERO, Updater.BALANCE_MANAGER, now_ns)

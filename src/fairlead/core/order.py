@@ -78,11 +78,9 @@ def judge(order: Order, stage: Stage) -> Verdict:
     if stage is Stage.RECEIVED:
         return Verdict.ILLEGAL
     verdict = MOVES[order.stage, stage]
-    if verdict is Verdict.REVIVE and order.in_doubt_ns is not None and stage.is_final:
-        return Verdict.MOVE
-    if verdict is Verdict.REVIVE and order.in_doubt_ns is not None:
-        return Verdict.STALE
-    return verdict
+    if verdict is not Verdict.REVIVE or order.in_doubt_ns is None:
+        return verdict
+    return Verdict.MOVE if stage.is_final else Verdict.STALE
 
 
 def status_of(stage: Stage, is_filled_partly: bool, is_cancel_pending: bool) -> Status:
@@ -153,29 +151,24 @@ def apply(order: Order | None, report: OrderReport) -> Order:
             in_book = status_of(stage, quantity_filled > ZERO, False)
             status_history = (*status_history, (in_book, report.time_ns))
         status_history = (*status_history, (shown, report.time_ns))
-    return Order(
-        order.number, order.account, order.client_order_id, order.venue_client_id,
-        order.symbol, order.symbol_exchange, order.base, order.quote,
-        order.side, order.price, order.quantity,
-        order.time_in_force, order.time_in_force_text, order.expire_time_ns, order.exec_inst,
-        order.origin, order.caller, order.time_order_ns,
-        stage,
-        report.exchange_order_id or order.exchange_order_id,
-        cancel_pending,
-        in_doubt_ns,
-        quantity_filled,
-        notional_filled,
-        order.closed_quantity if report.closed_quantity is None else report.closed_quantity,
-        order.reason if report.reason is None else report.reason,
-        order.error_message if report.error_message is None else report.error_message,
-        order.attention if report.attention is None else report.attention or None,
-        status_history,
-        report.sequence,
-        fills,
-        order.kind,
-        order.echo,
-        order.session,
-    )  # fmt: skip
+    return msgspec.structs.replace(
+        order,
+        stage=stage,
+        exchange_order_id=report.exchange_order_id or order.exchange_order_id,
+        cancel_pending=cancel_pending,
+        in_doubt_ns=in_doubt_ns,
+        quantity_filled=quantity_filled,
+        notional_filled=notional_filled,
+        closed_quantity=order.closed_quantity
+        if report.closed_quantity is None
+        else report.closed_quantity,
+        reason=order.reason if report.reason is None else report.reason,
+        error_message=order.error_message if report.error_message is None else report.error_message,
+        attention=order.attention if report.attention is None else report.attention or None,
+        status_history=status_history,
+        sequence=report.sequence,
+        fills=fills,
+    )
 
 
 def _opened(opened: Order, report: OrderReport) -> Order:

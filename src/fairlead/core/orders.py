@@ -7,7 +7,6 @@ messages name. Must never decide anything about an order.
 from collections.abc import Iterable, Iterator
 
 from fairlead.core.model import Order
-from fairlead.core.unit import ExchangeKey
 
 
 class Orders:
@@ -21,7 +20,7 @@ class Orders:
         self._by_number: dict[int, Order] = {}
         self._by_client: dict[tuple[str, str], int] = {}
         self._by_venue_client: dict[tuple[str, str], int] = {}
-        self._by_exchange: dict[ExchangeKey, list[int]] = {}
+        self._by_exchange: dict[tuple[str, str], list[int]] = {}
         self._by_account: dict[str, dict[int, None]] = {}
         self._by_session: dict[tuple[str, str], dict[int, None]] = {}
 
@@ -42,7 +41,7 @@ class Orders:
         if order.exchange_order_id is not None and (
             previous is None or previous.exchange_order_id is None
         ):
-            key = ExchangeKey(order.account, order.exchange_order_id)
+            key = (order.account, order.exchange_order_id)
             self._by_exchange.setdefault(key, []).append(order.number)
 
     def drop(self, number: int) -> None:
@@ -60,7 +59,7 @@ class Orders:
             if not numbers_of_session:
                 del self._by_session[session_key]
         if order.exchange_order_id is not None:
-            key = ExchangeKey(order.account, order.exchange_order_id)
+            key = (order.account, order.exchange_order_id)
             numbers = self._by_exchange[key]
             numbers.remove(number)
             if not numbers:
@@ -84,7 +83,7 @@ class Orders:
         self, account: str, exchange_order_id: str, symbol_exchange: str | None = None
     ) -> Order | None:
         """Return the order of that id; some exchanges count ids per market, so one may be named."""
-        for number in self._by_exchange.get(ExchangeKey(account, exchange_order_id), ()):
+        for number in self._by_exchange.get((account, exchange_order_id), ()):
             order = self._by_number[number]
             if symbol_exchange is None or order.symbol_exchange == symbol_exchange:
                 return order

@@ -124,6 +124,8 @@ class Reconciler:
     def heard(self, news: VenueReport, now: Now) -> None:
         """Take what the exchange said, after the engine has."""
         match news:
+            case VenueAnswer():
+                self._answered(news, now)
             case VenueConnected():
                 self._tickers_ns = None
                 self._start(SweepCause.CONNECTED, now)
@@ -137,8 +139,6 @@ class Reconciler:
                 })  # fmt: skip
             case VenueFillsListed() if news.request_id in self._awaited:
                 self._page_booked(news, now)
-            case VenueAnswer():
-                self._answered(news, now)
             case _:
                 pass
 

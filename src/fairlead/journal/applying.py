@@ -91,13 +91,11 @@ def _apply_orders(connection: sqlite3.Connection, tail: Tail) -> int:
     orders, batches = tail.orders, tail.batches
     opened = [number for _, number in tail.opened]
     known = sorted(orders.keys() - set(opened))
+    settled = {number for number, order in orders.items() if order.is_settled}
     rows = _many(
         connection,
         "INSERT INTO orders VALUES (?, ?, ?, zeroblob(?))",
-        [
-            (n, batches[n][0], encode_order(orders[n]), 0 if orders[n].is_settled else _ROOM)
-            for n in opened
-        ],
+        [(n, batches[n][0], encode_order(orders[n]), 0 if n in settled else _ROOM) for n in opened],
     )
     rows += _all(
         connection,
@@ -115,12 +113,12 @@ def _apply_orders(connection: sqlite3.Connection, tail: Tail) -> int:
     rows += _many(
         connection,
         "INSERT OR IGNORE INTO unsettled VALUES (?)",
-        [(number,) for number in sorted(orders) if not orders[number].is_settled],
+        [(number,) for number in sorted(orders.keys() - settled)],
     )
     return rows + _many(
         connection,
         "DELETE FROM unsettled WHERE number = ?",
-        [(number,) for number in known if orders[number].is_settled],
+        [(number,) for number in known if number in settled],
     )
 
 
