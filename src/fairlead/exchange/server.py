@@ -76,7 +76,7 @@ class Exchange:
         self._outbox: list[tuple[Connection, ExchangeMessage, Treatment | None]] = []
         self._timers: set[asyncio.TimerHandle] = set()
         self._wake: asyncio.TimerHandle | None = None
-        self._wake_ns: int | None = None
+        self._due_ns: int | None = 0  # when time alone brings something, as of the last release
         self._is_closed = False
 
     def connection(self) -> asyncio.Protocol:
@@ -126,6 +126,8 @@ class Exchange:
 
     def catch_up(self, now_ns: int) -> None:
         """Let happen what time alone brings up to `now_ns`: expiries, the market's moves, funding."""
+        if self._due_ns is None or now_ns < self._due_ns:
+            return
         due_ns = self.matching.next_expiry_ns
         if due_ns is not None and due_ns <= now_ns:
             self.matching.expire(now_ns)
@@ -145,9 +147,9 @@ class Exchange:
         session = connection.session
         known = session.account
         answer = session.answer(message, now_ns)
-        is_new = session.account is not known and connection in self.connections
-        if is_new and session.account is not None:
-            self._streams.setdefault(session.account, {})[connection] = None
+        account = session.account
+        if account is not known and account is not None and connection in self.connections:
+            self._streams.setdefault(account, {})[connection] = None
         self._settle(now_ns)
         return answer
 
@@ -238,11 +240,11 @@ class Exchange:
         funding_ns = self.clearing.next_time_ns
         if funding_ns is not None and (due_ns is None or funding_ns < due_ns):
             due_ns = funding_ns
-        if due_ns == self._wake_ns or self._is_closed:
+        if due_ns == self._due_ns or self._is_closed:
             return
         if self._wake is not None:
             self._wake.cancel()
-        self._wake, self._wake_ns = None, due_ns
+        self._wake, self._due_ns = None, due_ns
         if due_ns is not None:
             # Rounded up to the microsecond: to wake too early would only mean to wake twice.
             delay_us = -(min(self.now_ns() - due_ns, 0) // 1_000)
@@ -250,8 +252,8 @@ class Exchange:
             self._wake = asyncio.get_running_loop().call_later(delay_s, self._on_wake)
 
     def _on_wake(self) -> None:
-        self._wake = self._wake_ns = None
         self.catch_up(self.now_ns())
+        self._wake, self._due_ns = None, 0  # to be set anew, also if the clock was set back
         self.release()
 
     # ── an operator's commands; each is released before it returns ───────────────────────────────

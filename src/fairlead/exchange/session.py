@@ -126,12 +126,12 @@ class Session:
 
     def answer(self, message: ClientMessage, now_ns: int) -> ExchangeMessage:
         """Carry out one message and return its answer."""
-        if isinstance(message, Ping):
+        if type(message) is Ping:
             return Pong(message.request_id, now_ns)
         refusal = self._refusal_of_time(message.sent_ns, now_ns)
         if refusal is not None:
             return refused(message, refusal)
-        if isinstance(message, Login):
+        if type(message) is Login:
             return self._login(message, now_ns)
         account = self.account
         if account is None:
@@ -148,9 +148,10 @@ class Session:
         match message:
             case Place():
                 order = matching.place(account, message, now_ns)
-                if isinstance(order, Refusal):
-                    return refused(message, order)
-                return Placed(message.request_id, order.exchange_order_id, order.client_id, now_ns)
+                if isinstance(order, Order):
+                    number = order.exchange_order_id
+                    return Placed(message.request_id, number, order.client_id, now_ns)
+                return refused(message, order)
             case Cancel():
                 return self._cancel(account, message, now_ns)
             case Query():

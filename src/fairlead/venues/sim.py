@@ -71,12 +71,12 @@ ABILITIES = Abilities(
 """What SIM can do; the request window is the one the exchange names at login."""
 
 # What the exchange sends of itself; everything else answers something that reached it.
-_UNASKED = (
+_UNASKED = frozenset({
     wire.Execution,
     wire.BalancesChanged,
     wire.PositionsChanged,
     wire.InstrumentsChanged,
-)
+})  # fmt: skip
 
 
 class SimLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,7 +170,7 @@ class SimDialect:
         acts = Acts()
         try:
             for message in self._reader.feed(data):
-                if not isinstance(message, _UNASKED):
+                if type(message) not in _UNASKED:
                     self._answered_ns = self._age_ns
                     self._pinged_ns = None
                 self._hear(message, acts)

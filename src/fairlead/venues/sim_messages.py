@@ -14,6 +14,7 @@ answer that states something says as of which event.
 from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
+from struct import Struct
 from typing import Generic, TypeVar
 
 import msgspec
@@ -367,7 +368,8 @@ ExchangeMessage = (
     | InstrumentsChanged
 )
 
-_encoder = msgspec.msgpack.Encoder(decimal_format="string")
+_encode = msgspec.msgpack.Encoder(decimal_format="string").encode
+_size = Struct(">I")
 
 
 class FrameError(ValueError):
@@ -376,8 +378,8 @@ class FrameError(ValueError):
 
 def frame(message: ClientMessage | ExchangeMessage) -> bytes:
     """Return `message` as one frame."""
-    body = _encoder.encode(message)
-    return len(body).to_bytes(4, "big") + body
+    body = _encode(message)
+    return _size.pack(len(body)) + body
 
 
 _client_decoder = msgspec.msgpack.Decoder(ClientMessage)
@@ -400,16 +402,17 @@ class FrameReader(Generic[_MessageType]):
         messages = []
         start, end = 0, len(buffer)
         while end - start >= 4:
-            size = int.from_bytes(buffer[start : start + 4], "big")
+            (size,) = _size.unpack_from(buffer, start)
             if size > FRAME_BYTES_MAX:
                 raise FrameError(f"frame of {size} bytes is over the limit of {FRAME_BYTES_MAX}")
-            if end - start - 4 < size:
+            body, start_next = start + 4, start + 4 + size
+            if start_next > end:
                 break
             try:
-                messages.append(self._decode(buffer[start + 4 : start + 4 + size]))
+                messages.append(self._decode(buffer[body:start_next]))
             except _UNREADABLE as error:
                 raise FrameError(f"frame does not decode: {error}") from error
-            start += 4 + size
+            start = start_next
         self._rest = buffer[start:]
         return messages
 

@@ -37,6 +37,20 @@ from fairlead.venues import sim_messages as wire
 
 DECIMAL_TEXT_MAX = 60  # characters of a number: far inside the exact context's 160 digits
 
+_STATES = {
+    wire.OrderState.OPEN:     VenueOrderState.OPEN,
+    wire.OrderState.FILLED:   VenueOrderState.FILLED,
+    wire.OrderState.CANCELED: VenueOrderState.CANCELED,
+    wire.OrderState.EXPIRED:  VenueOrderState.EXPIRED,
+}  # fmt: skip
+_REASONS = {
+    wire.WireOrigin.CLIENT:       None,
+    wire.WireOrigin.LIQUIDATION:  Reason.LIQUIDATION,
+    wire.WireOrigin.DELEVERAGING: Reason.AUTO_DELEVERAGING,
+}  # fmt: skip
+
+_MOVEMENTS = frozenset({wire.BalancesChanged, wire.PositionsChanged})
+
 # ── ours in the exchange's ───────────────────────────────────────────────────────────────────────
 
 
@@ -112,6 +126,7 @@ def venue_order(
     account: str, order: wire.WireOrder, asked: VenueQuery | VenueCancel | None = None
 ) -> VenueOrder:
     """Return the exchange's word on one order; `asked` is the request it answers."""
+    _check(order.price, order.quantity, order.filled)
     return VenueOrder(
         account=account,
         request_id=0 if asked is None else asked.request_id,
@@ -119,49 +134,24 @@ def venue_order(
         venue_client_id=order.client_id or None,
         symbol_exchange=order.symbol,
         side=order.side,
-        price=_bounded(order.price),
-        quantity=_bounded(order.quantity),
-        quantity_filled=_bounded(order.filled),
+        price=order.price,
+        quantity=order.quantity,
+        quantity_filled=order.filled,
         time_in_force=order.time_in_force,
         expire_time_ns=order.expire_time_ns,
-        state=_venue_state(order.state),
+        state=_STATES[order.state],
         time_ns=order.time_ns,
         exchange_ordinal=order.event,
         text=order.text,
         asked=asked,
         reduce_only=order.reduce_only,
-        reason=_reason(order.origin),
+        reason=_REASONS[order.origin],
     )
-
-
-def _reason(origin: wire.WireOrigin) -> Reason | None:
-    match origin:
-        case wire.WireOrigin.CLIENT:
-            return None
-        case wire.WireOrigin.LIQUIDATION:
-            return Reason.LIQUIDATION
-        case wire.WireOrigin.DELEVERAGING:
-            return Reason.AUTO_DELEVERAGING
-        case _:
-            assert_never(origin)
-
-
-def _venue_state(state: wire.OrderState) -> VenueOrderState:
-    match state:
-        case wire.OrderState.OPEN:
-            return VenueOrderState.OPEN
-        case wire.OrderState.FILLED:
-            return VenueOrderState.FILLED
-        case wire.OrderState.CANCELED:
-            return VenueOrderState.CANCELED
-        case wire.OrderState.EXPIRED:
-            return VenueOrderState.EXPIRED
-        case _:
-            assert_never(state)
 
 
 def venue_fill(account: str, fill: wire.WireFill, *, from_page: bool = False) -> VenueFill:
     """Return one execution."""
+    _check(fill.price, fill.quantity, fill.fee, fill.realized)
     return VenueFill(
         account=account,
         exchange_order_id=fill.exchange_order_id,
@@ -169,15 +159,15 @@ def venue_fill(account: str, fill: wire.WireFill, *, from_page: bool = False) ->
         symbol_exchange=fill.symbol,
         side=fill.side,
         trade_id=fill.trade_id,
-        price=_bounded(fill.price),
-        quantity=_bounded(fill.quantity),
-        fee=_bounded(fill.fee),
+        price=fill.price,
+        quantity=fill.quantity,
+        fee=fill.fee,
         fee_asset_exchange=fill.fee_asset,
         liquidity=fill.liquidity,
         time_ns=fill.time_ns,
         exchange_ordinal=fill.event,
         from_page=from_page,
-        realized=_bounded(fill.realized),
+        realized=fill.realized,
     )
 
 
@@ -190,17 +180,17 @@ def venue_balances(
     return VenueBalancesStated(
         account=account,
         request_id=request_id,
-        balances=tuple(
-            [
-                VenueAssetBalance(balance.asset, _bounded(balance.total), _bounded(balance.locked))
-                for balance in stated.balances
-            ]
-        ),
+        balances=tuple([_venue_balance(balance) for balance in stated.balances]),
         exchange_ordinal=stated.event,
         time_ns=stated.time_ns,
-        is_complete=isinstance(stated, wire.Balances),
-        is_movement=isinstance(stated, wire.BalancesChanged | wire.PositionsChanged),
+        is_complete=type(stated) is wire.Balances,
+        is_movement=type(stated) in _MOVEMENTS,
     )
+
+
+def _venue_balance(balance: wire.WireBalance) -> VenueAssetBalance:
+    _check(balance.total, balance.locked)
+    return VenueAssetBalance(balance.asset, balance.total, balance.locked)
 
 
 def venue_positions(
@@ -215,22 +205,29 @@ def venue_positions(
         positions=tuple([_venue_position(position) for position in stated.positions]),
         exchange_ordinal=stated.event,
         time_ns=stated.time_ns,
-        is_complete=isinstance(stated, wire.Positions),
+        is_complete=type(stated) is wire.Positions,
     )
 
 
 def _venue_position(position: wire.WirePosition) -> VenuePosition:
-    price = position.liquidation_price
+    _check(
+        position.quantity,
+        position.entry_price,
+        position.mark_price,
+        position.unrealized,
+        position.leverage,
+        position.liquidation_price,
+    )
     return VenuePosition(
         position.symbol,
         position.side,
-        _bounded(position.quantity),
-        _bounded(position.entry_price),
-        _bounded(position.mark_price),
-        _bounded(position.unrealized),
-        _bounded(position.leverage),
+        position.quantity,
+        position.entry_price,
+        position.mark_price,
+        position.unrealized,
+        position.leverage,
         position.is_cross,
-        None if price is None else _bounded(price),
+        position.liquidation_price,
     )
 
 
@@ -239,14 +236,13 @@ def venue_instruments(
 ) -> VenueInstrumentsListed:
     """Return the whole instrument list."""
     for instrument in stated.instruments:
-        for rule in (
+        _check(
             instrument.price_tick,
             instrument.quantity_step,
             instrument.quantity_min,
             instrument.quantity_max,
             instrument.notional_min,
-        ):
-            _bounded(rule)
+        )
     return VenueInstrumentsListed(
         account=account, request_id=request_id, instruments=stated.instruments
     )
@@ -254,19 +250,12 @@ def venue_instruments(
 
 def venue_tickers(account: str, stated: wire.Tickers, request_id: int) -> VenueTickersStated:
     """Return what the markets quote."""
+    for ticker in stated.tickers:
+        _check(ticker.bid, ticker.ask)
     return VenueTickersStated(
         account=account,
         request_id=request_id,
-        tickers=tuple(
-            [
-                Ticker(
-                    ticker.symbol,
-                    None if ticker.bid is None else _bounded(ticker.bid),
-                    None if ticker.ask is None else _bounded(ticker.ask),
-                )
-                for ticker in stated.tickers
-            ]
-        ),
+        tickers=tuple([Ticker(each.symbol, each.bid, each.ask) for each in stated.tickers]),
     )
 
 
@@ -340,12 +329,13 @@ def page_reports(
             assert_never(page)
 
 
-def _bounded(number: Decimal) -> Decimal:
-    """Return `number` if it is one that can be computed with. Raises FrameError."""
-    if (
-        number.is_finite()
-        and -40 <= number.adjusted() <= 40
-        and len(str(number)) <= DECIMAL_TEXT_MAX
-    ):
-        return number
-    raise wire.FrameError(f"{str(number)[:DECIMAL_TEXT_MAX]} is no price, quantity or fee")
+def _check(*numbers: Decimal | None) -> None:
+    """Raise FrameError unless each number, where there is one, can be computed with."""
+    for number in numbers:
+        if number is not None and not (
+            number.is_finite()
+            and -40 <= number.adjusted() <= 40
+            and len(str(number)) <= DECIMAL_TEXT_MAX
+        ):
+            text = str(number)[:DECIMAL_TEXT_MAX]
+            raise wire.FrameError(f"{text} is no price, quantity or fee")
