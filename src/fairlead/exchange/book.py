@@ -108,6 +108,10 @@ class Book:
         """Return the half in which orders of `side` rest."""
         return self.bids if side is Side.BUY else self.asks
 
+    def opposite(self, side: Side) -> HalfBook:
+        """Return the half that orders of `side` trade with."""
+        return self.asks if side is Side.BUY else self.bids
+
     def is_crossed(self) -> bool:
         """Whether the best bid reaches the best ask, which must never be so between two changes."""
         bid, ask = self.bids.best(), self.asks.best()

@@ -95,7 +95,7 @@ class Matching:
             refusal = self._refusal_of_account(market, account, ticket, price, quantity)
             if refusal is not None:
                 return refusal
-            number = self.orders + 1
+            number = self._open.newest + 1
         order = Order(
             number,
             account,
@@ -111,7 +111,7 @@ class Matching:
             ticket.reduce_only,
         )
         if ticket.post_only:
-            reached = market.book.side(side.opposite).best_reached(order.price_units)
+            reached = market.book.opposite(side).best_reached(order.price_units)
             if reached is not None:
                 return Refusal(
                     RefusalCode.POST_ONLY,
@@ -319,7 +319,7 @@ class Matching:
 
     def _take(self, market: Market, taker: Order, now_ns: int) -> None:
         """Trade an order against the book as far as it goes; it stays open with what is left."""
-        other = market.book.side(taker.side.opposite)
+        other = market.book.opposite(taker.side)
         account, price_units = taker.account, taker.price_units
         is_perpetual = market.is_perpetual
         leaves = taker.quantity

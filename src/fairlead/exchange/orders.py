@@ -7,6 +7,8 @@ What the exchange states about them are the frozen structs of `venues/sim_messag
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from fairlead.core.model import ZERO, Side, TimeInForce
 from fairlead.venues.sim_messages import OrderState, WireBalance, WireOrder, WireOrigin
 
@@ -75,85 +77,47 @@ class Account:
         return found
 
 
-class Order:
+class Order(msgspec.Struct, eq=False):
     """One order. `number` is dense over the exchange and is its id; house orders count downwards.
 
-    `price_units` is the price as the book compares it. `event` is the account event of the last
-    change, `time_ns` its time.
+    `exchange_order_id` is the number as the exchange states it, `price_units` the price as the book
+    compares it. `event` is the account event of the last change, `time_ns` its time.
     """
 
-    __slots__ = (
-        "account",
-        "client_id",
-        "event",
-        "expire_time_ns",
-        "filled",
-        "number",
-        "origin",
-        "post_only",
-        "price",
-        "price_units",
-        "quantity",
-        "reduce_only",
-        "side",
-        "state",
-        "symbol",
-        "text",
-        "time_in_force",
-        "time_ns",
-    )
+    number: int
+    account: Account
+    client_id: str
+    symbol: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    time_in_force: TimeInForce
+    post_only: bool
+    expire_time_ns: int | None
+    time_ns: int
+    reduce_only: bool = False
+    origin: WireOrigin = WireOrigin.CLIENT
+    filled: Decimal = ZERO
+    state: OrderState = OrderState.OPEN
+    event: int = 0
+    text: str | None = None
+    exchange_order_id: str = ""
+    price_units: int = 0
 
-    def __init__(
-        self,
-        number: int,
-        account: Account,
-        client_id: str,
-        symbol: str,
-        side: Side,
-        price: Decimal,
-        quantity: Decimal,
-        time_in_force: TimeInForce,
-        post_only: bool,
-        expire_time_ns: int | None,
-        time_ns: int,
-        reduce_only: bool = False,
-        origin: WireOrigin = WireOrigin.CLIENT,
-    ) -> None:
-        self.number = number
-        self.account = account
-        self.client_id = client_id
-        self.symbol = symbol
-        self.side = side
-        self.price = price
-        self.price_units = int(price * PRICE_UNITS)
-        self.quantity = quantity
-        self.time_in_force = time_in_force
-        self.post_only = post_only
-        self.expire_time_ns = expire_time_ns
-        self.time_ns = time_ns
-        self.reduce_only = reduce_only
-        self.origin = origin
-        self.filled = ZERO
-        self.state = OrderState.OPEN
-        self.event = 0
-        self.text: str | None = None
-
-    @property
-    def exchange_order_id(self) -> str:
-        """The order's id as the exchange states it."""
-        """The order's id as the exchange states it."""
-        return str(self.number)
+    def __post_init__(self) -> None:
+        """Make what follows from number and price."""
+        self.exchange_order_id = str(self.number)
+        self.price_units = int(self.price * PRICE_UNITS)
 
     @property
     def leaves_quantity(self) -> Decimal:
-        """What is not filled."""
         """What is not filled."""
         return self.quantity - self.filled
 
     def wire(self) -> WireOrder:
         """State the order as it is now."""
         return WireOrder(
-            str(self.number),
+            self.exchange_order_id,
             self.client_id,
             self.symbol,
             self.side,

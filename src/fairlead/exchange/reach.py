@@ -20,7 +20,7 @@ def can_fill_whole(market: Market, order: Order) -> bool:
     if fillable(market, order) < missing:
         return False
     reducible: dict[Account, Decimal] = {}  # as the makers before would leave it
-    for maker in market.book.side(order.side.opposite).reached(order.price_units):
+    for maker in market.book.opposite(order.side).reached(order.price_units):
         if maker.account is order.account and not order.account.is_house:
             return False
         offered = maker.leaves_quantity

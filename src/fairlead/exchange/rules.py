@@ -10,7 +10,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
 
-from fairlead.core.model import Instrument, TimeInForce
+from fairlead.core.model import ZERO, Instrument, TimeInForce
 from fairlead.exchange.rounding import told
 from fairlead.venues.sim_messages import Place, RefusalCode, WireOrigin
 
@@ -58,7 +58,7 @@ def tick_is_valid(tick: Decimal) -> bool:
 
 
 def _refusal_of_price(price: Decimal, instrument: Instrument) -> Refusal | None:
-    if not price.is_finite() or not 0 < price <= PRICE_MAX:
+    if not price.is_finite() or not ZERO < price <= PRICE_MAX:
         return Refusal(RefusalCode.PRICE, f"price {told(price)} is not between 0 and {PRICE_MAX:f}")
     tick = instrument.price_tick
     if _is_multiple(price, tick):

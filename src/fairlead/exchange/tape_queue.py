@@ -87,6 +87,6 @@ class TapeQueue:
 
     def _met_by(self, action: PrintTrade) -> Iterator[Order]:
         """Iterate over the clients' orders that a trade meets, in trading order."""
-        half = self._matching.markets[action.symbol].book.side(action.aggressor.opposite)
+        half = self._matching.markets[action.symbol].book.opposite(action.aggressor)
         orders = half.reached(int(action.price * PRICE_UNITS))
         return (order for order in orders if not order.account.is_house)

@@ -104,7 +104,7 @@ class Trading:
         fill = WireFill(
             account.fills,
             str(market.trades),
-            str(order.number),
+            order.exchange_order_id,
             order.client_id,
             order.symbol,
             order.side,

@@ -84,7 +84,8 @@ class PipeEnd(asyncio.Transport):
             return
         self._undelivered.append(bytes(data))
         self._undelivered_size += len(data)
-        self._deliver_soon()
+        if not self._is_delivery_due:
+            self._deliver_soon()
         if self._undelivered_size > WRITE_BYTES_HIGH and not self._is_write_paused:
             self._is_write_paused = True
             self._protocol.pause_writing()

@@ -354,9 +354,7 @@ class SimDialect:
             self._hear_nonsense(place, message, acts)
             return
         self._end(message.request_id)
-        acts.reports.append(
-            _answer(place, Outcome.DONE, exchange_order_id=message.exchange_order_id)
-        )
+        acts.reports.append(_done(place, message.exchange_order_id))
 
     def _hear_stated(self, message: wire.Stated, acts: Acts) -> None:
         found = self._pending.get(message.request_id)
@@ -370,9 +368,7 @@ class SimDialect:
         order = venue_order(self._account, message.order, request)
         self._end(message.request_id)
         acts.reports.append(order)
-        acts.reports.append(
-            _answer(request, Outcome.DONE, exchange_order_id=order.exchange_order_id)
-        )
+        acts.reports.append(_done(request, order.exchange_order_id))
 
     def _hear_page(self, message: Page, acts: Acts) -> None:
         """Pass on an answer that lists things, whole if it was asked for, else its facts alone."""
@@ -386,7 +382,7 @@ class SimDialect:
         acts.reports.extend(stated)
         if request is not None:
             self._end(request.request_id)
-            acts.reports.append(_answer(request, Outcome.DONE))
+            acts.reports.append(_done(request))
 
     def _hear_refused(self, message: wire.Refused, acts: Acts) -> None:
         text = message.text or message.code.value
@@ -464,11 +460,20 @@ class SimDialect:
         return _answer(request, Outcome.UNKNOWN, text=text)
 
 
+def _done(request: VenueRequest, exchange_order_id: str | None = None) -> VenueAnswer:
+    return VenueAnswer(
+        account=request.account,
+        request_id=request.request_id,
+        request=request,
+        outcome=Outcome.DONE,
+        exchange_order_id=exchange_order_id,
+    )
+
+
 def _answer(
     request: VenueRequest,
     outcome: Outcome,
     *,
-    exchange_order_id: str | None = None,
     text: str | None = None,
     order_unknown: bool = False,
     retry_after_ms: int | None = None,
@@ -478,7 +483,6 @@ def _answer(
         request_id=request.request_id,
         request=request,
         outcome=outcome,
-        exchange_order_id=exchange_order_id,
         text=text,
         order_unknown=order_unknown,
         retry_after_ms=retry_after_ms,

@@ -3,7 +3,8 @@
 A frame is a 4-byte big-endian length and that many bytes of msgpack, at most `FRAME_BYTES_MAX`.
 Structs go as arrays whose first element is the tag. Times are UTC ns; prices and quantities exact
 decimals (strings in msgpack). Both sides use this module and nothing else of each other's; whether
-the bytes cross a socket or an in-memory pipe makes no difference here.
+the bytes cross a socket or an in-memory pipe makes no difference here. No struct can be part of a
+cycle, so the garbage collector need not know of them.
 
 One connection carries one account: Login first, then requests and answers (matched by
 `request_id`), with the account's stream of `Execution`, `BalancesChanged`, `PositionsChanged` and
@@ -63,7 +64,7 @@ class WireOrigin(StrEnum):
     DELEVERAGING = "DELEVERAGING"
 
 
-class WireOrder(msgspec.Struct, frozen=True, array_like=True):
+class WireOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An order as the exchange states it; `event` is the account event of its last change."""
 
     exchange_order_id: str
@@ -84,7 +85,7 @@ class WireOrder(msgspec.Struct, frozen=True, array_like=True):
     origin: WireOrigin = WireOrigin.CLIENT
 
 
-class WireFill(msgspec.Struct, frozen=True, array_like=True):
+class WireFill(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One account's side of one trade. `ordinal` counts the account's fills densely from 1.
 
     `realized` is the profit that this fill of a perpetual realized, in the quote asset and before
@@ -107,13 +108,13 @@ class WireFill(msgspec.Struct, frozen=True, array_like=True):
     realized: Decimal = ZERO
 
 
-class WireBalance(msgspec.Struct, frozen=True, array_like=True):
+class WireBalance(msgspec.Struct, frozen=True, array_like=True, gc=False):
     asset: str
     total: Decimal
     locked: Decimal
 
 
-class WirePosition(msgspec.Struct, frozen=True, array_like=True):
+class WirePosition(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What an account holds of a perpetual: BUY is long, SELL short; flat is a quantity of 0, BUY.
 
     `entry_price` is the average of what is held (0 when flat), `unrealized` the profit in the quote
@@ -135,19 +136,19 @@ class WirePosition(msgspec.Struct, frozen=True, array_like=True):
 # ── client → exchange ────────────────────────────────────────────────────────────────────────────
 
 
-class Ask(msgspec.Struct, frozen=True, array_like=True):
+class Ask(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What every request carries. `sent_ns` + the exchange's request window bounds its acceptance."""
 
     request_id: int
     sent_ns: int
 
 
-class Login(Ask, frozen=True, array_like=True, tag="login"):
+class Login(Ask, frozen=True, array_like=True, gc=False, tag="login"):
     public_key: str
     private_key: str
 
 
-class Place(Ask, frozen=True, array_like=True, tag="place"):
+class Place(Ask, frozen=True, array_like=True, gc=False, tag="place"):
     client_id: str
     symbol: str
     side: Side
@@ -159,7 +160,7 @@ class Place(Ask, frozen=True, array_like=True, tag="place"):
     reduce_only: bool = False
 
 
-class Cancel(Ask, frozen=True, array_like=True, tag="cancel"):
+class Cancel(Ask, frozen=True, array_like=True, gc=False, tag="cancel"):
     """By `exchange_order_id` if not None, else by `client_id` (newest order of that id)."""
 
     symbol: str
@@ -167,7 +168,7 @@ class Cancel(Ask, frozen=True, array_like=True, tag="cancel"):
     client_id: str
 
 
-class Query(Ask, frozen=True, array_like=True, tag="query"):
+class Query(Ask, frozen=True, array_like=True, gc=False, tag="query"):
     """By `exchange_order_id` if not None, else by `client_id` (newest order of that id)."""
 
     symbol: str
@@ -175,33 +176,33 @@ class Query(Ask, frozen=True, array_like=True, tag="query"):
     client_id: str
 
 
-class AskOpenOrders(Ask, frozen=True, array_like=True, tag="open_orders"):
+class AskOpenOrders(Ask, frozen=True, array_like=True, gc=False, tag="open_orders"):
     pass
 
 
-class AskFills(Ask, frozen=True, array_like=True, tag="fills"):
+class AskFills(Ask, frozen=True, array_like=True, gc=False, tag="fills"):
     """Fills with an ordinal above `after`, oldest first, at most `FILLS_PAGE`."""
 
     after: int
 
 
-class AskBalances(Ask, frozen=True, array_like=True, tag="balances"):
+class AskBalances(Ask, frozen=True, array_like=True, gc=False, tag="balances"):
     pass
 
 
-class AskPositions(Ask, frozen=True, array_like=True, tag="positions"):
+class AskPositions(Ask, frozen=True, array_like=True, gc=False, tag="positions"):
     pass
 
 
-class AskTickers(Ask, frozen=True, array_like=True, tag="tickers"):
+class AskTickers(Ask, frozen=True, array_like=True, gc=False, tag="tickers"):
     pass
 
 
-class AskInstruments(Ask, frozen=True, array_like=True, tag="instruments"):
+class AskInstruments(Ask, frozen=True, array_like=True, gc=False, tag="instruments"):
     pass
 
 
-class Ping(Ask, frozen=True, array_like=True, tag="ping"):
+class Ping(Ask, frozen=True, array_like=True, gc=False, tag="ping"):
     pass
 
 
@@ -222,7 +223,7 @@ ClientMessage = (
 # ── exchange → client: answers ───────────────────────────────────────────────────────────────────
 
 
-class LoggedIn(msgspec.Struct, frozen=True, array_like=True, tag="logged_in"):
+class LoggedIn(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="logged_in"):
     """`last_event` is the account's newest event; the stream continues after it."""
 
     request_id: int
@@ -231,7 +232,7 @@ class LoggedIn(msgspec.Struct, frozen=True, array_like=True, tag="logged_in"):
     time_ns: int
 
 
-class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
+class Refused(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="refused"):
     """The request was not carried out (except INTERNAL, whose outcome is not known)."""
 
     request_id: int
@@ -240,7 +241,7 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
     retry_after_ms: int | None
 
 
-class Placed(msgspec.Struct, frozen=True, array_like=True, tag="placed"):
+class Placed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="placed"):
     """The exchange has the order. What becomes of it is told by the stream."""
 
     request_id: int
@@ -249,26 +250,26 @@ class Placed(msgspec.Struct, frozen=True, array_like=True, tag="placed"):
     time_ns: int
 
 
-class Stated(msgspec.Struct, frozen=True, array_like=True, tag="stated"):
+class Stated(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="stated"):
     """The order after a Cancel, or as a Query found it."""
 
     request_id: int
     order: WireOrder
 
 
-class OpenOrders(msgspec.Struct, frozen=True, array_like=True, tag="open_orders_page"):
+class OpenOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="open_orders_page"):
     request_id: int
     event: int
     orders: tuple[WireOrder, ...]
 
 
-class FillsPage(msgspec.Struct, frozen=True, array_like=True, tag="fills_page"):
+class FillsPage(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="fills_page"):
     request_id: int
     fills: tuple[WireFill, ...]
     is_last: bool
 
 
-class Balances(msgspec.Struct, frozen=True, array_like=True, tag="balances_page"):
+class Balances(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="balances_page"):
     """Every asset the account ever held."""
 
     request_id: int
@@ -277,7 +278,7 @@ class Balances(msgspec.Struct, frozen=True, array_like=True, tag="balances_page"
     balances: tuple[WireBalance, ...]
 
 
-class Positions(msgspec.Struct, frozen=True, array_like=True, tag="positions_page"):
+class Positions(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="positions_page"):
     """The account's position in every perpetual market; flat ones tell the leverage."""
 
     request_id: int
@@ -286,7 +287,7 @@ class Positions(msgspec.Struct, frozen=True, array_like=True, tag="positions_pag
     positions: tuple[WirePosition, ...]
 
 
-class WireTicker(msgspec.Struct, frozen=True, array_like=True):
+class WireTicker(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The best quotes of a market; None where nobody quotes."""
 
     symbol: str
@@ -294,7 +295,7 @@ class WireTicker(msgspec.Struct, frozen=True, array_like=True):
     ask: Decimal | None
 
 
-class Tickers(msgspec.Struct, frozen=True, array_like=True, tag="tickers_page"):
+class Tickers(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="tickers_page"):
     """Every market, as it is at `time_ns`."""
 
     request_id: int
@@ -302,12 +303,12 @@ class Tickers(msgspec.Struct, frozen=True, array_like=True, tag="tickers_page"):
     tickers: tuple[WireTicker, ...]
 
 
-class Instruments(msgspec.Struct, frozen=True, array_like=True, tag="instruments_page"):
+class Instruments(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="instruments_page"):
     request_id: int
     instruments: tuple[Instrument, ...]
 
 
-class Pong(msgspec.Struct, frozen=True, array_like=True, tag="pong"):
+class Pong(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="pong"):
     request_id: int
     time_ns: int
 
@@ -315,7 +316,7 @@ class Pong(msgspec.Struct, frozen=True, array_like=True, tag="pong"):
 # ── exchange → client: stream ────────────────────────────────────────────────────────────────────
 
 
-class Execution(msgspec.Struct, frozen=True, array_like=True, tag="execution"):
+class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="execution"):
     """One account event: an order changed, perhaps by a fill, and these balances are now so.
 
     `positions` has the position that a fill of a perpetual left, also if it is flat now.
@@ -329,7 +330,9 @@ class Execution(msgspec.Struct, frozen=True, array_like=True, tag="execution"):
     positions: tuple[WirePosition, ...] = ()
 
 
-class BalancesChanged(msgspec.Struct, frozen=True, array_like=True, tag="balances_changed"):
+class BalancesChanged(
+    msgspec.Struct, frozen=True, array_like=True, gc=False, tag="balances_changed"
+):
     """One account event that no order caused."""
 
     event: int
@@ -337,7 +340,9 @@ class BalancesChanged(msgspec.Struct, frozen=True, array_like=True, tag="balance
     balances: tuple[WireBalance, ...]
 
 
-class PositionsChanged(msgspec.Struct, frozen=True, array_like=True, tag="positions_changed"):
+class PositionsChanged(
+    msgspec.Struct, frozen=True, array_like=True, gc=False, tag="positions_changed"
+):
     """One account event that no order caused: funding was paid, or the leverage changed."""
 
     event: int
@@ -346,7 +351,9 @@ class PositionsChanged(msgspec.Struct, frozen=True, array_like=True, tag="positi
     balances: tuple[WireBalance, ...]
 
 
-class InstrumentsChanged(msgspec.Struct, frozen=True, array_like=True, tag="instruments_changed"):
+class InstrumentsChanged(
+    msgspec.Struct, frozen=True, array_like=True, gc=False, tag="instruments_changed"
+):
     instruments: tuple[Instrument, ...]
 
 
@@ -399,6 +406,7 @@ class FrameReader(Generic[_MessageType]):
     def feed(self, data: bytes) -> list[_MessageType]:
         """Return the messages completed by `data`, in order. Raises FrameError."""
         buffer = self._rest + data if self._rest else data
+        decode = self._decode
         messages = []
         start, end = 0, len(buffer)
         while end - start >= 4:
@@ -409,7 +417,7 @@ class FrameReader(Generic[_MessageType]):
             if start_next > end:
                 break
             try:
-                messages.append(self._decode(buffer[body:start_next]))
+                messages.append(decode(buffer[body:start_next]))
             except _UNREADABLE as error:
                 raise FrameError(f"frame does not decode: {error}") from error
             start = start_next
