@@ -19,9 +19,7 @@ KEYS_MOST = 1 << 24  # more at the start, which would set 40 %, are not worth re
 READS_MOST = 8  # ranges for one batch, 60 µs each; its other keys are asked about one by one
 RANGE_KEYS = 128  # at most so many in a range, on average, at the start
 
-_KEY_BITS = 63
-_BIT_SHIFT = _KEY_BITS - (BITS.bit_length() - 1)
-_BYTE_SHIFT = _BIT_SHIFT + 3
+_SHIFT = 63 - (BITS.bit_length() - 1)  # from a key to its bit
 
 
 class KeyFilter:
@@ -42,34 +40,35 @@ class KeyFilter:
         elif not is_empty:
             while keys > ranges * RANGE_KEYS:
                 ranges *= 2
-        self._range_shift = _KEY_BITS - (ranges.bit_length() - 1)
+        self._range_shift = (BITS // ranges).bit_length() - 1  # from a bit to its range
         self._is_read = bytearray([is_empty]) * ranges
 
     def add(self, keys: Iterable[int]) -> None:
         """Let `keys` be possible from now on."""
         bits = self._bits
         for key in keys:
-            bits[key >> _BYTE_SHIFT] |= 1 << (key >> _BIT_SHIFT & 7)
+            bit = key >> _SHIFT
+            bits[bit >> 3] |= 1 << (bit & 7)
 
     def possible(self, keys: Iterable[int]) -> list[int]:
         """Return those of `keys` that the table may hold."""
         reads = self._reads_most
         possible = []
         for key in keys:
-            at = key >> self._range_shift
-            if not self._is_read[at]:
+            bit = key >> _SHIFT
+            if not self._is_read[bit >> self._range_shift]:
                 if not reads:
                     possible.append(key)
                     continue
                 reads -= 1
-                self._read(at)
-            if self._bits[key >> _BYTE_SHIFT] >> (key >> _BIT_SHIFT & 7) & 1:
+                self._read(bit >> self._range_shift)
+            if self._bits[bit >> 3] >> (bit & 7) & 1:
                 possible.append(key)
         return possible
 
     def _read(self, at: int) -> None:
-        first = at << self._range_shift
-        last = first + (1 << self._range_shift) - 1
+        first = at << self._range_shift + _SHIFT
+        last = (at + 1 << self._range_shift + _SHIFT) - 1
         sql = "SELECT key FROM client_keys WHERE key BETWEEN ? AND ?"
         self.add(key for (key,) in self._connection.execute(sql, (first, last)))
         self._is_read[at] = True
