@@ -10,7 +10,7 @@
     resending    what was sent and a client lacks, again
     place        where a session stands in the reports of its accounts
     cursor       how far a session has come, as it is stored with its messages
-    client       one connection from the logon to the end
+    client       one connection from the logon to the end; flow: how fast bytes go over it
     entrance     at whose desk a connection is; identifying: who its Logon says that it is
     desk         what all connections share: the store, who is logged on, one commit per turn
     keeping      the log of every message, for people

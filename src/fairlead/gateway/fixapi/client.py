@@ -5,13 +5,12 @@ Knows a transport only as something that takes bytes; everything it waits for is
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol, assert_never
+from typing import assert_never
 from urllib.parse import quote
 
 import msgspec
 import structlog
 
-from fairlead.control.keys import Scope
 from fairlead.core import replies
 from fairlead.core.port import EdgePort
 from fairlead.core.replies import AccountsReply
@@ -36,8 +35,9 @@ from fairlead.gateway.feed import Item
 from fairlead.gateway.fixapi import words
 from fairlead.gateway.fixapi.cursor import decode_cursor, encode_cursor
 from fairlead.gateway.fixapi.desk import Desk
+from fairlead.gateway.fixapi.flow import Flow, Wire
 from fairlead.gateway.fixapi.following import Following
-from fairlead.gateway.fixapi.identifying import claims, identified
+from fairlead.gateway.fixapi.identifying import caller_of
 from fairlead.gateway.fixapi.keeping import KeptSession
 from fairlead.gateway.fixapi.place import Place
 from fairlead.gateway.fixapi.requests import Mouth, Requests
@@ -45,41 +45,12 @@ from fairlead.gateway.fixapi.resending import Resends
 from fairlead.gateway.fixapi.statuses import MassStatuses
 from fairlead.gateway.fixapi.telling import Terms
 from fairlead.gateway.peers import Peer
-from fairlead.gateway.proxies import peer_address
 from fairlead.gateway.usage import FIX
 
 log = structlog.get_logger()
 _HELD_S = 1.0
 _STOPPING = "the server is stopping"
 _NOT_ALLOWED = "the key does not allow this any more"
-
-
-class Wire(Protocol):
-    """What is needed of a transport."""
-
-    def write(self, data: bytes) -> None:
-        """Send bytes, now or when the other side takes them."""
-        ...
-
-    def close(self) -> None:
-        """Close once everything written is sent."""
-        ...
-
-    def abort(self) -> None:
-        """Close at once."""
-        ...
-
-    def is_closing(self) -> bool:
-        """Whether it is closed or about to be."""
-        ...
-
-    def pause_reading(self) -> None:
-        """Receive nothing for now."""
-        ...
-
-    def resume_reading(self) -> None:
-        """Receive again."""
-        ...
 
 
 class Client:
@@ -101,7 +72,7 @@ class Client:
             self._kept = KeptSession(desk.kept, self._identity)
         self.session = desk.new_session(None if self._kept is None else self._kept.heard.append)
         self._desk = desk
-        self._wire = wire
+        self._flow = Flow(wire, desk.settings.slow_client_s, self._too_slow)
         self._peer = peer
         self._loop = asyncio.get_running_loop()
         self._key: SessionKey | None = None  # once it is among the live ones
@@ -114,10 +85,6 @@ class Client:
         self._resends: Resends | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
-        self._slow: asyncio.TimerHandle | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._reading_holds: set[str] = set()
         self._arm()
 
     # ── the connection ───────────────────────────────────────────────────────────────────────────
@@ -128,8 +95,7 @@ class Client:
 
     def lost(self) -> None:
         """Take note that the connection is gone."""
-        self._stop_slow_timer()
-        self._writable.set()
+        self._flow.lost()
         self._work(self.session.lost(self._desk.now_ns()))
 
     def log_out(self, text: str) -> None:
@@ -138,66 +104,39 @@ class Client:
 
     def abort(self) -> None:
         """Cut the connection off."""
-        self._wire.abort()
+        self._flow.abort()
 
     def write(self, batch: Batch) -> None:
         """Send what is durable; close after the last of it."""
-        if not self._wire.is_closing():
-            self._wire.write(batch.data)
-            if self._kept is not None and batch.frames:
-                self._kept.keep_sent(self.session.key, batch.frames, self._desk.now_ns())
+        if self._flow.write(batch.data) and self._kept is not None and batch.frames:
+            self._kept.keep_sent(self.session.key, batch.frames, self._desk.now_ns())
         if batch.is_last:
             self._close()
 
     def pause_writing(self) -> None:
         """The client does not read what we send: tell nothing more, and soon cut it off."""
-        self._writable.clear()
-        self._hold_reading("writing")
+        self._flow.pause_writing()
         if self._following is not None:
             self._following.hold("writing")
-        if self._slow is None:
-            self._slow = self._loop.call_later(self._desk.settings.slow_client_s, self._too_slow)
 
     def resume_writing(self) -> None:
         """The client reads again."""
-        self._stop_slow_timer()
-        self._writable.set()
-        self._let_reading("writing")
+        self._flow.resume_writing()
         if self._following is not None:
             self._following.let_go("writing")
 
     def _too_slow(self) -> None:
         self._desk.metrics.slow_clients += 1
         log.warning("fix_client_too_slow", peer=self._peer, session=self._name())
-        self._wire.abort()
-
-    def _stop_slow_timer(self) -> None:
-        if self._slow is not None:
-            self._slow.cancel()
-            self._slow = None
 
     def _close(self) -> None:
         """Everything is said: close, whether or not it is read."""
         if self._timer is not None:
             self._timer.cancel()
-        if not self._wire.is_closing():
-            self._wire.close()
-            if self._slow is None:
-                self._slow = self._loop.call_later(self._desk.settings.slow_client_s, self.abort)
+        self._flow.close()
         if self._key is not None:
             self._desk.left(self._key)
             self._key = None
-
-    def _hold_reading(self, why: str) -> None:
-        if not self._reading_holds and not self._wire.is_closing():
-            self._wire.pause_reading()
-        self._reading_holds.add(why)
-
-    def _let_reading(self, why: str) -> None:
-        if why in self._reading_holds:
-            self._reading_holds.remove(why)
-            if not self._reading_holds and not self._wire.is_closing():
-                self._wire.resume_reading()
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -214,7 +153,7 @@ class Client:
 
     def _tick(self) -> None:
         self._timer = None
-        if self._reading_holds:
+        if self._flow.is_reading_held:
             # We do not listen, so that nothing is heard says nothing about the client.
             self._timer = self._loop.call_later(_HELD_S, self._tick)
             return
@@ -255,10 +194,12 @@ class Client:
     async def _decide(self, asked: LogonAsked) -> None:
         """Let a client on, from where its session stands in the reports of each account."""
         desk = self._desk
-        refusal = self._identify(asked)
-        if refusal is not None:
-            self._refuse(asked.key, refusal)
+        caller = caller_of(asked.message, desk.doors, self._address, self._shown)
+        if isinstance(caller, str):
+            self._refuse(asked.key, caller)
             return
+        if caller is not None:
+            self._caller, self._identity = caller, caller.kid
         self._unwatch_accounts = desk.feed.watch(self._account_came)
         try:
             await self._let_on(asked)
@@ -297,26 +238,6 @@ class Client:
         desk.live[key] = self
         self._key = key
         self._work(self.session.accept(key, record, desk.now_ns()))
-
-    def _identify(self, asked: LogonAsked) -> str | None:
-        """Find out who calls: by certificate, or the secret in 554, or both; in open mode if any is shown.
-
-        The public id may be in 553. Returns why the logon is refused, None if it is not.
-        """
-        access, shown = self._desk.doors.access, self._shown
-        is_shown = shown is not None or claims(asked.message)
-        if access is None or (access.is_open and not is_shown):
-            return None
-        caller = identified(access, asked.message, self._address, shown)
-        # Its key may have come to be while the connection was shown to this desk.
-        if caller is None or not self._desk.doors.has(caller):
-            return access.nobody(peer_address(self._address), is_shown=is_shown).message
-        refused = access.refusal(caller, Scope.READ, "")
-        if refused is not None:
-            return refused.message
-        self._caller = caller
-        self._identity = caller.kid
-        return None
 
     def _account_came(self, account: str, sequence: int) -> None:
         """Follow an account that is new or back, unless it has been followed all the time."""
@@ -370,7 +291,7 @@ class Client:
         )
         self._resends = Resends(desk, self, following, self._turn)
         self._following = following
-        if not self._writable.is_set():
+        if not self._flow.is_writable:
             following.hold("writing")
         desk.metrics.logons["accepted"] += 1
         log.info(
@@ -420,9 +341,9 @@ class Client:
 
     def _on_load(self, is_full: bool) -> None:
         if is_full:
-            self._hold_reading("load")
+            self._flow.hold_reading("load")
         else:
-            self._let_reading("load")
+            self._flow.let_go_reading("load")
 
     def _say(self, msg_type: str, body: bytes) -> bool:
         if not self.session.is_up:
@@ -482,7 +403,7 @@ class Client:
     async def _turn(self) -> None:
         """Let the others have theirs, and wait until the client takes more."""
         await asyncio.sleep(0)
-        await self._writable.wait()
+        await self._flow.writable()
 
 
 def _name_of(key: SessionKey) -> str:
