@@ -1,10 +1,12 @@
 """The server on its socket: versions, pipelining, bounds of time and size, start and stop."""
 
 import asyncio
+import gc
 import socket
 from contextlib import AsyncExitStack, suppress
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from fairlead.gateway.callers import Caller
 from fairlead.gateway.health import Readiness
@@ -32,6 +34,25 @@ async def test_a_connection_serves_many(gateway: Gateway) -> None:
         for _ in range(20):
             await wire.send(ORDER)
             assert (await wire.answer()).status == 200
+
+
+async def test_a_request_that_was_answered_leaves_nothing_to_the_garbage_collector(
+    gateway: Gateway,
+) -> None:
+    def cycles() -> int:
+        return sum(type(each) is RequestResponseCycle for each in gc.get_objects())
+
+    async with connected(gateway.address) as wire:
+        gc.collect()
+        gc.disable()
+        try:
+            before = cycles()
+            for _ in range(5):
+                await wire.send(ORDER)
+                assert (await wire.answer()).status == 200
+            assert cycles() <= before + 1  # the connection's last one
+        finally:
+            gc.enable()
 
 
 async def test_pipelined_requests_are_answered_in_order(gateway: Gateway) -> None:

@@ -148,6 +148,8 @@ class BoundedProtocol(HttpToolsProtocol):
             b"".join((STATUS_LINE[status], self._default_head(), head, b"\r\n", body))
         )
         cycle.response_complete = True
+        # It holds the cycle, which holds it: only the collector would end the two, much later.
+        cycle.scope["extensions"].pop(WHOLE)
         cycle.message_event.set()
         cycle.on_response()
         return True
