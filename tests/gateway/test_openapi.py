@@ -124,7 +124,7 @@ def test_words_are_of_calls_and_fields_that_exist() -> None:
         kind.__name__: set(kind.__struct_fields__)
         for kind in vars(shapes).values()
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
-    } | {form.name: set(form.readers) for form in FORMS}
+    } | {form.name: set(form.names) for form in FORMS}
     unknown = {
         f"{name}.{field}" for name, words in FIELDS.items() for field in words.keys() - fields[name]
     }

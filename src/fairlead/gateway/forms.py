@@ -138,21 +138,17 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Form(msgspec.Struct, frozen=True):
-    """The fields of one request, under the contract's schema name.
-
-    `readers` by name, and the names that are `required`, are what reading needs where nothing is wrong.
-    """
+    """The fields of one request, under the contract's schema name; `readers` are what reading needs."""
 
     name: str
     fields: tuple[Field, ...]
-    readers: dict[str, Callable[[object], object]]
-    required: frozenset[str]
+    names: frozenset[str]
+    readers: tuple[tuple[str, Callable[[object], object], bool], ...]
 
 
 def _form(name: str, *fields: Field) -> Form:
-    readers = {field.name: field.read for field in fields}
-    required = frozenset(field.name for field in fields if field.is_required)
-    return Form(name, fields, readers, required)
+    readers = tuple((field.name, field.read, field.is_required) for field in fields)
+    return Form(name, fields, frozenset(field.name for field in fields), readers)
 
 
 def _ref(name: str) -> Schema:
@@ -313,35 +309,21 @@ def _read_all(form: Form, members: Members) -> dict[str, Any]:
 
 def _read(form: Form, members: Members) -> tuple[dict[str, Any], list[Finding]]:
     """Return the values read, null and absent ones left out, and everything that is wrong."""
-    readers = form.readers
-    if members.keys() <= readers.keys():
-        try:
-            found = {
-                name: readers[name](value) for name, value in members.items() if value is not None
-            }
-        except Wrong:
-            return _read_all_findings(form, members)
-        if form.required <= found.keys():
-            return found, []
-    return _read_all_findings(form, members)
-
-
-def _read_all_findings(form: Form, members: Members) -> tuple[dict[str, Any], list[Finding]]:
-    """Read again, field by field in the form's order, naming everything that is wrong."""
     found: dict[str, Any] = {}
     findings: list[Finding] = []
-    for field in form.fields:
-        value = members.get(field.name)
+    for name, read, is_required in form.readers:
+        value = members.get(name)
         if value is not None:
             try:
-                found[field.name] = field.read(value)
+                found[name] = read(value)
             except Wrong as wrong:
-                findings.append((field.name, str(wrong)))
-        elif field.is_required:
-            findings.append((field.name, "is missing, it is required"))
-    for name in sorted(members.keys() - form.readers.keys())[:FINDINGS_MAX]:
-        names = ", ".join(form.readers)
-        findings.append((cut(name), f"is not a field of this request, its fields are {names}"))
+                findings.append((name, str(wrong)))
+        elif is_required:
+            findings.append((name, "is missing, it is required"))
+    if not members.keys() <= form.names:
+        for name in sorted(members.keys() - form.names)[:FINDINGS_MAX]:
+            names = ", ".join(field.name for field in form.fields)
+            findings.append((cut(name), f"is not a field of this request, its fields are {names}"))
     return found, findings
 
 

@@ -41,11 +41,15 @@ def _count_strings(members: Members) -> int:
     Without backslashes every string has exactly two quotation marks, so a name given twice leaves
     more of them than this accounts for.
     """
-    kinds = [*map(type, members.values())]
-    count = len(members) + kinds.count(str)
-    if list in kinds:
-        arrays = [value for value in members.values() if type(value) is list]
-        count += sum([*map(type, array)].count(str) for array in arrays)
+    count = len(members)
+    for value in members.values():
+        kind = type(value)
+        if kind is str:
+            count += 1
+        elif kind is list:
+            for element in value:  # type: ignore[attr-defined]
+                if type(element) is str:
+                    count += 1
     return count
 
 

@@ -141,8 +141,8 @@ def _split_report(schemas: dict[str, Schema]) -> dict[str, Schema]:
     assert isinstance(required, list)
     more: Schema = {
         "type": "object",
-        "properties": {name: of for name, of in properties.items() if name not in PLACE.readers},
-        "required": [name for name in required if name not in PLACE.readers],
+        "properties": {name: of for name, of in properties.items() if name not in PLACE.names},
+        "required": [name for name in required if name not in PLACE.names],
     }
     parts = ["OrderNewSingleRequest", "OrderExecutionReport_allOf"]
     whole: Schema = {"allOf": [{"$ref": REF + name} for name in parts]}
