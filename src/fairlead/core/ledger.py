@@ -37,7 +37,7 @@ def reservation(order: Order) -> tuple[str, Decimal]:
 
 def _open_quantity(order: Order) -> Decimal:
     """Return what may still trade of the order."""
-    if order.stage.is_final or order.closed_quantity is not None:
+    if order.stage in FINAL_STAGES or order.closed_quantity is not None:
         return ZERO
     return order.leaves_quantity
 

@@ -317,32 +317,21 @@ def _is_same_time_in_force(request: PlaceOrder, order: Order) -> bool:
 def _order(deciding: Deciding, request: PlaceOrder, rules: Instrument) -> Order:
     number = deciding.next_number
     deciding.next_number += 1
+    account, client_order_id = request.account, request.client_order_id
+    # By position: a call with more than 15 named arguments takes five times as long.
     return Order(
-        number=number,
-        account=request.account,
-        client_order_id=request.client_order_id,
-        venue_client_id=deciding.client_ids.venue_client_id(
-            request.account, request.client_order_id
-        ),
-        symbol=rules.symbol,
-        symbol_exchange=rules.symbol_exchange,
-        base=rules.base,
-        quote=rules.quote,
-        side=request.side,
-        price=request.price,
-        quantity=request.quantity,
-        time_in_force=request.time_in_force,
-        time_in_force_text=request.time_in_force_text,
-        expire_time_ns=request.expire_time_ns,
-        exec_inst=request.exec_inst,
-        origin=Origin.CLIENT,
-        caller=request.caller,
-        time_order_ns=deciding.now.utc_ns,
-        stage=Stage.RECEIVED,
+        number, account, client_order_id,
+        deciding.client_ids.venue_client_id(account, client_order_id),
+        rules.symbol, rules.symbol_exchange, rules.base, rules.quote,
+        request.side, request.price, request.quantity,
+        request.time_in_force, request.time_in_force_text, request.expire_time_ns,
+        request.exec_inst,
+        Origin.CLIENT, request.caller, deciding.now.utc_ns,
+        Stage.RECEIVED,
         kind=rules.kind,
         echo=request.echo,
         session=request.session,
-    )
+    )  # fmt: skip
 
 
 def reject(deciding: Deciding, order: Order, reason: Reason, text: str) -> Order:

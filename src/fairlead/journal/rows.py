@@ -59,10 +59,9 @@ def narrow(text: str) -> int | str:
 
     Ids that count up are then neighbours at the index's right edge, also from 9 to 10.
     """
-    is_number = len(text) <= _DIGITS_MAX and text.isascii() and text.isdigit()
-    if is_number and (text[0] != "0" or text == "0"):
-        return int(text)
-    return text
+    if len(text) > _DIGITS_MAX or not text.isdigit() or not text.isascii():
+        return text
+    return text if text[0] == "0" and text != "0" else int(text)
 
 
 def order_of(connection: sqlite3.Connection, number: int) -> Order | None:
