@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 BITS = 1 << 25  # 4 MiB, in memory where keys are; a million keys set 3 %
 KEYS_MOST = 1 << 24  # more at the start, which would set 40 %, are not worth reading
-READS_MOST = 8  # ranges for one batch, 60 µs each; its other keys are asked about one by one
+READS_MOST = 4  # ranges for one batch, 60 µs each; its other keys are asked about one by one
 RANGE_KEYS = 128  # at most so many in a range, on average, at the start
 
 _SHIFT = 63 - (BITS.bit_length() - 1)  # from a key to its bit
