@@ -5,15 +5,9 @@ from pathlib import Path
 
 # The journal's transactions are not synced.
 WITHOUT_SYNC = """
-from fairlead.journal.journal import Journal
+from fairlead.journal.wal import Wal
 
-original = Journal.__init__
-
-def unsynced(self, *arguments):
-    original(self, *arguments)
-    self._connection.execute("PRAGMA synchronous = OFF")
-
-Journal.__init__ = unsynced
+Wal.begin_sync = Wal.sync = lambda self: None
 """
 # What a batch decided is let out first, and committed a moment later.
 COMMITTED_LATER = """
@@ -30,13 +24,10 @@ def later(self, effects, requests, decided_ns):
     if effects.unit.reports or effects.unit.accounts:
         units.append(effects.unit)
         self._loop.call_later(0.02, commit_next, self)
-    self._release(effects, requests, None, decided_ns)
-
-def inline(self, commits, effects, requests, decided_ns):
-    self._commit(effects, requests, decided_ns)
+    self._set_timers(effects)
+    self._release(effects, requests)
 
 Sequencer._commit = later
-Sequencer._commit_in_thread = inline
 """
 # A change of the control plane is committed first, and told to the audit a moment later.
 AUDITED_LATER = """

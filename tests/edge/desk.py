@@ -70,12 +70,18 @@ class NotingJournal(Journal):
 
     events: list[Event]
     units: list[Unit]
+    written: Prepared
     is_full = False
 
     def write(self, prepared: Prepared) -> None:
         if self.is_full:
             raise CommitFailed("disk full")
         super().write(prepared)
+        self.written = prepared
+
+    def sync(self) -> None:
+        super().sync()
+        prepared = self.written
         self.units.append(prepared.unit)
         causes = [
             report.cause if isinstance(report, OrderReport) else type(report).__name__
@@ -90,10 +96,16 @@ class ScriptedLink:
     def __init__(self, account: str, events: list[Event]) -> None:
         self.account = account
         self.waiting: asyncio.Queue[VenueRequest] = asyncio.Queue()
+        self.worded: list[
+            tuple[list[VenueRequest], list[Event]]
+        ] = []  # and what had happened before
         self.hear: Callable[[list[VenueReport]], None] = lambda reports: None
         self.is_silent = False
         self.swept = 0
         self._events = events
+
+    def prepare(self, requests: Sequence[VenueRequest]) -> None:
+        self.worded.append((list(requests), list(self._events)))
 
     def send_many(self, requests: Sequence[VenueRequest]) -> None:
         for request in requests:
@@ -142,13 +154,14 @@ class Desk:
         accounts: Sequence[str] = ("SIM",),
         engine: EngineSettings = EngineSettings(),  # noqa: B008 - frozen
         limits: Limits = AT_ONCE,
+        slow_sync_us: int = 0,
         clock: Clock | None = None,
         requests_per_s: int = 10_000,
         cancel_reserve: int = 1,
         queue_most: int = 10_000,
         in_thread: bool = False,
     ) -> None:
-        """`in_thread`: every commit that changes an order is written by a thread."""
+        """`in_thread`: a thread syncs commits that change an order, where that takes `slow_sync_us`."""
         self.events: list[Event] = []
         self.fatal: list[BaseException] = []
         self.clock = ManualClock()
@@ -157,7 +170,10 @@ class Desk:
         self._folder = folder
         self._accounts = accounts
         self._engine_settings = engine
-        self._limits = msgspec.structs.replace(limits, threaded_orders_least=1)
+        self.is_threaded = in_thread
+        self._limits = msgspec.structs.replace(
+            limits, threaded_orders_least=1, threaded_sync_least_us=slow_sync_us
+        )
         self._thread = ThreadPoolExecutor(1, initializer=use_exact_decimals) if in_thread else None
         self._clock = clock or self.clock
         self._budget = (requests_per_s, cancel_reserve, queue_most)

@@ -1,11 +1,13 @@
 """The port that a gateway sees, embedded: requests, history, reports as they become durable, snapshots."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import pytest
 
 from fairlead.core.exact import use_exact_decimals
@@ -26,6 +28,7 @@ from tests.edge.desk import AT_ONCE, ManualClock, ScriptedLink, answer
 pytestmark = pytest.mark.asyncio
 _Result = TypeVar("_Result")
 EVER = (0, START_NS * 2)
+THREADED = msgspec.structs.replace(AT_ONCE, threaded_orders_least=1, threaded_sync_least_us=0)
 
 
 class OwnedLink(ScriptedLink):
@@ -66,9 +69,9 @@ class Port:
             clock=self.clock,
             accounts=["SIM"],
             make_link=self._make_link,
-            settings=EdgeSettings(reconcile=ReconcileSettings(tickers_ms=0), limits=AT_ONCE),
+            settings=EdgeSettings(reconcile=ReconcileSettings(tickers_ms=0), limits=THREADED),
             on_fatal=self.fatal.append,
-            commits=(
+            syncs=(
                 ThreadPoolExecutor(1, initializer=use_exact_decimals) if self._in_thread else None
             ),
         )
@@ -224,6 +227,51 @@ class FullJournal(Journal):
 
     def write(self, prepared: Prepared) -> None:
         raise CommitFailed("disk full")
+
+
+async def test_what_is_read_is_given_when_it_is_durable(tmp_path: Path) -> None:
+    async with Port(tmp_path) as port:
+        await port.connect()
+        has_begun, may_end, sync = threading.Event(), threading.Event(), port.edge._journal.sync
+
+        def sync_when_it_may() -> None:
+            has_begun.set()
+            may_end.wait()
+            sync()
+
+        port.edge._journal.sync = sync_when_it_may
+        placing = asyncio.ensure_future(port.edge.submit(make_request("a")))
+        await asyncio.to_thread(has_begun.wait)
+        reading = asyncio.ensure_future(port.edge.reports_page("SIM", 2, 10))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not reading.done(), "it is written, but may still be lost"
+        may_end.set()
+        assert [each.report.sequence for each in await reading] == [3, 4]
+        request = await port.link.next_sent(VenuePlace)
+        port.link.hear([answer(request, Outcome.DONE, exchange_order_id="X1")])
+        await placing
+
+
+async def test_what_is_read_is_not_given_when_it_did_not_become_durable(tmp_path: Path) -> None:
+    async with Port(tmp_path) as port:
+        await port.connect()
+        has_begun, may_end = threading.Event(), threading.Event()
+
+        def fail_when_it_may() -> None:
+            has_begun.set()
+            may_end.wait()
+            raise CommitFailed("disk gone")
+
+        port.edge._journal.sync = fail_when_it_may
+        placing = asyncio.ensure_future(port.edge.submit(make_request("a")))
+        await asyncio.to_thread(has_begun.wait)
+        reading = asyncio.ensure_future(port.edge.reports_page("SIM", 2, 10))
+        await asyncio.sleep(0)
+        may_end.set()
+        for each in (reading, placing):
+            with pytest.raises(ConnectionError, match="disk gone"):
+                await each
 
 
 async def test_a_journal_that_cannot_be_written_at_the_start_starts_no_link(

@@ -34,7 +34,7 @@ from tests.edge.desk import ManualClock, ScriptedLink, answer, done
 pytestmark = pytest.mark.asyncio
 _Result = TypeVar("_Result")
 BOB = "SIM/BOB"
-ONE_BY_ONE = Limits(fillings_most=0, threaded_orders_least=1)
+ONE_BY_ONE = Limits(fillings_most=0, threaded_orders_least=1, threaded_sync_least_us=0)
 
 
 class OwnedLink(ScriptedLink):
@@ -104,7 +104,7 @@ class System:
                 cancel_reserve=1,
             ),
             on_fatal=self.fatal.append,
-            commits=(
+            syncs=(
                 ThreadPoolExecutor(1, initializer=use_exact_decimals) if self._in_thread else None
             ),
         )

@@ -8,7 +8,6 @@ import pytest
 
 from fairlead.core.venue_messages import VenuePlace
 from fairlead.edge.pulse import Pulse
-from fairlead.journal.journal import Prepared
 from tests.edge.desk import Desk
 
 pytestmark = pytest.mark.asyncio
@@ -34,13 +33,13 @@ async def test_it_is_gone_while_a_commit_does_not_end(tmp_path: Path) -> None:
         await desk.connect()
         pulse = Pulse(desk.sequencer)
         assert pulse.beats()
-        may_end, write = threading.Event(), desk.journal.write
+        may_end, sync = threading.Event(), desk.journal.sync
 
-        def write_when_it_may(prepared: Prepared) -> None:
+        def sync_when_it_may() -> None:
             may_end.wait()
-            write(prepared)
+            sync()
 
-        desk.journal.write = write_when_it_may
+        desk.journal.sync = sync_when_it_may
         desk.place()
         for _ in range(3):
             await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from fairlead.core.deciding import EngineSettings
 from fairlead.core.model import Side, Stage, TimeInForce
-from fairlead.core.replies import CancelAllReply, OrderReply, Refusal, Refused
+from fairlead.core.replies import CancelAllReply, OrderReply, Refusal, Refused, Reply
 from fairlead.core.requests import CancelOrder, EndSession, QueryOrder, QueryOrders
 from fairlead.core.venue_messages import (
     Outcome,
@@ -29,8 +29,7 @@ from fairlead.edge.clock import SystemClock
 from fairlead.edge.sequencer import Limits
 from fairlead.edge.timers import PRUNE_LEAST
 from fairlead.journal.errors import CommitFailed
-from fairlead.journal.journal import Prepared
-from tests.core.words import ABILITIES, SECOND_NS, D
+from tests.core.words import ABILITIES, SECOND_NS, D, make_request
 from tests.edge.desk import Desk
 
 pytestmark = pytest.mark.asyncio
@@ -99,6 +98,56 @@ async def test_what_changes_nothing_is_not_committed(open_desk: OpenDesk) -> Non
         assert desk.journal.units == []
 
 
+async def test_what_will_leave_is_made_ready_before_it_is_durable(open_desk: OpenDesk) -> None:
+    async with open_desk() as desk:
+        await desk.connect()
+        prepared: list[tuple[Reply, int]] = []
+
+        def prepare(reply: Reply) -> None:
+            prepared.append((reply, len(desk.journal.units)))
+
+        reply = desk.sequencer.submit(make_request("a"), prepare)
+        request = await desk.link.next_sent(VenuePlace)
+        assert prepared == []
+        desk.answers(request, Outcome.DONE, exchange_order_id="X1")
+        answered = await reply
+        assert [(shown is answered, commits) for shown, commits in prepared] == [(True, 1)]
+        assert len(desk.journal.units) == 2
+
+
+async def test_requests_are_worded_while_the_disk_writes_unless_a_thread_waits_for_it(
+    open_desk: OpenDesk,
+) -> None:
+    async with open_desk() as desk:
+        await desk.connect()
+        desk.link.worded.clear()
+        desk.place()
+        request = await desk.link.next_sent(VenuePlace)
+        # In a thread it may take long, and the connection be another one afterwards.
+        expected = [] if desk.is_threaded else [([request], [])]
+        assert desk.link.worded == expected
+
+
+async def test_a_thread_waits_only_for_a_slow_disk(open_desk: OpenDesk) -> None:
+    async with open_desk(slow_sync_us=1_000) as desk:
+        await desk.connect()
+        sync, threads = desk.journal.sync, []
+
+        def sync_in(milliseconds: str) -> Callable[[], None]:
+            def run() -> None:
+                threads.append(threading.current_thread() is not threading.main_thread())
+                desk.clock.advance(f"0.{milliseconds:0>3}")
+                sync()
+
+            return run
+
+        for name, milliseconds in (("a", "0"), ("b", "100"), ("c", "0")):
+            desk.journal.sync = sync_in(milliseconds)
+            desk.place(name)
+            await desk.link.next_sent(VenuePlace)
+        assert threads == [False, False, desk.is_threaded]
+
+
 async def test_a_query_is_answered_with_its_batch(open_desk: OpenDesk) -> None:
     async with open_desk() as desk:
         await desk.connect()
@@ -113,13 +162,13 @@ async def test_while_a_thread_commits_the_inbox_fills_and_nothing_is_decided(
 ) -> None:
     async with open_desk(in_thread=True) as desk:
         await desk.connect()
-        may_end, write = threading.Event(), desk.journal.write
+        may_end, sync = threading.Event(), desk.journal.sync
 
-        def write_when_it_may(prepared: Prepared) -> None:
+        def sync_when_it_may() -> None:
             may_end.wait()
-            write(prepared)
+            sync()
 
-        desk.journal.write = write_when_it_may
+        desk.journal.sync = sync_when_it_may
         first = desk.place("a")
         for _ in range(3):
             await asyncio.sleep(0)
@@ -139,13 +188,13 @@ async def test_while_a_thread_commits_the_inbox_fills_and_nothing_is_decided(
 async def test_stopped_while_a_thread_commits_nothing_is_let_out(open_desk: OpenDesk) -> None:
     async with open_desk(in_thread=True) as desk:
         await desk.connect()
-        may_end, write = threading.Event(), desk.journal.write
+        may_end, sync = threading.Event(), desk.journal.sync
 
-        def write_when_it_may(prepared: Prepared) -> None:
+        def sync_when_it_may() -> None:
             may_end.wait()
-            write(prepared)
+            sync()
 
-        desk.journal.write = write_when_it_may
+        desk.journal.sync = sync_when_it_may
         reply = desk.place()
         for _ in range(3):
             await asyncio.sleep(0)
@@ -556,13 +605,13 @@ async def test_a_wall_clock_that_jumps_is_noticed(open_desk: OpenDesk) -> None:
 async def test_the_window_for_not_found_begins_after_the_commit(open_desk: OpenDesk) -> None:
     async with open_desk() as desk:
         await desk.connect()
-        write = desk.journal.write
+        sync = desk.journal.sync
 
-        def write_slowly(prepared: Prepared) -> None:
-            write(prepared)
+        def sync_slowly() -> None:
+            sync()
             desk.clock.advance("2")
 
-        desk.journal.write = write_slowly
+        desk.journal.sync = sync_slowly
         desk.place()
         place = await desk.link.next_sent(VenuePlace)
         flight = desk.engine.deciding.flights[place.number]

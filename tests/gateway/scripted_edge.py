@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from fairlead.core.port import HistoryRow, Listener, Released, Snapshot
+from fairlead.core.port import HistoryRow, Listener, Prepare, Released, Snapshot
 from fairlead.core.replies import Done, OrderReply, Reply
 from fairlead.core.reports import OrderReport
 from fairlead.core.requests import PlaceOrder, QueryOrder, Request
@@ -36,7 +36,7 @@ class ScriptedEdge:
         for listener in list(self.listeners):
             listener(batch)
 
-    async def submit(self, request: Request) -> Reply:
+    async def submit(self, request: Request, prepare: Prepare | None = None) -> Reply:
         self.asked.append(request)
         self.was_asked.set()
         if self.gate is not None:

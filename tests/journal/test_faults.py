@@ -1,6 +1,5 @@
 """A full disk and a killed process: nothing acknowledged is lost, nothing half is kept."""
 
-import os
 import random
 import resource
 import subprocess
@@ -34,7 +33,7 @@ def fill_up(folder: Path) -> tuple[int, BaseException | None]:
         except CommitFailed as cause:
             failure = cause
     # Like a process that stops at once: no orderly close that might still write.
-    os.close(journal._wal_index)
+    journal._wal.close()
     return acknowledged, failure
 
 

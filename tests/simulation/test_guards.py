@@ -35,7 +35,7 @@ from fairlead.gateway.websocket.stream import Stream
 from fairlead.journal import keys
 from fairlead.journal.journal import Prepared
 from fairlead.journal.key_filter import KeyFilter
-from fairlead.simulation.disk import SimulatedJournal
+from fairlead.simulation.disk import SimulatedJournal, SimulatedWal
 from fairlead.simulation.law import Law
 from fairlead.simulation.machine import Machine
 from fairlead.simulation.plan import WorldPlan, plan, with_goings, with_perpetuals, with_streams
@@ -354,7 +354,9 @@ def with_snapshots_among_orders(seed: int) -> WorldPlan:
         changed,
         accounts=("SIM",),
         commit_us_max=20_000,
-        edge=msgspec.structs.replace(changed.edge, limits=Limits(threaded_orders_least=0)),
+        edge=msgspec.structs.replace(
+            changed.edge, limits=Limits(threaded_orders_least=0, threaded_sync_least_us=0)
+        ),
         streams=msgspec.structs.replace(changed.streams, websocket_clients=4, pause_ms_max=20),
     )
 
@@ -446,16 +448,19 @@ def test_a_mass_status_tells_what_ended_meanwhile(monkeypatch: pytest.MonkeyPatc
     assert laws_broken({Law.FIX_VIEW}, make_plan=with_fix) == {Law.FIX_VIEW}
 
 
-class NeverSyncs(SimulatedJournal):
-    """Commits without waiting for the disk."""
+class NeverSyncs(SimulatedWal):
+    """Does not wait for the disk."""
 
-    def __init__(self, *parts: Any) -> None:
-        super().__init__(*parts)
-        self._connection.execute("PRAGMA synchronous = OFF")
+    def sync(self) -> None:
+        pass
+
+
+class UnsyncedJournal(SimulatedJournal):
+    wal_class = NeverSyncs
 
 
 class UnsyncedMachine(Machine):
-    journal_class = NeverSyncs
+    journal_class = UnsyncedJournal
 
 
 def test_sync_at_every_commit() -> None:

@@ -34,8 +34,9 @@ from fairlead.edge import reconcile
 from fairlead.edge.edge import EdgeSettings
 from fairlead.exchange.faults import FaultName
 from fairlead.journal import key_filter, keys
+from fairlead.journal.wal import Wal
 from fairlead.simulation.crashes import STORE_KINDS, CrashKind, CrashSettings
-from fairlead.simulation.disk import SimulatedJournal
+from fairlead.simulation.disk import SimulatedJournal, SimulatedWal
 from fairlead.simulation.gate import FixPipe
 from fairlead.simulation.machine import Machine
 from fairlead.simulation.network import CALM, Weather
@@ -358,4 +359,6 @@ def test_the_journal_is_the_shipped_one_but_for_its_interruptions() -> None:
     assert SimulatedJournal.__bases__ == (fairlead.journal.journal.Journal,)
     own = {name for name, value in vars(SimulatedJournal).items() if callable(value)}
     overridden = {name for name in own if hasattr(fairlead.journal.journal.Journal, name)}
-    assert overridden == {"write", "apply", "tidy_if_due"}
+    assert overridden == {"wal_class", "write", "sync", "apply", "tidy_if_due"}
+    own = {name for name, value in vars(SimulatedWal).items() if callable(value)}
+    assert {name for name in own if hasattr(Wal, name)} == {"begin_sync", "sync"}

@@ -135,6 +135,47 @@ async def test_send_many_writes_once_after_what_was_sent_before(world):
 
 
 @world_story()
+async def test_what_was_prepared_is_sent_as_it_was_worded_and_nothing_before(world):
+    await world.connect()
+    world.peer.pieces.clear()
+    requests = [place(1), place(2)]
+    world.link.prepare(requests)
+    worded_ns = world.loop.now_ns()
+    await asyncio.sleep(0.005)
+    assert world.peer.pieces == []
+    world.link.send_many(requests)
+    await asyncio.sleep(0.01)
+    assert [(each.request_id, each.sent_ns) for each in world.peer.heard[1:]] == [
+        (1, worded_ns),
+        (2, worded_ns),
+    ]
+    assert len(world.peer.pieces) == 1
+
+
+@world_story()
+async def test_what_was_prepared_long_ago_is_worded_anew(world):
+    await world.connect()
+    world.link.prepare([place(1)])
+    await asyncio.sleep(0.5)
+    sent_ns = world.loop.now_ns()
+    world.link.send_many([place(1)])
+    await asyncio.sleep(0.01)
+    assert world.peer.heard[-1].sent_ns == sent_ns
+
+
+@world_story()
+async def test_what_was_prepared_for_a_connection_that_is_lost_is_not_sent(world):
+    await world.connect()
+    world.link.prepare([place(1)])
+    world.peer.transport.abort()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    world.link.send_many([place(1)])
+    (_, answer) = world.inbox.take()
+    assert outcomes([answer]) == [(1, Outcome.NOT_SENT)]
+
+
+@world_story()
 async def test_what_cannot_be_sent_is_not_sent_and_says_why(world):
     world.link.send(place(1))
     world.refuses = True

@@ -222,7 +222,7 @@ class Tenant:
                 cancel_reserve=config.rate.cancel_reserve,
             ),
             on_fatal=self._common.on_fatal,
-            commits=ThreadPoolExecutor(1, "journal-writer", use_exact_decimals),
+            syncs=ThreadPoolExecutor(1, "journal-sync"),
         )
         edge.start()
         return edge

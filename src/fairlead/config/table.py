@@ -115,7 +115,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("limits.inbox_most", _COUNT, "messages waiting to be decided; further requests are answered 503"),
     Setting("limits.batch_most", whole(1, 100_000), "messages decided and committed together"),
     Setting("limits.fillings_most", whole(0, 1_000), "turns of the event loop that a batch waits for more while more keep coming"),
-    Setting("limits.threaded_orders_least", whole(1, 1_000_000), "a batch that changes so many orders is committed in a thread, beside the event loop"),
+    Setting("limits.threaded_orders_least", whole(1, 1_000_000), "a batch that changes so many orders is synced in a thread, beside the event loop, where the disk is slow"),
+    Setting("limits.threaded_sync_least_us", whole(0, 10_000_000), "where syncs take so long lately, the disk is slow"),
     Setting("limits.wake_least_us", whole(0, 1_000_000), "the least time between two looks at the timers"),
 
     Setting("rate.requests_per_s", _COUNT, "what one account may ask of its exchange"),

@@ -41,13 +41,18 @@ class HistoryRow(msgspec.Struct, frozen=True):
 
 
 Listener = Callable[[Sequence[Released]], None]
+Prepare = Callable[[Reply], None]
+"""Sees a reply that is not durable yet, to make ready what will leave. Must not show it, nor raise."""
 
 
 class EdgePort(Protocol):
     """The one door between clients and edges."""
 
-    def submit(self, request: Request) -> Awaitable[Reply]:
+    def submit(self, request: Request, prepare: Prepare | None = None) -> Awaitable[Reply]:
         """Answer `request` once what it caused is durable (and, for a place, the exchange answered).
+
+        `prepare` may be called with the reply while it becomes durable, when nothing else can be done, or
+        not at all; the answer is that reply then, or an error.
 
         Never raises for anything a client can cause: refusals are `Refused` replies.
         Awaiting raises ConnectionError when the edge is stopping. Requests are taken in the order in

@@ -17,7 +17,7 @@ from fairlead.core.account import NOT_CONNECTED
 from fairlead.core.deciding import EngineSettings
 from fairlead.core.engine import Engine
 from fairlead.core.model import Order
-from fairlead.core.port import HistoryRow, Listener, Released, Snapshot
+from fairlead.core.port import HistoryRow, Listener, Prepare, Released, Snapshot
 from fairlead.core.replies import Refused, Reply, SnapshotReply
 from fairlead.core.reports import OrderReport, Report
 from fairlead.core.requests import QueryAccounts, QuerySnapshot, Request
@@ -85,9 +85,9 @@ class Edge:
         make_link: MakeLink,
         settings: EdgeSettings,
         on_fatal: Callable[[BaseException], None],
-        commits: Executor | None = None,
+        syncs: Executor | None = None,
     ) -> None:
-        """`commits`: a thread for big commits, see `Sequencer`; it is shut down by `close`.
+        """`syncs`: a thread for a slow disk, see `Sequencer`; it is shut down by `close`.
 
         `make_link` is called whenever an account is to log in, and reads the login then.
         """
@@ -99,13 +99,13 @@ class Edge:
         self._engine = Engine(settings.engine, journal.restore(), accounts)
         self._followers: set[asyncio.Event] = set()
         self._listeners: dict[object, Listener] = {}
-        self._commits = commits
+        self._syncs = syncs
 
         def stopped(cause: BaseException) -> None:
             self._wake_followers()
             on_fatal(cause)
 
-        self.sequencer = Sequencer(self._engine, journal, clock, stopped, settings.limits, commits)
+        self.sequencer = Sequencer(self._engine, journal, clock, stopped, settings.limits, syncs)
         self._links = {name: make_link(name, self.sequencer.hear) for name in accounts}
         self._is_closed = False
         self.sequencer.listen(self._note_news)
@@ -136,8 +136,8 @@ class Edge:
         self._wake_followers()
         for link in self._links.values():
             link.close()
-        if self._commits is not None:
-            self._commits.shutdown()  # waits for the commit under way
+        if self._syncs is not None:
+            self._syncs.shutdown()  # waits for the sync under way
         self._reader.close()
         self._journal.close()
 
@@ -215,9 +215,9 @@ class Edge:
 
     # ── the port ─────────────────────────────────────────────────────────────────────────────────
 
-    def submit(self, request: Request) -> "asyncio.Future[Reply]":
+    def submit(self, request: Request, prepare: Prepare | None = None) -> "asyncio.Future[Reply]":
         """See `EdgePort.submit`."""
-        return self.sequencer.submit(request)
+        return self.sequencer.submit(request, prepare)
 
     async def history(
         self, time_start_ns: int, time_end_ns: int, after: str | None, limit: int | None
@@ -268,7 +268,7 @@ class Edge:
 
     async def story(self, account: str, number: int) -> list[OrderReport]:
         """See `EdgePort.story`."""
-        reports = await self._run_blocking(lambda: self._reader.order_story(number))
+        reports = await self._read(lambda: self._reader.order_story(number))
         return [each for each in reports if each.account == account]
 
     async def snapshot(self, account: str) -> Snapshot:
@@ -368,11 +368,15 @@ class Edge:
     async def _read_history(
         self, time_start_ns: int, time_end_ns: int, after: str | None, size: int
     ) -> list[HistoryRow]:
-        return await self._run_blocking(
+        return await self._read(
             lambda: self._reader.history_page(time_start_ns, time_end_ns, after, size)
         )
 
     async def _read_reports(self, account: str, after_sequence: int, limit: int) -> list[Released]:
-        return await self._run_blocking(
-            lambda: self._reader.reports_after(account, after_sequence, limit)
-        )
+        return await self._read(lambda: self._reader.reports_after(account, after_sequence, limit))
+
+    async def _read(self, work: Callable[[], _Result]) -> _Result:
+        """Read the journal, and give what was found when it is durable: it may be written only just now."""
+        result = await self._run_blocking(work)
+        await self.sequencer.synced()
+        return result

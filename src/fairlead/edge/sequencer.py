@@ -1,8 +1,8 @@
-"""Take, recall, decide, commit, release: the one order of events of a process that hosts accounts.
+"""Take, recall, decide, write, sync, release: the one order of events of a process that hosts accounts.
 
 Everything that can change an order enters through the inbox and leaves through the release. Nothing
 is released before the unit that caused it is durable; if a commit fails the process must stop, for
-memory is then ahead of disk.
+memory is then ahead of disk. While the disk writes, what will leave is made ready.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from fairlead.core.account import NOT_CONNECTED
 from fairlead.core.deciding import Effects, Now
 from fairlead.core.engine import Engine
 from fairlead.core.model import Order
+from fairlead.core.port import Prepare
 from fairlead.core.replies import Refusal, Refused, Reply
 from fairlead.core.reports import Report
 from fairlead.core.requests import EndSession, Request
@@ -37,13 +38,20 @@ from fairlead.edge.metrics import EdgeMetrics
 from fairlead.edge.observing import Observer
 from fairlead.edge.reconcile import ORDER_NEWS, Reconciler
 from fairlead.edge.timers import Timers
-from fairlead.journal.journal import Journal, Prepared
+from fairlead.edge.waiting import Waiting
+from fairlead.journal.journal import Journal
+
+_SYNCS_SMOOTHED = 8  # the mean is about so many, the last counting most
 
 Listener = Callable[[Sequence[tuple[Report, Order | None]]], None]
 
 
 class Link(Protocol):
     """What the sequencer needs of an account's connection."""
+
+    def prepare(self, requests: Sequence[VenueRequest]) -> None:
+        """Make ready what `send_many` of these will send, if nothing happens before."""
+        ...
 
     def send_many(self, requests: Sequence[VenueRequest]) -> None:
         """Send, or put a NOT_SENT answer into the inbox."""
@@ -65,9 +73,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     Over `inbox_most` waiting messages, new requests are refused, but for the end of a session: nobody is
     left to send it again. A batch holds `batch_most` messages,
     and may wait `fillings_most` turns of the event loop for more of them while more keep coming.
-    The pump wakes for timers at most every `wake_least_us`. A batch that changes
-    `threaded_orders_least` orders is committed in a thread, if there is one: with fewer, the hand-over
-    costs more than the loop could do meanwhile.
+    The pump wakes for timers at most every `wake_least_us`. Where syncs take `threaded_sync_least_us`, a
+    batch that changes `threaded_orders_least` orders is synced in a thread, if there is one: else the
+    hand-over costs more than the loop could do meanwhile.
     """
 
     inbox_most: int = 20_000
@@ -75,19 +83,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     fillings_most: int = 4
     wake_least_us: int = 2_000
     threaded_orders_least: int = 4
+    threaded_sync_least_us: int = 1_000
 
 
 class _Submitted(msgspec.Struct):
     request: Request
     token: int
-
-
-class _Rest(msgspec.Struct):
-    """What is left to do of a batch that is out."""
-
-    effects: Effects
-    prepared: Prepared | None
-    now: Now
 
 
 class _Coming(msgspec.Struct):
@@ -119,9 +120,9 @@ class Sequencer:
         clock: Clock,
         on_fatal: Callable[[BaseException], None],
         limits: Limits,
-        commits: Executor | None = None,
+        syncs: Executor | None = None,
     ) -> None:
-        """`commits`: one thread that writes big batches while the loop goes on; None: all inline."""
+        """`syncs`: one thread that waits for a slow disk while the loop goes on; None: all inline."""
         self.metrics = EdgeMetrics()
         self.timers = Timers()
         self._observer = Observer(self.metrics)
@@ -130,16 +131,17 @@ class Sequencer:
         self._clock = clock
         self._on_fatal = on_fatal
         self._limits = limits
-        self._commits = commits
+        self._syncs = syncs
+        self._sync_ns = 0.0  # what a sync takes, smoothed
         self._is_committing = False
         self._is_missed = False
         self._lines: dict[str, Line] = {}
         self._inbox: deque[_Message | _Change] = deque()
         self._changes = 0  # of accounts, in the inbox
         self._committing: Unit | None = None
-        self._rest: _Rest | None = None
-        self._waiting: dict[int, tuple[asyncio.Future[Reply], int]] = {}
-        self._next_token = 0
+        self._unseen: tuple[Effects, Now] | None = None  # the batch that is out, and since when
+        self._waiting = Waiting(self.metrics.hops["answer"].add)
+        self._after_sync: list[asyncio.Future[None]] = []
         self._scheduled_ns: int | None = None
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at_ns = 0
@@ -163,10 +165,10 @@ class Sequencer:
             self._fail(error)
         self._catch_up()
 
-    def submit(self, request: Request) -> "asyncio.Future[Reply]":
+    def submit(self, request: Request, prepare: Prepare | None = None) -> "asyncio.Future[Reply]":
         """Put a request into the inbox; the future is its durable answer.
 
-        The future raises ConnectionError when the process stops first.
+        `prepare`: see `EdgePort.submit`. The future raises ConnectionError when the process stops first.
         """
         future: asyncio.Future[Reply] = self._loop.create_future()
         if self._failure is not None:
@@ -175,10 +177,9 @@ class Sequencer:
             text = f"{len(self._inbox)} requests are waiting; send again in a second"
             future.set_result(Refused(Refusal.OVERLOADED, text))
         else:
-            self._next_token += 1
             now_ns = self._clock.now().steady_ns
-            self._waiting[self._next_token] = (future, now_ns)
-            self._inbox.append(_Submitted(request, self._next_token))
+            token = self._waiting.add(future, now_ns, prepare)
+            self._inbox.append(_Submitted(request, token))
             self._schedule(now_ns)
         return future
 
@@ -225,6 +226,13 @@ class Sequencer:
         """Return whether nothing waits to be decided, or to become durable."""
         return not self._inbox and not self._is_committing
 
+    async def synced(self) -> None:
+        """Return when what is written now is durable; readers see it before. Raises ConnectionError."""
+        if self._is_committing:
+            synced = self._loop.create_future()
+            self._after_sync.append(synced)
+            await synced
+
     def now(self) -> Now:
         """Return the moment."""
         return self._clock.now()
@@ -239,15 +247,11 @@ class Sequencer:
         if self._failure is not None:
             return
         self._failure = cause
-        if self._rest is not None and self._rest.prepared is not None:
-            self._journal.keep(self._rest.prepared)
-        self._rest = None
+        self._unseen = None
         if self._wake is not None:
             self._wake.cancel()
-        for future, _ in self._waiting.values():
-            if not future.done():
-                future.set_exception(ConnectionError(f"the edge has stopped: {cause}"))
-        self._waiting.clear()
+        self._waiting.fail(ConnectionError(f"the edge has stopped: {cause}"))
+        self._tell_synced()
 
     def _change(self, change: _Change) -> None:
         self._changes += 1
@@ -351,11 +355,7 @@ class Sequencer:
         orders = len(effects.unit.orders)
         if orders:
             self._is_alone = orders == 1
-        is_big = orders >= self._limits.threaded_orders_least
-        if self._commits is not None and is_big:
-            self._commit_in_thread(self._commits, effects, requests, decided_ns)
-        else:
-            self._commit(effects, requests, decided_ns)
+        self._commit(effects, requests, decided_ns)
 
     def _decide(self, batch: list[_Message] | _Change, now: Now) -> None:
         if isinstance(batch, list):
@@ -449,81 +449,25 @@ class Sequencer:
     def _commit(
         self, effects: Effects, requests: dict[str, list[VenueRequest]], decided_ns: int
     ) -> None:
-        prepared = None
         if effects.unit.reports or effects.unit.accounts:
             prepared = self._journal.prepare(effects.unit)
             self._journal.write(prepared)
-        self._release(effects, requests, prepared, decided_ns)
+            # The disk writes from here on.
+            self._journal.keep(prepared)
+            self._set_timers(effects)
+            self._waiting.prepare(effects.answers)
+            if self._syncs is not None and self._is_slow(effects.unit):
+                self._sync_in_thread(self._syncs, effects, requests, decided_ns)
+                return
+            for account, sendable in requests.items():
+                self._lines[account].link.prepare(sendable)
+            self._sync()
+            self.metrics.commit.add(self._clock.now().steady_ns - decided_ns)
+        else:
+            self._set_timers(effects)
+        self._release(effects, requests)
 
-    def _commit_in_thread(
-        self,
-        commits: Executor,
-        effects: Effects,
-        requests: dict[str, list[VenueRequest]],
-        decided_ns: int,
-    ) -> None:
-        """Write while the loop takes in what arrives; nothing is decided until that is done."""
-        prepared = self._journal.prepare(effects.unit)
-        self._is_committing = True
-        self._committing = effects.unit
-
-        def written(writing: Future[None]) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
-                self._loop.call_soon_threadsafe(finish, writing)
-
-        def finish(writing: Future[None]) -> None:
-            self._is_committing = False
-            self._committing = None
-            if self._failure is None:
-                try:
-                    writing.result()  # raises what went wrong
-                    self._release(effects, requests, prepared, decided_ns)
-                except Exception as error:  # noqa: BLE001 - see _fail
-                    self._fail(error)
-
-        commits.submit(self._journal.write, prepared).add_done_callback(written)
-
-    def _release(
-        self,
-        effects: Effects,
-        requests: dict[str, list[VenueRequest]],
-        prepared: Prepared | None,
-        decided_ns: int,
-    ) -> None:
-        """Let out what the batch caused, durable now; requests take longest, so first.
-
-        The rest is for later: the answers leave in the loop's next steps, before it.
-        """
-        now = self._clock.now()
-        if prepared is not None:
-            self.metrics.commit.add(now.steady_ns - decided_ns)
-        for account, sendable in requests.items():
-            self._engine.sent(sendable, now)
-            self._lines[account].link.send_many(sendable)
-        for token, reply in effects.answers:
-            future, submitted_ns = self._waiting.pop(token)
-            self.metrics.hops["answer"].add(now.steady_ns - submitted_ns)
-            if not future.done():
-                future.set_result(reply)
-        if effects.released:
-            for listener in self._listeners:
-                listener(effects.released)
-        self._rest = _Rest(effects, prepared, now)
-        self._loop.call_soon(self._catch_up)
-
-    def _do_rest(self) -> None:
-        """Do what is left of the last batch, if something is; before anything else is decided."""
-        rest, self._rest = self._rest, None
-        if rest is not None and self._failure is None:
-            try:
-                self._finish_rest(rest)
-            except Exception as error:  # noqa: BLE001 - see _fail
-                self._fail(error)
-
-    def _finish_rest(self, rest: _Rest) -> None:
-        effects = rest.effects
-        if rest.prepared is not None:
-            self._journal.keep(rest.prepared)
+    def _set_timers(self, effects: Effects) -> None:
         for due_ns, timer in effects.timers:
             self.timers.add(due_ns, timer)
         for due_utc_ns, timer in effects.wall_timers:
@@ -531,9 +475,90 @@ class Sequencer:
         for line in self._lines.values():
             if line.reconciler.due_ns != line.reconciler.armed_ns:
                 line.reconciler.arm(self.timers)
+
+    def _is_slow(self, unit: Unit) -> bool:
+        """Whether the loop could do more while the disk writes than a thread costs."""
+        limits = self._limits
+        return (
+            self._sync_ns >= limits.threaded_sync_least_us * 1_000
+            and len(unit.orders) >= limits.threaded_orders_least
+        )
+
+    def _sync(self) -> None:
+        began_ns = self._clock.now().steady_ns
+        self._journal.sync()
+        took_ns = self._clock.now().steady_ns - began_ns
+        self._sync_ns += (took_ns - self._sync_ns) / _SYNCS_SMOOTHED
+
+    def _sync_in_thread(
+        self,
+        syncs: Executor,
+        effects: Effects,
+        requests: dict[str, list[VenueRequest]],
+        decided_ns: int,
+    ) -> None:
+        """Wait for the disk while the loop takes in what arrives; nothing is decided until that is done."""
+        self._is_committing = True
+        self._committing = effects.unit
+
+        def ended(syncing: Future[None]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+                self._loop.call_soon_threadsafe(finish, syncing)
+
+        def finish(syncing: Future[None]) -> None:
+            self._is_committing = False
+            self._committing = None
+            if self._failure is None:
+                try:
+                    syncing.result()  # raises what went wrong
+                    self._tell_synced()
+                    self.metrics.commit.add(self._clock.now().steady_ns - decided_ns)
+                    self._release(effects, requests)
+                except Exception as error:  # noqa: BLE001 - see _fail
+                    self._fail(error)
+
+        syncs.submit(self._sync).add_done_callback(ended)
+
+    def _tell_synced(self) -> None:
+        """Let those go on who have read what was being synced, or tell them that it failed."""
+        waiting, self._after_sync = self._after_sync, []
+        for synced in waiting:
+            if synced.done():
+                continue
+            if self._failure is None:
+                synced.set_result(None)
+            else:
+                synced.set_exception(ConnectionError(f"the edge has stopped: {self._failure}"))
+
+    def _release(self, effects: Effects, requests: dict[str, list[VenueRequest]]) -> None:
+        """Let out what the batch caused, durable now; requests take longest, so first.
+
+        What nobody waits for is for later: the answers leave in the loop's next steps, before it.
+        """
+        now = self._clock.now()
+        for account, sendable in requests.items():
+            self._engine.sent(sendable, now)
+            self._lines[account].link.send_many(sendable)
+        self._waiting.answer(effects.answers, now.steady_ns)
+        if effects.released:
+            for listener in self._listeners:
+                listener(effects.released)
+        self._unseen = (effects, now)
+        self._loop.call_soon(self._catch_up)
+
+    def _do_rest(self) -> None:
+        """Do what is left of the last batch, if something is; before anything else is decided."""
+        unseen, self._unseen = self._unseen, None
+        if unseen is not None and self._failure is None:
+            try:
+                self._finish_rest(*unseen)
+            except Exception as error:  # noqa: BLE001 - see _fail
+                self._fail(error)
+
+    def _finish_rest(self, effects: Effects, now: Now) -> None:
         self.timers.prune(self._is_awaited)
         if effects.released:
-            self._observer.see(effects.released, rest.now)
+            self._observer.see(effects.released, now)
         self._journal.tidy_if_due()
 
     def _is_awaited(self, due: TimerDue) -> bool:

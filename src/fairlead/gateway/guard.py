@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 import msgspec
 
 from fairlead.control.keys import Scope
-from fairlead.core.port import EdgePort, HistoryRow, Listener, Released, Snapshot
+from fairlead.core.port import EdgePort, HistoryRow, Listener, Prepare, Released, Snapshot
 from fairlead.core.replies import (
     AccountsReply,
     AttentionReply,
@@ -122,7 +122,7 @@ class GuardedPort:
         self._access = access
         self._caller = caller
 
-    async def submit(self, request: Request) -> Reply:
+    async def submit(self, request: Request, prepare: Prepare | None = None) -> Reply:
         """Answer the request, or refuse it; see `EdgePort.submit`."""
         if type(request) is EndSession:
             return await self._port.submit(request)
@@ -130,16 +130,17 @@ class GuardedPort:
         if refused is not None:
             return refused
         if type(request) is PlaceOrder:
-            return await self._place(request)
+            return await self._place(request, prepare)
         reply = await self._asked(request)
         is_about_none = type(reply) is Refused or type(reply) is ChecksReply
         self._access.count(self._caller, "" if is_about_none else request.account)
         return reply
 
-    async def _place(self, request: PlaceOrder) -> Reply:
+    async def _place(self, request: PlaceOrder, prepare: Prepare | None) -> Reply:
         """Place the order in the caller's name, and count it unless it is an old one sent again."""
         caller, asked_ns = self._caller, self._access.now_ns()
-        reply = await self._port.submit(msgspec.structs.replace(request, caller=caller.kid))
+        placed = msgspec.structs.replace(request, caller=caller.kid)
+        reply = await self._port.submit(placed, prepare)
         order = reply.order if type(reply) is OrderReply or type(reply) is Refused else None
         if order is None:
             self._access.count(caller, "")

@@ -304,13 +304,17 @@ class RestApi:
         return reply.order if isinstance(reply, OrderReply) else self._reply(reply, request, call)
 
     async def _answer(self, request: Request, call: Call) -> Answer:
+        prepared: Answer | None = None
+
+        def prepare(reply: Reply) -> None:
+            nonlocal prepared
+            prepared = self._reply(reply, request, call)
+
         try:
-            reply = await self._doors.of(call.caller).submit(request)
+            reply = await self._doors.of(call.caller).submit(request, prepare)
         except ConnectionError:
             return self._stopping(request, call)
-        if type(reply) is OrderReply:
-            return Answer(200, encode(self._render.order(reply.order)))
-        return self._reply(reply, request, call)
+        return prepared or self._reply(reply, request, call)
 
     def _reply(self, reply: Reply, request: Request, call: Call) -> Answer:
         render = self._render

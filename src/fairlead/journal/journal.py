@@ -1,14 +1,13 @@
 """The journal's writer: what the sequencer commits to, recalls from and starts with.
 
-A commit is one row of the log (`frames`); the tables follow in bulk (tail.py, applying.py). One
-connection writes and checkpoints, nobody else does. Must never decide: a unit is written as it
-is, whole, fsynced, or `CommitFailed` is raised and the process stops.
+A commit is one row of the log (`frames`) and a sync of the WAL (wal.py); the tables follow in bulk (tail.py,
+applying.py). One connection writes and checkpoints, nobody else does. Must never decide: a unit is written as
+it is, whole, fsynced, or `CommitFailed` is raised and the process stops.
 """
 
 import math
 import os
 import sqlite3
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +42,7 @@ from fairlead.journal.rows import (
 )
 from fairlead.journal.schema import MIGRATIONS, Migration
 from fairlead.journal.tail import Tail, order_now, unit_of
+from fairlead.journal.wal import Wal
 
 APPLY_ORDERS = 256  # changed and not in the tables yet
 APPLY_BYTES = 1 << 20  # of frames not in the tables yet: readers read them again
@@ -61,8 +61,6 @@ _FAILURES = (
     OverflowError,
 )
 _PAGES_BESIDES = 8  # more than a row of the log dirties besides the pages that it fills
-_WAL_INDEX_FRAMES = 16  # offset of mxFrame, https://sqlite.org/walformat.html
-_WAL_INDEX_BACKFILLED = 96  # offset of nBackfill
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -81,6 +79,8 @@ class Journal:
     `wal_bytes` (not yet copied into the file).
     """
 
+    wal_class = Wal
+
     def __init__(self, folder: Path, lock: FolderLock, connection: sqlite3.Connection) -> None:
         self.folder = folder
         self.commit_count = 0
@@ -94,7 +94,7 @@ class Journal:
         self._failed: CommitFailed | None = None
         for pragma in (
             "journal_mode = WAL",
-            "synchronous = FULL",
+            "synchronous = NORMAL",  # commits are synced by `sync`
             "wal_autocheckpoint = 0",
             "secure_delete = OFF",
             "mmap_size = 0",
@@ -117,8 +117,8 @@ class Journal:
         self._keys = ClientKeys(connection, self._tail.base)
         self._replay()
         self._wal_bytes_most = CHECKPOINT_BYTES  # at most so many, since it was looked at
-        self._wal_path = f"{self._path}-wal"
-        self._wal_index = os.open(f"{self._path}-shm", os.O_RDONLY | os.O_CLOEXEC)
+        self._wal = self.wal_class(self._path, self._page_size)
+        self._wal.sync()  # what was replayed, a process that was killed may only have written
 
     @classmethod
     def open(
@@ -193,10 +193,11 @@ class Journal:
     def commit(self, unit: Unit) -> None:
         """Make `unit` durable, whole. Raises CommitFailed: the process must then stop.
 
-        The same as `prepare`, `write`, `keep` in a row.
+        The same as `prepare`, `write`, `sync`, `keep` in a row.
         """
         prepared = self.prepare(unit)
         self.write(prepared)
+        self.sync()
         self.keep(prepared)
 
     def prepare(self, unit: Unit) -> "Prepared":
@@ -207,19 +208,27 @@ class Journal:
             self._check(unit)
             data = encode(Frame(unit.reports, list(unit.accounts.values())))
         except _FAILURES as cause:
-            raise self._failure(unit, cause) from cause
+            raise self._failure(f"a unit of {len(unit.reports)} reports", cause) from cause
         return Prepared(unit, self._tail.last + 1, data)
 
     def write(self, prepared: "Prepared") -> None:
-        """Write and sync the row; the one step that may run in another thread, alone.
+        """Write the row; `sync` makes it durable, and must follow before anything else is written.
 
-        Raises CommitFailed. Nothing else of the journal may be used before it has returned.
+        Readers see it at once. Raises CommitFailed.
         """
         row = (prepared.batch, prepared.unit.time_ns, prepared.data)
         try:
             self._connection.execute(_INSERT_FRAME, row)
+            self._wal.begin_sync()
         except _FAILURES as cause:
-            raise self._failure(prepared.unit, cause) from cause
+            raise self._failure(f"a unit of {len(prepared.unit.reports)} reports", cause) from cause
+
+    def sync(self) -> None:
+        """Make what was written durable; may run in another thread, alone. Raises CommitFailed."""
+        try:
+            self._wal.sync()
+        except OSError as cause:
+            raise self._failure("the last unit", cause) from cause
 
     def keep(self, prepared: "Prepared") -> None:
         """Remember what is written now, until the tables have it."""
@@ -229,9 +238,9 @@ class Journal:
         self.commit_count += 1
         self.rows_written += 1
 
-    def _failure(self, unit: Unit, cause: Exception) -> CommitFailed:
+    def _failure(self, what: str, cause: Exception) -> CommitFailed:
         self._failed = CommitFailed(
-            f"{self._path}: a unit of {len(unit.reports)} reports was not made durable:"
+            f"{self._path}: {what} was not made durable:"
             f" {type(cause).__name__}: {cause}; the process must stop and start again"
         )
         return self._failed
@@ -251,7 +260,7 @@ class Journal:
         if self._wal_bytes_most < CHECKPOINT_BYTES:
             return False
         try:
-            is_grown = os.stat(self._wal_path).st_size > TRUNCATE_BYTES
+            is_grown = self._wal.size > TRUNCATE_BYTES
         except OSError as cause:
             raise explained(self._path, cause) from cause
         self.checkpoint("TRUNCATE" if is_grown else "PASSIVE")
@@ -290,9 +299,7 @@ class Journal:
     @property
     def wal_bytes(self) -> int:
         """Bytes of the WAL that are not yet copied into the file."""
-        index = os.pread(self._wal_index, 100, 0)
-        frames = _word(index, _WAL_INDEX_FRAMES) - _word(index, _WAL_INDEX_BACKFILLED)
-        return frames * (self._page_size + 24)
+        return self._wal.uncopied_bytes
 
     def close(self) -> None:
         """Bring the tables up to date, copy the WAL into the file, close it, let the folder go."""
@@ -301,7 +308,7 @@ class Journal:
                 self.apply()
         finally:
             self._connection.close()
-            os.close(self._wal_index)
+            self._wal.close()
             self._lock.release()
 
     def __enter__(self) -> "Journal":
@@ -415,8 +422,3 @@ def _explained(path: Path, cause: Exception) -> Exception:
     if isinstance(cause, sqlite3.Error | OSError):
         return explained(path, cause)
     return JournalTorn(f"{path}: a row cannot be decoded ({cause}); restore it from a backup")
-
-
-def _word(data: bytes, offset: int) -> int:
-    """Return the 32-bit number at `offset` in the machine's own byte order, as the WAL index has."""
-    return int.from_bytes(data[offset : offset + 4], sys.byteorder)

@@ -3,17 +3,17 @@
 A crash leaves the state after the last finished sync plus an arbitrary prefix of the later writes.
 SQLite in WAL mode writes and syncs in a known order (https://sqlite.org/walformat.html,
 https://sqlite.org/atomiccommit.html): a commit (of a unit, or of its application to the tables)
-appends to the WAL, or begins it anew, then syncs it;
+appends to the WAL, or begins it anew, and the journal syncs it after each unit;
 a checkpoint writes pages into the database, then syncs that. So the images of both are composed from
 the files before and after, cut anywhere. `SimulatedJournal` is the shipped journal; it is only
 interrupted.
 """
 
-import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import NoReturn
@@ -25,9 +25,10 @@ from fairlead.core.unit import Unit
 from fairlead.journal.journal import Journal, Prepared
 from fairlead.journal.opening import FILE_NAME
 from fairlead.journal.rows import decode_frame
+from fairlead.journal.wal import Wal
 from fairlead.simulation.crashes import CrashKind, CrashPlan, Tidying
 
-_SYNCHRONOUS_FULL = 2  # https://sqlite.org/pragma.html#pragma_synchronous
+_HEADER_BYTES = 32  # of a WAL, https://sqlite.org/walformat.html
 _RAM = Path("/dev/shm")  # noqa: S108 - a fast disk; every world has a folder of its own there
 
 
@@ -106,10 +107,53 @@ def _put(written: bytearray, at: int, data: bytes) -> None:
 Die = Callable[[CrashKind, Image], NoReturn]
 
 
+class SimulatedWal(Wal):
+    """The shipped file, which knows what of it the power may take."""
+
+    is_neglected = False  # a unit was written before the last one was synced
+    _is_unit_synced = True
+    _safe_bytes: int | None = None  # of the file; None: all of it
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Take note of what is written within the block."""
+        before = self.frames
+        yield
+        if self._safe_bytes is None and self.frames != before:
+            is_begun_anew = self.frames < before
+            self._safe_bytes = _HEADER_BYTES + (0 if is_begun_anew else before) * self.frame_bytes
+
+    def begin_sync(self) -> None:
+        """Take note that a unit was written."""
+        self.is_neglected |= not self._is_unit_synced
+        self._is_unit_synced = False
+        super().begin_sync()
+
+    def sync(self) -> None:
+        """Take note that nothing can be lost any more."""
+        super().sync()
+        self.is_safe()
+
+    def is_safe(self) -> None:
+        """Somebody has synced it."""
+        self._is_unit_synced = True
+        self._safe_bytes = None
+
+    def without_power(self, wal: bytes, random: Random) -> bytes:
+        """Return what the disk has of the file: all that was synced, and a prefix of the rest."""
+        if self._safe_bytes is None:
+            return wal
+        kept = random.randrange(min(self._safe_bytes, len(wal)), len(wal) + 1)
+        return wal[:kept] + bytes(len(wal) - kept)
+
+
 class SimulatedJournal(Journal):
     """The shipped journal, which the plan may interrupt once it was `endangered`."""
 
+    wal_class = SimulatedWal
+    _wal: SimulatedWal
     _plan: CrashPlan | None = None
+    _ends: CrashKind | None = None  # how the commit under way ends the process
 
     def endanger(
         self, plan: CrashPlan, random: Random, die: Die, committed: Callable[[Unit], None]
@@ -119,42 +163,47 @@ class SimulatedJournal(Journal):
         self._random = random
         self._die = die
         self._committed = committed
-        self._begun = read_image(self.folder)
-        (synchronous,) = self._connection.execute("PRAGMA synchronous").fetchone()
-        self._is_synced = synchronous >= _SYNCHRONOUS_FULL
+        self._before = self._begun = read_image(self.folder)
 
-    def survives(self, image: Image) -> Image:
+    def survives(self, image: Image, *, is_power_failure: bool) -> Image:
         """Return what is left of `image`: without a sync at each commit, nothing since the start."""
-        return image if self._is_synced else self._begun
+        if self._wal.is_neglected:
+            return self._begun
+        if is_power_failure:
+            return Image(image.database, self._wal.without_power(image.wal, self._random))
+        return image
 
     def write(self, prepared: Prepared) -> None:
-        """Make a unit durable, and perhaps not live to tell."""
+        """Write a unit, and perhaps not live to see it durable."""
         assert self._plan is not None
-        kind = self._plan.at_commit()
-        if kind is None:
+        self._ends = self._plan.at_commit()
+        if self._ends is not None:
+            self._before = read_image(self.folder)
+        if self._ends is CrashKind.COMMIT_BEFORE:
+            self._die(self._ends, self._before)
+        with self._wal.writing():
             super().write(prepared)
-            self._committed(prepared.unit)
-            return
-        before = read_image(self.folder)
-        if kind is CrashKind.COMMIT_BEFORE:
-            self._die(kind, before)
-        super().write(prepared)
-        after = read_image(self.folder)
-        self._die(
-            kind,
-            after if kind is CrashKind.COMMIT_AFTER else torn_commit(before, after, self._random),
-        )
+        self._written = prepared.unit
+
+    def sync(self) -> None:
+        """Make it durable, and perhaps not live to tell."""
+        if self._ends is CrashKind.COMMIT_TORN:
+            self._die(self._ends, torn_commit(self._before, read_image(self.folder), self._random))
+        super().sync()
+        if self._ends is not None:
+            self._die(self._ends, read_image(self.folder))
+        self._committed(self._written)
 
     def apply(self) -> None:
         """Let the tables follow the log, and perhaps be interrupted."""
         kind = None
         if self._plan is not None and self._tail.last != self._tail.base:
             kind = self._plan.at_apply()
-        if kind is None:
+        before = read_image(self.folder) if kind is not None else None
+        with self._wal.writing():
             super().apply()
+        if kind is None or before is None:
             return
-        before = read_image(self.folder)
-        super().apply()
         after = read_image(self.folder)
         self._die(
             kind, after if kind is CrashKind.APPLIED else torn_commit(before, after, self._random)
@@ -175,6 +224,7 @@ class SimulatedJournal(Journal):
     def _checkpoint(self, kind: CrashKind | None) -> None:
         before = read_image(self.folder) if kind is not None else None
         self.checkpoint("TRUNCATE" if self._random.randrange(2) else "PASSIVE")
+        self._wal.is_safe()  # https://sqlite.org/wal.html#checkpointing: synced before it is copied
         if kind is not None and before is not None:
             after = read_image(self.folder)
             if kind is CrashKind.CHECKPOINT:
@@ -184,7 +234,7 @@ class SimulatedJournal(Journal):
     def abandon(self) -> None:
         """Let go of the files of a process that is dead."""
         self._connection.close()
-        os.close(self._wal_index)
+        self._wal.close()
         self._lock.release()
 
 

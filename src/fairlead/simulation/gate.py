@@ -13,7 +13,7 @@ import msgspec
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from fairlead.core.port import EdgePort, HistoryRow, Listener, Released, Snapshot
+from fairlead.core.port import EdgePort, HistoryRow, Listener, Prepare, Released, Snapshot
 from fairlead.core.replies import Reply
 from fairlead.core.reports import OrderReport
 from fairlead.core.requests import EndSession, PlaceOrder, Request
@@ -235,13 +235,13 @@ class WatchedPort:
         # Of each session's end that is not answered yet: the orders asked for after it.
         self._ending: list[tuple[str, set[OrderKey]]] = []
 
-    async def submit(self, request: Request) -> Reply:
+    async def submit(self, request: Request, prepare: Prepare | None = None) -> Reply:
         """See `EdgePort.submit`."""
         if isinstance(request, EndSession):
             later: set[OrderKey] = set()
             self._ending.append((request.session, later))
             try:
-                return await self._submit(request, later)
+                return await self._submit(request, later, prepare)
             finally:
                 self._ending = [each for each in self._ending if each[1] is not later]
         if isinstance(request, PlaceOrder) and request.session.startswith("fix:"):
@@ -251,14 +251,16 @@ class WatchedPort:
             for session, later in self._ending:
                 if session == request.session:
                     later.add((request.account, request.client_order_id))
-        return await self._submit(request, ())
+        return await self._submit(request, (), prepare)
 
-    async def _submit(self, request: Request, later: Collection[OrderKey]) -> Reply:
+    async def _submit(
+        self, request: Request, later: Collection[OrderKey], prepare: Prepare | None
+    ) -> Reply:
         key = object()
         self._laws.asking[key] = request
         gone = dict(self._laws.gone)
         try:
-            reply = await self._port.submit(request)
+            reply = await self._port.submit(request, prepare)
         finally:
             self._laws.asking.pop(key, None)
         self._laws.answering(request, reply, gone, later)

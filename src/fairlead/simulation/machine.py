@@ -121,7 +121,7 @@ class Machine:
             make_link=partial(self._make_link, process),
             settings=self._plan.edge,
             on_fatal=self._on_fatal,
-            commits=self._thread(),
+            syncs=self._thread(),
         )
         self._suspending = asyncio.Lock()
         edge.sequencer.listen(self._laws.released)
@@ -279,7 +279,7 @@ class Machine:
             self._gate.died(process, is_power_failure=is_silent)
         self._dead.append(self.edge)
         assert self._journal is not None
-        self._image = self._journal.survives(image)
+        self._image = self._journal.survives(image, is_power_failure=is_silent)
         self.edge = self._process = None
         self._loop.call_later(down_ms * MS / NS, self._restart, context=self._outside)
         raise SimulatedCrash(kind.value)

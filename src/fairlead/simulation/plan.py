@@ -298,7 +298,7 @@ def _edge(random: Random) -> EdgeSettings:
             gap_ms=random.choice([20, 250]),
             tickers_ms=0,
         ),
-        limits=Limits(threaded_orders_least=random.choice([0, 1, 4])),
+        limits=Limits(threaded_orders_least=random.choice([0, 1, 4]), threaded_sync_least_us=0),
         requests_per_s=random.choice([10_000, 10_000, 90]),
         cancel_reserve=random.choice([1, 20]),
     )

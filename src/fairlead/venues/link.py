@@ -28,6 +28,8 @@ from fairlead.core.venue_messages import (
 )
 from fairlead.venues.venue import Acts, Dialect
 
+PREPARED_NS_MAX = 10_000_000  # what was worded longer ago is worded anew
+
 Inbox = Callable[[list[VenueReport]], None]
 
 
@@ -101,6 +103,8 @@ class Link:
         self._failures = 0
         self._trouble = "not connected yet"
         self._told: tuple[str, bool] | None = None
+        self._prepared: dict[int, bytes] = {}  # by request id, and when:
+        self._prepared_ns = 0
         self._outgoing: list[bytes] = []
         self._outgoing_bytes = 0
         self._is_closed = False
@@ -124,10 +128,21 @@ class Link:
             self._loop.call_soon(self._flush)
         self._ask(request)
 
+    def prepare(self, requests: Sequence[VenueRequest]) -> None:
+        """Word requests that are about to be given to `send_many`; nothing of them is sent."""
+        if self._is_ready:
+            now_ns = self._now_ns()
+            self._prepared_ns = now_ns
+            for request in requests:
+                self._prepared[request.request_id] = self._dialect.wording(request, now_ns)
+
     def send_many(self, requests: Sequence[VenueRequest]) -> None:
         """Send requests in this order, in one write, now."""
+        if self._prepared and self._now_ns() - self._prepared_ns > PREPARED_NS_MAX:
+            self._prepared.clear()  # they say when they were sent
         for request in requests:
             self._ask(request)
+        self._prepared.clear()
         self._flush()
 
     def close(self) -> None:
@@ -161,7 +176,8 @@ class Link:
         if not self._is_ready:
             self._refuse(request)
             return
-        self._apply(self._dialect.ask(request, self._now_ns()), is_flushed=False)
+        wording = self._prepared.get(request.request_id)
+        self._apply(self._dialect.ask(request, self._now_ns(), wording), is_flushed=False)
 
     def _refuse(self, request: VenueRequest) -> None:
         """Answer for a request of which no byte left."""
@@ -269,6 +285,7 @@ class Link:
         self._conversation = self._transport = self._give_up = None
         self._is_ready = False
         self._trouble = text
+        self._prepared.clear()
         self._forget_outgoing()
         reports: list[VenueReport] = []
         if was_ready or self._told != (text, is_refused_login):

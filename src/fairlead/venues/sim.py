@@ -151,7 +151,11 @@ class SimDialect:
         self._login_deadline_ns = self._age_ns + self._limits.answer_timeout_ms * MS
         return Acts(send=self._login())
 
-    def ask(self, request: VenueRequest, now_ns: int) -> Acts:
+    def wording(self, request: VenueRequest, now_ns: int) -> bytes:
+        """Return the frame of one request, sent now."""
+        return wire.frame(wire_request(request, now_ns + self._offset.ns))
+
+    def ask(self, request: VenueRequest, now_ns: int, wording: bytes | None = None) -> Acts:
         """Translate one request, and await its answer."""
         assert self._is_logged_in, "asked before login"
         assert request.request_id > LOGIN_ID, f"request id {request.request_id} is not above 0"
@@ -162,7 +166,7 @@ class SimDialect:
             return Acts(reports=[_answer(request, Outcome.NOT_SENT, text=text)])
         deadline_ns = self._age_ns + self._limits.answer_timeout_ms * MS
         self._pending[request.request_id] = (request, deadline_ns)
-        return Acts(send=wire.frame(wire_request(request, now_ns + self._offset.ns)))
+        return Acts(send=self.wording(request, now_ns) if wording is None else wording)
 
     def receive(self, data: bytes, now_ns: int) -> Acts:
         """Translate bytes as they come, in whatever pieces."""

@@ -36,8 +36,15 @@ class Dialect(Protocol):
         """The transport is connected: start the login."""
         ...
 
-    def ask(self, request: VenueRequest, now_ns: int) -> Acts:
-        """Translate one request. Only called between `VenueConnected` and `closed`."""
+    def wording(self, request: VenueRequest, now_ns: int) -> bytes:
+        """Return the bytes of one request as they would leave now. Changes nothing; called as `ask` is."""
+        ...
+
+    def ask(self, request: VenueRequest, now_ns: int, wording: bytes | None = None) -> Acts:
+        """Translate one request. Only called between `VenueConnected` and `closed`.
+
+        `wording`: what `wording` returned for it a moment ago, on the same connection.
+        """
         ...
 
     def receive(self, data: bytes, now_ns: int) -> Acts:
