@@ -42,6 +42,7 @@ from fairlead.simulation.plan import WorldPlan, plan, with_goings, with_perpetua
 from fairlead.simulation.store import SimulatedStore
 from fairlead.simulation.world import run_world
 from fairlead.venues import sim, sim_words
+from fairlead.venues.sim_messages import WireOrigin
 
 SEEDS_MOST = 30
 
@@ -155,7 +156,7 @@ def test_positions_are_agreed_with_the_exchange(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_the_exchange_does_itself_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sim_words, "_reason", lambda _: None)
+    monkeypatch.setattr(sim_words, "_REASONS", dict.fromkeys(WireOrigin))
     seeds = (each for each in range(1, 200) if plan(each).marks > 10)
     assert laws_broken({Law.REASONS}, seeds=seeds) == {Law.REASONS}
 

@@ -48,11 +48,6 @@ class Clearing:
         self._followed: dict[Market, _Sources] = {}  # what the marks were made of
 
     @property
-    def is_watching(self) -> bool:
-        """Whether a client holds a position, or may have to be liquidated for another reason."""
-        return bool(self._ledger.holders or self._ledger.unchecked)
-
-    @property
     def next_time_ns(self) -> int | None:
         """When `settle` has to pay funding; None while nobody holds a position."""
         times = [
@@ -78,6 +73,11 @@ class Clearing:
                 self._check(account, now_ns)
             for market in self._spots:
                 self._follow(market)
+
+    def settle_positions(self, now_ns: int) -> None:
+        """Settle where a client holds a position, or may have to be liquidated for another reason."""
+        if self._ledger.holders or self._ledger.unchecked:
+            self.settle(now_ns)
 
     # ── an operator's levers; `settle` follows ───────────────────────────────────────────────────
 

@@ -67,7 +67,7 @@ class Exchange:
         self.store.restore(self.matching)
         self.desk = Desk(self.matching, self.store, settings)
         self.clearing = Clearing(self.matching, settings.perpetuals)
-        self.movement = Movement(self.matching, participants, tape, self._settle)
+        self.movement = Movement(self.matching, participants, tape, self.clearing.settle_positions)
         self.misbehavior = Misbehavior(Random(seed))
         self.on_failure: Callable[[StoreError], None] = _raise
         self.connections: dict[Connection, None] = {}
@@ -150,13 +150,8 @@ class Exchange:
         account = session.account
         if account is not known and account is not None and connection in self.connections:
             self._streams.setdefault(account, {})[connection] = None
-        self._settle(now_ns)
+        self.clearing.settle_positions(now_ns)
         return answer
-
-    def _settle(self, now_ns: int) -> None:
-        """Let happen what a change means for positions; nothing to do where nobody has one."""
-        if self.clearing.is_watching:
-            self.clearing.settle(now_ns)
 
     def say(
         self,

@@ -120,6 +120,7 @@ class Session:
 
     def __init__(self, desk: Desk) -> None:
         self.account: Account | None = None
+        self._rate: RequestRate | None = None  # the account's
         self._desk = desk
         self._window_ns = desk.settings.request_window_ms * 10**6
         self._future_ns = desk.settings.request_future_ms * 10**6
@@ -133,12 +134,12 @@ class Session:
             return refused(message, refusal)
         if type(message) is Login:
             return self._login(message, now_ns)
-        account = self.account
-        if account is None:
+        account, rate = self.account, self._rate
+        if account is None or rate is None:
             return refused(
                 message, Refusal(RefusalCode.NOT_LOGGED_IN, "the first request must be a login")
             )
-        wait_ns = self._desk.rate(account).take(now_ns)
+        wait_ns = rate.take(now_ns)
         if wait_ns:
             return refused(message, self._refusal_of_rate(wait_ns))
         return self._carry_out(account, message, now_ns)
@@ -201,7 +202,7 @@ class Session:
             return refused(
                 message, Refusal(RefusalCode.LOGIN, "this connection is logged in already")
             )
-        self.account = account
+        self.account, self._rate = account, desk.rate(account)
         return LoggedIn(message.request_id, account.events, desk.settings.request_window_ms, now_ns)
 
     def _refusal_of_new(self, message: Login) -> Refusal | None:

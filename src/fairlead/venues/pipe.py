@@ -84,8 +84,7 @@ class PipeEnd(asyncio.Transport):
             return
         self._undelivered.append(bytes(data))
         self._undelivered_size += len(data)
-        if not self._is_delivery_due:
-            self._deliver_soon()
+        self._deliver_soon()
         if self._undelivered_size > WRITE_BYTES_HIGH and not self._is_write_paused:
             self._is_write_paused = True
             self._protocol.pause_writing()
@@ -103,7 +102,8 @@ class PipeEnd(asyncio.Transport):
     def resume_reading(self) -> None:
         """Take what has waited, soon."""
         self._is_paused = False
-        self.peer._deliver_soon()
+        if self.peer._undelivered or self.peer._is_closing:
+            self.peer._deliver_soon()
 
     def is_reading(self) -> bool:
         """Whether the peer's bytes are taken as they come."""
@@ -133,7 +133,7 @@ class PipeEnd(asyncio.Transport):
     # ── moving ───────────────────────────────────────────────────────────────────────────────────
 
     def _deliver_soon(self) -> None:
-        if not self._is_delivery_due and (self._undelivered or self._is_closing):
+        if not self._is_delivery_due:
             self._is_delivery_due = True
             self._loop.call_soon(self._deliver)
 
@@ -144,7 +144,8 @@ class PipeEnd(asyncio.Transport):
             return
         if self._undelivered:
             data = b"".join(self._undelivered)
-            self._forget()
+            self._undelivered.clear()
+            self._undelivered_size = 0
             if not peer._is_closing:
                 peer._protocol.data_received(data)
             if self._is_write_paused:
@@ -160,14 +161,11 @@ class PipeEnd(asyncio.Transport):
     def _end(self, error: Exception | None) -> None:
         """Lose the connection soon, and what was not delivered now."""
         self._is_closing = True
-        self._forget()
+        self._undelivered.clear()
+        self._undelivered_size = 0
         if not self._is_ending:
             self._is_ending = True
             self._loop.call_soon(self._lose, error)
-
-    def _forget(self) -> None:
-        self._undelivered.clear()
-        self._undelivered_size = 0
 
     def _lose(self, error: Exception | None) -> None:
         if not self._is_lost:

@@ -39,6 +39,14 @@ from fairlead.venues import sim_messages as wire
 
 DECIMAL_TEXT_MAX = 60  # characters of a number: far inside the exact context's 160 digits
 
+# What we time, the exchange need not know.
+_TIMES_IN_FORCE = {
+    TimeInForce.GOOD_TILL_CANCEL:        TimeInForce.GOOD_TILL_CANCEL,
+    TimeInForce.GOOD_TILL_TIME_OMS:      TimeInForce.GOOD_TILL_CANCEL,
+    TimeInForce.GOOD_TILL_TIME_EXCHANGE: TimeInForce.GOOD_TILL_TIME_EXCHANGE,
+    TimeInForce.IMMEDIATE_OR_CANCEL:     TimeInForce.IMMEDIATE_OR_CANCEL,
+    TimeInForce.FILL_OR_KILL:            TimeInForce.FILL_OR_KILL,
+}  # fmt: skip
 _STATES = {
     wire.OrderState.OPEN:     VenueOrderState.OPEN,
     wire.OrderState.FILLED:   VenueOrderState.FILLED,
@@ -59,7 +67,7 @@ def wire_request(request: VenueRequest, now_ns: int) -> wire.ClientMessage:
     """Return the frame's struct for one request, sent at `now_ns`."""
     match request:
         case VenuePlace():
-            time_in_force, expire_time_ns = _wire_time_in_force(request)
+            is_timed_there = request.time_in_force is TimeInForce.GOOD_TILL_TIME_EXCHANGE
             return wire.Place(
                 request.request_id,
                 now_ns,
@@ -68,9 +76,9 @@ def wire_request(request: VenueRequest, now_ns: int) -> wire.ClientMessage:
                 request.side,
                 request.price,
                 request.quantity,
-                time_in_force,
+                _TIMES_IN_FORCE[request.time_in_force],
                 ExecInst.MAKER_OR_CANCEL in request.exec_inst,
-                expire_time_ns,
+                request.expire_time_ns if is_timed_there else None,
                 ExecInst.DO_NOT_INCREASE in request.exec_inst,
             )
         case VenueCancel():
@@ -103,21 +111,6 @@ def wire_request(request: VenueRequest, now_ns: int) -> wire.ClientMessage:
             return wire.AskTickers(request.request_id, now_ns)
         case _:
             assert_never(request)
-
-
-def _wire_time_in_force(place: VenuePlace) -> tuple[TimeInForce, int | None]:
-    """Return time in force and expiry as the exchange is told: what we time, it need not know."""
-    match place.time_in_force:
-        case TimeInForce.GOOD_TILL_TIME_EXCHANGE:
-            return TimeInForce.GOOD_TILL_TIME_EXCHANGE, place.expire_time_ns
-        case TimeInForce.GOOD_TILL_CANCEL | TimeInForce.GOOD_TILL_TIME_OMS:
-            return TimeInForce.GOOD_TILL_CANCEL, None
-        case TimeInForce.IMMEDIATE_OR_CANCEL:
-            return TimeInForce.IMMEDIATE_OR_CANCEL, None
-        case TimeInForce.FILL_OR_KILL:
-            return TimeInForce.FILL_OR_KILL, None
-        case _:
-            assert_never(place.time_in_force)
 
 
 # ── the exchange's in ours ───────────────────────────────────────────────────────────────────────
@@ -337,7 +330,7 @@ def _check(*numbers: Decimal) -> None:
     for number in numbers:
         if not (
             number.is_finite()
-            and -40 <= number.adjusted() <= 40
+            and abs(number.adjusted()) <= 40
             and len(str(number)) <= DECIMAL_TEXT_MAX
         ):
             text = str(number)[:DECIMAL_TEXT_MAX]
