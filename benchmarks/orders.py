@@ -3,6 +3,7 @@
 Baseline and system take turns, so that both see the same machine.
 """
 
+import os
 import time
 import urllib.request
 from pathlib import Path
@@ -16,6 +17,7 @@ from benchmarks.load import Latencies, drive
 from benchmarks.machine import Cores, Scheduled, SyncTime, flush_count, measure_sync, scheduled
 from benchmarks.servers import Running, echo, system
 from benchmarks.tables import Requirement, Section
+from fairlead.app.wakeful import DEVICE
 
 ROUNDS = 3
 RECONCILED_TIMEOUT_S = 30.0
@@ -185,6 +187,8 @@ def section(results: list[Comparison]) -> Section:
         for name, side in (("echo", result.echo), ("orders", result.orders)):
             rows.append(_row(name, result.connections, side, figures))
         notes.append(_note(result, figures))
+        if result.connections == 1:
+            notes.append(_note_of_cores())
         required += _required(result)
     return Section(
         "durable orders by REST, and a bare echo", columns, rows, notes, required, figures
@@ -223,6 +227,13 @@ def _note(result: Comparison, figures: dict[str, float]) -> str:
         f" {counted.commit_s / count * 1e6:.0f} µs committing;"
         f" {counted.messages / counted.batches:.1f} messages a batch;"
         f" fdatasync before {result.sync.median_us:.0f} µs (p99 {result.sync.p99_us:.0f})"
+    )
+
+
+def _note_of_cores() -> str:
+    may_hold = "may" if os.access(DEVICE, os.W_OK) else "may not"
+    return (
+        f"while orders come one by one the server keeps the cores awake: it {may_hold} ({DEVICE})"
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from fairlead.app.wakeful import DEVICE
 from fairlead.commands.doctor.problems import PROBLEMS
 from fairlead.control import tls_files
 from fairlead.control.audit import Actor
@@ -52,6 +53,8 @@ def of_this_machine(folder: Path) -> set[str]:
         found.add("folder_in_memory")
     if shutil.disk_usage(folder).free < 1 << 30:
         found.add("space_low")
+    if DEVICE.exists() and not os.access(DEVICE, os.W_OK):
+        found.add("cores_sleep")
     if sys.version_info >= (3, 14):
         found.add("python_untested")
     return found

@@ -11,6 +11,7 @@
     tenants      the subscriptions that are served, each a tenant
     fatal        why the process must stop
     interpreter  tuned for the order path
+    wakeful      keeps the cores awake while orders come one by one
 
 Nothing here decides anything about an order.
 """

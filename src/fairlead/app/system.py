@@ -20,6 +20,7 @@ from fairlead.app.listening import Listening
 from fairlead.app.metrics import Metrics
 from fairlead.app.tenant import Common
 from fairlead.app.tenants import Tenants
+from fairlead.app.wakeful import Wakeful
 from fairlead.config import Config
 from fairlead.config.loading import KEYS
 from fairlead.control.addresses import networks_of
@@ -78,6 +79,7 @@ class System:
         self._people: People | None = None
         self._is_announced = False
         self._collections: Collections | None = None
+        self._wakeful = Wakeful(self._loop, config.process.awake_ms)
 
     async def start(self) -> Endpoint:
         """Build and start the parts; when this returns, the API answers.
@@ -104,6 +106,7 @@ class System:
             access,
             self._wall.now_ns,
             listening.has_fix,
+            self._wakeful.saw,
         )
         self._tenants = tenants = Tenants(common)
         tenants.open()
@@ -124,6 +127,7 @@ class System:
         """Take the parts down in reverse; running requests may finish, open orders stay open."""
         if self._collections is not None:
             self._collections.cancel()
+        self._wakeful.close()
         if self._is_announced:  # a file that is there later is of a process that was killed
             (self._config.data / ENDPOINT_FILE).unlink(missing_ok=True)
         if self._listening is not None:

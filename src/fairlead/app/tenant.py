@@ -46,7 +46,8 @@ _Result = TypeVar("_Result")
 class Common(msgspec.Struct, frozen=True):
     """What all subscriptions of a process have in common.
 
-    `connect` gives the way to the exchange for one account's link. `wall_ns` is the wall clock.
+    `connect` gives the way to the exchange for one account's link. `wall_ns` is the wall clock. `saw` is told
+    how many orders a batch of any of them changes.
     """
 
     config: Config
@@ -55,6 +56,7 @@ class Common(msgspec.Struct, frozen=True):
     access: Access
     wall_ns: Callable[[], int]
     has_fix: bool
+    saw: Callable[[int], None]
 
 
 class Tenant:
@@ -223,6 +225,7 @@ class Tenant:
             ),
             on_fatal=self._common.on_fatal,
             syncs=ThreadPoolExecutor(1, "journal-sync"),
+            saw=self._common.saw,
         )
         edge.start()
         return edge

@@ -181,12 +181,14 @@ class ProcessConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     `gc_full_interval_s`: how often a full collection runs, off the order path; 0: never.
     `switch_interval_us`: how long a thread keeps the interpreter while another waits for it.
+    `awake_ms`: how long no core sleeps after an order that came alone, where that may be said; 0: they may.
     """
 
     gc_freeze: bool = True
     gc_young_threshold: int = 50_000
     gc_full_interval_s: int = 0
     switch_interval_us: int = 100
+    awake_ms: int = 100
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

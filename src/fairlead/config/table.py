@@ -206,6 +206,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("process.gc_young_threshold", whole(700, 10_000_000), "objects made before the young ones are collected"),
     Setting("process.gc_full_interval_s", whole(0, 86_400), "a full collection, off the order path; 0: never"),
     Setting("process.switch_interval_us", whole(5, 100_000), "how long a thread keeps the interpreter while another waits"),
+    Setting("process.awake_ms", whole(0, 60_000), "after an order that came alone no core sleeps so long, where /dev/cpu_dma_latency may be written; 0: they may sleep"),
 )
 # fmt: on
 

@@ -86,8 +86,9 @@ class Edge:
         settings: EdgeSettings,
         on_fatal: Callable[[BaseException], None],
         syncs: Executor | None = None,
+        saw: Callable[[int], None] | None = None,
     ) -> None:
-        """`syncs`: a thread for a slow disk, see `Sequencer`; it is shut down by `close`.
+        """`syncs`: a thread for a slow disk; it is shut down by `close`. `saw`: see `Sequencer`, like it.
 
         `make_link` is called whenever an account is to log in, and reads the login then.
         """
@@ -105,7 +106,9 @@ class Edge:
             self._wake_followers()
             on_fatal(cause)
 
-        self.sequencer = Sequencer(self._engine, journal, clock, stopped, settings.limits, syncs)
+        self.sequencer = Sequencer(
+            self._engine, journal, clock, stopped, settings.limits, syncs, saw
+        )
         self._links = {name: make_link(name, self.sequencer.hear) for name in accounts}
         self._is_closed = False
         self.sequencer.listen(self._note_news)

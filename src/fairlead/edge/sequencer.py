@@ -121,8 +121,12 @@ class Sequencer:
         on_fatal: Callable[[BaseException], None],
         limits: Limits,
         syncs: Executor | None = None,
+        saw: Callable[[int], None] | None = None,
     ) -> None:
-        """`syncs`: one thread that waits for a slow disk while the loop goes on; None: all inline."""
+        """`syncs`: one thread that waits for a slow disk while the loop goes on; None: all inline.
+
+        `saw` is told how many orders a batch changes, before its commit.
+        """
         self.metrics = EdgeMetrics()
         self.timers = Timers()
         self._observer = Observer(self.metrics)
@@ -132,6 +136,7 @@ class Sequencer:
         self._on_fatal = on_fatal
         self._limits = limits
         self._syncs = syncs
+        self._saw = saw
         self._sync_ns = 0.0  # what a sync takes, smoothed
         self._is_committing = False
         self._is_missed = False
@@ -355,6 +360,8 @@ class Sequencer:
         orders = len(effects.unit.orders)
         if orders:
             self._is_alone = orders == 1
+            if self._saw is not None:
+                self._saw(orders)
         self._commit(effects, requests, decided_ns)
 
     def _decide(self, batch: list[_Message] | _Change, now: Now) -> None:

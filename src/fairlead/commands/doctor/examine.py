@@ -61,6 +61,7 @@ CHECKS: tuple[Check, ...] = (
     control.database,
     machine.versions,
     machine.limits,
+    machine.wakefulness,
     machine.kernel_clock,
     system.exchange_clock,
     disk.file_system,

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from fairlead.app.wakeful import DEVICE
 from fairlead.commands.doctor.packages import installed
 from fairlead.commands.doctor.patient import Patient
 from fairlead.commands.doctor.problems import Fine, Result, finding
@@ -56,6 +57,16 @@ def limits(patient: Patient) -> Iterator[Result]:
         size = os.path.getsize(journal) if os.path.isfile(journal) else 0
         text = f"no file may become larger than {file_bytes} bytes; the journal has {size}"
         yield finding("file_size_limited", text)
+
+
+def wakefulness(patient: Patient) -> Iterator[Result]:
+    """Say whether the cores can be kept awake while orders come one by one."""
+    if not patient.config.process.awake_ms or not DEVICE.exists():
+        return  # not wanted, or not to be had: another system, or a container
+    if os.access(DEVICE, os.W_OK):
+        yield Fine("cores", "kept awake while orders come one by one")
+    else:
+        yield finding("cores_sleep", f"this user may not write {DEVICE}", device=DEVICE)
 
 
 def versions(patient: Patient) -> Iterator[Result]:  # noqa: ARG001 - likewise

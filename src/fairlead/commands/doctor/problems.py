@@ -59,6 +59,7 @@ PROBLEMS: dict[str, Problem] = {
     # the machine
     "open_files_low": Problem("each connection is an open file: further clients would be cut off, and the journal may fail to open", "raise the limit to {needed}: LimitNOFILE={needed} in the service, ulimit -n {needed} in a shell; or lower http.connections_max"),
     "file_size_limited": Problem("a commit that would make the journal larger than the limit fails, and the process stops", "lift it: LimitFSIZE=infinity in the service, ulimit -f unlimited in a shell"),
+    "cores_sleep": Problem("an order that comes alone waits longer, for a core that sleeps while the disk writes wakes slowly", "let this user write {device} (docs/operations/running.md has the rule), or set process.awake_ms = 0", is_notice=True),
     "python_untested": Problem("nothing is known to be wrong with it, and nothing was tested with it", "use Python 3.11, 3.12 or 3.13", is_notice=True),
     "sqlite_old": Problem("the journal reads a WAL beside its writer, which older versions do not do well", "use a Python that is built with SQLite {needed} or later"),
     "package_other_version": Problem("only the locked versions are tested together", "install the locked ones: make env-run in the source folder, or install Fairlead into an environment of its own"),
