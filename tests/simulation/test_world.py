@@ -51,7 +51,7 @@ from fairlead.simulation.plan import (
 from fairlead.simulation.store import SimulatedStore
 from fairlead.simulation.world import World, run_world
 from fairlead.venues.link import LinkLimits
-from fairlead.venues.sim import SimLimits
+from fairlead.venues.sim_limits import SimLimits
 
 # Seeds that once found something, or had something wrong with themselves.
 REMEMBERED = (

@@ -21,7 +21,8 @@ from fairlead.core.venue_messages import (
     VenueTickers,
 )
 from fairlead.venues import sim_messages as wire
-from fairlead.venues.sim import SimDialect, SimLimits
+from fairlead.venues.sim import SimDialect
+from fairlead.venues.sim_limits import SimLimits
 from fairlead.venues.venue import Acts
 
 MS = 1_000_000

@@ -29,7 +29,8 @@ from fairlead.core.venue_messages import (
     VenueTickersStated,
 )
 from fairlead.venues import sim_messages as wire
-from fairlead.venues.sim import ABILITIES, SimDialect, SimLimits
+from fairlead.venues.sim import ABILITIES, SimDialect
+from fairlead.venues.sim_limits import SimLimits
 from fairlead.venues.sim_words import venue_fill, venue_order
 from tests.venues.talk import (
     ACCOUNT,

@@ -21,7 +21,7 @@ from fairlead.simulation.crashes import CrashSettings
 from fairlead.simulation.gate import StreamSettings
 from fairlead.simulation.network import Weather
 from fairlead.venues.link import LinkLimits
-from fairlead.venues.sim import SimLimits
+from fairlead.venues.sim_limits import SimLimits
 
 REQUEST_WINDOW_MS = 300
 ACCOUNTS = ("SIM", "SIM/ALICE", "SIM/BOB")

@@ -37,7 +37,8 @@ from fairlead.core.venue_messages import (
     VenueStreamGap,
 )
 from fairlead.venues import sim_messages as wire
-from fairlead.venues.offset import ClockOffset
+from fairlead.venues.sim_limits import MS, SimLimits
+from fairlead.venues.sim_watch import LOGIN_ID, SimWatch
 from fairlead.venues.sim_words import (
     Page,
     page_reports,
@@ -49,10 +50,6 @@ from fairlead.venues.sim_words import (
     wire_request,
 )
 from fairlead.venues.venue import Acts
-
-MS = 1_000_000  # ns
-LOGIN_ID = 0  # requests count from 1, pings down from -1
-OFFSET_TOLD_NS = 100 * MS  # a change of the clocks' offset by less is not worth telling
 
 ABILITIES = Abilities(
     exchange="SIM",
@@ -79,26 +76,6 @@ _UNASKED = frozenset({
 })  # fmt: skip
 
 
-class SimLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Times and bounds of one conversation.
-
-    `ping_idle_ms`: time without an answer after which we ask whether anybody hears us;
-    `pong_timeout_ms`: further time without one after which nobody does. Places given up are
-    remembered for late answers, at most `given_up_max` of them and `given_up_ms` long. Over
-    `pending_max` unanswered requests, a further one is NOT_SENT. The exchange's time is asked for every
-    `time_interval_ms`, and when it refuses a request for its time, then at most every `time_gap_ms`.
-    """
-
-    answer_timeout_ms: int = 5_000
-    ping_idle_ms: int = 3_000
-    pong_timeout_ms: int = 5_000
-    given_up_max: int = 10_000
-    given_up_ms: int = 600_000
-    pending_max: int = 20_000
-    time_interval_ms: int = 600_000
-    time_gap_ms: int = 1_000
-
-
 class SimDialect:
     """One account's conversation with the simulated exchange."""
 
@@ -114,12 +91,7 @@ class SimDialect:
         self._public_key = public_key
         self._private_key = private_key
         self._limits = limits
-        self._offset = ClockOffset()
-        self._offset_told_ns = 0
-        self._now_ns = 0
-        self._age_ns = (
-            0  # time passed, as our deadlines count it: a clock set back stops it briefly
-        )
+        self._watch = SimWatch(limits)
         self._forget()
 
     def _forget(self) -> None:
@@ -134,49 +106,42 @@ class SimDialect:
         ] = {}  # by id, with deadline; oldest first
         self._given_up: dict[int, tuple[VenuePlace, int]] = {}  # by id, with end; oldest first
         self._event_expected = 0
-        self._answered_ns = self._age_ns
-        self._pinged_ns: int | None = None
-        self._ping_id = LOGIN_ID
-        self._time_asked: tuple[int, int] | None = (
-            None  # by our clock, and by age; None: it was said
-        )
-        self._compared_ns = self._age_ns
+        self._watch.begin()
 
     # ── what the link calls ──────────────────────────────────────────────────────────────────────
 
     def opened(self, now_ns: int) -> Acts:
         """The transport is connected: log in."""
-        self._tick(now_ns)
+        self._watch.tick(now_ns)
         self._forget()
-        self._login_deadline_ns = self._age_ns + self._limits.answer_timeout_ms * MS
+        self._login_deadline_ns = self._watch.age_ns + self._limits.answer_timeout_ms * MS
         return Acts(send=self._login())
 
     def wording(self, request: VenueRequest, now_ns: int) -> bytes:
         """Return the frame of one request, sent now."""
-        return wire.frame(wire_request(request, now_ns + self._offset.ns))
+        return wire.frame(wire_request(request, self._watch.exchange_ns(now_ns)))
 
     def ask(self, request: VenueRequest, now_ns: int, wording: bytes | None = None) -> Acts:
         """Translate one request, and await its answer."""
         assert self._is_logged_in, "asked before login"
         assert request.request_id > LOGIN_ID, f"request id {request.request_id} is not above 0"
         assert request.request_id not in self._pending, f"{request.request_id} is asked already"
-        self._tick(now_ns)
+        self._watch.tick(now_ns)
         if len(self._pending) >= self._limits.pending_max:
             text = f"{len(self._pending)} requests wait for an answer, the most there may be"
             return Acts(reports=[_answer(request, Outcome.NOT_SENT, text=text)])
-        deadline_ns = self._age_ns + self._limits.answer_timeout_ms * MS
+        deadline_ns = self._watch.age_ns + self._limits.answer_timeout_ms * MS
         self._pending[request.request_id] = (request, deadline_ns)
         return Acts(send=self.wording(request, now_ns) if wording is None else wording)
 
     def receive(self, data: bytes, now_ns: int) -> Acts:
         """Translate bytes as they come, in whatever pieces."""
-        self._tick(now_ns)
+        self._watch.tick(now_ns)
         acts = Acts()
         try:
             for message in self._reader.feed(data):
                 if type(message) not in _UNASKED:
-                    self._answered_ns = self._age_ns
-                    self._pinged_ns = None
+                    self._watch.answered()
                 self._hear(message, acts)
                 if acts.disconnect is not None:
                     break
@@ -186,30 +151,30 @@ class SimDialect:
 
     def due(self, now_ns: int) -> Acts:
         """Give up what is overdue; ask whether the exchange is there when it was silent long."""
-        self._tick(now_ns)
+        self._watch.tick(now_ns)
         acts = Acts()
         text = f"no answer within {self._limits.answer_timeout_ms} ms"
         while self._pending:
             request, deadline_ns = next(iter(self._pending.values()))
-            if self._age_ns < deadline_ns:
+            if self._watch.age_ns < deadline_ns:
                 break
             del self._pending[request.request_id]
             acts.reports.append(self._unknown(request, text))
         while self._given_up:
             place, end_ns = next(iter(self._given_up.values()))
-            if self._age_ns < end_ns:
+            if self._watch.age_ns < end_ns:
                 break
             del self._given_up[place.request_id]
         if self._login_deadline_ns is not None:
-            if self._age_ns >= self._login_deadline_ns:
+            if self._watch.age_ns >= self._login_deadline_ns:
                 acts.disconnect = f"the login got {text}"
         else:
-            self._keep_alive(acts)
+            self._watch.keep_alive(acts)
         return acts
 
     def closed(self, now_ns: int) -> list[VenueReport]:
         """The transport is gone: the outcome of every unanswered request is unknown."""
-        self._tick(now_ns)
+        self._watch.tick(now_ns)
         text = "the connection ended before the answer"
         reports: list[VenueReport] = [
             _answer(request, Outcome.UNKNOWN, text=text) for request, _ in self._pending.values()
@@ -217,62 +182,24 @@ class SimDialect:
         self._forget()
         return reports
 
-    # ── time ─────────────────────────────────────────────────────────────────────────────────────
-
-    def _tick(self, now_ns: int) -> None:
-        if now_ns > self._now_ns and self._now_ns:
-            self._age_ns += now_ns - self._now_ns
-        self._now_ns = now_ns
-
-    def _keep_alive(self, acts: Acts) -> None:
-        """Ping when nothing was answered for long; if that is not either, nobody hears us.
-
-        What comes unasked shows that the exchange reaches us, not that we reach it: a line may be
-        dead one way only, and its stream would then keep it for ever.
-        """
-        unanswered_ns = self._age_ns - self._answered_ns
-        if self._pinged_ns is not None:
-            if self._age_ns - self._pinged_ns >= self._limits.pong_timeout_ms * MS:
-                text = f"nothing was answered for {unanswered_ns // MS} ms, not even a ping"
-                acts.disconnect = text
-        elif (
-            unanswered_ns >= self._limits.ping_idle_ms * MS
-            or self._age_ns - self._compared_ns >= self._limits.time_interval_ms * MS
-        ):
-            acts.send = self._ping()
-
     # ── the exchange's clock ─────────────────────────────────────────────────────────────────────
 
     def _login(self) -> bytes:
-        self._login_sent_ns = self._now_ns
-        sent_ns = self._now_ns + self._offset.ns
+        self._login_sent_ns = self._watch.now_ns
+        sent_ns = self._watch.exchange_ns(self._watch.now_ns)
         return wire.frame(wire.Login(LOGIN_ID, sent_ns, self._public_key, self._private_key))
 
-    def _ping(self) -> bytes:
-        self._ping_id -= 1
-        self._pinged_ns = self._age_ns
-        self._time_asked = (self._now_ns, self._age_ns)
-        return wire.frame(wire.Ping(self._ping_id, self._now_ns))
-
-    def _ask_time(self, acts: Acts) -> None:
-        """A request was refused for its time: our idea of the exchange's clock is old."""
-        asked = self._time_asked
-        if asked is None or self._age_ns - asked[1] >= self._limits.time_gap_ms * MS:
-            acts.send += self._ping()
-
     def _compare(self, asked_ns: int, exchange_ns: int, reports: list[VenueReport]) -> None:
-        self._compared_ns = self._age_ns
-        self._offset.compare(asked_ns, self._now_ns, exchange_ns)
-        offset_ns = self._offset.ns
-        if self._is_logged_in and abs(offset_ns - self._offset_told_ns) >= OFFSET_TOLD_NS:
-            self._offset_told_ns = offset_ns
+        self._watch.compare(asked_ns, exchange_ns)
+        offset_ns = self._watch.untold_offset_ns() if self._is_logged_in else None
+        if offset_ns is not None:
             reports.append(VenueClock(account=self._account, offset_ns=offset_ns))
 
     def _hear_pong(self, message: wire.Pong, acts: Acts) -> None:
-        if self._time_asked is None or message.request_id != self._ping_id:
+        asked_ns = self._watch.time_asked_ns(message.request_id)
+        if asked_ns is None:
             return  # that there are bytes at all was what we wanted to know
-        self._compare(self._time_asked[0], message.time_ns, acts.reports)
-        self._time_asked = None
+        self._compare(asked_ns, message.time_ns, acts.reports)
         if not self._is_logged_in:
             acts.send += self._login()
 
@@ -424,14 +351,14 @@ class SimDialect:
         if code is wire.RefusalCode.NOT_LOGGED_IN:
             acts.disconnect = f"the exchange no longer knows who we are: {text}"
         elif code is wire.RefusalCode.WINDOW:
-            self._ask_time(acts)
+            self._watch.ask_time(acts)
 
     def _hear_login_refused(self, message: wire.Refused, text: str, acts: Acts) -> None:
         if self._is_logged_in:
             return
         if message.code is wire.RefusalCode.WINDOW and not self._is_login_repeated:
             self._is_login_repeated = True
-            self._ask_time(acts)  # and log in again once it is said
+            self._watch.ask_time(acts)  # and log in again once it is said
             return
         acts.disconnect = f"the exchange refused the login: {text}"
         acts.refused_login = message.code is wire.RefusalCode.LOGIN
@@ -459,7 +386,7 @@ class SimDialect:
         if isinstance(request, VenuePlace):
             if len(self._given_up) >= self._limits.given_up_max:
                 del self._given_up[next(iter(self._given_up))]
-            end_ns = self._age_ns + self._limits.given_up_ms * MS
+            end_ns = self._watch.age_ns + self._limits.given_up_ms * MS
             self._given_up[request.request_id] = (request, end_ns)
         return _answer(request, Outcome.UNKNOWN, text=text)
 
