@@ -20,7 +20,7 @@ units = deque()
 def commit_next(self):
     self._journal.commit(units.popleft())
 
-def later(self, effects, requests, decided_ns):
+def later(self, effects, requests):
     if effects.unit.reports or effects.unit.accounts:
         units.append(effects.unit)
         self._loop.call_later(0.02, commit_next, self)

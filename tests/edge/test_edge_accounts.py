@@ -24,8 +24,8 @@ from fairlead.core.venue_messages import (
     VenueRequest,
 )
 from fairlead.edge.edge import Edge, EdgeSettings, Inbox
+from fairlead.edge.limits import Limits
 from fairlead.edge.reconcile import ReconcileSettings
-from fairlead.edge.sequencer import Limits
 from fairlead.journal.journal import Journal
 from fairlead.journal.reader import JournalReader
 from tests.core.words import ABILITIES, SECOND_NS, START_NS, make_request

@@ -26,7 +26,7 @@ from fairlead.core.venue_messages import (
     VenueStreamGap,
 )
 from fairlead.edge.clock import SystemClock
-from fairlead.edge.sequencer import Limits
+from fairlead.edge.limits import Limits
 from fairlead.edge.timers import PRUNE_LEAST
 from fairlead.journal.errors import CommitFailed
 from tests.core.words import ABILITIES, SECOND_NS, D, make_request

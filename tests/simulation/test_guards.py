@@ -1,7 +1,7 @@
 """The seeded world can fail: with a guard switched off, the law it guards breaks within a few seeds."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from random import Random
 from typing import Any
@@ -21,7 +21,8 @@ from fairlead.core.unit import Recalled, Unit, Wanted
 from fairlead.core.venue_messages import VenuePositionsStated, VenueRequest
 from fairlead.edge import edge
 from fairlead.edge.edge import Edge
-from fairlead.edge.sequencer import Limits, Sequencer
+from fairlead.edge.limits import Limits
+from fairlead.edge.sequencer import Sequencer
 from fairlead.exchange.faults import FaultName
 from fairlead.fix import store
 from fairlead.fix.happened import Received
@@ -42,6 +43,7 @@ from fairlead.simulation.plan import WorldPlan, plan, with_goings, with_perpetua
 from fairlead.simulation.store import SimulatedStore
 from fairlead.simulation.world import run_world
 from fairlead.venues import sim, sim_words
+from fairlead.venues.link import Link
 from fairlead.venues.sim_messages import WireOrigin
 
 SEEDS_MOST = 30
@@ -76,11 +78,27 @@ class SendsFirst(Sequencer):
         effects = self._engine.finish()
         for account, sendable in requests.items():
             self._lines[account].link.send_many(sendable)
-        self._commit(effects, {}, now.steady_ns)
+        self._commit(effects, {})
 
 
 def test_journal_before_send(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edge, "Sequencer", SendsFirst)
+    assert laws_broken({Law.DURABLE_FIRST}) == {Law.DURABLE_FIRST}
+
+
+def test_what_is_prepared_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    send_many = Link.send_many
+    early: list[VenueRequest] = []
+
+    def send_early(link: Link, requests: Sequence[VenueRequest]) -> None:
+        early.extend(requests)
+        send_many(link, requests)
+
+    def send_others(link: Link, requests: Sequence[VenueRequest]) -> None:
+        send_many(link, [each for each in requests if each not in early])
+
+    monkeypatch.setattr(Link, "prepare", send_early)
+    monkeypatch.setattr(Link, "send_many", send_others)
     assert laws_broken({Law.DURABLE_FIRST}) == {Law.DURABLE_FIRST}
 
 

@@ -19,8 +19,8 @@ from fairlead.config.kinds import Wrong, is_loopback, shown
 from fairlead.config.table import BY_NAME, SETTINGS
 from fairlead.core.deciding import EngineSettings
 from fairlead.core.model import Instrument, InstrumentKind
+from fairlead.edge.limits import Limits as SequencerLimits
 from fairlead.edge.reconcile import ReconcileSettings
-from fairlead.edge.sequencer import Limits as SequencerLimits
 from fairlead.exchange.settings import LISTED, Fees, PerpetualSettings
 from fairlead.exchange.settings import Settings as ExchangeSettings
 from fairlead.gateway.border import BorderSettings

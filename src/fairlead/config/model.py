@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from fairlead.core.deciding import EngineSettings
+from fairlead.edge.limits import Limits as SequencerLimits
 from fairlead.edge.reconcile import ReconcileSettings
-from fairlead.edge.sequencer import Limits as SequencerLimits
 from fairlead.exchange.settings import LISTED
 from fairlead.exchange.settings import Settings as ExchangeSettings
 from fairlead.gateway.attempts import ATTEMPTS_PER_MIN

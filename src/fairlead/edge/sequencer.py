@@ -6,10 +6,10 @@ memory is then ahead of disk. While the disk writes, what will leave is made rea
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
+from functools import partial
 from typing import Any, Protocol, assert_never
 
 import msgspec
@@ -23,7 +23,7 @@ from fairlead.core.replies import Refusal, Refused, Reply
 from fairlead.core.reports import Report
 from fairlead.core.requests import EndSession, Request
 from fairlead.core.timing import TimerDue, TimerKind
-from fairlead.core.unit import Unit, nothing_wanted
+from fairlead.core.unit import nothing_wanted
 from fairlead.core.venue_messages import (
     Outcome,
     VenueAnswer,
@@ -34,14 +34,14 @@ from fairlead.core.venue_messages import (
 )
 from fairlead.edge.budget import Budget
 from fairlead.edge.clock import Clock
+from fairlead.edge.committer import Committer
+from fairlead.edge.limits import Limits
 from fairlead.edge.metrics import EdgeMetrics
 from fairlead.edge.observing import Observer
 from fairlead.edge.reconcile import ORDER_NEWS, Reconciler
 from fairlead.edge.timers import Timers
 from fairlead.edge.waiting import Waiting
 from fairlead.journal.journal import Journal
-
-_SYNCS_SMOOTHED = 8  # the mean is about so many, the last counting most
 
 Listener = Callable[[Sequence[tuple[Report, Order | None]]], None]
 
@@ -65,25 +65,6 @@ class Line(msgspec.Struct):
     budget: Budget
     reconciler: Reconciler
     trouble: str | None = NOT_CONNECTED
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of the pump.
-
-    Over `inbox_most` waiting messages, new requests are refused, but for the end of a session: nobody is
-    left to send it again. A batch holds `batch_most` messages,
-    and may wait `fillings_most` turns of the event loop for more of them while more keep coming.
-    The pump wakes for timers at most every `wake_least_us`. Where syncs take `threaded_sync_least_us`, a
-    batch that changes `threaded_orders_least` orders is synced in a thread, if there is one: else the
-    hand-over costs more than the loop could do meanwhile.
-    """
-
-    inbox_most: int = 20_000
-    batch_most: int = 256
-    fillings_most: int = 4
-    wake_least_us: int = 2_000
-    threaded_orders_least: int = 4
-    threaded_sync_least_us: int = 1_000
 
 
 class _Submitted(msgspec.Struct):
@@ -135,18 +116,14 @@ class Sequencer:
         self._clock = clock
         self._on_fatal = on_fatal
         self._limits = limits
-        self._syncs = syncs
         self._saw = saw
-        self._sync_ns = 0.0  # what a sync takes, smoothed
-        self._is_committing = False
+        self._committer = Committer(journal, clock, limits, self.metrics.commit, syncs, self._fail)
         self._is_missed = False
         self._lines: dict[str, Line] = {}
         self._inbox: deque[_Message | _Change] = deque()
         self._changes = 0  # of accounts, in the inbox
-        self._committing: Unit | None = None
         self._unseen: tuple[Effects, Now] | None = None  # the batch that is out, and since when
         self._waiting = Waiting(self.metrics.hops["answer"].add)
-        self._after_sync: list[asyncio.Future[None]] = []
         self._scheduled_ns: int | None = None
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at_ns = 0
@@ -207,7 +184,7 @@ class Sequencer:
 
     def is_unsettled(self, account: str) -> bool:
         """Return whether something is owed to an order of the account, or durably still is."""
-        unit = self._committing
+        unit = self._committer.unit
         return self._engine.is_unsettled(account) or (
             unit is not None and any(order.account == account for order in unit.orders.values())
         )
@@ -229,14 +206,11 @@ class Sequencer:
     @property
     def is_idle(self) -> bool:
         """Return whether nothing waits to be decided, or to become durable."""
-        return not self._inbox and not self._is_committing
+        return not self._inbox and self._committer.unit is None
 
     async def synced(self) -> None:
         """Return when what is written now is durable; readers see it before. Raises ConnectionError."""
-        if self._is_committing:
-            synced = self._loop.create_future()
-            self._after_sync.append(synced)
-            await synced
+        await self._committer.synced()
 
     def now(self) -> Now:
         """Return the moment."""
@@ -255,8 +229,9 @@ class Sequencer:
         self._unseen = None
         if self._wake is not None:
             self._wake.cancel()
-        self._waiting.fail(ConnectionError(f"the edge has stopped: {cause}"))
-        self._tell_synced()
+        error = ConnectionError(f"the edge has stopped: {cause}")
+        self._waiting.fail(error)
+        self._committer.stop(error)
 
     def _change(self, change: _Change) -> None:
         self._changes += 1
@@ -274,7 +249,7 @@ class Sequencer:
         self._do_rest()
         if self._failure is not None:
             return
-        if self._is_committing:
+        if self._committer.unit is not None:
             self._scheduled_ns = None
             self._is_missed = True
             return
@@ -299,7 +274,7 @@ class Sequencer:
 
     def _go_on(self) -> None:
         """Have the pump run again when there is something for it."""
-        if self._is_committing:
+        if self._committer.unit is not None:
             return
         if self._inbox or self._is_missed:
             self._is_missed = False
@@ -362,7 +337,7 @@ class Sequencer:
             self._is_alone = orders == 1
             if self._saw is not None:
                 self._saw(orders)
-        self._commit(effects, requests, decided_ns)
+        self._commit(effects, requests)
 
     def _decide(self, batch: list[_Message] | _Change, now: Now) -> None:
         if isinstance(batch, list):
@@ -453,26 +428,25 @@ class Sequencer:
         if not self._lines[request.account].budget.add(request):
             self.hear([_not_sent(request, "too many requests are waiting")])
 
-    def _commit(
-        self, effects: Effects, requests: dict[str, list[VenueRequest]], decided_ns: int
-    ) -> None:
-        if effects.unit.reports or effects.unit.accounts:
-            prepared = self._journal.prepare(effects.unit)
-            self._journal.write(prepared)
-            # The disk writes from here on.
-            self._journal.keep(prepared)
-            self._set_timers(effects)
-            self._waiting.prepare(effects.answers)
-            if self._syncs is not None and self._is_slow(effects.unit):
-                self._sync_in_thread(self._syncs, effects, requests, decided_ns)
-                return
-            for account, sendable in requests.items():
-                self._lines[account].link.prepare(sendable)
-            self._sync()
-            self.metrics.commit.add(self._clock.now().steady_ns - decided_ns)
+    def _commit(self, effects: Effects, requests: dict[str, list[VenueRequest]]) -> None:
+        unit = effects.unit
+        make_ready = partial(self._make_ready, effects, requests)
+        release = partial(self._release, effects, requests)
+        if unit.reports or unit.accounts:
+            self._committer.commit(unit, make_ready, release)
         else:
             self._set_timers(effects)
-        self._release(effects, requests)
+            release()
+
+    def _make_ready(
+        self, effects: Effects, requests: dict[str, list[VenueRequest]], is_next: bool
+    ) -> None:
+        """Do what need not wait for the disk; requests only when nothing happens before they leave."""
+        self._set_timers(effects)
+        self._waiting.prepare(effects.answers)
+        if is_next:
+            for account, sendable in requests.items():
+                self._lines[account].link.prepare(sendable)
 
     def _set_timers(self, effects: Effects) -> None:
         for due_ns, timer in effects.timers:
@@ -482,60 +456,6 @@ class Sequencer:
         for line in self._lines.values():
             if line.reconciler.due_ns != line.reconciler.armed_ns:
                 line.reconciler.arm(self.timers)
-
-    def _is_slow(self, unit: Unit) -> bool:
-        """Whether the loop could do more while the disk writes than a thread costs."""
-        limits = self._limits
-        return (
-            self._sync_ns >= limits.threaded_sync_least_us * 1_000
-            and len(unit.orders) >= limits.threaded_orders_least
-        )
-
-    def _sync(self) -> None:
-        began_ns = self._clock.now().steady_ns
-        self._journal.sync()
-        took_ns = self._clock.now().steady_ns - began_ns
-        self._sync_ns += (took_ns - self._sync_ns) / _SYNCS_SMOOTHED
-
-    def _sync_in_thread(
-        self,
-        syncs: Executor,
-        effects: Effects,
-        requests: dict[str, list[VenueRequest]],
-        decided_ns: int,
-    ) -> None:
-        """Wait for the disk while the loop takes in what arrives; nothing is decided until that is done."""
-        self._is_committing = True
-        self._committing = effects.unit
-
-        def ended(syncing: Future[None]) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
-                self._loop.call_soon_threadsafe(finish, syncing)
-
-        def finish(syncing: Future[None]) -> None:
-            self._is_committing = False
-            self._committing = None
-            if self._failure is None:
-                try:
-                    syncing.result()  # raises what went wrong
-                    self._tell_synced()
-                    self.metrics.commit.add(self._clock.now().steady_ns - decided_ns)
-                    self._release(effects, requests)
-                except Exception as error:  # noqa: BLE001 - see _fail
-                    self._fail(error)
-
-        syncs.submit(self._sync).add_done_callback(ended)
-
-    def _tell_synced(self) -> None:
-        """Let those go on who have read what was being synced, or tell them that it failed."""
-        waiting, self._after_sync = self._after_sync, []
-        for synced in waiting:
-            if synced.done():
-                continue
-            if self._failure is None:
-                synced.set_result(None)
-            else:
-                synced.set_exception(ConnectionError(f"the edge has stopped: {self._failure}"))
 
     def _release(self, effects: Effects, requests: dict[str, list[VenueRequest]]) -> None:
         """Let out what the batch caused, durable now; requests take longest, so first.

@@ -85,8 +85,7 @@ class Laws:
     # ── what leaves for the exchange ─────────────────────────────────────────────────────────────
 
     def leaving(self, account: str, message: wire.ClientMessage) -> None:
-        """Look at a request whose first byte is about to leave."""
-        self.record.refresh()
+        """Look at a request whose first byte is about to leave, with what was synced so far."""
         if account in self.gone:
             self.breaks(Law.GONE, f"{type(message).__name__} leaves for {account}, which has gone")
         if account in self.suspended:

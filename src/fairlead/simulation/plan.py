@@ -8,8 +8,8 @@ import msgspec
 from fairlead.core.deciding import EngineSettings
 from fairlead.core.model import Side
 from fairlead.edge.edge import EdgeSettings
+from fairlead.edge.limits import Limits
 from fairlead.edge.reconcile import ReconcileSettings
-from fairlead.edge.sequencer import Limits
 from fairlead.exchange.faults import FaultName
 from fairlead.exchange.settings import PERPETUAL_BTC_USDT, PerpetualSettings
 from fairlead.exchange.settings import Settings as ExchangeSettings
