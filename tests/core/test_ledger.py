@@ -265,6 +265,14 @@ def test_a_fill_after_the_statement_moves_and_stays_when_an_older_one_comes() ->
     assert held(ledger, "BTC") == (105, 0, 4)
 
 
+def test_a_late_statement_from_before_the_first_event_keeps_the_fill() -> None:
+    ledger = loaded(BTC="100")
+    ledger.session_started()
+    buy(ledger, "4", ordinal=2)
+    state(ledger, "BTC", "100", ordinal=1)
+    assert held(ledger, "BTC") == (104, 0, 4)
+
+
 def test_an_older_statement_than_the_one_held_is_ignored() -> None:
     ledger = loaded(BTC="100")
     state(ledger, "BTC", "104", ordinal=12)

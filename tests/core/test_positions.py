@@ -116,6 +116,13 @@ def test_a_first_fill_opens_a_position_with_what_is_known_of_it() -> None:
     assert positions.take_changed() == []
 
 
+def test_a_late_statement_from_before_the_first_event_keeps_the_fill() -> None:
+    positions = Positions()
+    fill(positions, "2", ordinal=2)
+    positions.stated(word("0", "0", ordinal=1))
+    assert held(positions) == (2, 100)
+
+
 def test_a_fill_values_the_position_at_the_last_mark_and_forgets_where_it_is_liquidated() -> None:
     positions = Positions()
     positions.stated(word("2", "100"))

@@ -85,7 +85,7 @@ ORDER = VenueOrder(
     expire_time_ns=None,
     state=VenueOrderState.OPEN,
     time_ns=START_NS,
-    exchange_ordinal=11,
+    exchange_ordinal=12,
 )
 FILL = VenueFill(
     account=ACCOUNT,
@@ -100,7 +100,7 @@ FILL = VenueFill(
     fee_asset_exchange="BTC",
     liquidity=Liquidity.MAKER,
     time_ns=START_NS,
-    exchange_ordinal=11,
+    exchange_ordinal=12,
 )
 WIRE_POSITION = wire.WirePosition(
     "BTC-PERP", Side.SELL, Decimal("0.5"), Decimal(30000), Decimal(30100), Decimal(-50),
@@ -114,7 +114,7 @@ POSITIONS_STATED = VenuePositionsStated(
             Decimal(10), True, Decimal(32000),
         ),
     ),
-    exchange_ordinal=11,
+    exchange_ordinal=12,
     time_ns=START_NS,
     is_complete=False,
 )  # fmt: skip
@@ -125,7 +125,7 @@ STATED = VenueBalancesStated(
         VenueAssetBalance("BTC", Decimal("1.2"), Decimal(0)),
         VenueAssetBalance("USDT", Decimal(1000), Decimal("300.25")),
     ),
-    exchange_ordinal=11,
+    exchange_ordinal=12,
     time_ns=START_NS,
     is_complete=False,
 )
@@ -625,6 +625,15 @@ def test_balances_changed_states_what_changed():
     assert Talk().hear(wire.BalancesChanged(11, START_NS, BALANCES)) == [stated]
 
 
+def test_no_event_yet_is_an_ordinal_too_and_comes_before_the_first():
+    balances, positions = wire.Balances(6, 0, START_NS, ()), wire.Positions(9, 0, START_NS, ())
+    (held,) = Talk().hear(balances)
+    (open_positions,) = Talk().hear(positions)
+    fill, order, stated = Talk().hear(execution(1))
+    assert 0 < held.exchange_ordinal == open_positions.exchange_ordinal < fill.exchange_ordinal
+    assert fill.exchange_ordinal == order.exchange_ordinal == stated.exchange_ordinal
+
+
 def test_a_change_of_positions_is_an_event_that_states_them_and_balances():
     talk = Talk()
     moved = changed(STATED, is_movement=True)
@@ -632,7 +641,7 @@ def test_a_change_of_positions_is_an_event_that_states_them_and_balances():
     assert talk.hear(news) == [POSITIONS_STATED, moved]
     assert isinstance(talk.hear(execution(12))[0], VenueFill), "no gap"
     leverage = wire.PositionsChanged(13, START_NS, (WIRE_POSITION,), ())
-    assert talk.hear(leverage) == [changed(POSITIONS_STATED, exchange_ordinal=13)]
+    assert talk.hear(leverage) == [changed(POSITIONS_STATED, exchange_ordinal=14)]
 
 
 def test_an_execution_of_a_perpetual_states_the_position_it_left():

@@ -133,7 +133,7 @@ async def a_day(connect):
     done, order, stated = await alice.place("a1", exec_inst=(ExecInst.MAKER_OR_CANCEL,))
     assert done.outcome is Outcome.DONE
     assert order.exchange_order_id == done.exchange_order_id
-    assert (order.state, order.exchange_ordinal) == (VenueOrderState.OPEN, 1)
+    assert (order.state, order.exchange_ordinal) == (VenueOrderState.OPEN, 2)
     assert [(b.asset_exchange, b.locked) for b in stated.balances] == [("USDT", Decimal(15000))]
 
     (refused,) = await bob.place("b0", Side.SELL, exec_inst=(ExecInst.MAKER_OR_CANCEL,))

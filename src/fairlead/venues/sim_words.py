@@ -116,6 +116,11 @@ def wire_request(request: VenueRequest, now_ns: int) -> wire.ClientMessage:
 # ── the exchange's in ours ───────────────────────────────────────────────────────────────────────
 
 
+def _ordinal(event: int) -> int:
+    """Return the ordinal of an account event: one more, as 0, before the first, is not unknown."""
+    return event + 1
+
+
 def venue_order(
     account: str, order: wire.WireOrder, asked: VenueQuery | VenueCancel | None = None
 ) -> VenueOrder:
@@ -135,7 +140,7 @@ def venue_order(
         expire_time_ns=order.expire_time_ns,
         state=_STATES[order.state],
         time_ns=order.time_ns,
-        exchange_ordinal=order.event,
+        exchange_ordinal=_ordinal(order.event),
         text=order.text,
         reduce_only=order.reduce_only,
     )
@@ -160,7 +165,7 @@ def venue_fill(account: str, fill: wire.WireFill, *, from_page: bool = False) ->
         fee_asset_exchange=fill.fee_asset,
         liquidity=fill.liquidity,
         time_ns=fill.time_ns,
-        exchange_ordinal=fill.event,
+        exchange_ordinal=_ordinal(fill.event),
         from_page=from_page,
         realized=fill.realized,
     )
@@ -176,7 +181,7 @@ def venue_balances(
         account=account,
         request_id=request_id,
         balances=tuple([_venue_balance(balance) for balance in stated.balances]),
-        exchange_ordinal=stated.event,
+        exchange_ordinal=_ordinal(stated.event),
         time_ns=stated.time_ns,
         is_complete=type(stated) is wire.Balances,
         is_movement=type(stated) in _MOVEMENTS,
@@ -198,7 +203,7 @@ def venue_positions(
         account=account,
         request_id=request_id,
         positions=tuple([_venue_position(position) for position in stated.positions]),
-        exchange_ordinal=stated.event,
+        exchange_ordinal=_ordinal(stated.event),
         time_ns=stated.time_ns,
         is_complete=type(stated) is wire.Positions,
     )
