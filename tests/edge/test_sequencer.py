@@ -618,6 +618,29 @@ async def test_the_window_for_not_found_begins_after_the_commit(open_desk: OpenD
         assert flight.handed_ns == desk.clock.now().steady_ns
 
 
+@pytest.mark.parametrize("is_telling", [False, True])
+async def test_what_nobody_waits_for_is_done_behind_what_is_told(
+    tmp_path: Path, is_telling: bool
+) -> None:
+    async with Desk(tmp_path) as desk:
+        await desk.connect()
+        tidy, done = desk.journal.tidy_if_due, []
+        turns = 0
+
+        def tidy_and_note() -> bool:
+            done.append(turns)
+            return tidy()
+
+        desk.journal.tidy_if_due = tidy_and_note
+        desk.sequencer.listen(lambda _: is_telling)
+        desk.place()
+        await desk.link.next_sent(VenuePlace)
+        for turn in range(10):
+            turns = turn
+            await asyncio.sleep(0)
+        assert (done[0] > 2) == is_telling
+
+
 # ── what is counted ──────────────────────────────────────────────────────────────────────────────
 
 

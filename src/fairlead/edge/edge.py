@@ -357,13 +357,14 @@ class Edge:
     def _forget_listener(self, key: object) -> None:
         self._listeners.pop(key, None)
 
-    def _note_news(self, released: Sequence[tuple[Report, Order | None]]) -> None:
+    def _note_news(self, released: Sequence[tuple[Report, Order | None]]) -> bool:
         if self._followers:
             self._wake_followers()
         if self._listeners:
             batch = [Released(report, order) for report, order in released]
             for listener in list(self._listeners.values()):
                 listener(batch)
+        return bool(self._listeners)
 
     def _wake_followers(self) -> None:
         for news in self._followers:

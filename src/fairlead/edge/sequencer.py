@@ -43,7 +43,10 @@ from fairlead.edge.timers import Timers
 from fairlead.edge.waiting import Waiting
 from fairlead.journal.journal import Journal
 
-Listener = Callable[[Sequence[tuple[Report, Order | None]]], None]
+_TELLING_TURNS = 4  # of the loop, in which those who are told of reports write them to sockets
+
+Listener = Callable[[Sequence[tuple[Report, Order | None]]], bool | None]
+"""Hears what is released; returns whether somebody is told of it in the loop's next turns."""
 
 
 class Link(Protocol):
@@ -123,6 +126,7 @@ class Sequencer:
         self._inbox: deque[_Message | _Change] = deque()
         self._changes = 0  # of accounts, in the inbox
         self._unseen: tuple[Effects, Now] | None = None  # the batch that is out, and since when
+        self._rest_turns = 0  # of the loop, until the rest of it is done
         self._waiting = Waiting(self.metrics.hops["answer"].add)
         self._scheduled_ns: int | None = None
         self._wake: asyncio.TimerHandle | None = None
@@ -190,7 +194,7 @@ class Sequencer:
         )
 
     def listen(self, listener: Listener) -> None:
-        """Have `listener` called with every durable (report, order as of it), in order."""
+        """Have `listener` called with every durable (report, order as of it), in order; see `Listener`."""
         self._listeners.append(listener)
 
     @property
@@ -268,7 +272,11 @@ class Sequencer:
             self._fail(error)
 
     def _catch_up(self) -> None:
-        """Do what nobody waits for, behind what the last batch let out; then go on."""
+        """Do what nobody waits for, behind what the last batch lets out; then go on."""
+        if self._rest_turns and self._unseen is not None:
+            self._rest_turns -= 1
+            self._loop.call_soon(self._catch_up)
+            return
         self._do_rest()
         self._go_on()
 
@@ -468,8 +476,8 @@ class Sequencer:
             self._lines[account].link.send_many(sendable)
         self._waiting.answer(effects.answers, now.steady_ns)
         if effects.released:
-            for listener in self._listeners:
-                listener(effects.released)
+            told = [listener(effects.released) for listener in self._listeners]
+            self._rest_turns = _TELLING_TURNS if any(told) else 0
         self._unseen = (effects, now)
         self._loop.call_soon(self._catch_up)
 
