@@ -138,8 +138,8 @@ class Link:
 
     def send_many(self, requests: Sequence[VenueRequest]) -> None:
         """Send requests in this order, in one write, now."""
-        if self._prepared and self._now_ns() - self._prepared_ns > PREPARED_NS_MAX:
-            self._prepared.clear()  # they say when they were sent
+        if self._prepared and abs(self._now_ns() - self._prepared_ns) > PREPARED_NS_MAX:
+            self._prepared.clear()  # they say when they were sent, by a clock that may be set
         for request in requests:
             self._ask(request)
         self._prepared.clear()
