@@ -226,6 +226,7 @@ class Heard:
         self._absent: set[str] = set()  # accounts that had gone when the session began
         self._goings: dict[str, int] = {}  # of each account, when the Logon was said
         self._orders: dict[tuple[str, str], tuple[str, Decimal]] = {}  # (207, 11) → (39, 14)
+        self._told: dict[tuple[str, str], int] = {}  # (207, 11) → sequence of the last report
 
     def beginning(self) -> None:
         """A session is about to begin anew: nothing that is durable by now will be told."""
@@ -269,8 +270,21 @@ class Heard:
             if exec_id in self._ids:
                 self._break(Law.FIX_ONCE, f"ExecID {exec_id} is used twice")
             self._ids.add(exec_id)
+            self._status(key, message)
             return
+        self._told[key] = int(sequence)
         self._report(account, int(sequence), message, terms)
+
+    def _status(self, key: tuple[str, str], message: Message) -> None:
+        """Who has been told of a report is not told of an earlier state as if it were the present."""
+        told = self._told.get(key)
+        if told is None or message.text(150) != words.ORDER_STATUS:
+            return
+        since = self._truth.states(*key, told)
+        said = (message.text(39), Decimal(message.text(14)))
+        if since and said not in [(words.ord_status(each), each.quantity_filled) for each in since]:
+            text = f"order {key[1]} is said to be {said}, after {key[0]}:{told}"
+            self._break(Law.FIX_VIEW, text)
 
     def _report(self, account: str, sequence: int, message: Message, terms: Terms) -> None:
         if not self._laws.streamed(account, sequence):
@@ -291,6 +305,7 @@ class Heard:
         position = self._position.get(account)
         if position is not None and sequence <= position:
             self._rewinds[account] += 1
+            self._told = {key: at for key, at in self._told.items() if key[0] != account}
             if self._rewinds[account] > self._laws.power_failures:
                 self._break(Law.FIX_ONCE, f"{account}:{sequence} comes again, after {position}")
             self._laws.count("told again after a power failure")

@@ -77,6 +77,14 @@ class Truth:
         orders = self._account(account).orders
         return {order.client_order_id: order for order in orders if order is not None}
 
+    def states(self, account: str, client_order_id: str, first: int) -> list[Order]:
+        """Return an order as of every report of it from a sequence on."""
+        return [
+            order
+            for order in self._account(account).orders[first - 1 :]
+            if order is not None and order.client_order_id == client_order_id
+        ]
+
     def balances(self, account: str, sequence: int) -> dict[str, Balance]:
         """Return the balances as of a sequence, by the exchange's name of the asset."""
         reports = self._account(account).reports[:sequence]

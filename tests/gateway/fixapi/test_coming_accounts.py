@@ -26,38 +26,14 @@ from fairlead.gateway.fixapi.client import Client
 from fairlead.gateway.fixapi.cursor import Cursor, begun
 from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.fixapi.settings import FixSettings
-from tests.fix.spoken import NOW, Field, heard, say, say_logon
+from tests.fix.spoken import NOW, Field, say, say_logon
+from tests.gateway.fixapi.wires import Wire, turns
 from tests.gateway.orders import ORDER
 from tests.gateway.scripted_edge import ScriptedEdge, usual
 
 pytestmark = pytest.mark.asyncio
 BOB = "SIM/BOB"
 SETTINGS = FixSettings(comp_id="SERVER", log_messages=False)
-Said = dict[int, str]
-
-
-class Wire:
-    """Takes what is written."""
-
-    def __init__(self) -> None:
-        self.said: list[Said] = []
-        self._is_closing = False
-
-    def write(self, data: bytes) -> None:
-        self.said += heard(data)
-
-    def close(self) -> None:
-        self._is_closing = True
-
-    def abort(self) -> None:
-        self._is_closing = True
-
-    def is_closing(self) -> bool:
-        return self._is_closing
-
-    def pause_reading(self) -> None: ...
-
-    def resume_reading(self) -> None: ...
 
 
 class World:
@@ -108,11 +84,6 @@ class World:
         await turns()
         assert wire.said[0][35] == "A"
         return client, wire
-
-
-async def turns() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 def reports(wire: Wire) -> list[str]:

@@ -367,8 +367,8 @@ class Client:
 
     def _tell(self, items: Sequence[Item]) -> None:
         """Make reports into messages, and keep how far we have come with them."""
-        session, requests, statuses = self.session, self._requests, self._statuses
-        if not session.is_up or requests is None or statuses is None:
+        session, requests = self.session, self._requests
+        if not session.is_up or requests is None:
             return
         now_ns = self._desk.now_ns()
         reports = self._desk.reports
@@ -385,7 +385,6 @@ class Client:
                 session.send_all(words.EXECUTION_REPORT, bodies, now_ns)
                 bodies.clear()
             requests.heard(report, order)
-            statuses.heard(order)
         if bodies:
             session.send_all(words.EXECUTION_REPORT, bodies, now_ns)
         if has_told:

@@ -22,6 +22,7 @@ from fairlead.gateway.fixapi import asking, telling, words
 from fairlead.gateway.fixapi.alike import Alike
 from fairlead.gateway.fixapi.asking import Cancel, Declined
 from fairlead.gateway.fixapi.desk import Answer, Desk, Work
+from fairlead.gateway.fixapi.meanwhile import Meanwhile
 from fairlead.gateway.fixapi.telling import Terms
 
 log = structlog.get_logger()
@@ -56,6 +57,7 @@ class Mouth:
         self.ends_with_session = ends_with_session
         self.has_report_id = has_report_id
         self.told = told
+        self.meanwhile = Meanwhile()
         self.say = say
         self.reject = reject
         self.dealt = dealt
@@ -114,6 +116,8 @@ class Requests:
 
     def heard(self, report: OrderReport, order: Order) -> None:
         """Take note of a report that the client is being told."""
+        if self._mouth.meanwhile.is_asked:
+            self._mouth.meanwhile.heard(report, order)
         if report.opened is not None:
             for received in self._places.pop((order.account, order.client_order_id), ()):
                 self._mouth.dealt(received)  # it is durable
@@ -201,10 +205,12 @@ class Requests:
         if order.sequence > told:
             self._mouth.dealt(received)
         else:
-            self._say_status(received, order, "")
+            # It was told before, and may have been told again since: ask how it stands now.
+            request = QueryOrder(account=order.account, client_order_id=order.client_order_id)
+            self.start(self._status(received, self._submit(request)))
 
-    def _say_status(self, received: Received, order: Order, more: str) -> None:
-        mouth = self._mouth
+    def _say_status(self, received: Received, order: Order) -> None:
+        mouth, more = self._mouth, telling.status_request_id(received.message)
         body = telling.status(order, self._desk.new_id("S"), mouth.terms, self._desk.now_ns(), more)
         self._answer(received, words.EXECUTION_REPORT, body)
 
@@ -223,40 +229,52 @@ class Requests:
             self.start(self._cancel(received, cancel, told, self._submit(cancel.request)))
 
     async def _cancel(self, received: Received, cancel: Cancel, told: int, answer: Answer) -> None:
-        reply = await self._replied(answer, received)
-        if cancel.otherwise is not None and _is_unknown(reply):
-            reply = await self._replied(self._submit(cancel.otherwise), received)
-        match reply:
-            case None:
-                return
-            case OrderReply(order):
-                self._cancel_answered(received, cancel, order, is_news=order.sequence > told)
-            case Refused(Refusal.ACCOUNT_UNKNOWN):
-                self._refuse_account(received, reply)
-            case Refused():
-                is_unknown = reply.refusal is Refusal.ORDER_UNKNOWN
-                reason = telling.UNKNOWN if is_unknown else telling.OTHER
-                text = telling.told_refusal(reply)
-                self._refuse_cancel(received, cancel.named, None, reason, text)
-            case _:
-                raise AssertionError(reply)
+        with self._mouth.meanwhile.asking():
+            reply = await self._replied(answer, received)
+            if cancel.otherwise is not None and _is_unknown(reply):
+                reply = await self._replied(self._submit(cancel.otherwise), received)
+            match reply:
+                case None:
+                    return
+                case OrderReply(order):
+                    self._cancel_answered(received, cancel, order, is_news=order.sequence > told)
+                case Refused(Refusal.ACCOUNT_UNKNOWN):
+                    self._refuse_account(received, reply)
+                case Refused():
+                    is_unknown = reply.refusal is Refusal.ORDER_UNKNOWN
+                    reason = telling.UNKNOWN if is_unknown else telling.OTHER
+                    text = telling.told_refusal(reply)
+                    self._refuse_cancel(received, cancel.named, None, reason, text)
+                case _:
+                    raise AssertionError(reply)
 
     def _cancel_answered(
         self, received: Received, cancel: Cancel, order: Order, *, is_news: bool
     ) -> None:
         """Say so where the cancel changed nothing; else a report tells what it did."""
-        if order.stage.is_final and order.in_doubt_ns is None:
-            if order.stage is Stage.CANCELED and is_news:
-                self._mouth.dealt(received)
-            else:
-                self._refuse_cancel(received, cancel.named, order, telling.TOO_LATE, _TOO_LATE)
-        elif is_news:
-            if len(self._cancels) < _CANCELS_MAX:
-                key = (order.account, order.client_order_id)
-                self._cancels[key] = received.message.text(words.CL_ORD_ID)
+        if is_news and not _is_over(order):
+            self._await_end_of_cancel(received, order)
+            self._mouth.dealt(received)
+        elif is_news and order.stage is Stage.CANCELED:
             self._mouth.dealt(received)
         else:
-            self._refuse_cancel(received, cancel.named, order, telling.PENDING, _PENDING)
+            newest = self._mouth.meanwhile.newest(order)
+            if _is_over(order) or _is_over(newest):
+                self._refuse_cancel(received, cancel.named, newest, telling.TOO_LATE, _TOO_LATE)
+            else:
+                self._refuse_cancel(received, cancel.named, newest, telling.PENDING, _PENDING)
+
+    def _await_end_of_cancel(self, received: Received, order: Order) -> None:
+        """Have the client told if the cancel comes to nothing; reports may have told so already."""
+        if len(self._cancels) >= _CANCELS_MAX:
+            return
+        key = (order.account, order.client_order_id)
+        self._cancels[key] = received.message.text(words.CL_ORD_ID)
+        ended = self._mouth.meanwhile.end_of_cancel(order)
+        if ended is not None:
+            self._tell_end_of_cancel(key, *ended)
+        elif not self._mouth.meanwhile.newest(order).cancel_pending:
+            del self._cancels[key]
 
     def _refuse_cancel(
         self, received: Received, named: str, order: Order | None, reason: int, text: str
@@ -325,18 +343,19 @@ class Requests:
             self.start(self._status(received, self._submit(request)))
 
     async def _status(self, received: Received, answer: Answer) -> None:
-        reply = await self._replied(answer, received)
-        match reply:
-            case None:
-                return
-            case OrderReply(order):
-                self._say_status(received, order, telling.status_request_id(received.message))
-            case Refused(Refusal.ORDER_UNKNOWN, field="exchange_id"):
-                self._refuse_account(received, reply)
-            case Refused():
-                self._say_unknown(received, telling.told_refusal(reply))
-            case _:
-                raise AssertionError(reply)
+        with self._mouth.meanwhile.asking():
+            reply = await self._replied(answer, received)
+            match reply:
+                case None:
+                    return
+                case OrderReply(order):
+                    self._say_status(received, self._mouth.meanwhile.newest(order))
+                case Refused(Refusal.ORDER_UNKNOWN, field="exchange_id"):
+                    self._refuse_account(received, reply)
+                case Refused():
+                    self._say_unknown(received, telling.told_refusal(reply))
+                case _:
+                    raise AssertionError(reply)
 
     def _say_unknown(self, received: Received, text: str) -> None:
         message = received.message
@@ -405,6 +424,10 @@ class Requests:
     def _reject(self, received: Received, fault: Fault) -> None:
         if self._mouth.reject(received.message, fault):
             self._mouth.dealt(received)
+
+
+def _is_over(order: Order) -> bool:
+    return order.stage.is_final and order.in_doubt_ns is None
 
 
 def _is_unknown(reply: Reply | None) -> bool:

@@ -6,7 +6,6 @@ Reports go on meanwhile, so an order is told as the newest that the client has b
 from collections.abc import Awaitable, Callable
 
 from fairlead.core import replies
-from fairlead.core.model import Order
 from fairlead.core.port import EdgePort
 from fairlead.fix.happened import Received
 from fairlead.fix.message import Fault
@@ -46,8 +45,6 @@ class MassStatuses:
         self._asked = asked
         self._turn = turn
         self._keep = keep
-        self._answering = 0
-        self._told_meanwhile: dict[tuple[str, str], Order] = {}  # (account, client id) → as of
 
     def take(self, received: Received, requests: Requests) -> None:
         """Answer a request, as one of `requests`."""
@@ -60,19 +57,9 @@ class MassStatuses:
         else:
             requests.start(self._answer(received, asked))
 
-    def heard(self, order: Order) -> None:
-        """Take note of an order as of a report that the client is being told."""
-        if self._answering:
-            self._told_meanwhile[order.account, order.client_order_id] = order
-
     async def _answer(self, received: Received, asked: MassStatus) -> None:
-        self._answering += 1
-        try:
+        with self._mouth.meanwhile.asking():
             await self._tell(received, asked)
-        finally:
-            self._answering -= 1
-            if not self._answering:
-                self._told_meanwhile.clear()
 
     async def _tell(self, received: Received, asked: MassStatus) -> None:
         desk = self._desk
@@ -96,14 +83,11 @@ class MassStatuses:
         for at, order in enumerate(orders):
             if at % _TOLD_AT_ONCE == 0:
                 await self._turn()
-            # Reports go on while this is answered: nobody may be told of a state that is over.
-            newer = self._told_meanwhile.get((order.account, order.client_order_id))
-            if newer is not None and newer.sequence > order.sequence:
-                order = newer  # noqa: PLW2901 - what is told of it
             part = Part(asked.request_id, len(orders), at == len(orders) - 1)
             more = telling.of_mass_status(part)
             exec_id, now_ns = desk.new_id("S"), desk.now_ns()
-            body = telling.status(order, exec_id, self._mouth.terms, now_ns, more)
+            newest = self._mouth.meanwhile.newest(order)
+            body = telling.status(newest, exec_id, self._mouth.terms, now_ns, more)
             self._mouth.say(words.EXECUTION_REPORT, body)
         if not self._session.is_up:
             return
