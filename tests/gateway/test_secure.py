@@ -440,6 +440,23 @@ async def test_refused_handshakes_are_counted_by_why(tmp_path: Path) -> None:
         await counted(served, refused + Counter([refusing.PROTOCOL]))
 
 
+async def test_a_certificate_that_openssl_alone_can_read_is_refused(tmp_path: Path) -> None:
+    """One with a name of a kind that nobody reads (x400Address), signed by our authority."""
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    async with serving(tmp_path) as served:
+        one = served.registered("one")
+        async with connected(served.https_clients, served.context(one)) as wire:
+            odd = served.desk.with_names("odd", b"\x30\x04\xa3\x02\x05\x00")
+            async with connected(served.https_clients, served.context(odd)) as refused:
+                with suppress(ssl.SSLError):
+                    await refused.reader.read()
+            await counted(served, Counter([refusing.CERTIFICATE_WRONG]))
+            await wire.send(GET)
+            assert (await wire.answer()).status == 200
+    assert not told
+
+
 async def test_a_handshake_that_is_late_is_counted(tmp_path: Path) -> None:
     async with serving(tmp_path, handshake_timeout_s=0.1) as served:
         async with connected(served.https_clients, None) as wire:

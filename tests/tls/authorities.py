@@ -82,24 +82,33 @@ class Desk:
 
     def for_any_use(self, name: str = "unlimited") -> Certificate:
         """Signed by our authority's key without saying for what: nothing of ours issues such."""
-        key, issuer = authority.new_key(), self.issuer
-        now = dt.datetime.now(dt.UTC)
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        certificate = (
-            x509.CertificateBuilder()
-            .issuer_name(issuer.certificate.subject)
-            .subject_name(subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(days=1))
-            .not_valid_after(now + dt.timedelta(days=1))
-            .sign(issuer.key, hashes.SHA256())
-        )
-        return self._kept(name, key, certificate)
+        return self._signed(name)
+
+    def with_names(self, name: str, names_der: bytes) -> Certificate:
+        """For clients, signed by our authority's key, with this SubjectAltName."""
+        for_clients = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH])
+        oid = x509.SubjectAlternativeName.oid
+        return self._signed(name, for_clients, x509.UnrecognizedExtension(oid, names_der))
 
     def revoke(self, certificate: Certificate) -> None:
         self.revoked.append(Revoked(certificate.certificate.serial_number, time.time_ns()))
         self.keep(time.time_ns())
+
+    def _signed(self, name: str, *extensions: x509.ExtensionType) -> Certificate:
+        key, issuer = authority.new_key(), self.issuer
+        now = dt.datetime.now(dt.UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .issuer_name(issuer.certificate.subject)
+            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=1))
+        )
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=False)
+        return self._kept(name, key, builder.sign(issuer.key, hashes.SHA256()))
 
     def _kept(
         self, name: str, key: authority.PrivateKey, certificate: x509.Certificate

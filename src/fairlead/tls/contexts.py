@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fairlead.tls.folder import FolderError
-from fairlead.tls.refusing import UseRefused
+from fairlead.tls.refusing import Malformed, UseRefused
 
 log = structlog.get_logger()
 
@@ -163,6 +163,12 @@ def _context(version_min: str, alpn: tuple[str, ...]) -> ssl.SSLContext:
 REFUSALS: ContextVar[list[ssl.SSLError] | None] = ContextVar("refusals", default=None)
 
 
+# What reading all extensions of a certificate raises: not one of the latter is a ValueError.
+_MALFORMED = (
+    ValueError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType,
+)  # fmt: skip
+
+
 class _Alerting(ssl.SSLObject):
     """Has the loop send the alert of a refused handshake, which asyncio and uvloop throw away.
 
@@ -199,14 +205,20 @@ class _Alerting(ssl.SSLObject):
             raise ssl.SSLWantReadError from error
 
     def _check_use(self) -> None:
-        """Refuse a certificate that does not say what it is for: OpenSSL takes it for everything."""
+        """Refuse a certificate that does not say what it is for: OpenSSL takes it for everything.
+
+        Refuse one, too, that OpenSSL can read and we cannot: of no other is an identity taken later.
+        """
         der = self.getpeercert(binary_form=True)
         if der is None:
             return
         try:
             extensions = x509.load_der_x509_certificate(der).extensions
+        except _MALFORMED as error:
+            raise Malformed(f"the certificate cannot be read: {error}") from None
+        try:
             usages = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        except (ValueError, x509.ExtensionNotFound):
+        except x509.ExtensionNotFound:
             raise UseRefused("the certificate does not say what it is for") from None
         if ExtendedKeyUsageOID.CLIENT_AUTH not in usages:
             raise UseRefused("the certificate is not for clients")

@@ -42,6 +42,10 @@ class UseRefused(ssl.SSLError):
     """The certificate is not for clients, or does not say what it is for."""
 
 
+class Malformed(ssl.SSLError):
+    """The certificate cannot be read whole."""
+
+
 def reason_of(error: OSError) -> str:
     """Return why a handshake failed; how long it took only its caller knows."""
     match error:
@@ -49,6 +53,8 @@ def reason_of(error: OSError) -> str:
             return _VERIFY.get(error.verify_code, CERTIFICATE_WRONG)
         case UseRefused():
             return WRONG_USE
+        case Malformed():
+            return CERTIFICATE_WRONG
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
             return CUT
         case ssl.SSLError():
