@@ -1,5 +1,6 @@
 """The authority: what its certificates say, and what it refuses to sign."""
 
+import base64
 import datetime as dt
 
 import pytest
@@ -150,6 +151,18 @@ def test_of_a_request_only_the_public_key_counts(issuer: Issuer) -> None:
 def test_what_is_no_request_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"no certificate request \(PKCS#10\) in PEM"):
         read_request(text)
+
+
+def test_a_request_of_another_version_is_refused() -> None:
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    signed = request.sign(authority.new_key(), hashes.SHA256())
+    version_1, version_3 = b"\x02\x01\x00", b"\x02\x01\x02"
+    der = signed.public_bytes(serialization.Encoding.DER).replace(version_1, version_3, 1)
+    text = base64.encodebytes(der).decode()
+    with pytest.raises(ValueError, match=r"no certificate request \(PKCS#10\) in PEM"):
+        read_request(
+            f"-----BEGIN CERTIFICATE REQUEST-----\n{text}-----END CERTIFICATE REQUEST-----\n"
+        )
 
 
 def test_a_certificate_ends_at_the_moment_that_it_is_given(issuer: Issuer) -> None:

@@ -63,7 +63,7 @@ def read_request(request: str) -> LeafKey:
     try:
         asked = x509.load_pem_x509_csr(request.encode())
         public_key = asked.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):  # the last is no ValueError
         raise ValueError("is no certificate request (PKCS#10) in PEM") from None
     check_public_key(public_key)  # first: to check a signature by a giant key takes long
     try:
