@@ -1,6 +1,7 @@
 """The port that a gateway sees, embedded: requests, history, reports as they become durable, snapshots."""
 
 import asyncio
+import errno
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ import pytest
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import AccountMode, Stage
 from fairlead.core.port import Released
+from fairlead.core.replies import Done, Reply
 from fairlead.core.reports import Cause, OrderReport
 from fairlead.core.requests import SetMode
 from fairlead.core.venue_messages import Outcome, VenueConnected, VenuePlace
@@ -272,6 +274,67 @@ async def test_what_is_read_is_not_given_when_it_did_not_become_durable(tmp_path
         for each in (reading, placing):
             with pytest.raises(ConnectionError, match="disk gone"):
                 await each
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+async def test_nothing_that_did_not_become_durable_is_read_after_the_failure(
+    tmp_path: Path, in_thread: bool
+) -> None:
+    async with Port(tmp_path, in_thread=in_thread) as port:
+        await port.connect()
+        follower = port.edge.reports("SIM", 0)
+        assert [(await anext(follower)).report.sequence for _ in range(2)] == [1, 2]
+        waiting = asyncio.ensure_future(anext(follower))
+        await asyncio.sleep(0)
+
+        def fail() -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        port.edge._journal._wal.sync = fail
+        with pytest.raises(ConnectionError, match="the last unit was not made durable"):
+            await port.edge.submit(make_request("a"))
+        later = asyncio.ensure_future(port.edge.reports_page("SIM", 2, 10))
+        for each in (waiting, later):
+            with pytest.raises(ConnectionError, match="the last unit was not made durable"):
+                await each
+
+
+async def test_who_reads_after_a_stop_while_a_commit_is_synced_is_told(tmp_path: Path) -> None:
+    async with Port(tmp_path) as port:
+        await port.connect()
+        has_begun, may_end, sync = threading.Event(), threading.Event(), port.edge._journal.sync
+
+        def sync_when_it_may() -> None:
+            has_begun.set()
+            may_end.wait()
+            sync()
+
+        port.edge._journal.sync = sync_when_it_may
+        placing = asyncio.ensure_future(port.edge.submit(make_request("a")))
+        await asyncio.to_thread(has_begun.wait)
+        port.edge.sequencer.stop(RuntimeError("out of order"))
+        reading = asyncio.ensure_future(port.edge.reports_page("SIM", 2, 10))
+        for each in (placing, reading):
+            with pytest.raises(ConnectionError, match="out of order"):
+                await each
+        may_end.set()
+
+
+async def test_an_answer_that_cannot_be_made_ready_harms_nobody(tmp_path: Path) -> None:
+    def prepare(_: Reply) -> None:
+        raise RuntimeError("cannot be shown")
+
+    async with Port(tmp_path, in_thread=False) as port:
+        await port.connect()
+        placing = asyncio.ensure_future(port.edge.submit(make_request("a"), prepare))
+        other = asyncio.ensure_future(
+            port.edge.submit(SetMode(account="SIM", mode=AccountMode.HALTED))
+        )
+        request = await port.link.next_sent(VenuePlace)
+        port.link.hear([answer(request, Outcome.DONE, exchange_order_id="X1")])
+        assert (await placing).order.client_order_id == "a"
+        assert isinstance(await other, Done)
+        assert port.fatal == []
 
 
 async def test_a_journal_that_cannot_be_written_at_the_start_starts_no_link(

@@ -1,14 +1,18 @@
 """The WAL as a file: what is written is begun to be written out, synced, and measured."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from fairlead.journal import CommitFailed, Journal, JournalReader, verify
 from fairlead.journal import wal as wal_module
+from fairlead.journal.opening import FILE_NAME
 from fairlead.journal.wal import Wal
 from tests.journal.bookkeeper import Bookkeeper
+
+WAL_NAME = f"{FILE_NAME}-wal"
 
 
 class FailingWal(Wal):
@@ -47,6 +51,38 @@ def test_each_commit_is_synced_once_and_what_is_found_at_a_start_too(tmp_path: P
         books.open("b")
         books.commit()
         assert journal._wal.syncs == 3
+
+
+def test_what_is_found_at_a_start_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier process could not bring to the disk, the system may take for written."""
+    written: list[tuple[int, int]] = []
+    pwrite = os.pwrite
+
+    def note(file: int, data: bytes, at: int) -> int:
+        if os.path.samestat(os.fstat(file), (folder / WAL_NAME).stat()):
+            written.append((at, at + len(data)))
+        return pwrite(file, data, at)
+
+    folder = tmp_path / "killed"
+    with Journal.open(tmp_path) as journal:
+        books = Bookkeeper(journal)
+        for number in range(20):
+            books.open(f"order-{number}")
+            books.commit()
+        folder.mkdir()
+        for file in (FILE_NAME, WAL_NAME):
+            shutil.copyfile(tmp_path / file, folder / file)
+        before = (folder / WAL_NAME).read_bytes()
+    monkeypatch.setattr(wal_module, "_ANEW_BYTES", 10_000)
+    monkeypatch.setattr(os, "pwrite", note)
+    with Journal.open(folder) as journal:
+        assert [start for start, _ in written[1:]] == [end for _, end in written[:-1]]
+        assert written[0][0] == 0
+        assert written[-1][1] == 32 + journal._wal.frames * journal._wal.frame_bytes
+        assert (folder / WAL_NAME).read_bytes() == before
+    assert verify(folder).holds
 
 
 def test_a_sync_that_fails_ends_the_journal(tmp_path: Path) -> None:

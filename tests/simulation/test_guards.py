@@ -36,6 +36,7 @@ from fairlead.gateway.websocket.stream import Stream
 from fairlead.journal import keys
 from fairlead.journal.journal import Prepared
 from fairlead.journal.key_filter import KeyFilter
+from fairlead.simulation.crashes import CrashSettings
 from fairlead.simulation.disk import SimulatedJournal, SimulatedWal
 from fairlead.simulation.law import Law
 from fairlead.simulation.machine import Machine
@@ -485,3 +486,29 @@ class UnsyncedMachine(Machine):
 def test_sync_at_every_commit() -> None:
     # Law.KNOWN and the others of the end: what the lost commits were about is at the exchange.
     assert Law.SURVIVES in laws_broken({Law.SURVIVES}, UnsyncedMachine)
+
+
+class SyncsWhatIsDirty(SimulatedWal):
+    """Believes at the start that a sync brings all to the disk."""
+
+    def sync_anew(self) -> None:
+        self.sync()
+
+
+class HoledJournal(SimulatedJournal):
+    wal_class = SyncsWhatIsDirty
+
+
+class HoledMachine(Machine):
+    journal_class = HoledJournal
+
+
+def with_crashes(seed: int) -> WorldPlan:
+    """Return the seed's world with many crashes, and a journal that is seldom tidied."""
+    crashes = CrashSettings(most=20, commits=10, tidy_one_in=1_000, silent=500)
+    return msgspec.structs.replace(plan(seed), crashes=crashes)
+
+
+def test_what_a_failed_sync_left_is_written_again() -> None:
+    # Law.KNOWN and the others of the end, as above.
+    assert Law.SURVIVES in laws_broken({Law.SURVIVES}, HoledMachine, make_plan=with_crashes)

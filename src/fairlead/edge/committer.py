@@ -45,6 +45,7 @@ class Committer:
         self._syncs = syncs
         self._on_failure = on_failure
         self._sync_ns = 0.0  # what a sync takes, smoothed
+        self._is_owed = False  # something is written and not known to be durable
         self._failure: ConnectionError | None = None
         self._after_sync: list[asyncio.Future[None]] = []
         self._loop = asyncio.get_running_loop()
@@ -59,6 +60,7 @@ class Committer:
         """
         began_ns = self._clock.now().steady_ns
         prepared = self._journal.prepare(unit)
+        self._is_owed = True
         self._journal.write(prepared)
         self._journal.keep(prepared)  # the disk writes from here on
         if self._syncs is not None and self._is_slow(unit):
@@ -70,8 +72,14 @@ class Committer:
             self._end(began_ns, release)
 
     async def synced(self) -> None:
-        """Return when what is written now is durable; readers see it before. Raises ConnectionError."""
-        if self.unit is not None:
+        """Return when what is written now is durable; readers see it before.
+
+        Raises ConnectionError where it did not become so, or may not have when this was stopped.
+        """
+        if self._failure is not None:
+            if self._is_owed:
+                raise self._failure
+        elif self.unit is not None:
             synced = self._loop.create_future()
             self._after_sync.append(synced)
             await synced
@@ -92,6 +100,7 @@ class Committer:
     def _sync(self) -> None:
         began_ns = self._clock.now().steady_ns
         self._journal.sync()
+        self._is_owed = False
         took_ns = self._clock.now().steady_ns - began_ns
         self._sync_ns += (took_ns - self._sync_ns) / _SYNCS_SMOOTHED
 

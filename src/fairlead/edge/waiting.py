@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 import msgspec
+import structlog
 
 from fairlead.core.port import Prepare
 from fairlead.core.replies import Reply
+
+log = structlog.get_logger()
 
 
 class _Caller(msgspec.Struct):
@@ -33,8 +36,12 @@ class Waiting:
         """Show replies that are not durable yet to those who make something ready of them."""
         for token, reply in answers:
             prepare = self._callers[token].prepare
-            if prepare is not None:
+            if prepare is None:
+                continue
+            try:
                 prepare(reply)
+            except Exception:  # one caller's own: the unit is written, and the others wait for it
+                log.exception("answer_not_prepared")
 
     def answer(self, answers: Iterable[tuple[int, Reply]], now_ns: int) -> None:
         """Give the replies, durable now."""

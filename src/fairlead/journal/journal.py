@@ -118,7 +118,7 @@ class Journal:
         self._replay()
         self._wal_bytes_most = CHECKPOINT_BYTES  # at most so many, since it was looked at
         self._wal = self.wal_class(self._path, self._page_size)
-        self._wal.sync()  # what was replayed, a process that was killed may only have written
+        self._wal.sync_anew()  # of what was replayed, an earlier process may only have written some
 
     @classmethod
     def open(
@@ -293,6 +293,7 @@ class Journal:
         try:
             self._connection.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
         except (sqlite3.Error, OSError) as cause:
+            self._failed = CommitFailed(f"{self._path}: a checkpoint failed; the process must stop")
             raise explained(self._path, cause) from cause
         self.checkpoint_count += 1
 

@@ -2,7 +2,7 @@
 
 SQLite writes it, and with `synchronous = NORMAL` syncs it before each checkpoint and where it begins anew
 (https://sqlite.org/wal.html#performance_considerations), but not at a commit. That sync is made here, in two
-steps, so that the disk already writes while something else is done. Must never write into the file.
+steps, so that the disk already writes while something else is done. Must never change what is in the file.
 """
 
 import ctypes
@@ -10,9 +10,11 @@ import os
 import sys
 from pathlib import Path
 
-_INDEX_FRAMES = 16  # offset of mxFrame, https://sqlite.org/walformat.html
+HEADER_BYTES = 32  # of the file, https://sqlite.org/walformat.html
+_INDEX_FRAMES = 16  # offset of mxFrame
 _INDEX_BACKFILLED = 96  # offset of nBackfill
 _FRAME_HEADER_BYTES = 24
+_ANEW_BYTES = 1 << 20  # written at once
 _SYNC_FILE_RANGE_WRITE = 2  # start, and do not wait: sync_file_range(2)
 
 _sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
@@ -40,6 +42,17 @@ class Wal:
     def sync(self) -> None:
         """Return when all that was written to the file is on the disk. Raises OSError."""
         _sync(self._file)
+
+    def sync_anew(self) -> None:
+        """Write every frame once more, then `sync`. Raises OSError.
+
+        A sync that failed is not made good by the next one: the system may take for written what it could
+        not write (fsync(2), EIO), shows it to every reader while it remembers it, and skips it.
+        """
+        end, at = HEADER_BYTES + self.frames * self.frame_bytes, 0
+        while data := os.pread(self._file, min(_ANEW_BYTES, end - at), at):
+            at += os.pwrite(self._file, data, at)
+        self.sync()
 
     @property
     def size(self) -> int:

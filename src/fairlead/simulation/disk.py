@@ -7,6 +7,9 @@ appends to the WAL, or begins it anew, and the journal syncs it after each unit;
 a checkpoint writes pages into the database, then syncs that. So the images of both are composed from
 the files before and after, cut anywhere. `SimulatedJournal` is the shipped journal; it is only
 interrupted.
+
+A sync that fails leaves a hole: what it was to bring to the disk is shown to every reader from then on, and
+is skipped by later syncs, until it is written again.
 """
 
 import shutil
@@ -25,18 +28,22 @@ from fairlead.core.unit import Unit
 from fairlead.journal.journal import Journal, Prepared
 from fairlead.journal.opening import FILE_NAME
 from fairlead.journal.rows import decode_frame
-from fairlead.journal.wal import Wal
+from fairlead.journal.wal import HEADER_BYTES, Wal
 from fairlead.simulation.crashes import CrashKind, CrashPlan, Tidying
 
-_HEADER_BYTES = 32  # of a WAL, https://sqlite.org/walformat.html
+_HOLE_NAME = f"{FILE_NAME}-hole"
 _RAM = Path("/dev/shm")  # noqa: S108 - a fast disk; every world has a folder of its own there
 
 
 class Image(msgspec.Struct, frozen=True):
-    """What a crash leaves: the bytes of the database and of its WAL."""
+    """What a crash leaves: the bytes of the database and of its WAL.
+
+    `hole`: from where to where the latter is only in the memory of a machine that goes on.
+    """
 
     database: bytes
     wal: bytes
+    hole: tuple[int, int] | None = None
 
 
 class Disk:
@@ -56,6 +63,7 @@ class Disk:
         if image is not None:
             (folder / FILE_NAME).write_bytes(image.database)
             (folder / f"{FILE_NAME}-wal").write_bytes(image.wal)
+            (folder / _HOLE_NAME).write_bytes(msgspec.json.encode(image.hole))
         return folder
 
     def remove(self) -> None:
@@ -114,6 +122,14 @@ class SimulatedWal(Wal):
     _is_unit_synced = True
     _safe_bytes: int | None = None  # of the file; None: all of it
 
+    def __init__(self, journal: Path, page_size: int) -> None:
+        """Open the files of `journal`, which an earlier life may have left with a hole."""
+        super().__init__(journal, page_size)
+        kept = journal.with_name(_HOLE_NAME)
+        self.hole: tuple[int, int] | None = None
+        if kept.exists():
+            self.hole = msgspec.json.decode(kept.read_bytes(), type=tuple[int, int] | None)
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Take note of what is written within the block."""
@@ -121,7 +137,7 @@ class SimulatedWal(Wal):
         yield
         if self._safe_bytes is None and self.frames != before:
             is_begun_anew = self.frames < before
-            self._safe_bytes = _HEADER_BYTES + (0 if is_begun_anew else before) * self.frame_bytes
+            self._safe_bytes = HEADER_BYTES + (0 if is_begun_anew else before) * self.frame_bytes
 
     def begin_sync(self) -> None:
         """Take note that a unit was written."""
@@ -130,21 +146,37 @@ class SimulatedWal(Wal):
         super().begin_sync()
 
     def sync(self) -> None:
-        """Take note that nothing can be lost any more."""
+        """Take note that nothing can be lost any more, but for an old hole."""
         super().sync()
-        self.is_safe()
-
-    def is_safe(self) -> None:
-        """Somebody has synced it."""
         self._is_unit_synced = True
         self._safe_bytes = None
 
+    def sync_anew(self) -> None:
+        """Take note that nothing can be lost any more at all."""
+        super().sync_anew()
+        self.hole = None
+
+    def fail_sync(self) -> None:
+        """Fail: all that was to be synced is a hole."""
+        start = HEADER_BYTES if self._safe_bytes is None else self._safe_bytes
+        self.hole = (start if self.hole is None else min(start, self.hole[0]), self.size)
+        self._is_unit_synced = True
+        self._safe_bytes = None
+
+    def is_copied(self) -> None:
+        """Somebody has synced it, and copied it into the database."""
+        self._is_unit_synced = True
+        self._safe_bytes = self.hole = None
+
     def without_power(self, wal: bytes, random: Random) -> bytes:
         """Return what the disk has of the file: all that was synced, and a prefix of the rest."""
-        if self._safe_bytes is None:
-            return wal
-        kept = random.randrange(min(self._safe_bytes, len(wal)), len(wal) + 1)
-        return wal[:kept] + bytes(len(wal) - kept)
+        if self._safe_bytes is not None:
+            kept = random.randrange(min(self._safe_bytes, len(wal)), len(wal) + 1)
+            wal = wal[:kept] + bytes(len(wal) - kept)
+        if self.hole is not None:
+            start, end = self.hole
+            wal = wal[:start] + bytes(min(end, len(wal)) - min(start, len(wal))) + wal[end:]
+        return wal
 
 
 class SimulatedJournal(Journal):
@@ -171,7 +203,7 @@ class SimulatedJournal(Journal):
             return self._begun
         if is_power_failure:
             return Image(image.database, self._wal.without_power(image.wal, self._random))
-        return image
+        return Image(image.database, image.wal, self._wal.hole)
 
     def write(self, prepared: Prepared) -> None:
         """Write a unit, and perhaps not live to see it durable."""
@@ -189,7 +221,10 @@ class SimulatedJournal(Journal):
         """Make it durable, and perhaps not live to tell."""
         if self._ends is CrashKind.COMMIT_TORN:
             self._die(self._ends, torn_commit(self._before, read_image(self.folder), self._random))
-        super().sync()
+        if self._ends is not None and self.commit_count % 2:
+            self._wal.fail_sync()
+        else:
+            super().sync()
         if self._ends is not None:
             self._die(self._ends, read_image(self.folder))
         self._committed(self._written)
@@ -224,7 +259,7 @@ class SimulatedJournal(Journal):
     def _checkpoint(self, kind: CrashKind | None) -> None:
         before = read_image(self.folder) if kind is not None else None
         self.checkpoint("TRUNCATE" if self._random.randrange(2) else "PASSIVE")
-        self._wal.is_safe()  # https://sqlite.org/wal.html#checkpointing: synced before it is copied
+        self._wal.is_copied()  # https://sqlite.org/wal.html#checkpointing: synced before it is copied
         if kind is not None and before is not None:
             after = read_image(self.folder)
             if kind is CrashKind.CHECKPOINT:

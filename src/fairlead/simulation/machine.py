@@ -280,6 +280,8 @@ class Machine:
         self._dead.append(self.edge)
         assert self._journal is not None
         self._image = self._journal.survives(image, is_power_failure=is_silent)
+        if self._image.hole is not None:
+            self._laws.count("crash after a failed sync")
         self.edge = self._process = None
         self._loop.call_later(down_ms * MS / NS, self._restart, context=self._outside)
         raise SimulatedCrash(kind.value)
