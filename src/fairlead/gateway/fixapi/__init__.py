@@ -6,6 +6,7 @@
     telling      orders, reports and refusals → the bodies of messages out
     requests     what a client's messages ask for, and what answers them
     meanwhile    what was told while an answer was on its way
+    cancels      those on their way, whose senders are told if they come to nothing
     following    a session's place in the reports of all accounts
     mass_status  which orders answer a mass status request; statuses: how they are told
     resending    what was sent and a client lacks, again

@@ -21,12 +21,12 @@ from fairlead.fix.tags import BusinessReason
 from fairlead.gateway.fixapi import asking, telling, words
 from fairlead.gateway.fixapi.alike import Alike
 from fairlead.gateway.fixapi.asking import Cancel, Declined
+from fairlead.gateway.fixapi.cancels import Cancels
 from fairlead.gateway.fixapi.desk import Answer, Desk, Work
 from fairlead.gateway.fixapi.meanwhile import Meanwhile
 from fairlead.gateway.fixapi.telling import Terms
 
 log = structlog.get_logger()
-_CANCELS_MAX = 10_000  # of whose end the client is told, if they come to nothing
 _CANCEL_WITHOUT_EFFECT = "the cancel had no effect, the order is still there"
 _TOO_LATE = "the order has ended"
 _OF_CALLERS = (Refusal.UNAUTHENTICATED, Refusal.FORBIDDEN, Refusal.RATE_EXCEEDED)
@@ -82,7 +82,7 @@ class Requests:
         self._orders = Alike(mouth.name, ends_with_session=mouth.ends_with_session)
         self._places: dict[tuple[str, str], list[Received]] = {}  # until a report tells of one
         self._placing: dict[Answer, tuple[Received, tuple[str, str], int]] = {}
-        self._cancels: dict[tuple[str, str], str] = {}
+        self._cancels = Cancels()
         self._ending: dict[str, None] = {}  # accounts with orders that end with the session
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────
@@ -112,7 +112,7 @@ class Requests:
     @property
     def has_cancels(self) -> bool:
         """Whether there are cancels of whose end the client is told, if they come to nothing."""
-        return bool(self._cancels)
+        return self._cancels.count > 0
 
     def heard(self, report: OrderReport, order: Order) -> None:
         """Take note of a report that the client is being told."""
@@ -121,10 +121,11 @@ class Requests:
         if report.opened is not None:
             for received in self._places.pop((order.account, order.client_order_id), ()):
                 self._mouth.dealt(received)  # it is durable
-        if self._cancels and not order.cancel_pending:
-            key = (order.account, order.client_order_id)
-            if key in self._cancels:
-                self._tell_end_of_cancel(key, report, order)
+        if self._cancels.count and not order.cancel_pending:
+            for cancel_id in self._cancels.take_ended(order):
+                if report.cause is Cause.CANCEL_ENDED:  # else the report tells that it worked
+                    body = self._without_effect(cancel_id, report, order)
+                    self._mouth.say(words.ORDER_CANCEL_REJECT, body)
 
     def end(self) -> None:
         """The session is over: its orders with CANCEL_ON_DISCONNECT end, its requests go on."""
@@ -254,27 +255,29 @@ class Requests:
         """Say so where the cancel changed nothing; else a report tells what it did."""
         if is_news and not _is_over(order):
             self._await_end_of_cancel(received, order)
-            self._mouth.dealt(received)
         elif is_news and order.stage is Stage.CANCELED:
             self._mouth.dealt(received)
         else:
             newest = self._mouth.meanwhile.newest(order)
             if _is_over(order) or _is_over(newest):
                 self._refuse_cancel(received, cancel.named, newest, telling.TOO_LATE, _TOO_LATE)
-            else:
+            elif newest.cancel_pending:
                 self._refuse_cancel(received, cancel.named, newest, telling.PENDING, _PENDING)
+            else:
+                text = _CANCEL_WITHOUT_EFFECT  # that of the one that was on its way
+                self._refuse_cancel(received, cancel.named, newest, telling.OTHER, text)
 
     def _await_end_of_cancel(self, received: Received, order: Order) -> None:
         """Have the client told if the cancel comes to nothing; reports may have told so already."""
-        if len(self._cancels) >= _CANCELS_MAX:
-            return
-        key = (order.account, order.client_order_id)
-        self._cancels[key] = received.message.text(words.CL_ORD_ID)
-        ended = self._mouth.meanwhile.end_of_cancel(order)
+        cancel_id, meanwhile = received.message.text(words.CL_ORD_ID), self._mouth.meanwhile
+        ended = meanwhile.end_of_cancel(order)
         if ended is not None:
-            self._tell_end_of_cancel(key, *ended)
-        elif not self._mouth.meanwhile.newest(order).cancel_pending:
-            del self._cancels[key]
+            body = self._without_effect(cancel_id, *ended)
+            self._answer(received, words.ORDER_CANCEL_REJECT, body)
+            return
+        if meanwhile.newest(order).cancel_pending:
+            self._cancels.add(cancel_id, order)
+        self._mouth.dealt(received)
 
     def _refuse_cancel(
         self, received: Received, named: str, order: Order | None, reason: int, text: str
@@ -283,17 +286,12 @@ class Requests:
         body = telling.cancel_reject(cancel_id, named, order, reason, text, now_ns)
         self._answer(received, words.ORDER_CANCEL_REJECT, body)
 
-    def _tell_end_of_cancel(self, key: tuple[str, str], report: OrderReport, order: Order) -> None:
-        """The cancel is over: if the order did not end by it, its sender is told."""
-        cancel_id = self._cancels.pop(key)
-        if report.cause is not Cause.CANCEL_ENDED:
-            return
+    def _without_effect(self, cancel_id: str, report: OrderReport, order: Order) -> bytes:
+        """Return the OrderCancelReject for a cancel that `report` ended: the order did not end by it."""
         is_over = order.stage.is_final
         text = report.attention or (_TOO_LATE if is_over else _CANCEL_WITHOUT_EFFECT)
-        reason = telling.TOO_LATE if is_over else telling.OTHER
-        now_ns = self._desk.now_ns()
-        body = telling.cancel_reject(cancel_id, order.client_order_id, order, reason, text, now_ns)
-        self._mouth.say(words.ORDER_CANCEL_REJECT, body)
+        reason, now_ns = telling.TOO_LATE if is_over else telling.OTHER, self._desk.now_ns()
+        return telling.cancel_reject(cancel_id, order.client_order_id, order, reason, text, now_ns)
 
     # ── q ────────────────────────────────────────────────────────────────────────────────────────
 
