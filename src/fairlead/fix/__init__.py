@@ -2,7 +2,7 @@
 
     tags       numbers of the tags, message types and reject reasons that are used here
     message    `Message`: a message as it came, or why it is wrong (`Fault`)
-    frames     bytes of a stream → frames, or what was skipped
+    frames     bytes of a stream → frames, or what was skipped; `sums`: their checksums
     codec      frames → messages, and fields → bytes; `faults`: what is wrong with a message's fields
     times      UTCTimestamp ⇄ UTC nanoseconds
     settings   what a session is told: names, bounds, timeouts

@@ -2,7 +2,7 @@
 
 A frame is `8=FIX… 9=length 35=… 10=checksum` with a right length and checksum. Anything else is
 garbled: it is skipped up to the next `8=FIX`, and FIX wants nobody told. What a stream may make us
-keep is bounded: by one frame with the longest body that is read.
+keep is bounded: by one frame with the longest body that is read. So is the work, by the stream's length.
 """
 
 import re
@@ -10,8 +10,10 @@ import re
 import msgspec
 
 from fairlead.fix.codec import TRAILER_BYTES, TRAILERS, checksum
+from fairlead.fix.sums import BLOCK, Sums
 
 _START = b"8=FIX"
+_TRAILER_START = b"\x0110="  # with the end of the field before
 _HEAD = re.compile(rb"8=(FIXT?\.\d\.\d)\x019=(\d{1,9})\x01(?=35=)")
 _HEAD_BYTES_MOST = 40  # of 8=, 9= and the first three bytes of 35=
 _HUGE_LENGTH = re.compile(rb"8=FIXT?\.\d\.\d\x019=\d{10}")
@@ -38,17 +40,23 @@ Frame = bytes | Skipped | Oversize
 class Frames:
     """The frames of one stream. Feed it bytes, then take `next()` until it is None."""
 
-    __slots__ = ("_at", "_body_bytes_most", "_bytes")
+    __slots__ = ("_at", "_body_bytes_most", "_bytes", "_sums")
 
     def __init__(self, body_bytes_most: int) -> None:
         self._body_bytes_most = body_bytes_most
         self._bytes = b""
         self._at = 0
+        self._sums = Sums()
 
     def feed(self, data: bytes) -> None:
         """Add what came in."""
-        self._bytes = self._bytes[self._at :] + data if self._at < len(self._bytes) else data
-        self._at = 0
+        if self._at >= len(self._bytes):
+            self._bytes, self._at = data, 0
+            self._sums.clear()
+            return
+        gone, self._at = divmod(self._at, BLOCK)
+        self._bytes = self._bytes[gone * BLOCK :] + data
+        self._sums.cut(gone)
 
     @property
     def waiting_bytes(self) -> int:
@@ -69,13 +77,17 @@ class Frames:
         end = head.end() + length + TRAILER_BYTES
         if end > len(data):
             return None
-        frame = data[at:end]
-        if frame.endswith(TRAILERS[checksum(frame, len(frame) - TRAILER_BYTES)]):
+        trailer = end - TRAILER_BYTES
+        if not data.startswith(_TRAILER_START, trailer - 1):
+            return self._skip(f"BodyLength (9) {length} does not lead to the CheckSum (10)")
+        if length <= BLOCK:
+            total = checksum(data[at:trailer], trailer - at)
+        else:
+            total = self._sums.checksum(data, at, trailer)
+        if data.startswith(TRAILERS[total], trailer - 1):
             self._at = end
-            return frame
-        if frame[-TRAILER_BYTES - 1 : 3 - TRAILER_BYTES] == b"\x0110=":
-            return self._skip("CheckSum (10) is wrong")
-        return self._skip(f"BodyLength (9) {length} does not lead to the CheckSum (10)")
+            return data[at:end]
+        return self._skip("CheckSum (10) is wrong")
 
     def _without_head(self) -> Frame | None:
         """Wait if a head may still become of it, else skip to where one may begin."""
