@@ -96,7 +96,7 @@ _LIMITS = [
     ),
     (
         "websocket.slow_client_ms",
-        "milliseconds in which your socket must accept something. A client that reads slowly is served from the journal for as long as it reads at all",
+        "milliseconds in which your socket must accept something. A client that reads slowly is served from the journal for as long as it reads at all. Of the pings that it sends meanwhile the newest is answered",
     ),
     ("websocket.ping_interval_s", "seconds between two pings"),
     ("websocket.resume_reports_max", "reports of an account that a resume may go back"),

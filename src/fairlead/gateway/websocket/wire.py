@@ -39,6 +39,7 @@ SLOW_CLIENT = 4008
 _WHY: dict[int, Why] = {GOING_AWAY: "stopping", UNAUTHORIZED: "unauthorized"}
 _LOOKS = 4  # at a socket that takes nothing, within the time after which it is given up
 _END = b""  # how websockets marks the end of what it has to send
+_PONG = 0x80 | Opcode.PONG  # the first byte of one
 
 log = structlog.get_logger()
 
@@ -104,6 +105,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._ping: asyncio.TimerHandle | None = None
         self._pings = 0
         self._is_pong_due = False
+        self._pong = b""  # frame that waits until the socket takes it
         self._closing: asyncio.TimerHandle | None = None
 
     # ── the socket ───────────────────────────────────────────────────────────────────────────────
@@ -148,6 +150,9 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._slow is not None:
             self._slow.cancel()
             self._slow = None
+        pong, self._pong = self._pong, b""
+        if pong and not self._transport.is_closing():
+            self.write([pong])
         if self._client is not None:
             self._client.writable()
 
@@ -301,9 +306,17 @@ class WebSocketProtocol(asyncio.Protocol):
             self._close_in_time()
 
     def _flush(self) -> None:
+        """Send what websockets has ready. Each is a whole frame.
+
+        A client that does not read may still ask for as many pongs as it likes. While the socket takes
+        nothing only the newest ping's waits, for all of them (RFC 6455, 5.5.3), so no more bytes do;
+        its requests are read on, for a client that is behind must be able to cancel.
+        """
         for data in self._protocol.data_to_send():
             if data == _END:
                 self._transport.close()
+            elif data[0] == _PONG and not self.is_writable:
+                self._pong = data
             elif not self._transport.is_closing():
                 self._written += len(data)
                 self._transport.write(data)
