@@ -29,7 +29,6 @@ from fairlead.gateway.fixapi.telling import Terms
 log = structlog.get_logger()
 _CANCEL_WITHOUT_EFFECT = "the cancel had no effect, the order is still there"
 _TOO_LATE = "the order has ended"
-_OF_CALLERS = (Refusal.UNAUTHENTICATED, Refusal.FORBIDDEN, Refusal.RATE_EXCEEDED)
 _PENDING = "a cancel of this order is on its way already"
 
 
@@ -402,9 +401,8 @@ class Requests:
         except ConnectionError:
             log.info("fix_request_unanswered", session=self._mouth.name)
             return None
-        if isinstance(reply, Refused) and reply.refusal in _OF_CALLERS:
-            reason = BusinessReason.NOT_AUTHORIZED
-            body = telling.business_reject(received.message, reason, reply.message)
+        if isinstance(reply, Refused) and reply.refusal in telling.OF_CALLERS:
+            body = telling.not_looked(received.message, reply)
             self._answer(received, words.BUSINESS_MESSAGE_REJECT, body)
             return None
         return reply

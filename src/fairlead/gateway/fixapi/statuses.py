@@ -5,8 +5,8 @@ Reports go on meanwhile, so an order is told as the newest that the client has b
 
 from collections.abc import Awaitable, Callable
 
-from fairlead.core import replies
 from fairlead.core.port import EdgePort
+from fairlead.core.replies import Refusal, Refused
 from fairlead.fix.happened import Received
 from fairlead.fix.message import Fault
 from fairlead.fix.session import Session
@@ -63,10 +63,12 @@ class MassStatuses:
 
     async def _tell(self, received: Received, asked: MassStatus) -> None:
         desk = self._desk
-        accounts = [asked.account] if asked.account else list(self._asked)
         if asked.account and asked.account not in self._asked:
             self._say_no_orders(received, _not_an_account(asked.account))
             return
+        # Of an account that is away nothing can be told: it is not here, or not this client's any more.
+        present = [account for account in self._asked if account in self._mouth.told]
+        accounts = [asked.account] if asked.account else present
         orders = []
         ends: dict[str, int] = {}
         for account in accounts:
@@ -77,7 +79,10 @@ class MassStatuses:
             if isinstance(found, Found):
                 orders += found.orders
                 ends[account] = found.sequence
-            elif asked.account and found.refusal is replies.Refusal.ACCOUNT_UNKNOWN:
+            elif found.refusal is not Refusal.ACCOUNT_UNKNOWN:
+                self._refuse(received, found)
+                return
+            elif asked.account:
                 self._say_no_orders(received, _not_an_account(account))
                 return
         for at, order in enumerate(orders):
@@ -97,6 +102,12 @@ class MassStatuses:
             self._mouth.dealt(received)
         else:
             self._say_no_orders(received, "there are no orders")
+
+    def _refuse(self, received: Received, refused: Refused) -> None:
+        """Say that it could not be looked; the next request looks from where this one would have."""
+        body = telling.not_looked(received.message, refused)
+        if self._mouth.say(words.BUSINESS_MESSAGE_REJECT, body):
+            self._mouth.dealt(received)
 
     def _say_no_orders(self, received: Received, text: str) -> None:
         message, desk = received.message, self._desk

@@ -14,6 +14,7 @@ from fairlead.core.port import Released
 from fairlead.core.replies import Refusal, Refused
 from fairlead.core.reports import OrderReport
 from fairlead.fix.message import Message
+from fairlead.fix.tags import BusinessReason
 from fairlead.gateway.fixapi import words
 from fairlead.gateway.fixapi.asking import REASON_DUPLICATE, REASON_OTHER, reason_of, told
 from fairlead.gateway.fixapi.words import number, safe, utc_timestamp
@@ -27,6 +28,8 @@ _REJECTED = f"103={REASON_OTHER}\x01"
 
 TOO_LATE, UNKNOWN, PENDING, OTHER = 0, 1, 3, 99  # CxlRejReason (102)
 NOT_SUPPORTED = 0  # MassCancelRejectReason (532)
+
+OF_CALLERS = (Refusal.UNAUTHENTICATED, Refusal.FORBIDDEN, Refusal.RATE_EXCEEDED)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -207,6 +210,14 @@ def business_reject(message: Message, reason: int, text: str) -> bytes:
     return (
         f"45={number_in}\x01372={safe(message.msg_type)}\x01380={reason}\x0158={_cut(text)}\x01"
     ).encode()
+
+
+def not_looked(message: Message, refused: Refused) -> bytes:
+    """Return the BusinessMessageReject of a message that was refused before any order was looked at."""
+    is_of_caller = refused.refusal in OF_CALLERS
+    otherwise = BusinessReason.APPLICATION_NOT_AVAILABLE
+    reason = BusinessReason.NOT_AUTHORIZED if is_of_caller else otherwise
+    return business_reject(message, reason, refused.message)
 
 
 # ── pieces ───────────────────────────────────────────────────────────────────────────────────────
