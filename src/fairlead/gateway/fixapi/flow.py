@@ -44,6 +44,7 @@ class Flow:
         self._slow_s = slow_s
         self._too_slow = too_slow
         self._slow: asyncio.TimerHandle | None = None
+        self._is_lost = False
         self._writable = asyncio.Event()
         self._writable.set()
         self._reading_holds: set[str] = set()
@@ -59,8 +60,8 @@ class Flow:
         """Close when all is sent, or when it has not been for too long."""
         if not self._wire.is_closing():
             self._wire.close()
-            if self._slow is None:
-                self._slow = self._later(self.abort)
+        if self._slow is None and not self._is_lost:  # who was slow before has no longer than that
+            self._slow = self._later(self.abort)
 
     def abort(self) -> None:
         """Close at once."""
@@ -68,6 +69,7 @@ class Flow:
 
     def lost(self) -> None:
         """Take note that the connection is gone: nobody waits for it any more."""
+        self._is_lost = True
         self._stop_slow_timer()
         self._writable.set()
 
@@ -81,8 +83,9 @@ class Flow:
             self._slow = self._later(self._cut_off)
 
     def resume_writing(self) -> None:
-        """The client reads again."""
-        self._stop_slow_timer()
+        """The client reads again; of a transport that is closing it has to read all, and in time."""
+        if not self._wire.is_closing():
+            self._stop_slow_timer()
         self._writable.set()
         self.let_go_reading("writing")
 
