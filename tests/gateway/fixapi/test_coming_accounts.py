@@ -160,6 +160,28 @@ async def test_an_account_that_comes_while_a_logon_is_decided_is_followed(world:
     assert reports(wire) == [f"{BOB}:2"]
 
 
+@pytest.mark.parametrize("has_come", [False, True])
+async def test_what_comes_while_the_session_logs_out_is_told_at_the_next_logon(
+    world: World, has_come: bool
+) -> None:
+    client, _ = await world.logged_on()
+    world.release("SIM")
+    await turns()
+    client.log_out("the server is stopping")
+    world.release("SIM", 2)
+    await turns()
+    if has_come:
+        world.come(BOB, 1)  # that it is followed is stored, and with it the place in the others
+        world.release(BOB)
+        await turns()
+    world.release("SIM")
+    await turns()
+    client.received(say("5", 2, now_ns=NOW))
+    await turns()
+    _, wire = await world.logged_on(3)
+    assert sorted(reports(wire)) == [f"{BOB}:2"] * has_come + ["SIM:2", "SIM:3", "SIM:4"]
+
+
 async def test_a_connection_that_is_lost_meanwhile_watches_nothing_more(world: World) -> None:
     world.edge.gate = asyncio.Event()
     client = Client(world.desk, Wire(), "peer")

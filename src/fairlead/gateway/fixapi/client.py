@@ -365,11 +365,11 @@ class Client:
 
     # ── reports ──────────────────────────────────────────────────────────────────────────────────
 
-    def _tell(self, items: Sequence[Item]) -> None:
-        """Make reports into messages, and keep how far we have come with them."""
+    def _tell(self, items: Sequence[Item]) -> bool:
+        """Make reports into messages, and keep how far we have come; False if nothing can be said now."""
         session, requests = self.session, self._requests
         if not session.is_up or requests is None:
-            return
+            return False
         now_ns = self._desk.now_ns()
         reports = self._desk.reports
         encoder = reports.true if self._terms.is_true_exec_type else reports.usual
@@ -390,6 +390,7 @@ class Client:
         if has_told:
             self._keep()
             self._desk.changed(self)
+        return True
 
     def _keep(self) -> None:
         """Have the place in the reports stored with what was said."""

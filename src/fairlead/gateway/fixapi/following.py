@@ -13,11 +13,12 @@ BATCH = 128  # reports made into messages in one turn of the event loop, per acc
 class Following:
     """Calls `tell` with reports, in order per account, from `start` to `close`, unless held.
 
-    `told` has by account the sequence of the last report that was told.
+    `told` has by account the sequence of the last report that was told. `tell` returns whether it could;
+    once it could not, nothing more is told of any account.
     """
 
     def __init__(
-        self, feed: Feed, begins: Mapping[str, int], tell: Callable[[Sequence[Item]], None]
+        self, feed: Feed, begins: Mapping[str, int], tell: Callable[[Sequence[Item]], bool]
     ) -> None:
         self.told = dict(begins)
         self._feed = feed
@@ -92,6 +93,9 @@ class Following:
                 self._pull(account)
 
     def _pass_on(self, account: str, items: Sequence[Item], subscription: Subscription) -> None:
-        if items:
-            self.told[account] = subscription.sequence
-            self._tell(items)
+        if not items:
+            return
+        before, self.told[account] = self.told[account], subscription.sequence
+        if not self._tell(items):
+            self.told[account] = before
+            self.close()
