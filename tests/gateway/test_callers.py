@@ -43,7 +43,7 @@ from fairlead.core.requests import (
 )
 from fairlead.gateway.callers import Access, Caller, agreed
 from fairlead.gateway.guard import SCOPES, Doors, GuardedPort, NotAllowed
-from fairlead.gateway.usage import WEBSOCKET
+from fairlead.gateway.usage import FIX, WEBSOCKET
 from tests.gateway.orders import ORDER
 from tests.gateway.scripted_edge import ScriptedEdge
 
@@ -526,6 +526,46 @@ def test_a_connection_ends_when_its_key_may_less(changes: dict[str, object], end
     for _ in range(2):
         world.becomes(**(both | changes))
     assert ended == [1] * ends
+
+
+@pytest.mark.parametrize("wider", [{"accounts": ("SIM", "SIM/BOB")}, {"scopes": tuple(Scope)}])
+def test_a_connection_ends_when_its_key_loses_what_it_got_meanwhile(
+    wider: dict[str, object],
+) -> None:
+    narrow: dict[str, object] = {"scopes": (Scope.READ,), "accounts": ("SIM",)}
+    world = World(**narrow)
+    ended: list[int] = []
+    world.access.watch(world.caller, WEBSOCKET, lambda: ended.append(1))
+    world.becomes(**(narrow | wider))
+    assert ended == []
+    world.becomes(**narrow)
+    assert ended == [1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_told"),
+    [
+        ({"accounts": None}, True),
+        ({"accounts": ("SIM", "SIM/BOB")}, True),
+        ({"accounts": ("SIM/BOB",)}, False),
+        ({"scopes": tuple(Scope)}, False),
+        ({"label": "Bot2"}, False),
+        ({}, False),
+    ],
+)
+def test_a_connection_is_told_once_that_its_key_got_accounts(
+    changes: dict[str, object], is_told: bool
+) -> None:
+    before: dict[str, object] = {"scopes": (Scope.READ,), "accounts": ("SIM",)}
+    world = World(**before)
+    told: list[int] = []
+    stop = world.access.watch(world.caller, FIX, lambda: None, lambda: told.append(1))
+    for _ in range(2):
+        world.becomes(**(before | changes))
+    assert told == [1] * is_told
+    stop()
+    world.becomes(accounts=("SIM", "SIM/BOB", "SIM/EVE"))
+    assert told == [1] * is_told
 
 
 def test_a_connection_ends_with_its_key_and_at_its_moment() -> None:

@@ -73,8 +73,7 @@ _CLOSES = [
     ("1011", "you did not answer a ping until the next was due"),
     (
         "4401",
-        "your [API key](../operations/keys.md) was taken back, has expired, or may less than when you"
-        " connected",
+        "your [API key](../operations/keys.md) was taken back, has expired, or may less than before",
     ),
     ("4008", "your socket accepted nothing for `websocket.slow_client_ms`"),
     ("4401", "your client certificate has been revoked, or has ended"),

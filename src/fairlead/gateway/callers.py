@@ -3,7 +3,7 @@
 A caller is a key, proven by its secret, a signature or a certificate, and the address that it is used
 from. What the key may is looked up for each request, so a key that was narrowed or taken back is so from
 the next request on. Whoever keeps a connection for a caller watches it, and ends it when its rights have
-shrunk. For the event loop's thread.
+shrunk; it is told too when there are more accounts. For the event loop's thread.
 """
 
 import hmac
@@ -103,6 +103,15 @@ class _Grant:
             self.used.see(caller.address, caller.protocol, caller.certificate, now_ns)
 
 
+class _Watcher(msgspec.Struct, eq=False):
+    """A connection that is kept: with what its key may, as it was last told, and whom to tell."""
+
+    caller: Caller
+    grant: _Grant
+    end: Callable[[], None]
+    widened: Callable[[], None] | None
+
+
 class Access:
     """The keys and certificates that can be used, and the decision about every request.
 
@@ -130,7 +139,7 @@ class Access:
         self._by_hash: dict[bytes, tuple[str, bytes]] = {}
         self._grants: dict[str, _Grant] = {}
         self._certificates = _NO_CERTIFICATES
-        self._watchers: dict[object, tuple[Caller, _Grant, Callable[[], None]]] = {}
+        self._watchers: dict[object, _Watcher] = {}
         self._nonces: Nonces | None = None
         self._mark = mark
         self._attempts = Attempts(now_ns, attempts_per_min)
@@ -295,17 +304,24 @@ class Access:
 
     # ── open connections ─────────────────────────────────────────────────────────────────────────
 
-    def watch(self, caller: Caller, protocol: str, end: Callable[[], None]) -> Callable[[], None]:
-        """Have `end` called, once, when less is allowed than now, and the time connected counted.
+    def watch(
+        self,
+        caller: Caller,
+        protocol: str,
+        end: Callable[[], None],
+        widened: Callable[[], None] | None = None,
+    ) -> Callable[[], None]:
+        """Have `end` called, once, when less is allowed than before, and the time connected counted.
 
-        Returns what is to be called when the connection has ended. `protocol`: of `gateway/usage.py`.
+        `widened` is called when there are accounts that were not allowed before. Returns what is to be
+        called when the connection has ended. `protocol`: of `gateway/usage.py`.
         """
         token = object()
         opened_with = self._grants.get(caller.kid)
         if opened_with is None:  # taken back since it was proven
             end()
             return lambda: None
-        self._watchers[token] = (caller, opened_with, end)
+        self._watchers[token] = _Watcher(caller, opened_with, end, widened)
         disconnected = self.usage.connected(opened_with.used, protocol)
 
         def stop() -> None:
@@ -316,19 +332,25 @@ class Access:
 
     def open_connections(self, kid: str) -> int:
         """Return how many connections are kept open here for a key."""
-        return sum(caller.kid == kid for caller, _, _ in self._watchers.values())
+        return sum(watcher.caller.kid == kid for watcher in self._watchers.values())
 
     def end_the_uncovered(self) -> None:
         """End connections whose key or certificate is gone, has ended, or whose key was narrowed.
 
-        To be called every now and then.
+        Those whose key was widened are told, and what they got may be taken away again. To be called
+        every now and then.
         """
-        for token, (caller, opened_with, end) in list(self._watchers.items()):
-            if self.judge(caller, Scope.READ, "") is not None or _is_narrower(
-                self._grants[caller.kid], opened_with
-            ):
+        for token, watcher in list(self._watchers.items()):
+            caller, then = watcher.caller, watcher.grant
+            now = self._grants.get(caller.kid)
+            refused = self.judge(caller, Scope.READ, "")
+            if now is None or refused is not None or _is_narrower(now, then):
                 del self._watchers[token]
-                end()
+                watcher.end()
+            elif now is not then:
+                watcher.grant = now
+                if watcher.widened is not None and not _has_all_accounts(then, now):
+                    watcher.widened()
 
 
 def _refused(refusal: Refusal, code: str, text: str) -> Refused:
@@ -337,8 +359,11 @@ def _refused(refusal: Refusal, code: str, text: str) -> Refused:
 
 def _is_narrower(now: _Grant, then: _Grant) -> bool:
     """Whether something that was allowed is not allowed any more; of addresses, whether they differ."""
-    if not then.scopes <= now.scopes:
+    return not then.scopes <= now.scopes or not _has_all_accounts(now, then)
+
+
+def _has_all_accounts(one: _Grant, of: _Grant) -> bool:
+    """Whether `one` may be used for all accounts of the other."""
+    if one.accounts is None:
         return True
-    if now.accounts is None:
-        return False
-    return then.accounts is None or not then.accounts <= now.accounts
+    return of.accounts is not None and of.accounts <= one.accounts

@@ -10,6 +10,7 @@
     following    a session's place in the reports of all accounts
     mass_status  which orders answer a mass status request; statuses: how they are told
     resending    what was sent and a client lacks, again
+    joining      accounts that a key gets while it is logged on
     place        where a session stands in the reports of its accounts
     cursor       how far a session has come, as it is stored with its messages
     client       one connection from the logon to the end; flow: how fast bytes go over it

@@ -13,7 +13,7 @@ import structlog
 
 from fairlead.core import replies
 from fairlead.core.port import EdgePort
-from fairlead.core.replies import AccountsReply
+from fairlead.core.replies import AccountsReply, Reply
 from fairlead.core.reports import OrderReport
 from fairlead.core.requests import QueryAccounts
 from fairlead.fix.happened import (
@@ -38,6 +38,7 @@ from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.fixapi.flow import Flow, Wire
 from fairlead.gateway.fixapi.following import Following
 from fairlead.gateway.fixapi.identifying import caller_of
+from fairlead.gateway.fixapi.joining import Joining
 from fairlead.gateway.fixapi.keeping import KeptSession
 from fairlead.gateway.fixapi.place import Place
 from fairlead.gateway.fixapi.requests import Mouth, Requests
@@ -51,6 +52,7 @@ log = structlog.get_logger()
 _HELD_S = 1.0
 _STOPPING = "the server is stopping"
 _NOT_ALLOWED = "the key does not allow this any more"
+_LOG_ON_AGAIN = "the key may be used for more accounts now, log on again"
 
 
 class Client:
@@ -66,6 +68,7 @@ class Client:
         self._shown = shown
         self._caller: Caller | None = None
         self._port: EdgePort | None = None  # once it is known who calls
+        self._joining: Joining | None = None  # the same, of who has a key
         self._unwatch: Callable[[], None] | None = None
         self._kept: KeptSession | None = None
         if desk.kept is not None:
@@ -210,8 +213,10 @@ class Client:
     async def _let_on(self, asked: LogonAsked) -> None:
         desk = self._desk
         port = self._port = desk.doors.of(self._caller)
+        if self._caller is not None:
+            self._port = self._joining = Joining(port, self._flow, desk.start, self._follow)
         try:
-            reply = await port.submit(QueryAccounts(account=""))
+            reply = await self._accounts(port)
         except ConnectionError:
             self._work(self.session.refuse(_STOPPING, desk.now_ns()))
             return
@@ -239,6 +244,26 @@ class Client:
         self._key = key
         self._work(self.session.accept(key, record, desk.now_ns()))
 
+    async def _accounts(self, port: EdgePort) -> Reply:
+        """Return the accounts that there are, as they are open when this returns."""
+        access, caller = self._desk.doors.access, self._caller
+        while True:
+            open_before = None if access is None or caller is None else access.accounts(caller)
+            reply = await port.submit(QueryAccounts(account=""))
+            if access is None or caller is None or access.accounts(caller) == open_before:
+                return reply
+
+    def _follow(self, reply: Reply) -> bool:
+        """Follow the accounts that are newly open; False if the session is over, or is now."""
+        if isinstance(reply, replies.Refused) and self.session.is_up:
+            self.log_out(f"{_LOG_ON_AGAIN}: {reply.message}")
+        if not self.session.is_up:
+            return False
+        assert isinstance(reply, AccountsReply), reply
+        for state in reply.accounts:
+            self._account_came(state.account, state.sequence)
+        return True
+
     def _account_came(self, account: str, sequence: int) -> None:
         """Follow an account that is new or back, unless it has been followed all the time."""
         if not self._desk.doors.is_open_to(self._caller, account):
@@ -251,7 +276,7 @@ class Client:
             self._desk.changed(self)
 
     def _not_allowed(self) -> None:
-        """End: the key is taken back, expired, or may do less than when the client came."""
+        """End: the key is taken back, expired, or may do less than before."""
         self.log_out(_NOT_ALLOWED)
 
     def _refuse(self, key: SessionKey, text: str) -> None:
@@ -301,8 +326,9 @@ class Client:
         )  # fmt: skip
         self._keep()
         following.start()
-        if self._caller is not None and desk.doors.access is not None:
-            self._unwatch = desk.doors.access.watch(self._caller, FIX, self._not_allowed)
+        access, joining = desk.doors.access, self._joining
+        if self._caller is not None and access is not None and joining is not None:
+            self._unwatch = access.watch(self._caller, FIX, self._not_allowed, joining.look)
 
     def _ended(self, ended: Ended) -> None:
         if self._unwatch is not None:

@@ -124,7 +124,7 @@ class Client:
             self._connection.close(GOING_AWAY, "the server is stopping")
 
     def _not_allowed(self) -> None:
-        """End: the key is taken back, expired, or may do less than when the client came."""
+        """End: the key is taken back, expired, or may do less than before."""
         self._connection.close(NOT_ALLOWED, "the key does not allow this any more")
 
     # ── what the hub tells ───────────────────────────────────────────────────────────────────────
