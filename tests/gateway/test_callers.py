@@ -456,6 +456,24 @@ async def test_an_id_that_others_use_too_leads_to_the_order_of_its_own_account()
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("busy", ["SIM", "SIM/BOB"])
+async def test_an_account_that_cannot_look_is_not_hidden_by_another_without_the_order(
+    busy: str,
+) -> None:
+    world = World(accounts=("SIM", "SIM/BOB"))
+    too_much = Refused(Refusal.OVERLOADED, "busy")
+    unknown = Refused(Refusal.ORDER_UNKNOWN, "no such order", "client_order_id")
+    elsewhere: Reply = unknown
+    world.edge.script = lambda request: too_much if request.account == busy else elsewhere
+    question = QueryOrder(account="", client_order_id="id")
+    assert await world.port.submit(question) == too_much
+    elsewhere = OrderReply(MINE)
+    assert await world.port.submit(question) == elsewhere
+    world.edge.script = lambda _: unknown
+    assert await world.port.submit(question) == unknown
+
+
+@pytest.mark.asyncio
 async def test_history_holds_the_orders_of_its_accounts_up_to_the_limit() -> None:
     world = World(accounts=("SIM",))
     rows = [HistoryRow(each, str(at)) for at, each in enumerate((BOBS, MINE, BOBS, MINE, MINE))]

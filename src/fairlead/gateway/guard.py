@@ -22,6 +22,7 @@ from fairlead.core.replies import (
     OrdersReply,
     PositionsReply,
     ReconciliationReply,
+    Refusal,
     Refused,
     Reply,
 )
@@ -157,15 +158,18 @@ class GuardedPort:
         return _narrowed(await self._port.submit(request), accounts)
 
     async def _newest(self, request: QueryOrder, accounts: frozenset[str]) -> Reply:
-        """Return the newest order of the client id at one of the accounts."""
+        """Return the newest order of the client id at one of the accounts, or why none is found."""
         newest: OrderReply | None = None
-        refused: Reply | None = None
+        refused: Refused | None = None
         for account in sorted(accounts):
             reply = await self._port.submit(msgspec.structs.replace(request, account=account))
-            if not isinstance(reply, OrderReply):
-                refused = reply
-            elif newest is None or reply.order.number > newest.order.number:
-                newest = reply
+            if isinstance(reply, OrderReply):
+                if newest is None or reply.order.number > newest.order.number:
+                    newest = reply
+            else:
+                assert isinstance(reply, Refused), reply
+                if refused is None or refused.refusal is Refusal.ORDER_UNKNOWN:
+                    refused = reply  # else one could not look, and no other's "unknown" hides that
         answer: Reply | None = newest or refused
         assert answer is not None, "a key is limited to one account at least"
         return answer

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from fairlead.core.replies import Refusal, Refused, Reply, SnapshotReply
 from fairlead.core.reports import Cause
 from fairlead.core.requests import QuerySnapshot, Request
+from fairlead.gateway.fixapi import telling
 from tests.fix.spoken import NOW, Field, say
 from tests.gateway.fixapi.wires import turns
 from tests.gateway.fixapi.world import CANCELED, OPEN, World, told
@@ -21,6 +22,16 @@ REFUSALS = {
     Refusal.UNAUTHENTICATED: "6",
 }
 HERE: Field = (207, ORDER.account)
+TIME: Field = (60, "20260101-00:00:00")
+ABOUT_ORDERS: dict[str, list[Field]] = {
+    "D": [
+        (11, "id"), HERE, (48, "SIM_SPOT_BTC_USDT"), (22, 101), TIME, (40, 2), (54, 1), (44, "10.5"),
+        (38, "0.045"), (59, 1),
+    ],
+    "F": [(11, "cancel"), (41, "id"), HERE, TIME],
+    "H": [(11, "id"), HERE],
+    "q": [(11, "cancels"), (530, 7), HERE, TIME],
+}  # fmt: skip
 
 
 def ask(number: int, *more: Field) -> bytes:
@@ -32,6 +43,22 @@ def looks(request: Request) -> Reply:
     """Answer as an account with one open order."""
     assert isinstance(request, QuerySnapshot), request
     return SnapshotReply(5, (replace(OPEN, account=request.account),), ())
+
+
+@pytest.mark.parametrize("msg_type", ABOUT_ORDERS)
+@pytest.mark.parametrize("refusal", telling.NOT_LOOKED)
+async def test_nothing_is_said_of_an_order_that_was_not_looked_for(
+    world: World, refusal: Refusal, msg_type: str
+) -> None:
+    client, wire = await world.log_on()
+    await world.tell(Cause.WORKING, replace(OPEN, client_order_id="id"), 1)
+    world.answer = lambda _: Refused(refusal, "busy, send again")
+    client.received(say(msg_type, 2, *ABOUT_ORDERS[msg_type], now_ns=NOW))
+    await turns()
+    assert [said[35] for said in wire.said] == ["A", "8", "j"]
+    said = wire.said[-1]
+    assert (said[45], said[372], said[380]) == ("2", msg_type, REFUSALS[refusal])
+    assert said[58] == "busy, send again"
 
 
 @pytest.mark.parametrize("more", [[HERE], []], ids=["account", "all"])

@@ -249,7 +249,6 @@ def test_a_declined_order() -> None:
     (Refusal.CONFLICT, (), 6, "words"),
     (Refusal.ACCOUNT_UNKNOWN, (), 99, "words"),
     (Refusal.ACCOUNT_UNAVAILABLE, (), 99, "words"),
-    (Refusal.OVERLOADED, (), 99, "words"),
     (Refusal.INVALID, (("symbol_id_exchange", "X is no instrument"),), 1, "SecurityID (48): X is no"),
     (Refusal.INVALID, (("price", "off"), ("amount_order", "odd")), 99,
      "Price (44): off; OrderQty (38): odd"),

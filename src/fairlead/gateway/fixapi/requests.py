@@ -178,7 +178,7 @@ class Requests:
     def _answer_place(self, received: Received, told: int, reply: Reply | None) -> None:
         match reply:
             case None:
-                return  # stopping: whether it was taken is unknown, so it will be asked for again
+                return  # told, or stopping: whether it was taken is unknown, it will be asked again
             case OrderReply(order) | Refused(Refusal.IN_DOUBT, order=Order() as order):
                 self._tell_unless_told(received, order, told)
             case Refused():
@@ -395,13 +395,13 @@ class Requests:
         return self._reply(answer, received)
 
     def _reply(self, answer: Answer, received: Received) -> Reply | None:
-        """Return the reply; None when the edge is stopping, or the client may not ask: it was told."""
+        """Return the reply; None when the edge is stopping, or did not look: the client was told."""
         try:
             reply = answer.result()
         except ConnectionError:
             log.info("fix_request_unanswered", session=self._mouth.name)
             return None
-        if isinstance(reply, Refused) and reply.refusal in telling.OF_CALLERS:
+        if isinstance(reply, Refused) and reply.refusal in telling.NOT_LOOKED:
             body = telling.not_looked(received.message, reply)
             self._answer(received, words.BUSINESS_MESSAGE_REJECT, body)
             return None

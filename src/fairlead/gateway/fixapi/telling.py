@@ -29,7 +29,13 @@ _REJECTED = f"103={REASON_OTHER}\x01"
 TOO_LATE, UNKNOWN, PENDING, OTHER = 0, 1, 3, 99  # CxlRejReason (102)
 NOT_SUPPORTED = 0  # MassCancelRejectReason (532)
 
-OF_CALLERS = (Refusal.UNAUTHENTICATED, Refusal.FORBIDDEN, Refusal.RATE_EXCEEDED)
+# BusinessRejectReason (380) of what is refused before any order is looked at, whatever was asked.
+NOT_LOOKED = {
+    Refusal.UNAUTHENTICATED: BusinessReason.NOT_AUTHORIZED,
+    Refusal.FORBIDDEN: BusinessReason.NOT_AUTHORIZED,
+    Refusal.RATE_EXCEEDED: BusinessReason.NOT_AUTHORIZED,
+    Refusal.OVERLOADED: BusinessReason.APPLICATION_NOT_AVAILABLE,
+}
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -214,9 +220,7 @@ def business_reject(message: Message, reason: int, text: str) -> bytes:
 
 def not_looked(message: Message, refused: Refused) -> bytes:
     """Return the BusinessMessageReject of a message that was refused before any order was looked at."""
-    is_of_caller = refused.refusal in OF_CALLERS
-    otherwise = BusinessReason.APPLICATION_NOT_AVAILABLE
-    reason = BusinessReason.NOT_AUTHORIZED if is_of_caller else otherwise
+    reason = NOT_LOOKED.get(refused.refusal, BusinessReason.APPLICATION_NOT_AVAILABLE)
     return business_reject(message, reason, refused.message)
 
 
