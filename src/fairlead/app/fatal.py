@@ -33,8 +33,10 @@ class Fatal:
     def on_loop_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Take what the loop caught: an error of ours stops the process, one of a client does not."""
         cause = context.get("exception")
-        is_of_client = isinstance(context.get("protocol"), _OF_CLIENTS)
-        if is_of_client or cause is None or isinstance(cause, OSError):
-            log.warning("loop", text=context.get("message"), cause=repr(cause))
+        text = context.get("message")
+        if cause is None or isinstance(cause, OSError):
+            log.warning("loop", text=text, cause=repr(cause))
+        elif isinstance(context.get("protocol"), _OF_CLIENTS):
+            log.error("loop", text=text, cause=repr(cause), exc_info=cause)
         else:
             self.tell(cause)

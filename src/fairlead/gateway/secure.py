@@ -9,15 +9,16 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import structlog
 
+from fairlead.gateway.fence import Fence
 from fairlead.gateway.lasting import lasting
 from fairlead.gateway.peers import IsActive, state_of
 from fairlead.tls.contexts import REFUSALS
-from fairlead.tls.refusing import FULL, TIMEOUT, reason_of
+from fairlead.tls.refusing import FAILED, FULL, TIMEOUT, reason_of
 
 log = structlog.get_logger()
 
@@ -109,7 +110,7 @@ class SecureAcceptor:
         REFUSALS.set(refusals)  # in this task's context
         try:
             await self._loop.connect_accepted_socket(
-                self._dispatch,
+                lambda: Fence(self._protocol, self._failed),
                 client,
                 ssl=self._security.context(),
                 ssl_handshake_timeout=timeout_s,
@@ -119,11 +120,19 @@ class SecureAcceptor:
             cause = refusals[0] if refusals else error
             is_late = not refusals and self._loop.time() >= until
             reason = TIMEOUT if is_late else reason_of(cause)
+            if reason == FAILED:
+                self._failed(cause)
+                return
             self._security.refused[reason] += 1
             log.debug("tls_refused", reason=reason, cause=str(cause) or type(cause).__name__)
+        except Exception as error:  # noqa: BLE001 - an error of ours, and the others are served on
+            self._failed(error)
+            client.close()
 
-    def _dispatch(self) -> "_Dispatch":
-        return _Dispatch(self._protocol)
+    def _failed(self, cause: Exception) -> None:
+        """Count and log what kept a client out who is not to blame."""
+        self._security.refused[FAILED] += 1
+        log.error("tls_failed", exc_info=cause)
 
     def _protocol(self, transport: asyncio.Transport) -> asyncio.Protocol:
         state: dict[str, Any] = {}
@@ -138,17 +147,3 @@ class SecureAcceptor:
         while True:
             await asyncio.sleep(self._security.judge_s)
             judge()
-
-
-class _Dispatch(asyncio.Protocol):
-    """Stands in until the handshake is done, then hands the connection on."""
-
-    def __init__(self, protocol_of: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
-        self._protocol_of = protocol_of
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Hand the connection to the protocol that was agreed on."""
-        secured = cast(asyncio.Transport, transport)
-        protocol = self._protocol_of(secured)
-        secured.set_protocol(protocol)
-        protocol.connection_made(secured)

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fairlead.tls.folder import FolderError
-from fairlead.tls.refusing import Malformed, UseRefused
+from fairlead.tls.refusing import Failed, Malformed, UseRefused
 
 log = structlog.get_logger()
 
@@ -193,7 +193,7 @@ class _Alerting(ssl.SSLObject):
             raise self._refusal
         try:
             super().do_handshake()
-            self._check_use()
+            self._judge()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except ssl.SSLError as error:
@@ -203,6 +203,15 @@ class _Alerting(ssl.SSLObject):
             if (heard := REFUSALS.get()) is not None:
                 heard.append(error)
             raise ssl.SSLWantReadError from error
+
+    def _judge(self) -> None:
+        """Refuse the client also when judging it fails: the loop would take that for an error of its own."""
+        try:
+            self._check_use()
+        except ssl.SSLError:
+            raise
+        except Exception as error:
+            raise Failed(f"the certificate could not be judged: {type(error).__name__}") from error
 
     def _check_use(self) -> None:
         """Refuse a certificate that does not say what it is for: OpenSSL takes it for everything.

@@ -15,9 +15,10 @@ BY_CLIENT = "by_client"  # it does not trust us
 TIMEOUT = "timeout"
 CUT = "cut"
 FULL = "full"  # more handshakes or connections than allowed
+FAILED = "failed"  # an error of ours, which is logged
 HANDSHAKE_REASONS = (
     NO_CERTIFICATE, UNKNOWN_AUTHORITY, EXPIRED, REVOKED, WRONG_USE, LIST_UNUSABLE, CERTIFICATE_WRONG,
-    PROTOCOL, BY_CLIENT, TIMEOUT, CUT, FULL,
+    PROTOCOL, BY_CLIENT, TIMEOUT, CUT, FULL, FAILED,
 )  # fmt: skip
 
 # X509_V_ERR_… of OpenSSL's x509_vfy.h.
@@ -46,6 +47,10 @@ class Malformed(ssl.SSLError):
     """The certificate cannot be read whole."""
 
 
+class Failed(ssl.SSLError):
+    """We could not judge the certificate; the cause says why."""
+
+
 def reason_of(error: OSError) -> str:
     """Return why a handshake failed; how long it took only its caller knows."""
     match error:
@@ -55,6 +60,8 @@ def reason_of(error: OSError) -> str:
             return WRONG_USE
         case Malformed():
             return CERTIFICATE_WRONG
+        case Failed():
+            return FAILED
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
             return CUT
         case ssl.SSLError():
