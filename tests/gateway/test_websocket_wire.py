@@ -33,7 +33,7 @@ class Follower:
     """The server's side of a client: keeps what came and how it ended."""
 
     def __init__(self, wire: WebSocketProtocol) -> None:
-        self._wire = wire
+        self.wire = wire
         self.heard: asyncio.Queue[bytes] = asyncio.Queue()
         self.ended_by: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -42,7 +42,7 @@ class Follower:
     def writable(self) -> None: ...
 
     def stop(self) -> None:
-        self._wire.close(1001, "the server is stopping")
+        self.wire.close(1001, "the server is stopping")
 
     def received(self, messages: list[bytes]) -> None:
         for each in messages:
@@ -196,5 +196,20 @@ def test_stopping_does_not_wait_for_a_client_that_pings_and_does_not_read(
             await flood(client)
             await client.say(b"still here")
         assert client.follower.ended_by.result() == "stopping"
+
+    run(story())
+
+
+def test_fragments_that_hold_nothing_take_no_memory(run: Callable[[Any], None]) -> None:
+    """A message may have few bytes, and any number of fragments."""
+
+    async def story() -> None:
+        async with stuck() as client:
+            empty = [Frame(Opcode.CONT, b"", fin=False)] * 1_000
+            await client.send(Frame(Opcode.TEXT, b"", fin=False), *empty, *pings(0, 1))
+            await client.pongs_until(b"%0125d" % 0)
+            assert client.follower.wire._fragments == []
+            await client.send(Frame(Opcode.CONT, b"a", fin=False), *empty, Frame(Opcode.CONT, b"b"))
+            assert await client.follower.heard.get() == b"ab"
 
     run(story())

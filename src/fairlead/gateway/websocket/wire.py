@@ -278,7 +278,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def _take_frame(self, frame: Frame) -> None:
         match frame.opcode:
             case Opcode.TEXT | Opcode.CONT:
-                self._fragments.append(bytes(frame.data))
+                if frame.data:  # any number may be empty, whatever a message may have
+                    self._fragments.append(bytes(frame.data))
                 if frame.fin:
                     message = b"".join(self._fragments)
                     self._fragments.clear()
