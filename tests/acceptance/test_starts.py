@@ -94,6 +94,43 @@ def test_a_second_start_shows_the_first_runs_orders(tmp_path: Path, config: Path
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_an_exchange_that_was_emptied_is_not_taken_for_the_one_before(
+    tmp_path: Path, config: Path
+) -> None:
+    """It gives its numbers to other orders and trades: fills would be booked to the wrong ones."""
+    first = start(tmp_path / "data", config)
+    with running(first):
+        first.reconciled()
+        with closing(first.api()) as api:
+            api.place("first-rest")
+        assert first.interrupt() == 0
+    (tmp_path / "data" / "exchange").rename(tmp_path / "kept")
+    second = start(tmp_path / "data", config)
+    with running(second):
+        second.ready()
+        with closing(second.api()) as api:
+            refused = until(
+                lambda: (
+                    (answer := api.place("second")).status == 490
+                    and "this is exchange" in answer.json["message"]
+                    and answer
+                ),
+                "the account says why it takes no orders",
+            )
+            assert "start with another data folder" in refused.json["message"]
+            assert api.status("first-rest").json["status"] == "NEW"
+        assert second.interrupt() == 0
+    shutil.rmtree(tmp_path / "data" / "exchange")
+    (tmp_path / "kept").rename(tmp_path / "data" / "exchange")
+    third = start(tmp_path / "data", config)
+    with running(third):
+        third.reconciled()
+        with closing(third.api()) as api:
+            assert api.cancel("first-rest").status == 200
+            until(lambda: api.status("first-rest").json["status"] == "CANCELED", "it is canceled")
+        assert third.interrupt() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_it_cleanly_also_under_load(
     tmp_path: Path, config: Path, number: int

@@ -77,7 +77,7 @@ def now_ns() -> int:
 
 
 def new_exchange(folder: Path | None = None, settings: Settings | None = None) -> Exchange:
-    exchange = Exchange(settings or Settings(), now_ns, folder, seed=7)
+    exchange = Exchange(settings or Settings(), now_ns, folder, seed=7, identity="x7")
     exchange.start()
     return exchange
 

@@ -164,6 +164,7 @@ def age(path: Path) -> None:
                     (msgspec.msgpack.encode(content[:members]), number),
                 )
     connection.execute("DROP TABLE log")
+    connection.execute("DROP TABLE identity")
     connection.execute("PRAGMA user_version = 1")
     connection.commit()
     connection.close()

@@ -418,7 +418,7 @@ def test_a_real_socket_carries_the_same_dialect() -> None:
         from fairlead.venues.sim_messages import exchange_messages
 
         use_exact_decimals()
-        exchange = Exchange(Settings(), lambda: 10**18, None)
+        exchange = Exchange(Settings(), lambda: 10**18, None, identity="x7")
         exchange.start()
         loop = asyncio.get_running_loop()
         server = await loop.create_server(exchange.connection, "127.0.0.1", 0)
@@ -426,7 +426,7 @@ def test_a_real_socket_carries_the_same_dialect() -> None:
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(frame(Login(1, 10**18, "alice", "secret")))
         heard = exchange_messages().feed(await reader.read(4096))
-        assert heard == [LoggedIn(1, 0, 5_000, 10**18)]
+        assert heard == [LoggedIn(1, 0, 5_000, 10**18, "x7")]
         writer.close()
         await writer.wait_closed()
         server.close()

@@ -427,6 +427,7 @@ def test_a_store_without_a_log_gets_one(tmp_path: Path) -> None:
     shop.store.close()
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
         connection.execute("DROP TABLE log")
+        connection.execute("DROP TABLE identity")
         connection.execute("PRAGMA user_version = 2")
     assert examine(tmp_path / FILE_NAME).orders == 1
     again = Shop(tmp_path)

@@ -160,6 +160,41 @@ def test_a_doubled_login_answer_is_nothing_new():
     assert Talk().hear(wire.LoggedIn(0, 99, 300, START_NS)) == []
 
 
+def test_another_exchange_than_before_is_refused_at_the_login():
+    talk = Talk(is_logged_in=False)
+    for exchange in ("", "x1", "x1"):  # one that does not say which it is may be any
+        talk.dialect.opened(START_NS)
+        (connected,) = talk.hear(wire.LoggedIn(0, 10, 300, START_NS, exchange))
+        assert isinstance(connected, VenueConnected)
+        talk.dialect.closed(START_NS)
+    talk.dialect.opened(START_NS)
+    acts = talk.hear_acts(wire.LoggedIn(0, 0, 300, START_NS, "x2"))
+    assert acts.reports == []
+    assert acts.refused_login
+    assert acts.disconnect is not None
+    assert "this is exchange x2, and the account's orders are at exchange x1" in acts.disconnect
+
+
+def test_another_exchange_than_before_a_restart_is_refused_by_the_cursor():
+    talk = Talk(is_logged_in=False)
+    talk.dialect.opened(START_NS)
+    talk.hear(wire.LoggedIn(0, 10, 300, START_NS, "x2"))
+    assert talk.ask(fills_since("41")) == [wire.AskFills(5, START_NS, 41)]  # of an earlier version
+    asked = changed(fills_since("41@x1"), request_id=6)
+    acts = talk.dialect.ask(asked, START_NS)
+    assert acts.send == b""
+    assert acts.refused_login
+    (refused,) = acts.reports
+    assert refused.outcome is Outcome.NOT_SENT
+    talk.dialect.closed(START_NS)
+    talk.dialect.opened(START_NS)
+    assert talk.hear_acts(wire.LoggedIn(0, 0, 300, START_NS, "x2")).refused_login
+    talk.dialect.closed(START_NS)
+    talk.dialect.opened(START_NS)
+    assert not talk.hear_acts(wire.LoggedIn(0, 41, 300, START_NS, "x1")).refused_login
+    assert talk.ask(fills_since("41@x1")) == [wire.AskFills(5, START_NS, 41)]
+
+
 def test_a_refused_login_disconnects_for_good():
     talk = Talk(is_logged_in=False)
     talk.dialect.opened(START_NS)

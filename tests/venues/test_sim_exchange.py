@@ -171,9 +171,9 @@ async def a_day(connect):
     page, _ = await alice.ask(VenueFillsSince, cursor="")
     assert isinstance(page, VenueFillsListed)
     assert [f.trade_id for f in page.fills] == [fill.trade_id]
-    assert (page.cursor, page.is_last) == ("1", True)
+    assert (page.cursor, page.is_last) == ("1@x7", True)
     page, _ = await alice.ask(VenueFillsSince, cursor=page.cursor)
-    assert (page.fills, page.cursor) == ((), "1")
+    assert (page.fills, page.cursor) == ((), "1@x7")
 
     stated, _ = await alice.ask(VenueBalances)
     assert stated.is_complete
@@ -190,7 +190,7 @@ async def a_day(connect):
 
 async def over_pipe():
     loop = asyncio.get_running_loop()
-    exchange = Exchange(Settings(), lambda: START_NS)
+    exchange = Exchange(Settings(), lambda: START_NS, identity="x7")
     exchange.start()
     try:
         return await a_day(Pipe(loop, exchange.connection))
@@ -200,7 +200,7 @@ async def over_pipe():
 
 async def over_tcp():
     loop = asyncio.get_running_loop()
-    exchange = Exchange(Settings(), lambda: START_NS)
+    exchange = Exchange(Settings(), lambda: START_NS, identity="x7")
     exchange.start()
     server = await loop.create_server(exchange.connection, "127.0.0.1", 0)
     try:

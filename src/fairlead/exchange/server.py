@@ -45,9 +45,9 @@ class Exchange:
     """One simulated exchange.
 
     `now_ns` is its clock, `folder` where its store is (None: in memory only), `seed` that of the
-    chance in faults. `participants` and a `tape` move its prices besides clients. Raises StoreError
-    if the store cannot be used. `on_failure` is called once if it cannot be written later; by then
-    every connection is closed, and the process should stop.
+    chance in faults, `identity`: see `open_file`. `participants` and a `tape` move its prices besides
+    clients. Raises StoreError if the store cannot be used. `on_failure` is called once if it cannot be
+    written later; by then every connection is closed, and the process should stop.
     """
 
     def __init__(
@@ -58,12 +58,13 @@ class Exchange:
         seed: int = 0,
         participants: Participants | None = None,
         tape: Tape | None = None,
+        identity: str | None = None,
     ) -> None:
         self.settings = settings
         self.now_ns = now_ns
         self.folder = folder
         self.matching = Matching(settings)
-        self.store = open_store(None if folder is None else folder / FILE_NAME)
+        self.store = open_store(None if folder is None else folder / FILE_NAME, identity)
         self.store.restore(self.matching)
         self.desk = Desk(self.matching, self.store, settings)
         self.clearing = Clearing(self.matching, settings.perpetuals)

@@ -203,7 +203,13 @@ class Session:
                 message, Refusal(RefusalCode.LOGIN, "this connection is logged in already")
             )
         self.account, self._rate = account, desk.rate(account)
-        return LoggedIn(message.request_id, account.events, desk.settings.request_window_ms, now_ns)
+        return LoggedIn(
+            message.request_id,
+            account.events,
+            desk.settings.request_window_ms,
+            now_ns,
+            desk.store.identity,
+        )
 
     def _refusal_of_new(self, message: Login) -> Refusal | None:
         if _public_key(message.public_key) is None:

@@ -35,10 +35,12 @@ _SELECT_OPEN = (
 
 
 class Store:
-    """The open store. `commits` counts transactions."""
+    """The open store. `commits` counts transactions; `identity` is the exchange's, while the file lives."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.identity: str
+        (self.identity,) = connection.execute("SELECT id FROM identity").fetchone()
         self._ids = client_ids.ClientIds(connection)
         self._log = Log(connection)
         self._copying = threading.Lock()
@@ -289,12 +291,14 @@ class Store:
         return found[:limit]
 
 
-def open_store(path: Path | None) -> Store:
+def open_store(path: Path | None, identity: str | None = None) -> Store:
     """Open the store in the file `path`, made if it is not there; None keeps it in memory.
+
+    `identity`: see `open_file`.
 
     Raises StoreError if the file is not a store of this version.
     """
-    connection = open_file(path)
+    connection = open_file(path, identity)
     try:
         return Store(connection)
     except (sqlite3.Error, msgspec.DecodeError) as error:

@@ -4,6 +4,7 @@ WAL with `synchronous=NORMAL`: what was committed survives `kill -9`, not a powe
 foreign, newer or torn is refused with `StoreError` and never written.
 """
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from fairlead.exchange import client_ids
 
 FILE_NAME = "exchange.sqlite"
 APPLICATION_ID = 0x46_4C_53_58  # "FLSX"
-SCHEMA_VERSION = 3  # 2: positions, perpetuals; 3: the log; what 1 and 2 wrote is read as it is
+SCHEMA_VERSION = (
+    4  # 2: positions, perpetuals; 3: the log; 4: its identity; older rows are read as they are
+)
 _SCHEMA_WITH_LOG = 3
 CACHE_KIB = 4_096
 CHECKPOINT_PAGES = 4_000
@@ -45,13 +48,17 @@ CREATE TABLE fills (
     _LOG,
 )
 
+_IDENTITY = "CREATE TABLE identity (id TEXT NOT NULL)"  # one row, for as long as the file lives
+
 
 class StoreError(Exception):
     """The file cannot be this exchange's store; the message says why and what would be right."""
 
 
-def open_file(path: Path | None) -> sqlite3.Connection:
+def open_file(path: Path | None, identity: str | None = None) -> sqlite3.Connection:
     """Open the file `path`, made if it is not there; None keeps it in memory.
+
+    `identity` is for a seeded world; otherwise a file that has none gets a random one.
 
     Raises StoreError if the file is not a store of this version.
     """
@@ -73,10 +80,11 @@ def open_file(path: Path | None) -> sqlite3.Connection:
         ):
             connection.execute(f"PRAGMA {pragma}")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
+        identity = identity or os.urandom(8).hex()
         if version == 0:
-            _create(connection)
+            _create(connection, identity)
         elif version < SCHEMA_VERSION:
-            _migrate(connection)
+            _migrate(connection, version, identity)
         return connection
     except sqlite3.OperationalError as error:
         connection.close()
@@ -137,18 +145,26 @@ def _check(connection: sqlite3.Connection, path: Path | None) -> None:
             raise StoreError(f"it is damaged: {found}")
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, version: int, identity: str) -> None:
     """Add what a store of an earlier version lacks."""
     connection.execute("BEGIN")
-    connection.execute(_LOG)
+    if version < _SCHEMA_WITH_LOG:
+        connection.execute(_LOG)
+    _identify(connection, identity)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
 
 
-def _create(connection: sqlite3.Connection) -> None:
+def _create(connection: sqlite3.Connection, identity: str) -> None:
     connection.execute("BEGIN")
     for statement in _SCHEMA:
         connection.execute(statement)
+    _identify(connection, identity)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
+
+
+def _identify(connection: sqlite3.Connection, identity: str) -> None:
+    connection.execute(_IDENTITY)
+    connection.execute("INSERT INTO identity VALUES (?)", (identity,))

@@ -60,6 +60,7 @@ class Host:
             self._folder,
             seed=plan.seed * 1_000 + self._lives,
             participants=participants,
+            identity=str(plan.seed),
         )
         self.exchange.start()
         self._conversation.note("exchange", f"starts, life {self._lives}")

@@ -29,6 +29,7 @@ from fairlead.core.venue_messages import (
     VenueCancel,
     VenueClock,
     VenueConnected,
+    VenueFillsSince,
     VenueNotFound,
     VenuePlace,
     VenueQuery,
@@ -40,6 +41,7 @@ from fairlead.venues import sim_messages as wire
 from fairlead.venues.sim_limits import MS, SimLimits
 from fairlead.venues.sim_watch import LOGIN_ID, SimWatch
 from fairlead.venues.sim_words import (
+    FillsPlace,
     Page,
     page_reports,
     venue_balances,
@@ -92,6 +94,7 @@ class SimDialect:
         self._private_key = private_key
         self._limits = limits
         self._watch = SimWatch(limits)
+        self._exchange = ""  # which one the account's orders are at, once it has said so
         self._forget()
 
     def _forget(self) -> None:
@@ -127,6 +130,13 @@ class SimDialect:
         assert request.request_id > LOGIN_ID, f"request id {request.request_id} is not above 0"
         assert request.request_id not in self._pending, f"{request.request_id} is asked already"
         self._watch.tick(now_ns)
+        if isinstance(request, VenueFillsSince):
+            known, here = FillsPlace.of(request.cursor).exchange, self._exchange
+            if known and here and known != here:
+                self._exchange = known
+                text = _is_another(here, known)
+                reports: list[VenueReport] = [_answer(request, Outcome.NOT_SENT, text=text)]
+                return Acts(reports=reports, disconnect=text, refused_login=True)
         if len(self._pending) >= self._limits.pending_max:
             text = f"{len(self._pending)} requests wait for an answer, the most there may be"
             return Acts(reports=[_answer(request, Outcome.NOT_SENT, text=text)])
@@ -238,7 +248,7 @@ class SimDialect:
             case wire.Pong():
                 self._hear_pong(message, acts)
             case wire.LoggedIn():
-                self._hear_logged_in(message, reports)
+                self._hear_logged_in(message, acts)
             case (
                 wire.OpenOrders()
                 | wire.FillsPage()
@@ -251,9 +261,15 @@ class SimDialect:
             case _:
                 assert_never(message)
 
-    def _hear_logged_in(self, message: wire.LoggedIn, reports: list[VenueReport]) -> None:
+    def _hear_logged_in(self, message: wire.LoggedIn, acts: Acts) -> None:
         if self._is_logged_in:
             return
+        if self._exchange and message.exchange and message.exchange != self._exchange:
+            acts.disconnect = _is_another(message.exchange, self._exchange)
+            acts.refused_login = True
+            return
+        self._exchange = message.exchange
+        reports = acts.reports
         self._is_logged_in = True
         self._login_deadline_ns = None
         self._event_expected = max(self._event_expected, message.last_event + 1)
@@ -305,7 +321,7 @@ class SimDialect:
         """Pass on an answer that lists things, whole if it was asked for, else its facts alone."""
         found = self._pending.get(message.request_id)
         request = None if found is None else found[0]
-        stated = page_reports(self._account, message, request)
+        stated = page_reports(self._account, message, request, self._exchange)
         if stated is None:
             assert request is not None
             self._hear_nonsense(request, message, acts)
@@ -426,3 +442,10 @@ def _is_about(message: wire.Stated, request: VenueQuery | VenueCancel) -> bool:
     if request.exchange_order_id is not None:
         return order.exchange_order_id == request.exchange_order_id
     return bool(order.exchange_order_id) and order.client_id == request.venue_client_id
+
+
+def _is_another(here: str, known: str) -> str:
+    return (
+        f"this is exchange {here}, and the account's orders are at exchange {known}: it was emptied, or is"
+        " another one; bring that one back, or start with another data folder"
+    )

@@ -224,12 +224,16 @@ ClientMessage = (
 
 
 class LoggedIn(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="logged_in"):
-    """`last_event` is the account's newest event; the stream continues after it."""
+    """`last_event` is the account's newest event; the stream continues after it.
+
+    `exchange`: which one this is, as long as its store lives; empty where it does not say.
+    """
 
     request_id: int
     last_event: int
     request_window_ms: int
     time_ns: int
+    exchange: str = ""
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="refused"):

@@ -7,6 +7,7 @@ Every number from the wire is bounded here; one that cannot be a price or a quan
 from decimal import Decimal
 from typing import assert_never
 
+import msgspec
 from msgspec.structs import replace
 
 from fairlead.core.model import ExecInst, Reason, TimeInForce
@@ -100,7 +101,7 @@ def wire_request(request: VenueRequest, now_ns: int) -> wire.ClientMessage:
         case VenueOpenOrders():
             return wire.AskOpenOrders(request.request_id, now_ns)
         case VenueFillsSince():
-            return wire.AskFills(request.request_id, now_ns, int(request.cursor or "0"))
+            return wire.AskFills(request.request_id, now_ns, FillsPlace.of(request.cursor).ordinal)
         case VenueBalances():
             return wire.AskBalances(request.request_id, now_ns)
         case VenuePositions():
@@ -270,12 +271,32 @@ Page = (
 )
 
 
+class FillsPlace(msgspec.Struct, frozen=True):
+    """A place in the fills of an account at one exchange, as a cursor says it: `ORDINAL@EXCHANGE`.
+
+    The exchange is empty where it does not say which one it is, and in a cursor of earlier versions.
+    """
+
+    ordinal: int
+    exchange: str
+
+    @classmethod
+    def of(cls, cursor: str) -> "FillsPlace":
+        """Return what a cursor says; the empty one is the beginning, anywhere."""
+        ordinal, _, exchange = cursor.partition("@")
+        return cls(int(ordinal or "0"), exchange)
+
+    def cursor(self) -> str:
+        """Return it as a cursor."""
+        return f"{self.ordinal}@{self.exchange}" if self.exchange else str(self.ordinal)
+
+
 def page_reports(
-    account: str, page: Page, request: VenueRequest | None
+    account: str, page: Page, request: VenueRequest | None, exchange: str = ""
 ) -> list[VenueReport] | None:
     """Return what a page states: whole as the answer to `request`, its facts alone without one.
 
-    None if the page is no answer to `request`.
+    `exchange`: which one states it. None if the page is no answer to `request`.
     """
     match page:
         case wire.OpenOrders():
@@ -298,7 +319,12 @@ def page_reports(
                     account=account,
                     request_id=request.request_id,
                     fills=fills,
-                    cursor=str(page.fills[-1].ordinal) if page.fills else request.cursor,
+                    cursor=FillsPlace(
+                        page.fills[-1].ordinal
+                        if page.fills
+                        else FillsPlace.of(request.cursor).ordinal,
+                        exchange,
+                    ).cursor(),
                     is_last=page.is_last,
                 )
             ]
