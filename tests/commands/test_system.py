@@ -29,6 +29,7 @@ from fairlead.commands.trade import ago, moment
 from tests.client.words import REPORT, report
 from tests.commands.terminal import fairlead
 
+GONE = (1 << 22) - 1  # the highest process id that Linux may give, which it does not give here
 PLACE = ("order", "buy", "1", "SIM_SPOT_BTC_USDT", "2", "--id", "x/?#1", "--timeout", "0.5")
 
 
@@ -145,16 +146,26 @@ def test_a_system_that_is_gone_is_named(tmp_path: Path) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))  # bound, not listening: refused, and nobody else's
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        (tmp_path / "endpoint.json").write_text(json.dumps({"url": url, "pid": 12345}))
+        (tmp_path / "endpoint.json").write_text(json.dumps({"url": url, "pid": GONE}))
         run = fairlead(*PLACE, "--data", str(tmp_path), folder=tmp_path)
         assert (run.code, run.out) == (3, "")
-        assert run.err.startswith(f"fairlead: no system answers at {url} (Connection refused)")
-        assert "process 12345" in run.err
+        assert run.err.startswith(f"fairlead: no system runs in {tmp_path}: process {GONE} of")
+        assert f"start it with: fairlead up --data {tmp_path}" in run.err
         other = fairlead("balances", folder=tmp_path, environment={"FAIRLEAD_URL": url})
         assert (other.code, other.err[: len(url) + 31]) == (
             3,
             f"fairlead: no system answers at {url}",
         )
+
+
+def test_another_system_at_the_place_of_one_that_is_gone_is_not_asked(
+    peer: Peer, tmp_path: Path
+) -> None:
+    (tmp_path / "endpoint.json").write_text(json.dumps({"url": peer.url, "pid": GONE}))
+    run = fairlead("cancel-all", "--data", str(tmp_path), folder=tmp_path)
+    assert (run.code, run.out) == (3, "")
+    assert f"whoever is at {peer.url} by now is another" in run.err
+    assert peer.heard == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Finding a running system, and what a command does with what its client library answers or raises."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -143,7 +144,7 @@ def _endpoint(
     folder = Path(data or environment.get("FAIRLEAD_DATA") or DEFAULT_DATA)
     file = folder / "endpoint.json"
     try:
-        return folder, file, msgspec.json.decode(file.read_bytes(), type=Endpoint)
+        endpoint = msgspec.json.decode(file.read_bytes(), type=Endpoint)
     except FileNotFoundError:
         raise Ended(
             ExitCode.UNREACHABLE,
@@ -152,6 +153,26 @@ def _endpoint(
         ) from None
     except (OSError, msgspec.MsgspecError) as error:
         raise Ended(ExitCode.USAGE, f"{file} cannot be read: {error}; give {instead}") from None
+    if _is_left_behind(folder, endpoint):
+        raise Ended(
+            ExitCode.UNREACHABLE,
+            f"no system runs in {folder}: {_gone(folder, file, endpoint)}; whoever is at"
+            f" {endpoint.url} by now is another, which {instead} reaches",
+        )
+    return folder, file, endpoint
+
+
+def _is_left_behind(folder: Path, endpoint: Endpoint) -> bool:
+    """Whether the process is gone that wrote the endpoint; one in another container has the folder's lock."""
+    from fairlead.journal.opening import holder_of  # it takes long, and most commands need none
+
+    try:
+        os.kill(endpoint.pid, 0)
+    except ProcessLookupError:
+        return holder_of(folder) is None
+    except (PermissionError, OverflowError):
+        return False
+    return False
 
 
 def _gone(folder: Path, file: Path, endpoint: Endpoint) -> str:
