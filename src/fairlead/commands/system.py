@@ -26,6 +26,7 @@ from fairlead.commands.ending import Ended, ExitCode
 Result = TypeVar("Result")
 DEFAULT_DATA = "data"
 _STARTING = "start it with: fairlead up"
+_ENDED = ("Z", "X")  # proc(5): only its parent has not looked yet
 
 
 class System:
@@ -166,13 +167,18 @@ def _is_left_behind(folder: Path, endpoint: Endpoint) -> bool:
     """Whether the process is gone that wrote the endpoint; one in another container has the folder's lock."""
     from fairlead.journal.opening import holder_of  # it takes long, and most commands need none
 
+    return not _is_running(endpoint.pid) and holder_of(folder) is None
+
+
+def _is_running(pid: int) -> bool:
     try:
-        os.kill(endpoint.pid, 0)
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except ProcessLookupError:
-        return holder_of(folder) is None
-    except (PermissionError, OverflowError):
         return False
-    return False
+    except (OSError, OverflowError):
+        return True  # somebody else's, or a system without /proc
+    return state not in _ENDED
 
 
 def _gone(folder: Path, file: Path, endpoint: Endpoint) -> str:
