@@ -120,12 +120,26 @@ export function KeyList(props: Props) {
           Delete All API Key
         </Button>
       </div>
-      {doing && <OneDialog doing={doing} onClose={close} onDone={done} onNew={props.onNew} onIssued={props.onIssued} />}
+      {doing && (
+        <OneDialog
+          doing={asItIsNow(doing, keys.value)}
+          onClose={close}
+          onDone={done}
+          onNew={props.onNew}
+          onIssued={props.onIssued}
+        />
+      )}
       {isDeletingAll && keys.value !== null && (
         <DeleteAllKeys count={count} onClose={close} onDone={() => done("All of your API keys are deleted.")} />
       )}
     </Section>
   );
+}
+
+// What is done to a key is done to it as the list has it now, not as it was when the deed was chosen.
+function asItIsNow(doing: Doing, keys: Key[] | null): Doing {
+  const key = keys?.find((each) => each.kid === doing.key.kid);
+  return key === undefined ? doing : { ...doing, key };
 }
 
 function OneDialog(props: {
