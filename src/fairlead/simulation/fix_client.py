@@ -49,7 +49,7 @@ _ACTS = {
     "slow": 3, "drop": 5, "stay_away": 1, "log_out": 2,
 }  # fmt: skip
 _MASS = "mass"
-_UNKNOWN_ID = "1"  # BusinessRejectReason (380)
+_UNKNOWN_ID, _NOT_AVAILABLE = "1", "4"  # BusinessRejectReason (380)
 _POLL_S = 0.05
 _POLLS_MAX = 600
 
@@ -269,6 +269,11 @@ class FixClient:
                 self._answered(message.text(11), message)
             case "j" if message.text(380) == _UNKNOWN_ID:  # its account has gone
                 self._answered(self._named_by(message.text(45)), message)
+            case "j" if message.text(380) == _NOT_AVAILABLE:  # nobody could look: it is asked again
+                named = self._named_by(message.text(45))
+                self._is_mass_status_due |= named.startswith(_MASS)
+                self._laws.count("FIX request that nobody could look for")
+                self._answered(named, message)
             case _:
                 text = f"{kind} {message.text(58)}"
                 self._laws.breaks(Law.FIX_ANSWERED, f"{self.name} is told {text}")
