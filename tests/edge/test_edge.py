@@ -95,6 +95,18 @@ class Port:
             await asyncio.sleep(0)
         raise AssertionError(self.edge.account_states())
 
+    def hold_syncs(self) -> tuple[threading.Event, threading.Event]:
+        """Have syncs begin and not end; return what says that one has begun, and what lets all end."""
+        has_begun, may_end, sync = threading.Event(), threading.Event(), self.edge._journal.sync
+
+        def sync_when_it_may() -> None:
+            has_begun.set()
+            may_end.wait()
+            sync()
+
+        self.edge._journal.sync = sync_when_it_may
+        return has_begun, may_end
+
     async def place(self, client_order_id: str, exchange_order_id: str) -> None:
         """Place an order and have the exchange accept it."""
         reply = asyncio.ensure_future(self.edge.submit(make_request(client_order_id)))
@@ -234,14 +246,7 @@ class FullJournal(Journal):
 async def test_what_is_read_is_given_when_it_is_durable(tmp_path: Path) -> None:
     async with Port(tmp_path) as port:
         await port.connect()
-        has_begun, may_end, sync = threading.Event(), threading.Event(), port.edge._journal.sync
-
-        def sync_when_it_may() -> None:
-            has_begun.set()
-            may_end.wait()
-            sync()
-
-        port.edge._journal.sync = sync_when_it_may
+        has_begun, may_end = port.hold_syncs()
         placing = asyncio.ensure_future(port.edge.submit(make_request("a")))
         await asyncio.to_thread(has_begun.wait)
         reading = asyncio.ensure_future(port.edge.reports_page("SIM", 2, 10))
@@ -302,14 +307,7 @@ async def test_nothing_that_did_not_become_durable_is_read_after_the_failure(
 async def test_who_reads_after_a_stop_while_a_commit_is_synced_is_told(tmp_path: Path) -> None:
     async with Port(tmp_path) as port:
         await port.connect()
-        has_begun, may_end, sync = threading.Event(), threading.Event(), port.edge._journal.sync
-
-        def sync_when_it_may() -> None:
-            has_begun.set()
-            may_end.wait()
-            sync()
-
-        port.edge._journal.sync = sync_when_it_may
+        has_begun, may_end = port.hold_syncs()
         placing = asyncio.ensure_future(port.edge.submit(make_request("a")))
         await asyncio.to_thread(has_begun.wait)
         port.edge.sequencer.stop(RuntimeError("out of order"))

@@ -15,9 +15,8 @@ class Sums:
     __slots__ = ("_before",)
 
     def __init__(self) -> None:
-        self._before = [
-            0
-        ]  # by block, the sum of what is before it, but for one number in all of them
+        # By block, the sum of what is before it, but for one number in all of them.
+        self._before = [0]
 
     def checksum(self, data: bytes, start: int, end: int) -> int:
         """Return the sum of `data[start:end]` modulo 256; `data` is the buffer as it is now."""

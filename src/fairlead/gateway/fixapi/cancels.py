@@ -16,9 +16,8 @@ class Cancels:
 
     def __init__(self) -> None:
         self.count = 0
-        self._awaited: dict[
-            _Key, list[tuple[str, int]]
-        ] = {}  # (cancel's id, its answer's sequence)
+        # The id of each cancel, with the sequence of its answer.
+        self._awaited: dict[_Key, list[tuple[str, int]]] = {}
 
     def add(self, cancel_id: str, order: Order) -> None:
         """Await the end of a cancel that was answered with `order`, unless too many are awaited."""
