@@ -23,6 +23,8 @@ import { smaller } from "./smaller.mjs";
 
 const [executablePath, timeoutText] = process.argv.slice(2);
 const timeoutMs = Number(timeoutText);
+// As if the server were far away: what a page's requests wait for, in ms. Finds what does not wait for an answer.
+const slowMs = Number(process.env.BROWSER_SLOW_MS ?? 0);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -62,6 +64,11 @@ const watch = (kept, page) => {
   });
 };
 
+const late = async (route) => {
+  await new Promise((done) => setTimeout(done, slowMs));
+  await route.continue().catch(() => {}); // its page may have been closed meanwhile
+};
+
 const told = (value) => {
   if (Array.isArray(value)) return value.map(told);
   if (value !== null && typeof value === "object") {
@@ -99,6 +106,7 @@ const acts = {
       });
     });
     context.on("page", (page) => watch(kept, page));
+    if (slowMs > 0) await context.route((url) => url.pathname.startsWith("/v1/"), late);
     return contexts.push(kept) - 1;
   },
   tab: async (said) => pages.push(await contexts[said.in].context.newPage()) - 1,

@@ -10,6 +10,8 @@ import { type Task, useTask } from "./task";
 // When the next code of an action may be sent. The limit is the user's, whichever form asks.
 const nextAtMs = new Map<Action, number>();
 
+type Done<A extends Action> = (result: ResultOf<A>) => void | Promise<void>;
+
 export interface Challenge<A extends Action> {
   phase: Phase;
   sending: Task;
@@ -19,7 +21,7 @@ export interface Challenge<A extends Action> {
   /** Until the code that was sent is too old. */
   codeLeft: number;
   send: () => Promise<boolean>;
-  confirm: (code: string, totp: string, done: (result: ResultOf<A>) => void) => Promise<boolean>;
+  confirm: (code: string, totp: string, done: Done<A>) => Promise<boolean>;
 }
 
 export function useChallenge<A extends Action>(action: A, payload: PayloadOf<A>): Challenge<A> {
@@ -58,15 +60,17 @@ export function useChallenge<A extends Action>(action: A, payload: PayloadOf<A>)
         throw error;
       }
     });
-  const confirm = (code: string, totp: string, done: (result: ResultOf<A>) => void) =>
+  const confirm = (code: string, totp: string, done: Done<A>) =>
     confirming.run(async () => {
       if (phase.is !== "sent" || phase.payload !== said) return;
+      let result: ResultOf<A>;
       try {
-        done(await calls.confirm(action, phase.challenge, code, totp));
+        result = await calls.confirm(action, phase.challenge, code, totp);
       } catch (error) {
         if (error instanceof Refused) happen({ is: "refused", code: error.code, message: error.message });
         throw error;
       }
+      await done(result);
     });
   return { phase, sending, confirming, secondsLeft, codeLeft, send, confirm };
 }

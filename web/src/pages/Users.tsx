@@ -78,10 +78,10 @@ export function Users() {
         <Remove
           user={removing}
           onClose={() => setRemoving(null)}
-          onDone={() => {
+          onDone={async () => {
+            await users.reload();
             setSaid(`${removing.email} is removed.`);
             setRemoving(null);
-            void users.reload();
           }}
         />
       )}
@@ -128,7 +128,7 @@ function Invite(props: { onDone: (email: string) => void }) {
   );
 }
 
-function Remove(props: { user: User; onClose: () => void; onDone: () => void }) {
+function Remove(props: { user: User; onClose: () => void; onDone: () => Promise<void> }) {
   return (
     <Dialog title={`Remove ${props.user.email}?`} onClose={props.onClose}>
       <p>
@@ -139,7 +139,7 @@ function Remove(props: { user: User; onClose: () => void; onDone: () => void }) 
         submit="Remove"
         take={async (factor) => {
           await calls.removeUser(props.user.user, factor);
-          props.onDone();
+          await props.onDone();
         }}
         onCancel={props.onClose}
       />

@@ -26,7 +26,8 @@ interface Props<A extends Action> {
   /** Codes of refusals that the fields show themselves. */
   shownByFields?: readonly string[];
   onRefused?: (refused: Refused | null) => void;
-  onDone: (result: ResultOf<A>) => void;
+  /** The form is busy until it is through. */
+  onDone: (result: ResultOf<A>) => void | Promise<void>;
   onCancel?: () => void;
   children?: ReactNode;
 }
@@ -63,7 +64,7 @@ export function ChallengeForm<A extends Action>(props: Props<A>) {
     void challenge
       .confirm(plainCode(code), totp.trim(), (result) => {
         setCode("");
-        props.onDone(result);
+        return props.onDone(result);
       })
       .then((isDone) => {
         setTotp("");

@@ -27,10 +27,10 @@ export function Certificates(props: { of: Key; onClose: () => void; onIssued: (i
   const certificates = useLoaded(calls.certificates);
   const [revoking, setRevoking] = useState<Certificate | null>(null);
   const [said, setSaid] = useState("");
-  const revoked = () => {
+  const revoked = async () => {
+    await certificates.reload(); // so that the list never has it active beside these words
     setRevoking(null);
     setSaid("The certificate is revoked. Its open connections end within a second.");
-    void certificates.reload();
   };
   if (revoking !== null) {
     return <Revoke of={revoking} label={key.label} onClose={() => setRevoking(null)} onDone={revoked} />;
@@ -135,7 +135,7 @@ function Issue(props: { of: Key; onClose: () => void; onDone: (issued: NewCertif
   );
 }
 
-function Revoke(props: { of: Certificate; label: string; onClose: () => void; onDone: () => void }) {
+function Revoke(props: { of: Certificate; label: string; onClose: () => void; onDone: () => Promise<void> }) {
   return (
     <Dialog title={`Revoke a certificate of ${props.label}?`} onClose={props.onClose}>
       <p>
@@ -147,7 +147,7 @@ function Revoke(props: { of: Certificate; label: string; onClose: () => void; on
         submit="Revoke"
         take={async (factor) => {
           await calls.revokeCertificate(props.of.fingerprint, factor);
-          props.onDone();
+          await props.onDone();
         }}
         onCancel={props.onClose}
       />

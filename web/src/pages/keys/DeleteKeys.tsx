@@ -13,7 +13,7 @@ import { Field } from "../../parts/Field";
 interface Props {
   of: Key;
   onClose: () => void;
-  onDone: () => void;
+  onDone: () => Promise<void>;
 }
 
 export function DeleteKey({ of: key, onClose, onDone }: Props) {
@@ -67,7 +67,7 @@ function Facts({ of: key }: { of: Key }) {
   );
 }
 
-export function DeleteAllKeys(props: { count: number; onClose: () => void; onDone: () => void }) {
+export function DeleteAllKeys(props: { count: number; onClose: () => void; onDone: () => Promise<void> }) {
   const [typed, setTyped] = useDraft("key.delete_all", () => "");
   const payload = useMemo(() => ({ count: props.count }), [props.count]);
   return (

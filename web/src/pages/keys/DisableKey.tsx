@@ -4,7 +4,7 @@ import type { Key } from "../../api/words";
 import { Dialog } from "../../parts/Dialog";
 import { OneFactorForm } from "../../parts/OneFactorForm";
 
-export function DisableKey(props: { of: Key; onClose: () => void; onDone: () => void }) {
+export function DisableKey(props: { of: Key; onClose: () => void; onDone: () => Promise<void> }) {
   const key = props.of;
   return (
     <Dialog title={`Disable ${key.label}?`} onClose={props.onClose}>
@@ -13,7 +13,7 @@ export function DisableKey(props: { of: Key; onClose: () => void; onDone: () => 
         submit="Disable"
         take={async (factor) => {
           await calls.disableKey(key.kid, factor);
-          props.onDone();
+          await props.onDone();
         }}
         onCancel={props.onClose}
       />

@@ -9,7 +9,7 @@ import { ChallengeForm } from "../../parts/ChallengeForm";
 import { SelectField } from "../../parts/SelectField";
 import { RightsFields } from "./RightsFields";
 
-export function EditKey(props: { of: Key; onCancel: () => void; onDone: (key: Key) => void }) {
+export function EditKey(props: { of: Key; onCancel: () => void; onDone: () => Promise<void> }) {
   const key = props.of;
   const [form, setForm] = useDraft(`key.edit ${key.kid} rights`, () => formOf(key));
   const [lasting, setLasting] = useDraft(`key.edit ${key.kid} lasting`, () => KEEP);

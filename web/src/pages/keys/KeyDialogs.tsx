@@ -11,13 +11,8 @@ import { Field } from "../../parts/Field";
 import { LabelField } from "../../parts/LabelField";
 import { PublicKeyField } from "./KindFields";
 
-interface OfKey<Result> {
-  of: Key;
-  onClose: () => void;
-  onDone: (result: Result) => void;
-}
-
-export function EnableKey({ of: key, onClose, onDone }: OfKey<Key>) {
+export function EnableKey(props: { of: Key; onClose: () => void; onDone: () => Promise<void> }) {
+  const { of: key, onClose, onDone } = props;
   const payload = useMemo(() => ({ kid: key.kid }), [key]);
   return (
     <Dialog title={`Enable ${key.label}?`} onClose={onClose}>
@@ -30,7 +25,8 @@ export function EnableKey({ of: key, onClose, onDone }: OfKey<Key>) {
 const OVERLAP_MAX = 168;
 const OF_LABEL = ["label_invalid", "label_taken"];
 
-export function RotateKey({ of: key, onClose, onDone }: OfKey<NewKey>) {
+export function RotateKey(props: { of: Key; onClose: () => void; onDone: (made: NewKey) => void }) {
+  const { of: key, onClose, onDone } = props;
   const [label, setLabel] = useDraft(`key.rotate ${key.kid} label`, () => "");
   const [hours, setHours] = useDraft(`key.rotate ${key.kid} hours`, () => "24");
   const [publicKey, setPublicKey] = useDraft(`key.rotate ${key.kid} public key`, () => "");

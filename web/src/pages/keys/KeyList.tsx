@@ -30,7 +30,7 @@ const PAGE_SIZE = 10;
 interface Props {
   keys: Loaded<Key[]>;
   onSaid: (text: string) => void;
-  onNew: (made: NewKey) => void;
+  onNew: (made: NewKey, text: string) => void;
   onIssued: (issued: IssuedCertificate) => void;
 }
 
@@ -47,11 +47,11 @@ export function KeyList(props: Props) {
     setDoing(null);
     setIsDeletingAll(false);
   };
-  const done = (text: string) => {
+  const done = async (text: string) => {
+    isDone.current = true;
+    await keys.reload(); // so that nobody goes on from a key as it was before
     close();
     onSaid(text);
-    isDone.current = true;
-    void keys.reload();
   };
   useEffect(() => {
     // What had the focus may be gone with what was done.
@@ -145,8 +145,8 @@ function asItIsNow(doing: Doing, keys: Key[] | null): Doing {
 function OneDialog(props: {
   doing: Doing;
   onClose: () => void;
-  onDone: (text: string) => void;
-  onNew: (made: NewKey) => void;
+  onDone: (text: string) => Promise<void>;
+  onNew: (made: NewKey, text: string) => void;
   onIssued: (issued: IssuedCertificate) => void;
 }) {
   const { deed, key } = props.doing;
@@ -173,8 +173,8 @@ function OneDialog(props: {
         <RotateKey
           {...common}
           onDone={(made) => {
-            onDone(`${key.label} is replaced by ${made.key.label}.`);
-            props.onNew(made);
+            onClose();
+            props.onNew(made, `${key.label} is replaced by ${made.key.label}.`);
           }}
         />
       );
@@ -183,7 +183,7 @@ function OneDialog(props: {
         <Certificates
           {...common}
           onIssued={(issued) => {
-            onDone(`A certificate for ${key.label} is issued.`);
+            onClose();
             props.onIssued({ ...issued, label: key.label });
           }}
         />

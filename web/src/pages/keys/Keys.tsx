@@ -22,11 +22,9 @@ export function Keys() {
   useErased(issued);
   const [said, setSaid] = useState("");
   const [round, setRound] = useState(0); // a new form for each key
-  const isNew = (key: NewKey) => {
+  const isNew = (key: NewKey, text: string) => {
     setMade(key);
-    setSaid(`${key.key.label} is added.`);
-    setRound((before) => before + 1);
-    void keys.reload();
+    void keys.reload().then(() => setSaid(text));
   };
   return (
     <>
@@ -45,8 +43,22 @@ export function Keys() {
         </NeedsFactor>
       )}
       {said && <Notice tone="good">{said}</Notice>}
-      <AddKey key={round} onDone={isNew} />
-      <KeyList keys={keys} onSaid={setSaid} onNew={isNew} onIssued={setIssued} />
+      <AddKey
+        key={round}
+        onDone={(key) => {
+          setRound(round + 1);
+          isNew(key, `${key.key.label} is added.`);
+        }}
+      />
+      <KeyList
+        keys={keys}
+        onSaid={setSaid}
+        onNew={isNew}
+        onIssued={(certificate) => {
+          setIssued(certificate);
+          setSaid(`A certificate for ${certificate.label} is issued.`);
+        }}
+      />
       {made && <SecretShown made={made} onClose={() => setMade(null)} />}
       {issued && <CertificateShown issued={issued} onClose={() => setIssued(null)} />}
     </>

@@ -22,8 +22,8 @@ export function Sessions() {
   const end = (session: Session) =>
     task.run(async () => {
       await calls.endSession(session.session);
-      setSaid(`The session at ${session.address} has ended.`);
       await sessions.reload();
+      setSaid(`The session at ${session.address} has ended.`);
     });
   return (
     <Section title="Sessions" lead="A session ends after 30 idle minutes, and after 12 hours in any case.">
