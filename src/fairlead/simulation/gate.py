@@ -5,7 +5,7 @@ handshake on, the FIX desk with its store. In place of their sockets are the end
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from random import Random
 from typing import NoReturn
 
@@ -13,14 +13,14 @@ import msgspec
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from fairlead.core.port import EdgePort, HistoryRow, Listener, Prepare, Released, Snapshot
+from fairlead.core.port import EdgePort, Prepare
 from fairlead.core.replies import Reply
-from fairlead.core.reports import OrderReport
 from fairlead.core.requests import EndSession, PlaceOrder, Request
 from fairlead.gateway.feed import Feed, FeedSettings
 from fairlead.gateway.fixapi.client import Client as FixClient
 from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.fixapi.settings import FixSettings
+from fairlead.gateway.relay import Relay
 from fairlead.gateway.websocket.api import WebSocketApi
 from fairlead.gateway.websocket.hub import WebSocketSettings
 from fairlead.gateway.websocket.messages import Server
@@ -226,11 +226,11 @@ class FixPipe(asyncio.Protocol):
         self.client.lost()
 
 
-class WatchedPort:
+class WatchedPort(Relay):
     """An `EdgePort` of which the laws see what is asked and answered."""
 
     def __init__(self, port: EdgePort, laws: Laws) -> None:
-        self._port = port
+        super().__init__(port)
         self._laws = laws
         # Of each session's end that is not answered yet: the orders asked for after it.
         self._ending: list[tuple[str, set[OrderKey]]] = []
@@ -265,31 +265,3 @@ class WatchedPort:
             self._laws.asking.pop(key, None)
         self._laws.answering(request, reply, gone, later)
         return reply
-
-    def history(
-        self, time_start_ns: int, time_end_ns: int, after: str | None, limit: int | None
-    ) -> AsyncIterator[HistoryRow]:
-        """See `EdgePort.history`."""
-        return self._port.history(time_start_ns, time_end_ns, after, limit)
-
-    def reports(self, account: str, after_sequence: int) -> AsyncIterator[Released]:
-        """See `EdgePort.reports`."""
-        return self._port.reports(account, after_sequence)
-
-    async def reports_page(
-        self, account: str, after_sequence: int, limit: int
-    ) -> Sequence[Released]:
-        """See `EdgePort.reports_page`."""
-        return await self._port.reports_page(account, after_sequence, limit)
-
-    def listen(self, listener: Listener) -> Callable[[], None]:
-        """See `EdgePort.listen`."""
-        return self._port.listen(listener)
-
-    async def story(self, account: str, number: int) -> list[OrderReport]:
-        """See `EdgePort.story`."""
-        return await self._port.story(account, number)
-
-    async def snapshot(self, account: str) -> Snapshot:
-        """See `EdgePort.snapshot`."""
-        return await self._port.snapshot(account)

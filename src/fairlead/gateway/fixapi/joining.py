@@ -5,19 +5,19 @@ next logon. So where a key may use more, its requests wait until it is known wha
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fairlead.core.port import EdgePort, HistoryRow, Listener, Prepare, Released, Snapshot
+from fairlead.core.port import EdgePort, Prepare
 from fairlead.core.replies import Reply
-from fairlead.core.reports import OrderReport
 from fairlead.core.requests import EndSession, PlaceOrder, QueryAccounts, Request
 from fairlead.gateway.fixapi.flow import Flow
+from fairlead.gateway.relay import Relay
 
 _WHY = "accounts"  # reading is held
 
 
-class Joining:
+class Joining(Relay):
     """The `EdgePort` of one client.
 
     `follow` is called with what the edge answers about its accounts, and returns whether the session goes
@@ -31,7 +31,7 @@ class Joining:
         start: Callable[[Coroutine[Any, Any, None]], None],
         follow: Callable[[Reply], bool],
     ) -> None:
-        self._port = port
+        super().__init__(port)
         self._flow = flow
         self._start = start
         self._follow = follow
@@ -66,33 +66,3 @@ class Joining:
             if self._is_over and type(request) is PlaceOrder:
                 raise ConnectionError("the session is over")  # it is asked for again, and told then
         return await self._port.submit(request, prepare)
-
-    # ── as it is ─────────────────────────────────────────────────────────────────────────────────
-
-    def history(
-        self, time_start_ns: int, time_end_ns: int, after: str | None, limit: int | None
-    ) -> AsyncIterator[HistoryRow]:
-        """See `EdgePort.history`."""
-        return self._port.history(time_start_ns, time_end_ns, after, limit)
-
-    def reports(self, account: str, after_sequence: int) -> AsyncIterator[Released]:
-        """See `EdgePort.reports`."""
-        return self._port.reports(account, after_sequence)
-
-    async def reports_page(
-        self, account: str, after_sequence: int, limit: int
-    ) -> Sequence[Released]:
-        """See `EdgePort.reports_page`."""
-        return await self._port.reports_page(account, after_sequence, limit)
-
-    def listen(self, listener: Listener) -> Callable[[], None]:
-        """See `EdgePort.listen`."""
-        return self._port.listen(listener)
-
-    async def story(self, account: str, number: int) -> list[OrderReport]:
-        """See `EdgePort.story`."""
-        return await self._port.story(account, number)
-
-    async def snapshot(self, account: str) -> Snapshot:
-        """See `EdgePort.snapshot`."""
-        return await self._port.snapshot(account)
