@@ -213,7 +213,7 @@ def test_a_fix_address_in_use(stopped: Path) -> None:
 
 
 def test_an_address_of_another_machine(stopped: Path) -> None:
-    elsewhere = {"FAIRLEAD_LISTEN": "192.0.2.1:3080", "FAIRLEAD_ALLOW_OPEN_NETWORK": "yes"}
+    elsewhere = {"FAIRLEAD_LISTEN": "192.0.2.1:3080", "FAIRLEAD_ALLOW_OPEN_NETWORK": "true"}
     assert "192.0.2.1" in doctor(stopped, environment=elsewhere).found("listen_unavailable")
 
 

@@ -17,7 +17,7 @@ from fairlead.exchange.settings import LISTED
 OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "data": ("elsewhere", '"elsewhere"'),
     "listen": ("[::1]:0", '"[::1]:0"'),
-    "allow_open_network": ("yes", "true"),
+    "allow_open_network": ("true", "true"),
     "authentication": ("keys", '"keys"'),
     "control.url": ("postgresql://host/database", '"postgresql://host/database"'),
     "control.key_file": ("key", '"key"'),
@@ -30,7 +30,7 @@ OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "mail.password": ("pass word", '"pass word"'),
     "exchange_url": ("tcp://127.0.0.1:3090", '"tcp://127.0.0.1:3090"'),
     "exchange.seed": ("7", "7"),
-    "exchange.participants": ("off", "false"),
+    "exchange.participants": ("false", "false"),
     "exchange.market_tape": (
         "a.csv SIM_SPOT_BTC_USDT=b.csv",
         '["a.csv", "SIM_SPOT_BTC_USDT=b.csv"]',
@@ -51,8 +51,8 @@ OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "exchange.operator_listen": ("localhost:2", '"localhost:2"'),
     "rate.requests_per_s": ("5000", "5000"),
     "http.request_bytes_max": ("9999999", "9999999"),
-    "http.omit_nulls": ("1", "true"),
-    "http.misspelt_media_type": ("on", "true"),
+    "http.omit_nulls": ("true", "true"),
+    "http.misspelt_media_type": ("true", "true"),
     "http.host_names": ("desk.example other", '["desk.example", "other"]'),
     "http.origins": ("https://desk.example:8443", '["https://desk.example:8443"]'),
     "http.trusted_proxies": ("10.0.0.0/8 ::ffff:192.0.2.1", '["10.0.0.0/8", "192.0.2.1/32"]'),
@@ -72,8 +72,8 @@ OTHER = {  # a right value besides the default, as text and as it stands in TOML
     "websocket.close_timeout_s": ("0.5", "0.5"),
     "fix.listen": ("off", '"off"'),
     "fix.comp_id": ("FAIRLEAD", '"FAIRLEAD"'),
-    "fix.cancel_on_disconnect": ("yes", "true"),
-    "fix.log_messages": ("no", "false"),
+    "fix.cancel_on_disconnect": ("true", "true"),
+    "fix.log_messages": ("false", "false"),
     "fix.logon_timeout_s": ("2.5", "2.5"),
     "fix.slow_client_s": ("2.5", "2.5"),
     "fix.stop_timeout_s": ("2.5", "2.5"),
@@ -437,3 +437,95 @@ def test_a_database_shows_itself_without_its_password(url: str, shown: str) -> N
 def test_a_wrong_database_is_not_repeated(url: str) -> None:
     (finding,) = findings(None, {}, {"control.url": url})
     assert "hush" not in finding
+
+
+# ── nothing is taken for what it is not ──────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("allow_open_network", '"yes"'),
+        ("allow_open_network", '"true"'),
+        ("allow_open_network", "1"),
+        ("engine.ask_delay_ms", '"500"'),
+        ("engine.ask_delay_ms", "500.0"),
+        ("engine.ask_delay_ms", "true"),
+        ("engine.ask_delay_ms", "-5"),
+        ("http.request_timeout_s", '"2.5"'),
+        ("http.request_timeout_s", "-2.5"),
+        ("exchange.maker_fee", '"0.001"'),
+        ("exchange.maker_fee", "nan"),
+        ("exchange.maker_fee", "inf"),
+        ("exchange.fee_step", "-inf"),
+        ("exchange.market_tape", '"my tape.csv"'),
+        ("http.host_names", '"desk.example other"'),
+        ("http.trusted_proxies", '"10.0.0.1"'),
+        ("data", "5"),
+        ("log.level", "5"),
+    ],
+)
+def test_a_file_has_numbers_and_lists_without_quotes_and_no_other_values(
+    name: str, value: str, tmp_path: Path
+) -> None:
+    (finding,) = findings(toml(tmp_path, line(name, value)), {}, {})
+    assert finding.endswith(f": {name}: is {value}, expected {BY_NAME[name].kind.expects}")
+
+
+@pytest.mark.parametrize("text", ["yes", "on", "1", "no", "off", "0", "True", ""])
+def test_only_true_and_false_are_one(text: str) -> None:
+    (finding,) = findings(None, {"FAIRLEAD_ALLOW_OPEN_NETWORK": text}, {})
+    assert finding == f'FAIRLEAD_ALLOW_OPEN_NETWORK: is "{text}", expected true or false'
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ("{BTC = nan, USDT = 1}", "{BTC = nan}"),
+        ("{BTC = 1, ETH = inf, USDT = -inf}", "{ETH = inf, USDT = -inf}"),
+        ('{BTC = "NaN"}', '{BTC = "NaN"}'),
+        ("{BTC = true, btc = 1}", "{BTC = true, btc = 1}"),
+        (f"{{BTC = 0.{'1' * 21}, USDT = 1}}", f"{{BTC = 0.{'1' * 21}}}"),
+        ("{BTC = 1e20}", "{BTC = 1E+20}"),
+    ],
+)
+def test_the_quantity_that_is_wrong_is_named(given: str, wrong: str, tmp_path: Path) -> None:
+    name = "exchange.starting_balances"
+    (finding,) = findings(toml(tmp_path, line(name, given)), {}, {})
+    assert finding.endswith(f": {name}: is {wrong}, expected {BY_NAME[name].kind.expects}")
+
+
+def test_a_quantity_given_twice_is_named() -> None:
+    variable = "FAIRLEAD_EXCHANGE_STARTING_BALANCES"
+    (finding,) = findings(None, {variable: "BTC=1 USDT=2 BTC=3"}, {})
+    assert finding.startswith(f'{variable}: is "BTC=1 BTC=3", expected quantities by asset')
+
+
+def test_a_fraction_of_more_digits_than_are_kept_is_refused(tmp_path: Path) -> None:
+    (finding,) = findings(toml(tmp_path, "[exchange]\nmaker_fee = 1e-400\n"), {}, {})
+    assert finding.endswith(
+        ": exchange.maker_fee: is 1E-400, expected a number from 0 to 0.1, with at most 20 digits"
+        " before the point and 20 after it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("engine = 5", "5"), ('mail = "x"', '"x"'), ('[[mail]]\npassword = "secret"', "a list")],
+)
+def test_a_section_that_is_no_table_is_named(text: str, found: str, tmp_path: Path) -> None:
+    file = toml(tmp_path, text)
+    section = re.findall("[a-z]+", text)[0]
+    (finding,) = findings(file, {}, {})
+    assert finding == f"{file}:1: {section}: is {found}, expected a table of settings, [{section}]"
+
+
+def test_the_home_of_nobody_is_no_path() -> None:
+    (finding,) = findings(None, {}, {"data": "~nobody-of-that-name/data"})
+    assert finding == '--data: is "~nobody-of-that-name/data", expected a path'
+
+
+@pytest.mark.parametrize("name", ["http.origins", "http.public_url"])
+def test_an_origin_has_a_port_that_exists(name: str) -> None:
+    (finding,) = findings(None, {BY_NAME[name].variable: "https://desk.example:65536"}, {})
+    assert 'is "https://desk.example:65536", expected ' in finding

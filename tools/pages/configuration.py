@@ -22,6 +22,8 @@ Everything has a default: `fairlead up` needs no configuration. A setting is giv
 3. a flag, where the tables below name one.
 
 An unknown or wrong setting stops the start: every one is named, with its line and what would be right.
+Nothing is taken for what it is not: in the file numbers, `true` and `false` stand without quotes and lists in
+brackets, only a quantity may be quoted; in the environment yes and no are `true` and `false` too.
 `fairlead config show` prints every setting, its value and where that comes from; secrets are masked. Paths
 in the file start from the file's folder, all others from the working directory.
 

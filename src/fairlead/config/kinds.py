@@ -1,13 +1,14 @@
 """Reading one value: from TOML (typed) or from the environment and flags (text).
 
 A kind says what it expects in words and reads a value or raises `Wrong`. Lists in text are separated
-by spaces. Numbers are exact: TOML's fractions arrive as `Decimal`, never as floats.
+by spaces. In a file nothing is taken for what it is not: a number or `true` in quotes is a text there.
+Numbers are exact: TOML's fractions arrive as `Decimal`, never as floats.
 """
 
 import ipaddress
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -17,11 +18,15 @@ from fairlead.control.addresses import AddressWrong, read_networks
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII).fullmatch
 _DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII).fullmatch
+_WHOLE_DIGITS = _FRACTION_DIGITS = 20
+_DIGITS = f"with at most {_WHOLE_DIGITS} digits before the point and {_FRACTION_DIGITS} after it"
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?", re.ASCII).fullmatch
+_ASSET = re.compile("[A-Z0-9]{1,16}", re.ASCII).fullmatch
 _ORIGIN = re.compile(
-    r"https?://([A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?/?",
+    r"https?://([A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?P<port>:[0-9]{1,5})?/?",
     re.ASCII,
 ).fullmatch
+_PORT_MAX = 65_535
 _DATABASE = re.compile(
     r"postgresql://([^:/@?\s]+(:[^/@?\s]+)?@)?[^:/@?\s]+(:[0-9]{1,5})?/[^:/@?\s]+"
     r"(\?([a-z_]+(?<!password)=[^?#&\s]+(&(?!$)|$))+)?",  # what stands there is shown: no password
@@ -33,22 +38,37 @@ _SENDER = re.compile(
 ).fullmatch
 _SHOWN_MAX = 80
 _SECRET_MAX = 1_024
-_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+_YES_NO = {"true": True, "false": False}
 
 
 class Wrong(ValueError):
-    """A value cannot be taken; the text says what would be right."""
+    """A value cannot be taken; the text says what would be right.
+
+    `part`: what of the value is wrong, None: all of it.
+    """
+
+    def __init__(self, expects: str, part: object = None) -> None:
+        super().__init__(expects)
+        self.part = part
 
 
 class Kind(msgspec.Struct, frozen=True):
     """`expects` completes "expected …"; `read(value, folder)` takes paths relative to `folder`.
 
-    A value that `is_secret` is never repeated, not even when it is wrong.
+    A value that `is_secret` is never repeated, not even when it is wrong. `is_text` where a file has it as
+    a text; any other kind is a text in environment and flags alone.
     """
 
     expects: str
     read: Callable[[object, Path], object]
     is_secret: bool = False
+    is_text: bool = True
+
+    def read_typed(self, value: object, folder: Path) -> object:
+        """Return a value as a file has it, where numbers, lists and tables are no texts. Raises Wrong."""
+        if isinstance(value, str) and not self.is_text:
+            raise Wrong(self.expects)
+        return self.read(value, folder)
 
 
 def whole(least: int, most: int) -> Kind:
@@ -62,7 +82,7 @@ def whole(least: int, most: int) -> Kind:
             raise Wrong(expects)
         return value
 
-    return Kind(expects, read)
+    return Kind(expects, read, is_text=False)
 
 
 def fraction(least: str, most: str) -> Kind:
@@ -70,18 +90,22 @@ def fraction(least: str, most: str) -> Kind:
     expects = f"a number from {least} to {most}"
 
     def read(value: object, _: Path) -> Decimal:
-        number = _decimal(value)
-        if number is None or not Decimal(least) <= number <= Decimal(most):
+        number = _decimal(value, expects)
+        if not Decimal(least) <= number <= Decimal(most):
             raise Wrong(expects)
         return number
 
-    return Kind(expects, read)
+    return Kind(expects, read, is_text=False)
 
 
 def seconds(least: str, most: str) -> Kind:
     """Durations in seconds: the one place where a float is meant, since it is no money."""
     exact = fraction(least, most)
-    return Kind(exact.expects, lambda value, folder: float(str(exact.read(value, folder))))
+
+    def read(value: object, folder: Path) -> float:
+        return float(str(exact.read(value, folder)))
+
+    return Kind(exact.expects, read, is_text=False)
 
 
 def choice(*names: str) -> Kind:
@@ -99,15 +123,18 @@ def choice(*names: str) -> Kind:
 def _read_yes_no(value: object, _: Path) -> bool:
     if isinstance(value, bool):
         return value
-    if isinstance(value, str) and value.lower() in (*_TRUE, *_FALSE):
-        return value.lower() in _TRUE
+    if isinstance(value, str) and value in _YES_NO:
+        return _YES_NO[value]
     raise Wrong(YES_NO.expects)
 
 
 def _read_path(value: object, folder: Path) -> Path:
     if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
         raise Wrong(PATH.expects)
-    return folder / Path(value).expanduser()
+    try:
+        return folder / Path(value).expanduser()
+    except RuntimeError:  # ~NAME, of nobody here
+        raise Wrong(PATH.expects) from None
 
 
 def _read_tapes(value: object, folder: Path) -> tuple[str, ...]:
@@ -148,15 +175,21 @@ def _read_names(value: object, _: Path) -> frozenset[str]:
 
 def _read_origins(value: object, _: Path) -> frozenset[str]:
     origins = words(value, ORIGINS.expects)
-    if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in origins):
-        raise Wrong(ORIGINS.expects)
+    wrong = [each for each in origins if not _is_origin(each) or each.endswith("/")]
+    if wrong:
+        raise Wrong(ORIGINS.expects, " ".join(wrong))
     return frozenset(origins)
 
 
 def _read_public_url(value: object, _: Path) -> str:
-    if not isinstance(value, str) or not _ORIGIN(value):
+    if not isinstance(value, str) or not _is_origin(value):
         raise Wrong(PUBLIC_URL.expects)
     return value.removesuffix("/").lower()
+
+
+def _is_origin(text: str) -> bool:
+    match = _ORIGIN(text)
+    return match is not None and int((match["port"] or ":0")[1:]) <= _PORT_MAX
 
 
 def _read_networks(value: object, _: Path) -> tuple[str, ...]:
@@ -168,31 +201,46 @@ def _read_networks(value: object, _: Path) -> tuple[str, ...]:
 
 
 def _read_assets(value: object, _: Path) -> tuple[tuple[str, Decimal], ...]:
+    is_text = isinstance(value, str)
+    pairs = _pairs(value)
+    names = [asset for asset, _ in pairs]
+    assets, wrong = [], {}
+    for asset, quantity in pairs:
+        try:
+            number = _decimal(quantity, ASSETS.expects)
+        except Wrong:
+            number = None
+        if not _ASSET(asset) or names.count(asset) > 1 or number is None or number < 0:
+            wrong[asset] = quantity
+        else:
+            assets.append((asset, number))
+    if wrong:
+        part = " ".join(value for value in str(value).split() if value.partition("=")[0] in wrong)
+        raise Wrong(ASSETS.expects, part if is_text else wrong)
+    return tuple(sorted(assets))
+
+
+def _pairs(value: object) -> list[tuple[str, object]]:
+    """Return quantities by asset, doubles of a text too; raises Wrong."""
     if isinstance(value, str):
-        value = dict(part.partition("=")[::2] for part in value.split())
+        return [(asset, text) for asset, _, text in (part.partition("=") for part in value.split())]
     if not isinstance(value, dict):
         raise Wrong(ASSETS.expects)
-    assets = []
-    for asset, quantity in value.items():
-        number = _decimal(quantity)
-        if not re.fullmatch(r"[A-Z0-9]{1,16}", asset) or number is None or number < 0:
-            raise Wrong(ASSETS.expects)
-        assets.append((asset, number))
-    return tuple(sorted(assets))
+    return list(value.items())
 
 
 def _read_speed(value: object, _: Path) -> Decimal | None:
     if value == "stepped":
         return None
-    number = _decimal(value)
-    if number is None or not 0 < number <= 1_000_000:
+    number = _decimal(value, SPEED.expects)
+    if not 0 < number <= 1_000_000:
         raise Wrong(SPEED.expects)
     return number
 
 
 def _read_power_of_ten(value: object, _: Path) -> Decimal:
-    number = _decimal(value)
-    if number is None or not 0 < number <= 1 or number != Decimal(1).scaleb(number.adjusted()):
+    number = _decimal(value, POWER_OF_TEN.expects)
+    if not 0 < number <= 1 or number != Decimal(1).scaleb(number.adjusted()):
         raise Wrong(POWER_OF_TEN.expects)
     return Decimal(1).scaleb(number.adjusted())
 
@@ -206,11 +254,25 @@ def words(value: object, expects: str) -> tuple[str, ...]:
 
 
 def shown(value: object) -> str:
-    """Return `value` as it was written, shortened."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = f'"{value}"' if isinstance(value, str) else str(value)
+    """Return `value` as a file would have it, shortened."""
+    text = _toml(value)
     return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…"
+
+
+def _toml(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str() | Path():
+            return f'"{value}"'
+        case Decimal() if not value.is_finite():
+            return "nan" if value.is_nan() else str(value)[: -len("inity")].lower()
+        case list() | tuple():
+            return f"[{', '.join(map(_toml, value))}]"
+        case dict():
+            return f"{{{', '.join(f'{name} = {_toml(each)}' for name, each in value.items())}}}"
+        case _:
+            return str(value)
 
 
 def is_loopback(host: str) -> bool:
@@ -223,16 +285,23 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _decimal(value: object) -> Decimal | None:
-    if isinstance(value, str) and not _DECIMAL(value):
-        return None
+def _decimal(value: object, expects: str) -> Decimal:
+    """Return a finite number of bounded length, exact; raises Wrong."""
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        return None
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+        raise Wrong(expects)
+    if isinstance(value, Decimal) and value.is_finite() and not _is_short(value):
+        raise Wrong(f"{expects}, {_DIGITS}")
+    text = format(value, "f") if isinstance(value, Decimal) else str(value)
+    if not _DECIMAL(text):
+        raise Wrong(expects)
+    return Decimal(text)
+
+
+def _is_short(number: Decimal) -> bool:
+    """Whether its plain form fits; asked before that is made, which may be very long."""
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return exponent >= -_FRACTION_DIGITS and number.adjusted() < _WHOLE_DIGITS
 
 
 def _read_comp_id(value: object, _: Path) -> str:
@@ -279,7 +348,7 @@ def _listen(value: object, port_least: int, expects: str) -> Listen:
         raise Wrong(expects)
     if not separator or not re.fullmatch("[0-9]{1,5}", port, re.ASCII):
         raise Wrong(expects)
-    if not port_least <= int(port) <= 65_535:
+    if not port_least <= int(port) <= _PORT_MAX:
         raise Wrong(expects)
     return Listen(host, int(port))
 
@@ -292,9 +361,9 @@ def _is_ip6(host: str) -> bool:
     return True
 
 
-YES_NO = Kind("true or false", _read_yes_no)
+YES_NO = Kind("true or false", _read_yes_no, is_text=False)
 PATH = Kind("a path", _read_path)
-TAPES = Kind("a list of files, folders or SYMBOL=FILE", _read_tapes)
+TAPES = Kind("a list of files, folders or SYMBOL=FILE", _read_tapes, is_text=False)
 SERVER = Kind("HOST:PORT such as mail.desk.example:587", _read_server)
 SENDER = Kind("an address such as ems@desk.example, or Fairlead <ems@desk.example>", _read_sender)
 WORD = Kind("up to 320 printable ASCII characters without spaces", _read_word)
@@ -310,10 +379,16 @@ DATABASE = Kind(
     _read_database,
     is_secret=True,
 )
-HOST_NAMES = Kind('a list of host names such as ["desk.example"]', _read_names)
-ORIGINS = Kind('a list of origins such as ["https://desk.example:8443"]', _read_origins)
+HOST_NAMES = Kind('a list of host names such as ["desk.example"]', _read_names, is_text=False)
+ORIGINS = Kind(
+    'a list of origins such as ["https://desk.example:8443"]', _read_origins, is_text=False
+)
 PUBLIC_URL = Kind("a URL without a path such as https://ems.desk.example", _read_public_url)
-NETWORKS = Kind('a list of networks such as ["10.0.0.0/8", "2001:db8::1"]', _read_networks)
-ASSETS = Kind('quantities by asset such as {BTC = 100, USDT = "2500.50"}', _read_assets)
-POWER_OF_TEN = Kind("1, 0.1, 0.01 and so on", _read_power_of_ten)
+NETWORKS = Kind(
+    'a list of networks such as ["10.0.0.0/8", "2001:db8::1"]', _read_networks, is_text=False
+)
+ASSETS = Kind(
+    'quantities by asset such as {BTC = 100, USDT = "2500.50"}', _read_assets, is_text=False
+)
+POWER_OF_TEN = Kind("1, 0.1, 0.01 and so on", _read_power_of_ten, is_text=False)
 SPEED = Kind('"stepped", or a number above 0 (1: as recorded)', _read_speed)

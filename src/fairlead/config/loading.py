@@ -62,6 +62,7 @@ class Given(msgspec.Struct, frozen=True):
     """One setting as it was given, and the folder its paths start from.
 
     `where` names it as a finding does, `source` only where it comes from: FILE:LINE, variable or flag.
+    `is_typed`: from a file, which has numbers, lists and tables besides texts.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Given(msgspec.Struct, frozen=True):
     where: str
     folder: Path
     source: str
+    is_typed: bool = False
 
 
 def load(
@@ -167,7 +169,10 @@ def _from_file(path: Path | None, findings: list[str]) -> list[Given]:
     for name, value in _flat(content):
         where = f"{path}:{lines[name]}"
         if name == ACCOUNTS or name in BY_NAME:
-            given.append(Given(name, value, f"{where}: {name}", path.parent, where))
+            given.append(Given(name, value, f"{where}: {name}", path.parent, where, is_typed=True))
+        elif name in _SECTIONS:
+            found = "a list" if isinstance(value, list) else shown(value)  # it may hold a password
+            findings.append(f"{where}: {name}: is {found}, expected a table of settings, [{name}]")
         else:
             near = _near(name, [*BY_NAME, ACCOUNTS])
             findings.append(f"{where}: {name}: there is no such setting{near}")
@@ -260,14 +265,15 @@ def _worded(one: Given, wrong: Wrong) -> str:
         return str(wrong)
     if BY_NAME[one.name].kind.is_secret:
         return f"expected {wrong}"
-    return f"is {shown(one.value)}, expected {wrong}"
+    return f"is {shown(one.value if wrong.part is None else wrong.part)}, expected {wrong}"
 
 
 def value_of(one: Given) -> object:
     """Return the value that was given. Raises Wrong."""
     if one.name == ACCOUNTS:
         return read_accounts(one.value)
-    return BY_NAME[one.name].kind.read(one.value, one.folder)
+    kind = BY_NAME[one.name].kind
+    return (kind.read_typed if one.is_typed else kind.read)(one.value, one.folder)
 
 
 def _config(values: Mapping[str, object]) -> model.Config:
