@@ -183,8 +183,10 @@ class Conversation:
         """Lose the connection; what was asked and not answered ends by its own word."""
         self.hear(VenueDisconnected(account=account, text="the line is dead"))
 
-    def states_balances(self, account: str = "SIM", *, ordinal: int = 0, **totals: str) -> None:
-        """State all balances, nothing locked."""
+    def states_balances(
+        self, account: str = "SIM", *, ordinal: int = 0, is_complete: bool = True, **totals: str
+    ) -> None:
+        """State balances, nothing locked: all of them, or as the stream does those that have changed."""
         self.hear(
             VenueBalancesStated(
                 account=account,
@@ -194,7 +196,7 @@ class Conversation:
                 ),
                 exchange_ordinal=ordinal,
                 time_ns=self.now.utc_ns,
-                is_complete=True,
+                is_complete=is_complete,
             )
         )
 
@@ -580,6 +582,13 @@ def started(**changes: object) -> Conversation:
         conversation.connects(account)
     conversation.all_sent()
     return conversation
+
+
+def reconnected(talk: Conversation) -> Conversation:
+    """Return the next process, connected."""
+    following = talk.restart()
+    following.hear(VenueConnected(account="SIM", abilities=ABILITIES))
+    return following
 
 
 def placed(talk: Conversation, client_order_id: str = "a", **changes: object) -> VenuePlace:

@@ -8,21 +8,14 @@ from tests.core.conversation import (
     CANCELED,
     FILLED,
     OPEN,
-    Conversation,
     Unhurried,
     changed,
     placed,
+    reconnected,
     started,
     working,
 )
 from tests.core.words import ABILITIES, D
-
-
-def reconnected(talk: Conversation) -> Conversation:
-    """Return the next process, connected."""
-    following = talk.restart()
-    following.hear(VenueConnected(account="SIM", abilities=ABILITIES))
-    return following
 
 
 def test_an_order_that_was_not_sent_is_withdrawn() -> None:

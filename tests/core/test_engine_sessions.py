@@ -14,6 +14,7 @@ from tests.core.conversation import (
     Unhurried,
     changed,
     placed,
+    reconnected,
     started,
     working,
 )
@@ -30,13 +31,6 @@ def ended(talk: Conversation, session: str = "ws:1", account: str = "SIM") -> in
     reply = talk.say(EndSession(account=account, session=session)).reply
     assert isinstance(reply, CancelAllReply), reply
     return reply.count
-
-
-def reconnected(talk: Conversation) -> Conversation:
-    """Return the next process, connected."""
-    following = talk.restart()
-    following.hear(VenueConnected(account="SIM", abilities=ABILITIES))
-    return following
 
 
 # ── which orders ─────────────────────────────────────────────────────────────────────────────────

@@ -523,15 +523,7 @@ def test_a_fill_of_the_stream_during_the_first_load_waits_for_its_order() -> Non
 
 def test_a_partial_statement_is_no_first_load() -> None:
     talk = first_connected()
-    talk.hear(
-        VenueBalancesStated(
-            account="SIM",
-            balances=(VenueAssetBalance("USDT", D(5), D(0)),),
-            exchange_ordinal=1,
-            time_ns=0,
-            is_complete=False,
-        )
-    )
+    talk.states_balances(ordinal=1, is_complete=False, USDT="5")
     assert not talk.engine.account("SIM").is_loaded
     assert talk.engine.account("SIM").ledger.balances() == ()
 
@@ -549,15 +541,7 @@ def test_a_complete_statement_makes_what_it_does_not_name_zero() -> None:
 
 def test_a_partial_one_leaves_it_as_it_is() -> None:
     talk = started()
-    talk.hear(
-        VenueBalancesStated(
-            account="SIM",
-            balances=(VenueAssetBalance("USDT", D(5), D(0)),),
-            exchange_ordinal=1,
-            time_ns=0,
-            is_complete=False,
-        )
-    )
+    talk.states_balances(ordinal=1, is_complete=False, USDT="5")
     assert (talk.available(), talk.available("BTC")) == (5, 1000)
 
 

@@ -4,6 +4,7 @@ Everything that leaves is noted in `events`, in the order in which it happened.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -89,6 +90,19 @@ class NotingJournal(Journal):
             for report in prepared.unit.reports
         ]
         self.events.append(("committed", *causes))
+
+
+def hold_syncs(journal: Journal) -> tuple[threading.Event, threading.Event]:
+    """Have syncs begin and not end; return what says that one has begun, and what lets all end."""
+    has_begun, may_end, sync = threading.Event(), threading.Event(), journal.sync
+
+    def sync_when_it_may() -> None:
+        has_begun.set()
+        may_end.wait()
+        sync()
+
+    journal.sync = sync_when_it_may
+    return has_begun, may_end
 
 
 class ScriptedLink:

@@ -25,7 +25,7 @@ from fairlead.journal.errors import CommitFailed
 from fairlead.journal.journal import Journal, Prepared
 from fairlead.journal.reader import JournalReader
 from tests.core.words import ABILITIES, START_NS, make_request
-from tests.edge.desk import AT_ONCE, ManualClock, ScriptedLink, answer
+from tests.edge.desk import AT_ONCE, ManualClock, ScriptedLink, answer, hold_syncs
 
 pytestmark = pytest.mark.asyncio
 _Result = TypeVar("_Result")
@@ -96,16 +96,8 @@ class Port:
         raise AssertionError(self.edge.account_states())
 
     def hold_syncs(self) -> tuple[threading.Event, threading.Event]:
-        """Have syncs begin and not end; return what says that one has begun, and what lets all end."""
-        has_begun, may_end, sync = threading.Event(), threading.Event(), self.edge._journal.sync
-
-        def sync_when_it_may() -> None:
-            has_begun.set()
-            may_end.wait()
-            sync()
-
-        self.edge._journal.sync = sync_when_it_may
-        return has_begun, may_end
+        """See `hold_syncs`."""
+        return hold_syncs(self.edge._journal)
 
     async def place(self, client_order_id: str, exchange_order_id: str) -> None:
         """Place an order and have the exchange accept it."""

@@ -1,14 +1,13 @@
 """The pulse of the pump: there while it works or has nothing to do, gone while it hangs or has stopped."""
 
 import asyncio
-import threading
 from pathlib import Path
 
 import pytest
 
 from fairlead.core.venue_messages import VenuePlace
 from fairlead.edge.pulse import Pulse
-from tests.edge.desk import Desk
+from tests.edge.desk import Desk, hold_syncs
 
 pytestmark = pytest.mark.asyncio
 
@@ -33,13 +32,7 @@ async def test_it_is_gone_while_a_commit_does_not_end(tmp_path: Path) -> None:
         await desk.connect()
         pulse = Pulse(desk.sequencer)
         assert pulse.beats()
-        may_end, sync = threading.Event(), desk.journal.sync
-
-        def sync_when_it_may() -> None:
-            may_end.wait()
-            sync()
-
-        desk.journal.sync = sync_when_it_may
+        _, may_end = hold_syncs(desk.journal)
         desk.place()
         for _ in range(3):
             await asyncio.sleep(0)

@@ -30,7 +30,7 @@ from fairlead.edge.limits import Limits
 from fairlead.edge.timers import PRUNE_LEAST
 from fairlead.journal.errors import CommitFailed
 from tests.core.words import ABILITIES, SECOND_NS, D, make_request
-from tests.edge.desk import Desk
+from tests.edge.desk import Desk, hold_syncs
 
 pytestmark = pytest.mark.asyncio
 OpenDesk = Callable[..., Desk]
@@ -162,13 +162,7 @@ async def test_while_a_thread_commits_the_inbox_fills_and_nothing_is_decided(
 ) -> None:
     async with open_desk(in_thread=True) as desk:
         await desk.connect()
-        may_end, sync = threading.Event(), desk.journal.sync
-
-        def sync_when_it_may() -> None:
-            may_end.wait()
-            sync()
-
-        desk.journal.sync = sync_when_it_may
+        _, may_end = hold_syncs(desk.journal)
         first = desk.place("a")
         for _ in range(3):
             await asyncio.sleep(0)
@@ -188,13 +182,7 @@ async def test_while_a_thread_commits_the_inbox_fills_and_nothing_is_decided(
 async def test_stopped_while_a_thread_commits_nothing_is_let_out(open_desk: OpenDesk) -> None:
     async with open_desk(in_thread=True) as desk:
         await desk.connect()
-        may_end, sync = threading.Event(), desk.journal.sync
-
-        def sync_when_it_may() -> None:
-            may_end.wait()
-            sync()
-
-        desk.journal.sync = sync_when_it_may
+        _, may_end = hold_syncs(desk.journal)
         reply = desk.place()
         for _ in range(3):
             await asyncio.sleep(0)

@@ -29,6 +29,8 @@ from fairlead.venues.sim_messages import (
     OpenOrders,
     Place,
     Query,
+    RefusalCode,
+    Refused,
     exchange_messages,
     frame,
 )
@@ -178,6 +180,11 @@ class Client(asyncio.Protocol):
         answer = await self.ask(AskBalances(self.next_id(), now_ns()))
         assert isinstance(answer, Balances)
         return {each.asset: (each.total, each.locked) for each in answer.balances}
+
+
+def code_of(answer: object) -> RefusalCode:
+    assert isinstance(answer, Refused), answer
+    return answer.code
 
 
 async def pass_time(ms: int) -> None:

@@ -25,14 +25,9 @@ from fairlead.venues.sim_messages import (
     Refused,
     Stated,
 )
-from tests.exchange.talk import BTC, Client, now_ns, pass_time, scenario
+from tests.exchange.talk import BTC, Client, code_of, now_ns, pass_time, scenario
 
 D = Decimal
-
-
-def code_of(answer: object) -> RefusalCode:
-    assert isinstance(answer, Refused), answer
-    return answer.code
 
 
 async def silent(client: Client, message: object) -> None:

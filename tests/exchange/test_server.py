@@ -34,14 +34,9 @@ from fairlead.venues.sim_messages import (
     WireTicker,
     frame,
 )
-from tests.exchange.talk import BTC, Client, new_exchange, now_ns, pass_time, run, scenario
+from tests.exchange.talk import BTC, Client, code_of, new_exchange, now_ns, pass_time, run, scenario
 
 D = Decimal
-
-
-def code_of(answer: object) -> RefusalCode:
-    assert isinstance(answer, Refused), answer
-    return answer.code
 
 
 def test_a_first_login_opens_an_account_and_only_its_private_key_opens_it_again() -> None:

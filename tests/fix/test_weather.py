@@ -141,14 +141,18 @@ class Weather:
             return Batch(None, b"", False)
         batch = end.session.flush()
         end.store.commit([batch])
+        self._committed(end, batch)
+        if batch.is_last:
+            end.owed.clear()
+        return batch
+
+    def _committed(self, end: End, batch: Batch) -> None:
         end.sent += end.unsure
         end.unsure.clear()
         for message in heard(batch.data):
             self._see_number(end, message)
         if batch.is_last:
             end.session = None
-            end.owed.clear()
-        return batch
 
     def _see_number(self, end: End, message: dict[int, str]) -> None:
         """A number stands for one message for ever, but for gap fills in its place."""
@@ -172,22 +176,13 @@ class Weather:
                 case ResendAsked():
                     end.store.commit([batch := session.flush()])
                     assert batch.data == b"" or heard(batch.data)
-                    self._keep(end, batch)
+                    self._committed(end, batch)  # the bytes get lost, as they may
                     sent = end.store.sent(end.key, what.first, what.last)
                     session.resend(what.first, what.last, sent, self.now_ns)
                 case LoggedOn():
                     self.logons += 1
                 case Ended():
                     pass
-
-    def _keep(self, end: End, batch: Batch) -> None:
-        """What was flushed for a resend is committed; the bytes get lost, as they may."""
-        end.sent += end.unsure
-        end.unsure.clear()
-        for message in heard(batch.data):
-            self._see_number(end, message)
-        if batch.is_last:
-            end.session = None
 
     def _receive(self, end: End, what: Received) -> None:
         name = what.message.text(11)

@@ -6,7 +6,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +25,7 @@ from fairlead.tls import folder as files
 from fairlead.tls import refusing
 from tests.gateway.http2_client import client_context, http2
 from tests.gateway.wire import Wire, request
+from tests.gateway.wire import connected as connected_to
 from tests.tls.authorities import Certificate, Desk
 
 pytestmark = pytest.mark.asyncio
@@ -138,15 +139,8 @@ def host_of(url: str) -> tuple[str, int]:
     return host, int(port)
 
 
-@asynccontextmanager
-async def connected(url: str, context: ssl.SSLContext | None) -> AsyncIterator[Wire]:
-    reader, writer = await asyncio.open_connection(*host_of(url), ssl=context)
-    try:
-        yield Wire(reader, writer)
-    finally:
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
+def connected(url: str, context: ssl.SSLContext | None) -> AbstractAsyncContextManager[Wire]:
+    return connected_to(host_of(url), context)
 
 
 def stream(url: str, context: ssl.SSLContext) -> connect:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
@@ -59,13 +60,13 @@ class Wire:
 
 
 @asynccontextmanager
-async def connected(address: Address) -> AsyncIterator[Wire]:
-    reader, writer = await asyncio.open_connection(*address)
+async def connected(address: Address, context: ssl.SSLContext | None = None) -> AsyncIterator[Wire]:
+    reader, writer = await asyncio.open_connection(*address, ssl=context)
     try:
         yield Wire(reader, writer)
     finally:
         writer.close()
-        with suppress(ConnectionError):
+        with suppress(OSError):
             await writer.wait_closed()
 
 

@@ -32,6 +32,7 @@ from tests.postgresql import Server
 DATABASES = ("sqlite", "postgresql")
 OWNER = Actor("owner", "local", "machine")
 EMAIL, PASSWORD = "ann@desk.example", "seven unrelated words"
+BOB = "bob@desk.example"
 MINUTE = 60 * 10**9
 SECRET = one_time.new_totp_secret()
 
@@ -62,6 +63,13 @@ class World:
         """Have a browser become the first user."""
         form = {"token": self.link(), "email": EMAIL, "password": PASSWORD}
         status, said = await browser.post("/v1/auth/first-user", form)
+        assert status == 201, said
+        return said
+
+    async def bob(self, browser: "Browser") -> dict[str, Any]:
+        """Have a browser become another user of the same subscription, by an invitation."""
+        form = {"token": self.control.users.invite(OWNER, BOB, self.now_ns), "password": PASSWORD}
+        status, said = await browser.post("/v1/auth/invitation", form)
         assert status == 201, said
         return said
 

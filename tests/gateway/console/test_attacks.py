@@ -22,6 +22,7 @@ from fairlead.control.people import one_time
 from fairlead.control.people.passwords import Cost
 from fairlead.control.tables import CHALLENGES, SESSIONS, USERS
 from tests.gateway.console.conftest import (
+    BOB,
     DATABASES,
     EMAIL,
     MINUTE,
@@ -38,16 +39,13 @@ from tests.gateway.console.conftest import (
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("database", DATABASES)]
 RACERS = 8
-BOB = "bob@desk.example"
 ELSEWHERE = {"X-Forwarded-For": "127.0.0.9"}  # through the proxy that these tests trust
 
 
 @pytest_asyncio.fixture
 async def bob(world: World, ann: Browser, other: Browser) -> AsyncIterator[Browser]:
     """Another user of the same subscription, with a second factor too, of the same secret."""
-    token = world.control.users.invite(OWNER, BOB, world.now_ns)
-    form = {"token": token, "password": PASSWORD}
-    assert (await other.post("/v1/auth/invitation", form))[0] == 201
+    await world.bob(other)
     payload = {"secret": SECRET}
     status, said = await other.post(
         "/v1/challenges", {"action": "two_factor.enable", "payload": payload}
@@ -399,10 +397,7 @@ class Computed:
 async def test_signing_in_computes_the_same_whether_or_not_there_is_such_a_user(
     world: World, ann: Browser, other: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    removed = world.control.users.invite(OWNER, BOB, world.now_ns)
-    assert isinstance(removed, str)
-    form = {"token": removed, "password": PASSWORD}
-    user = (await other.post("/v1/auth/invitation", form))[1]["user"]
+    user = (await world.bob(other))["user"]
     assert (await ann.post(f"/v1/users/{user}/remove", {"password": PASSWORD}))[0] == 204
     other.http.cookie_jar.clear()
     await other.sign_in("wrong words")  # once, so that everything is loaded

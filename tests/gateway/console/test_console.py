@@ -1,6 +1,5 @@
 """People's calls by HTTP: every step of signing in, who may call what, and what no page may do."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +8,6 @@ from sqlalchemy import select
 from yarl import URL
 
 from fairlead.control.people import one_time
-from fairlead.control.people.passwords import Cost
 from fairlead.control.people.person import User
 from fairlead.control.tables import CHALLENGES
 from tests.gateway.console.conftest import (
@@ -357,20 +355,6 @@ async def test_what_has_ended_is_over_at_the_next_call(
     await world.ann(browser)
     end(world)
     assert (await browser.get("/v1/me"))[0] == 401
-
-
-@pytest.mark.parametrize("world", [Cost(4, 65_536, 1)], ids=["dear"], indirect=True)
-async def test_a_flood_of_passwords_holds_nobody_up_who_is_signed_in(
-    world: World, browser: Browser, other: Browser
-) -> None:
-    await world.ann(browser)
-    forms = [{"email": f"u{at}@x.example", "password": "x"} for at in range(40)]
-    flood = [asyncio.create_task(other.post("/v1/auth/sign-in", form)) for form in forms]
-    await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
-    assert (await browser.get("/v1/me"))[0] == 200
-    assert not all(each.done() for each in flood)
-    statuses = [(await each)[0] for each in flood]
-    assert set(statuses) == {401, 503}
 
 
 @pytest.mark.parametrize(

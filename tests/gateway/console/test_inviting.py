@@ -6,10 +6,10 @@ import pytest
 
 from fairlead.control.people import users
 from tests.gateway.console.conftest import (
+    BOB,
     DATABASES,
     EMAIL,
     MINUTE,
-    OWNER,
     PASSWORD,
     Browser,
     World,
@@ -21,7 +21,6 @@ from tests.gateway.console.mail_server import mail_server
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("database", DATABASES)]
 
-BOB = "bob@desk.example"
 INVITE = {"action": "user.invite", "payload": {"email": BOB}}
 ASKED = "+ audit challenge.ask done by session"
 PENDING = "challenge user.invite: 5 tries left"
@@ -120,8 +119,7 @@ async def test_an_address_that_was_taken_since_is_not_invited(
     world: World, ann: Browser, other: Browser
 ) -> None:
     challenge, code = await asked(ann, "user.invite", email=BOB.upper())
-    form = {"token": world.control.users.invite(OWNER, BOB, world.now_ns), "password": PASSWORD}
-    assert (await other.post("/v1/auth/invitation", form))[0] == 201
+    await world.bob(other)
     with world.changes() as lines:
         status, said = await confirm(ann, challenge, code, world.code())
     assert (status, said["code"]) == (409, "email_taken")

@@ -321,9 +321,7 @@ async def test_the_list_is_of_ones_own_keys_that_are_not_revoked(
     await granted(world, ann, "key.delete", kid=kids[1])
     listed = (await ann.get("/v1/keys"))[1]
     assert [each["kid"] for each in listed] == [kids[2], kids[0]]
-    token = world.control.users.invite(OWNER, "bob@desk.example", world.now_ns)
-    form = {"token": token, "password": "nine unrelated words"}
-    assert (await other.post("/v1/auth/invitation", form))[0] == 201
+    await world.bob(other)
     assert await other.get("/v1/keys") == (200, [])
     assert (await other.get(f"/v1/keys/{kids[0]}"))[0] == 404
 

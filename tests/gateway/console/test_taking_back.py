@@ -13,6 +13,7 @@ from fairlead.control.accounts import Accounts, Set
 from fairlead.control.keyring import Made, Wanted
 from fairlead.tls.authority import Authority, make_intermediate, make_root
 from tests.gateway.console.conftest import (
+    BOB,
     DATABASES,
     EMAIL,
     MINUTE,
@@ -28,7 +29,6 @@ from tests.gateway.console.conftest import (
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("database", DATABASES)]
 
-BOB = "bob@desk.example"
 RACERS = 8
 REFUSED = "+ audit user.prove refused by none factor_wrong"
 WRONG: tuple[tuple[dict[str, str], int, str, list[str]], ...] = (
@@ -44,9 +44,7 @@ WRONG: tuple[tuple[dict[str, str], int, str, list[str]], ...] = (
 @pytest_asyncio.fixture
 async def bob(world: World, ann: Browser, other: Browser) -> AsyncIterator[Browser]:
     """Another user of the same subscription."""
-    token = world.control.users.invite(OWNER, BOB, world.now_ns)
-    form = {"token": token, "password": PASSWORD}
-    assert (await other.post("/v1/auth/invitation", form))[0] == 201
+    await world.bob(other)
     yield other
 
 
@@ -68,16 +66,21 @@ async def certified(world: World, ann: Browser) -> Any:
     return said
 
 
-# ── a user ───────────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_a_stolen_session_removes_nobody(world: World, ann: Browser, bob: Browser) -> None:
-    path = f"/v1/users/{await id_of(bob)}/remove"
+async def refuses_wrong_factors(world: World, ann: Browser, path: str) -> None:
+    """Try every factor that is none: refused, and nothing but that is stored."""
     for form, status, code, expected in WRONG:
         with world.changes() as lines:
             found, said = await ann.post(path, form)
         assert (found, said["code"]) == (status, code), form
         assert lines == expected
+
+
+# ── a user ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_stolen_session_removes_nobody(world: World, ann: Browser, bob: Browser) -> None:
+    path = f"/v1/users/{await id_of(bob)}/remove"
+    await refuses_wrong_factors(world, ann, path)
     assert (await bob.get("/v1/me"))[0] == 200
 
 
@@ -149,11 +152,7 @@ async def test_a_certificate_is_listed_and_revoked_by_one_factor(
     assert (shown["fingerprint"], shown["kid"]) == (issued["fingerprint"], key["kid"])
     assert (shown["state"], shown["revoked"]) == ("active", None)
     path = f"/v1/me/certificates/{issued['fingerprint']}/revoke"
-    for form, status, code, expected in WRONG:
-        with world.changes() as lines:
-            found, said = await ann.post(path, form)
-        assert (found, said["code"]) == (status, code), form
-        assert lines == expected
+    await refuses_wrong_factors(world, ann, path)
     with world.changes() as lines:
         status, said = await ann.post(path, {"totp": world.code()})
     assert (status, said["state"]) == (200, "revoked")

@@ -1,6 +1,7 @@
 """A client of one account, for the tests of what answers it."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,12 @@ from tests.gateway.fixapi.world import World
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def store(tmp_path: Path) -> Iterator[Store]:
     use_exact_decimals()
-    store = Store.open(tmp_path)
-    yield World(store)
-    store.close()
+    with closing(Store.open(tmp_path)) as store:
+        yield store
+
+
+@pytest.fixture
+def world(store: Store) -> World:
+    return World(store)

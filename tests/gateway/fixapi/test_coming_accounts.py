@@ -1,18 +1,13 @@
 """FIX sessions and accounts that come, go and come back: what is told of them, and from where on."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import AccountMode
 from fairlead.core.port import Released
 from fairlead.core.replies import (
-    AccountsReply,
-    AccountState,
     Refusal,
     Refused,
     Reply,
@@ -28,6 +23,7 @@ from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.fixapi.settings import FixSettings
 from tests.fix.spoken import NOW, Field, say, say_logon
 from tests.gateway.fixapi.wires import Wire, turns
+from tests.gateway.fixapi.world import accounts_reply, reports
 from tests.gateway.orders import ORDER
 from tests.gateway.scripted_edge import ScriptedEdge, usual
 
@@ -49,12 +45,7 @@ class World:
     def _answer(self, request: Request) -> Reply:
         match request:
             case QueryAccounts():
-                states = tuple(
-                    AccountState(name, AccountMode.ACTIVE, True, True, True, None, sequence,
-                                 0, 0, None, None)
-                    for name, sequence in self.accounts.items()
-                )  # fmt: skip
-                return AccountsReply(states)
+                return accounts_reply(self.accounts)
             case QuerySnapshot(account=account):
                 if account not in self.accounts:
                     return Refused(Refusal.ACCOUNT_UNKNOWN, f"{account} is unknown")
@@ -86,17 +77,9 @@ class World:
         return client, wire
 
 
-def reports(wire: Wire) -> list[str]:
-    """The ids of the reports that were told."""
-    return [said[17] for said in wire.said if said[35] == "8"]
-
-
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    use_exact_decimals()
-    store = Store.open(tmp_path)
-    yield World(store)
-    store.close()
+def world(store: Store) -> World:
+    return World(store)
 
 
 async def test_an_account_that_comes_is_told_of_from_its_first_report_on(world: World) -> None:

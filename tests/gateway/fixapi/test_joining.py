@@ -1,19 +1,14 @@
 """FIX sessions whose key gets accounts while they are up: nothing of what they do there is lost."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from fairlead.control.keys import Scope
-from fairlead.core.exact import use_exact_decimals
-from fairlead.core.model import AccountMode, Order
+from fairlead.core.model import Order
 from fairlead.core.port import Released
 from fairlead.core.replies import (
-    AccountsReply,
-    AccountState,
     Done,
     OrderReply,
     Refusal,
@@ -31,6 +26,7 @@ from fairlead.gateway.fixapi.settings import FixSettings
 from tests.fix.spoken import NOW, Field, say, say_logon
 from tests.gateway import test_callers as keys
 from tests.gateway.fixapi.wires import Said, Wire, turns
+from tests.gateway.fixapi.world import accounts_reply, reports
 from tests.gateway.orders import ORDER
 
 pytestmark = pytest.mark.asyncio
@@ -67,13 +63,7 @@ class World:
     def _answer(self, request: Request) -> Reply:
         match request:
             case QueryAccounts():
-                return self.refusal or AccountsReply(
-                    tuple(
-                        AccountState(name, AccountMode.ACTIVE, True, True, True, None, sequence,
-                                     0, 0, None, None)
-                        for name, sequence in self.sequences.items()
-                    )
-                )  # fmt: skip
+                return self.refusal or accounts_reply(self.sequences)
             case PlaceOrder(account=account, client_order_id=client_order_id):
                 return OrderReply(self.release(account, client_order_id))
             case QuerySnapshot(account=account):
@@ -107,11 +97,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    use_exact_decimals()
-    store = Store.open(tmp_path)
-    yield World(store)
-    store.close()
+def world(store: Store) -> World:
+    return World(store)
 
 
 def place(
@@ -126,11 +113,6 @@ def place(
         (60, "20260101-00:00:00"), (40, 2), (54, 1), (44, "10.5"), (38, "0.045"), (59, 1), *more,
         now_ns=NOW, is_duplicate=is_duplicate,
     )  # fmt: skip
-
-
-def reports(wire: Wire) -> list[str]:
-    """The ids of the reports that were told."""
-    return [said[17] for said in wire.said if said[35] == "8"]
 
 
 def last(wire: Wire) -> Said:

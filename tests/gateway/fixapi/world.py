@@ -1,7 +1,7 @@
 """One client of one account before an edge that answers as a test says, and tells reports when it says."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
@@ -34,6 +34,17 @@ def cancel(cancel_id: str, number: int) -> bytes:
     return say("F", number, (11, cancel_id), *named, _TIME, now_ns=NOW)
 
 
+def accounts_reply(sequences: Mapping[str, int]) -> AccountsReply:
+    """Return that there are these accounts, open for orders; `sequences`: that of each one's last report."""
+    mode = AccountMode.ACTIVE
+    return AccountsReply(
+        tuple(
+            AccountState(account, mode, True, True, True, None, sequence, 0, 0, None, None)
+            for account, sequence in sequences.items()
+        )
+    )
+
+
 class World:
     """`sequences`: by account, that of its last report. `answer` answers all but which accounts there are."""
 
@@ -47,14 +58,7 @@ class World:
     def _answer(self, request: Request) -> Reply:
         if not isinstance(request, QueryAccounts):
             return self.answer(request)
-        return AccountsReply(
-            tuple(
-                AccountState(
-                    name, AccountMode.ACTIVE, True, True, True, None, sequence, 0, 0, None, None
-                )
-                for name, sequence in self.sequences.items()
-            )
-        )
+        return accounts_reply(self.sequences)
 
     def answers_with(self, order: Order, sequence: int) -> None:
         """Have what is asked from now on answered with the order as of a report."""
@@ -91,3 +95,8 @@ class World:
 def told(wire: Wire, msg_type: str) -> list[Said]:
     """Return the messages of one type that were said."""
     return [said for said in wire.said if said[35] == msg_type]
+
+
+def reports(wire: Wire) -> list[str]:
+    """Return the ids of the reports that were told."""
+    return [said[17] for said in told(wire, "8")]
