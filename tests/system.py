@@ -293,6 +293,11 @@ def ageless(snapshots: Sequence[Json]) -> list[Json]:
 # ── processes ────────────────────────────────────────────────────────────────────────────────────
 
 
+def environment_without_settings() -> dict[str, str]:
+    """Return the environment of the tests without what Fairlead would read there."""
+    return {name: text for name, text in os.environ.items() if not name.startswith("FAIRLEAD_")}
+
+
 class Program:
     """One process of `fairlead`, whose data folder is `folder`.
 
@@ -311,9 +316,7 @@ class Program:
         self.log_path = log_path or folder.with_name(f"{folder.name}.log")
         self._endpoint_path = folder / "endpoint.json"
         self._endpoint_path.unlink(missing_ok=True)
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")
-        }
+        environment = environment_without_settings()
         folder.parent.mkdir(parents=True, exist_ok=True)
         self.process: subprocess.Popen[bytes] | forked.Process
         with self.log_path.open("ab") as log, open(os.devnull, "rb") as nothing:

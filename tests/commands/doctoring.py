@@ -1,13 +1,12 @@
 """Running doctor on a folder, in a process of its own, and reading what it found."""
 
 import json
-import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from tests import forked
-from tests.system import ANY_PORT, FAIRLEAD, Json
+from tests.system import ANY_PORT, FAIRLEAD, Json, environment_without_settings
 
 
 class Told:
@@ -40,10 +39,9 @@ def doctor(
     config: Path | None = None,
 ) -> Told:
     """Run doctor on a folder, in a process of its own; with another `command`, of its own interpreter."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")}
     config_flags = [] if config is None else ["--config", str(config)]
     words = [*command, "doctor", "--data", str(data), "--json", *config_flags, *flags]
-    variables = clean | (environment or {"FAIRLEAD_LISTEN": ANY_PORT})
+    variables = environment_without_settings() | (environment or {"FAIRLEAD_LISTEN": ANY_PORT})
     if words[0] == FAIRLEAD and "PYTHONPATH" not in (environment or {}):
         ended = forked.run(words, folder=Path.cwd(), environment=variables, timeout_s=60)
     else:

@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from tests.system import FAIRLEAD
+from tests.system import FAIRLEAD, environment_without_settings
 
 _PIECE = 65_536
 _WAIT_S = 30.0
@@ -17,11 +17,11 @@ class Piped:
     """`fairlead` with stdout in a pipe; what it prints is collected. stderr goes into `errors`."""
 
     def __init__(self, *arguments: str) -> None:
-        clean = {
-            name: text for name, text in os.environ.items() if not name.startswith("FAIRLEAD_")
-        }
         self._process = subprocess.Popen(
-            [FAIRLEAD, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean
+            [FAIRLEAD, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment_without_settings(),
         )
         self._printed = bytearray()
 

@@ -12,7 +12,7 @@ from fcntl import ioctl
 from types import TracebackType
 from typing import Self
 
-from tests.system import FAIRLEAD
+from tests.system import FAIRLEAD, environment_without_settings
 
 _PIECE = 65_536
 _WAIT_S = 30.0
@@ -26,8 +26,8 @@ class Screen:
         ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
         clean = {
             name: value
-            for name, value in os.environ.items()
-            if not name.startswith("FAIRLEAD_") and name not in ("NO_COLOR", "COLUMNS", "LINES")
+            for name, value in environment_without_settings().items()
+            if name not in ("NO_COLOR", "COLUMNS", "LINES")
         }
         self._process = subprocess.Popen(
             [FAIRLEAD, *arguments],

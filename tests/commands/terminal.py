@@ -1,13 +1,12 @@
 """Running `fairlead` commands as a person would: a process, its output, its exit code."""
 
 import json
-import os
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 from tests import forked
-from tests.system import FAIRLEAD, Json
+from tests.system import FAIRLEAD, Json, environment_without_settings
 
 TIMEOUT_S = 60
 
@@ -29,11 +28,10 @@ def fairlead(
     *arguments: str, folder: Path, environment: dict[str, str] | None = None, said: str = ""
 ) -> Run:
     """Run one command in `folder`, with `said` on its standard input, and wait for its end."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")}
     ended = forked.run(
         [FAIRLEAD, *arguments],
         folder=folder,
-        environment=clean | (environment or {}),
+        environment=environment_without_settings() | (environment or {}),
         said=said,
         timeout_s=TIMEOUT_S,
     )
