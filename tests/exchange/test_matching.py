@@ -8,7 +8,13 @@ import pytest
 from fairlead.core.exact import use_exact_decimals
 from fairlead.core.model import ZERO, Liquidity, Side, TimeInForce
 from fairlead.exchange.ledger import FEES_ACCOUNT, total_holdings
-from fairlead.exchange.matching import KILLED_TEXT, REMAINDER_TEXT, SELF_TRADE_TEXT, Matching
+from fairlead.exchange.matching import (
+    EXPIRED_TEXT,
+    KILLED_TEXT,
+    REMAINDER_TEXT,
+    SELF_TRADE_TEXT,
+    Matching,
+)
 from fairlead.exchange.orders import Account, Order
 from fairlead.exchange.rules import Refusal
 from fairlead.exchange.settings import Settings
@@ -247,7 +253,7 @@ def test_a_good_till_time_order_expires_at_its_time_and_not_before(floor: Floor)
     assert order.state is OrderState.OPEN
     assert floor.matching.next_expiry_ns == 1000
     floor.matching.expire(1000)
-    assert order.state is OrderState.EXPIRED
+    assert (order.state, order.text) == (OrderState.EXPIRED, EXPIRED_TEXT)
     assert held(floor.alice, "USDT") == (D(1_000_000), ZERO)
     assert floor.matching.top(BTC).bid is None
     assert floor.matching.next_expiry_ns is None

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fairlead.core import doubt, engine, operating, placing, presence, sessions
+from fairlead.core import doubt, engine, hearing, operating, placing, presence, sessions
 from fairlead.core.account import Account
 from fairlead.core.deciding import Deciding, Now
 from fairlead.core.model import Order
@@ -23,6 +23,7 @@ from fairlead.edge import edge
 from fairlead.edge.edge import Edge
 from fairlead.edge.limits import Limits
 from fairlead.edge.sequencer import Sequencer
+from fairlead.exchange import matching
 from fairlead.exchange.faults import FaultName
 from fairlead.fix import store
 from fairlead.fix.happened import Received
@@ -178,6 +179,17 @@ def test_what_the_exchange_does_itself_says_why(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sim_words, "_REASONS", dict.fromkeys(WireOrigin))
     seeds = (each for each in range(1, 200) if plan(each).marks > 10)
     assert laws_broken({Law.REASONS}, seeds=seeds) == {Law.REASONS}
+
+
+def test_the_exchange_s_words_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hearing, "_tells_why", lambda *_: False)
+    assert laws_broken({Law.WORDS}) == {Law.WORDS}
+
+
+def test_the_exchange_says_why_it_ends_an_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "EXPIRED_TEXT", None)
+    monkeypatch.setattr(matching, "REMAINDER_TEXT", None)
+    assert laws_broken({Law.WORDS}) == {Law.WORDS}
 
 
 def with_half_dead_lines(seed: int) -> WorldPlan:

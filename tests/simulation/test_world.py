@@ -123,6 +123,7 @@ def test_worlds_reach_every_fault_and_every_kind_of_crash() -> None:
     kinds = set(CrashKind) - set(STORE_KINDS)  # those are where there are streams
     missing += [f"crash {kind.value}" for kind in kinds if not reach[f"crash {kind.value}"]]
     wanted = ("TRADE", "CLOSED", "IN_DOUBT", "ADOPTED", "EXPIRED", "sent again", "exchange killed")
+    wanted += ("told why it ended",)
     missing += [name for name in wanted if not reach[name]]
     assert not missing
 

@@ -1,4 +1,4 @@
-"""The page on refusals: HTTP statuses with real answers, and the coded reasons of REJECTED orders."""
+"""The page on refusals: HTTP statuses with real answers, and the coded reasons of orders."""
 
 # ruff: noqa: E501 - one row, one line
 
@@ -29,7 +29,10 @@ _REASONS: dict[Reason, tuple[str, str]] = {
         "sent and not answered, and the exchange twice did not know it when it could no longer arrive",
         "send again under a new id",
     ),
-    Reason.EXCHANGE: ("the exchange refused it, in its own words", "read `error_message`"),
+    Reason.EXCHANGE: (
+        "the exchange refused it, or ended it unasked (CANCELED), in its own words",
+        "read `error_message`",
+    ),
     Reason.LIQUIDATION: (
         "the exchange closed a position that its margin no longer bore",
         "nothing; the order is the exchange's own",
@@ -108,10 +111,12 @@ def _top() -> Iterator[str]:
 
 def _reasons() -> Iterator[str]:
     yield from (
-        "## Reasons of a REJECTED order",
+        "## Reasons of a REJECTED or CANCELED order",
         "",
         "The code is `errorMessageReason` in the history. Where Fairlead itself refused the order or did not",
-        "send it, `error_message` begins with it.",
+        "send it, `error_message` begins with it. A CANCELED order has none, and no `error_message`, when a cancel",
+        "ended it: yours, one that Fairlead sent for you (`GOOD_TILL_TIME_OMS`, the end of a session), or one by somebody",
+        "else who uses the same login.",
         "",
     )
     yield from table(

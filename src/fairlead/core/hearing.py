@@ -66,6 +66,8 @@ _CAUSES = {
     Stage.EXPIRED: Cause.EXPIRED,
 }
 
+_MADE_THERE = frozenset({Reason.LIQUIDATION, Reason.AUTO_DELEVERAGING})
+
 
 def answer_heard(deciding: Deciding, _: Account, news: VenueAnswer) -> None:
     """A request to the exchange ended."""
@@ -187,16 +189,24 @@ def _moved(deciding: Deciding, order: Order, news: VenueOrder) -> Order:
             return order
         verdict = judge(order, stage)
     if verdict is Verdict.MOVE:
+        is_told_why = _tells_why(order, stage, news)
         return deciding.report(
             order,
             _CAUSES[stage],
             stage=stage,
             exchange_order_id=news.exchange_order_id,
             closed_quantity=closed,
-            reason=Reason.EXCHANGE if stage is Stage.REJECTED else None,
-            error_message=news.text if stage is Stage.REJECTED else None,
+            reason=Reason.EXCHANGE if is_told_why else None,
+            error_message=news.text if is_told_why else None,
         )
     return _same_stage(deciding, order, news, closed)
+
+
+def _tells_why(order: Order, stage: Stage, news: VenueOrder) -> bool:
+    """Whether the news says why the exchange itself ended the order; what it made keeps its own reason."""
+    if stage is Stage.REJECTED:
+        return True
+    return stage is not Stage.WORKING and bool(news.text) and order.reason not in _MADE_THERE
 
 
 def _same_stage(

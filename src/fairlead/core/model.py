@@ -105,7 +105,7 @@ class Reason(StrEnum):
     ACCOUNT_HALTED = "account_halted"
     NOT_SENT = "not_sent"  # certainly never left this process
     NEVER_REACHED = "never_reached"  # the exchange twice did not know it
-    EXCHANGE = "exchange"  # the exchange's own refusal, in its own words
+    EXCHANGE = "exchange"  # the exchange refused or ended it by itself, in its own words
     OPERATOR = "operator"  # an operator resolved it
     LIQUIDATION = "liquidation"  # the exchange closes a position that its margin no longer bears
     AUTO_DELEVERAGING = "auto_deleveraging"  # … or one that profits from another account's loss

@@ -151,6 +151,8 @@ class VenueOrder(VenueMessage, frozen=True, kw_only=True, tag="order"):
     """The exchange's word on one order: from its stream, or as the answer to a query or a cancel.
 
     `exchange_ordinal` places this word in the account's event order at the exchange (0: unknown).
+    `text`: why the exchange rejected the order or ended it unasked, in its own words; None where a cancel
+    of ours ended it, whatever the exchange calls that, or it does not say.
     `reason` is set when the exchange itself made the order, to liquidate a position say.
     """
 

@@ -37,6 +37,7 @@ SELF_TRADE_TEXT = "self-trade prevention: the order met one of its own account"
 REMAINDER_TEXT = "the remainder of an immediate-or-cancel order"
 REDUCED_TEXT = "reduce-only: there is no position left to reduce"
 KILLED_TEXT = "fill-or-kill: the whole quantity was not available"
+EXPIRED_TEXT = "good-till-time: the time of the order has passed"
 
 
 class Matching:
@@ -151,7 +152,7 @@ class Matching:
         for order in self._open.take_expired(now_ns):
             market = self.markets[order.symbol]
             market.book.side(order.side).remove(order)
-            self._trading.close(market, order, OrderState.EXPIRED, None, now_ns)
+            self._trading.close(market, order, OrderState.EXPIRED, EXPIRED_TEXT, now_ns)
 
     @property
     def next_expiry_ns(self) -> int | None:

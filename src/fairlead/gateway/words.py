@@ -110,7 +110,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "amount_filled": "the sum of the fills",
         "status": "where the order stands",
         "status_history": "every status it has had, with its time",
-        "error_message": "why it was refused or ended: a reason's code first, where it is ours",
+        "error_message": "why it was refused, or ended unasked: a reason's code first, where it is ours",
         "fills": "the executions",
         "exchange_id": _EXCHANGE_ID,
         "client_order_id": "your id for the order",

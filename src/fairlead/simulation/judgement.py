@@ -22,6 +22,7 @@ _REASONS = {
     WireOrigin.LIQUIDATION: Reason.LIQUIDATION,
     WireOrigin.DELEVERAGING: Reason.AUTO_DELEVERAGING,
 }
+_ENDED_EARLY = (OrderState.CANCELED, OrderState.EXPIRED)
 _STAGES = {
     OrderState.OPEN: Stage.WORKING,
     OrderState.FILLED: Stage.FILLED,
@@ -73,6 +74,7 @@ def judge_account(laws: Laws, name: str, exchange: Exchange, account: Account, u
         _judge_fills(laws, order, fills.pop(stated.exchange_order_id, []))
         _judge_stage(laws, order, stated)
         _judge_reason(laws, order, stated)
+        _judge_words(laws, order, stated)
     for order in laws.record.orders.values():
         if order.account == name and order.number not in found:
             _judge_absent(laws, order)
@@ -129,6 +131,29 @@ def _judge_reason(laws: Laws, order: Order, stated: WireOrder) -> None:
     ):
         text = f"order {order.client_order_id}: {order.reason}, the exchange's: {stated.origin}"
         laws.breaks(Law.REASONS, text)
+
+
+def _judge_words(laws: Laws, order: Order, stated: WireOrder) -> None:
+    """What the exchange ended says why in its own words, if none of ours ended it, and only then."""
+    if stated.state not in _ENDED_EARLY or order.stage not in (Stage.CANCELED, Stage.EXPIRED):
+        return
+    is_asked = (
+        order.number in laws.record.cancels_wanted
+        or (order.account, stated.exchange_order_id) in laws.cancelled_elsewhere
+    )
+    if stated.text is None and not is_asked:
+        text = (
+            f"order {order.client_order_id} is {stated.state.value}, and the exchange says not why"
+        )
+        laws.breaks(Law.WORDS, text)
+    if order.reason in _REASONS.values() or order.number in laws.record.resolved:
+        return
+    told = order.error_message if order.reason is Reason.EXCHANGE else None
+    if told != stated.text:
+        text = f"order {order.client_order_id}: {told!r}; the exchange's: {stated.text!r}"
+        laws.breaks(Law.WORDS, text)
+    elif told is not None:
+        laws.count("told why it ended")
 
 
 def _ours(laws: Laws, name: str, stated: WireOrder) -> Order | None:

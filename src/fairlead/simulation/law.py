@@ -24,6 +24,7 @@ class Law(Enum):
     BALANCES = "our balances are the exchange's"
     POSITIONS = "our positions are the exchange's"
     REASONS = "what the exchange does itself is told with its reason"
+    WORDS = "an order has the exchange's words if that ended it unasked, and only then"
     DECIDED = "nothing stays in doubt, pending or owed"
     CANCELS = "a cancel ends its order or somebody is told"
     UNASKED = "no order is cancelled that nobody asked to cancel"

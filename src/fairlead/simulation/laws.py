@@ -62,6 +62,7 @@ class Laws:
         self._goings = 0
         self.suspended: set[str] = set()  # accounts whose login may become another just now
         self._ended_away: set[tuple[str, str]] = set()  # (account, session) that ended meanwhile
+        self.cancelled_elsewhere: set[tuple[str, str]] = set()  # (account, exchange's id)
         self.power_failures = 0
         self.reach: dict[str, int] = {}  # how often what was to happen did happen, by name
         self._conversation = conversation

@@ -184,6 +184,7 @@ class Trouble:
                 if orders:
                     order = self._random.choice(orders)
                     self._conversation.note("stranger", f"{name}: cancels {order.number}")
+                    self._laws.cancelled_elsewhere.add((name, order.exchange_order_id))
                     exchange.matching.cancel(order, exchange.now_ns())
             case _:
                 self._stranger_order(exchange, name, account)
