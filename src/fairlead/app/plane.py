@@ -22,11 +22,13 @@ from fairlead.control.key_changes import Wanted
 from fairlead.control.keys import Act, Denied, Scope
 from fairlead.control.lease import Lease, LeaseKept
 from fairlead.control.metering import Metering
+from fairlead.control.names import DATABASE
 from fairlead.control.people.passwords import COST, Cost
 from fairlead.control.pruning import Pruning
 from fairlead.control.tls_files import keep
 from fairlead.control.usage import UsageAsked, Used
 from fairlead.core.requests import LOCAL
+from fairlead.disk.whereabouts import opened
 from fairlead.edge.clock import Wall
 from fairlead.gateway.callers import Access
 from fairlead.tls.folder import Made
@@ -48,6 +50,8 @@ class ControlPlane:
         self._config = config
         self._wall = wall
         self._failed = failed
+        # Its WAL is another file whenever nobody had the database open meanwhile.
+        self.files = () if config.control.url else opened(config.data / DATABASE)
         self._lease: LeaseKept | None = None
         self._followed: ControlFollowed | None = None
         self._keepers: AccountKeepers | None = None

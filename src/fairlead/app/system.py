@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
-from fairlead.app.embedded import embedded_exchange, way_to_exchange
+from fairlead.app.embedded import EXCHANGE_FOLDER, embedded_exchange, way_to_exchange
 from fairlead.app.fatal import Fatal
 from fairlead.app.interpreter import Collections, process_registry, tuned
 from fairlead.app.listening import Listening
@@ -25,6 +25,7 @@ from fairlead.config import Config
 from fairlead.config.loading import KEYS
 from fairlead.control.addresses import networks_of
 from fairlead.control.errors import ControlError
+from fairlead.disk.whereabouts import FileGone, Whereabouts, opened_database
 from fairlead.edge.clock import Wall
 from fairlead.endpoint import (
     ENDPOINT_FILE,
@@ -35,6 +36,7 @@ from fairlead.endpoint import (
     write_endpoint,
 )
 from fairlead.exchange.server import Exchange
+from fairlead.exchange.store_file import FILE_NAME as EXCHANGE_FILE
 from fairlead.gateway.callers import Access
 from fairlead.gateway.fixapi.entrance import Entrance
 from fairlead.gateway.marks import Mark
@@ -78,6 +80,8 @@ class System:
         self._exchange: Exchange | None = None
         self._people: People | None = None
         self._is_announced = False
+        self._whereabouts = Whereabouts(self._on_gone)
+        self._has_its_files = True
         self._collections: Collections | None = None
         self._wakeful = Wakeful(self._loop, config.process.awake_ms)
 
@@ -107,28 +111,34 @@ class System:
             self._wall.now_ns,
             listening.has_fix,
             self._wakeful.saw,
+            self._whereabouts,
         )
         self._tenants = tenants = Tenants(common)
         tenants.open()
         self._plane = self._loop.run_in_executor(None, self._open_plane)
         self._exchange = embedded_exchange(config, self._wall.now_ns, self.fatal.tell)  # meanwhile
         plane = await self._plane
+        self._whereabouts.add(plane.files)
         await plane.take_lease()
         await plane.import_accounts()
         if self._exchange is not None:
             self._exchange.start()  # not before: its markets move from then on
+            self._whereabouts.add(opened_database(config.data / EXCHANGE_FOLDER / EXCHANGE_FILE))
         listening.bind_secure(access, self._wall, plane.renew_files)
         await plane.follow(access, tenants, listening.secure.look)
         await tenants.start()
         listening.put_fix_behind(Entrance(tenants.desks, config.fix.settings, access))
         await listening.start(self._application(plane, tenants, listening))
+        self._whereabouts.start()
 
     async def stop(self) -> None:
         """Take the parts down in reverse; running requests may finish, open orders stay open."""
+        self._whereabouts.stop()
         if self._collections is not None:
             self._collections.cancel()
         self._wakeful.close()
-        if self._is_announced:  # a file that is there later is of a process that was killed
+        is_ours = self._is_announced and self._has_its_files
+        if is_ours:  # a file that is there later is of a process that was killed
             (self._config.data / ENDPOINT_FILE).unlink(missing_ok=True)
         if self._listening is not None:
             await self._listening.stop_http()
@@ -136,7 +146,8 @@ class System:
             await self._tenants.let_clients_go()
         if self._listening is not None:
             await self._listening.stop_fix()
-        self._access.settle()
+        if self._has_its_files:
+            self._access.settle()
         plane = await self._opened_plane()
         if plane is not None:
             await plane.stop_following()
@@ -150,6 +161,13 @@ class System:
             await plane.release()
         if self._exchange is not None:
             self._exchange.close()
+
+    def _on_gone(self, cause: FileGone) -> None:
+        """Stop, and change nothing in the folder: it may be another's by now."""
+        self._has_its_files = False
+        if self._tenants is not None:
+            self._tenants.fail(cause)
+        self.fatal.tell(cause)
 
     # ── parts ────────────────────────────────────────────────────────────────────────────────────
 

@@ -18,12 +18,14 @@ from prometheus_client.registry import Collector
 from fairlead.config import Config
 from fairlead.control.logins import Account
 from fairlead.core.exact import use_exact_decimals
+from fairlead.disk.whereabouts import OpenFile, Whereabouts, opened, opened_database
 from fairlead.edge.clock import SystemClock
 from fairlead.edge.edge import Edge, EdgeSettings, Inbox, OwnedLink
 from fairlead.edge.metrics import EdgeCollector
 from fairlead.edge.pulse import Pulse
 from fairlead.edge.storage_metrics import StorageCollector
 from fairlead.fix.opening import FILE_NAME as FIX_FILE
+from fairlead.fix.opening import LOCK_NAME as FIX_LOCK
 from fairlead.fix.store import Store
 from fairlead.gateway.callers import Access
 from fairlead.gateway.feed import Feed
@@ -35,6 +37,7 @@ from fairlead.gateway.websocket.metrics import WebSocketCollector
 from fairlead.journal.errors import JournalMissing
 from fairlead.journal.journal import Journal
 from fairlead.journal.opening import FILE_NAME as JOURNAL_FILE
+from fairlead.journal.opening import LOCK_NAME as JOURNAL_LOCK
 from fairlead.journal.reader import JournalReader
 from fairlead.venues.link import Connect, Link
 from fairlead.venues.sim import SimDialect
@@ -47,7 +50,7 @@ class Common(msgspec.Struct, frozen=True):
     """What all subscriptions of a process have in common.
 
     `connect` gives the way to the exchange for one account's link. `wall_ns` is the wall clock. `saw` is told
-    how many orders a batch of any of them changes.
+    how many orders a batch of any of them changes. `whereabouts` looks after what they have open.
     """
 
     config: Config
@@ -57,6 +60,7 @@ class Common(msgspec.Struct, frozen=True):
     wall_ns: Callable[[], int]
     has_fix: bool
     saw: Callable[[int], None]
+    whereabouts: Whereabouts
 
 
 class Tenant:
@@ -64,6 +68,7 @@ class Tenant:
 
     def __init__(self, name: str, folder: Path, common: Common) -> None:
         self.name = name
+        self.files: tuple[OpenFile, ...] = ()  # what it must find again at the next start
         self._folder = folder
         self._common = common
         self._accounts: dict[str, Account] = {}
@@ -86,9 +91,14 @@ class Tenant:
         self._folder.mkdir(parents=True, exist_ok=True)
         _refuse_without_journal(self._folder)
         self._journal = Journal.open(self._folder)
+        self._opened(JOURNAL_LOCK, JOURNAL_FILE)
         if self._common.has_fix:
             settings = self._common.config.fix.settings
             self._fix_store = Store.open(self._folder, settings.sent_messages_min)
+            self._opened(FIX_LOCK, FIX_FILE)
+
+    def _opened(self, lock: str, database: str) -> None:
+        self.files += opened(self._folder / lock) + opened_database(self._folder / database)
 
     async def open_beside(self) -> None:
         """Do the same in a thread, beside what is served already."""
@@ -141,6 +151,11 @@ class Tenant:
         )
         if self._fix_store is not None:
             self._desk = self._make_desk(self._edge, self._feed, self._fix_store)
+
+    def fail(self, cause: BaseException) -> None:
+        """Decide nothing more: what it would write is lost."""
+        if self._edge is not None:
+            self._edge.fail(cause)
 
     async def let_clients_go(self) -> None:
         """Wait for what the ends of WebSocket clients still cause; their connections are closed."""

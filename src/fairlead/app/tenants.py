@@ -79,6 +79,11 @@ class Tenants:
         while self._starting is not None:
             await asyncio.wait([self._starting])
 
+    def fail(self, cause: BaseException) -> None:
+        """Have none of them decide anything more; whoever waits is told."""
+        for tenant in self._here.values():
+            tenant.fail(cause)
+
     async def let_clients_go(self) -> None:
         """Wait for what the ends of clients still cause; start nothing more."""
         self._is_closing = True
@@ -189,6 +194,7 @@ class Tenants:
         name = tenant.name
         tenant.take_accounts(self._accounts_of(name))
         tenant.start()
+        self._common.whereabouts.add(tenant.files)
         self._here[name] = tenant
         self.ports[name] = tenant.edge
         if tenant.desk is not None:

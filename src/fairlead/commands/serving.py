@@ -22,6 +22,7 @@ from fairlead.commands.limits import open_files_needed, raise_open_files
 from fairlead.config import Config, ConfigError, ExchangeConfig, LogConfig, load, load_exchange
 from fairlead.config.loading import KEYS
 from fairlead.control.errors import ControlError
+from fairlead.disk.whereabouts import FileGone
 from fairlead.endpoint import Endpoint
 from fairlead.exchange.build import Setup
 from fairlead.exchange.serve import serve
@@ -38,7 +39,7 @@ from fairlead.tls.folder import FolderError
 _Loaded = TypeVar("_Loaded", Config, ExchangeConfig)
 _CANNOT_START = (
     *(ControlError, JournalError, StoreError, FixStoreError, TapeError, FolderError),
-    *(ListenError, OSError, sqlite3.Error),
+    *(FileGone, ListenError, OSError, sqlite3.Error),
 )
 
 

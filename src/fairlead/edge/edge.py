@@ -131,6 +131,11 @@ class Edge:
             for link in self._links.values():
                 link.start()
 
+    def fail(self, cause: BaseException) -> None:
+        """Stop deciding, as after a commit that failed; whoever waits is told."""
+        self.sequencer.stop(cause)
+        self._wake_followers()
+
     def close(self) -> None:
         """Stop deciding, disconnect, and close the journal. Open orders stay open."""
         if self._is_closed:

@@ -19,9 +19,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from fairlead.core.exact import use_exact_decimals
+from fairlead.disk.whereabouts import FileGone, Whereabouts, opened_database
 from fairlead.exchange.build import Setup, build_exchange
 from fairlead.exchange.operator import operator_app
-from fairlead.exchange.store_file import StoreError
+from fairlead.exchange.store_file import FILE_NAME, StoreError
 
 ENDPOINT_FILE = "endpoint.json"
 _POLL_S = 0.005
@@ -56,7 +57,7 @@ async def serve(
     origins and foreign hosts out is not the exchange's. `started` is called once both listen; by default it
     says where on standard error.
     A port of 0 lets the system choose. `endpoint.json` in the folder appears once both listen.
-    Raises StoreError, TapeError, or OSError if an address cannot be had.
+    Raises StoreError, FileGone, TapeError, or OSError if an address cannot be had.
     """
     assert setup.folder is not None
     use_exact_decimals()
@@ -64,14 +65,16 @@ async def serve(
     loop = asyncio.get_running_loop()
     exchange = build_exchange(setup, time.time_ns)
     (setup.folder / ENDPOINT_FILE).unlink(missing_ok=True)  # that of a process that is gone
-    failures: list[StoreError] = []
+    failures: list[StoreError | FileGone] = []
 
-    def fail(error: StoreError) -> None:
+    def fail(error: StoreError | FileGone) -> None:
         failures.append(error)
         stop.set()
 
     exchange.on_failure = fail
+    whereabouts = Whereabouts(fail)
     try:
+        whereabouts.add(opened_database(setup.folder / FILE_NAME))
         exchange.start()
         server = await loop.create_server(exchange.connection, *listen)
         operator_socket = _bind(*operator_listen)
@@ -100,6 +103,7 @@ async def serve(
         )
         write_endpoint(setup.folder, endpoint)
         started(endpoint)
+        whereabouts.start()
         await stop.wait()
         server.close()
         operator.should_exit = True
@@ -107,6 +111,7 @@ async def serve(
         if failures:
             raise failures[0]
     finally:
+        whereabouts.stop()
         exchange.close()
 
 
