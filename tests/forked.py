@@ -36,7 +36,7 @@ class Process:
         socket.send_fds(_server(), [json.dumps(request).encode()], files)
         os.close(told)
         assert self._has_said(1, None)
-        self.pid = int(self._words)
+        self.pid = int(self._words.split()[0])  # it may have said already how it ended
 
     def poll(self) -> int | None:
         """Return its exit code, None while it runs."""

@@ -1,7 +1,8 @@
 """Running systems for the acceptance tests, each one for all tests of a module.
 
 `desk`: everything in one process, participants off. `apart`: the exchange in a process of its own.
-Both have two accounts and short times; every test ends without faults.
+Both have two accounts and short times; every test ends without faults. `hasty`: as `desk`, but an order
+is in doubt soon, for tests of that.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import pytest
 
 from tests.system import (
     ACCOUNTS,
+    HASTY,
     QUICK,
     Answer,
     Api,
@@ -164,6 +166,18 @@ def desk_of_module(make_desk: MakeDesk) -> Iterator[Desk]:
 def desk(desk_of_module: Desk) -> Iterator[Desk]:
     yield desk_of_module
     desk_of_module.tidy()
+
+
+@pytest.fixture(scope="module")
+def hasty_of_module(make_desk: MakeDesk) -> Iterator[Desk]:
+    with make_desk(**{name.replace(".", "__"): value for name, value in HASTY.items()}) as desk:
+        yield desk
+
+
+@pytest.fixture
+def hasty(hasty_of_module: Desk) -> Iterator[Desk]:
+    yield hasty_of_module
+    hasty_of_module.tidy()
 
 
 @pytest.fixture(scope="module")

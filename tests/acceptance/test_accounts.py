@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from tests.acceptance.conftest import Desk
 from tests.acceptance.test_calls import check_reject
-from tests.acceptance.test_checks import close_budget
+from tests.acceptance.test_checks import close_budget, keep_reconciling, let_reconcile
 from tests.system import PUBLIC_KEYS, until
 
 ALICE = "SIM/ALICE"
@@ -71,7 +71,7 @@ def test_sequences_are_each_accounts_own_and_dense(desk: Desk) -> None:
 
 
 def test_one_accounts_rate_does_not_hold_up_another(desk: Desk) -> None:
-    close_budget(desk, 600)
+    close_budget(desk, 3_000)
     placing = desk.placing("rate-ours")
     hers = desk.api.place("rate-hers", exchange_id=ALICE)
     assert hers.json["status"] in ("ROUTED", "NEW")
@@ -80,11 +80,9 @@ def test_one_accounts_rate_does_not_hold_up_another(desk: Desk) -> None:
 
 
 def test_one_accounts_broken_line_leaves_the_other_alone(desk: Desk) -> None:
-    desk.operator.fault(
-        "answer_late", requests=["open_orders"], delay_ms=500, account="desk", count=2
-    )
-    desk.operator.fault("disconnect", how="now", account="desk")
+    keep_reconciling(desk)
     until(lambda: not desk.api.accounts()["SIM"]["reconciled"], "SIM is not reconciled")
     assert desk.api.accounts()[ALICE]["reconciled"]
     assert desk.api.place("line-hers", exchange_id=ALICE).status == 200
     check_reject(desk.api.place("line-ours"), 490, "EXCHANGE_UNREACHABLE")
+    let_reconcile(desk)

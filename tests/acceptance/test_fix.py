@@ -181,18 +181,20 @@ def test_a_known_id_gets_its_report_or_is_a_duplicate(party: FixParty) -> None:
     assert (said[103], said[37]) == ("6", "once")
 
 
-def test_an_order_in_doubt_says_so(desk: Desk, party: FixParty) -> None:
-    desk.operator.fault("accepted_then_silence")
-    desk.operator.fault("stream_silent", account="desk")
-    desk.operator.fault("request_lost", requests=["query", "open_orders"], count=None)
-    party.say("D", *order("doubtful"))
-    said = party.wait(
-        lambda said: said.get(11) == "doubtful" and 58 in said, "the order is in doubt"
-    )
-    assert (said[39], said[35]) == ("A", "8")
-    assert "in doubt" in said[58]
-    desk.operator.clear()
-    party.report("doubtful", "0")
+def test_an_order_in_doubt_says_so(hasty: Desk) -> None:
+    hasty.operator.fault("accepted_then_silence")
+    hasty.operator.fault("stream_silent", account="desk")
+    hasty.operator.fault("request_lost", requests=["query", "open_orders"], count=None)
+    with FixParty(hasty.ems.endpoint["fix"]) as party:
+        party.log_on()
+        party.say("D", *order("doubtful"))
+        said = party.wait(
+            lambda said: said.get(11) == "doubtful" and 58 in said, "the order is in doubt"
+        )
+        assert (said[39], said[35]) == ("A", "8")
+        assert "in doubt" in said[58]
+        hasty.operator.clear()
+        party.report("doubtful", "0")
 
 
 def test_cancels_that_change_nothing_are_refused(desk: Desk, party: FixParty) -> None:

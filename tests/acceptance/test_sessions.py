@@ -57,7 +57,7 @@ def test_after_a_kill_the_next_start_cancels_what_was_to_end_and_nothing_else(
             # One is on its way, and only the exchange knows what became of it.
             operator.fault("answer_lost", requests=["place"], account="desk")
             stream.place("in-doubt", exec_inst=COD)
-            stream.report("in-doubt", "ROUTING")
+            until(lambda: len(operator.orders()) == 5, "the exchange has it")
             ems.kill()
         assert all(each["state"] == "OPEN" for each in operator.orders())
         with system(tmp_path, exchange, config) as (_, api):

@@ -179,7 +179,7 @@ def test_a_good_till_time_oms_order_that_fell_due_meanwhile_is_canceled(
     with running(ems):
         ems.reconciled()
         with closing(ems.api()) as api:
-            due = from_now(1)
+            due = from_now(3)
             placed = api.place(
                 "falls-due",
                 time_in_force="GOOD_TILL_TIME_OMS",

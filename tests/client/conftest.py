@@ -4,10 +4,26 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.conftest import apart, apart_of_module, desk, desk_of_module, make_desk
+from tests.acceptance.conftest import (
+    apart,
+    apart_of_module,
+    desk,
+    desk_of_module,
+    hasty,
+    hasty_of_module,
+    make_desk,
+)
 from tests.client.callers import CALLERS, Caller, MakeCaller
 
-__all__ = ["apart", "apart_of_module", "desk", "desk_of_module", "make_desk"]
+__all__ = [
+    "apart",
+    "apart_of_module",
+    "desk",
+    "desk_of_module",
+    "hasty",
+    "hasty_of_module",
+    "make_desk",
+]
 
 
 @pytest.fixture(params=list(CALLERS))

@@ -71,7 +71,7 @@ def test_place_alone_says_that_it_does_not_know(
     loss: Loss, desk: Desk, proxy: Proxy, make_caller: MakeCaller
 ) -> None:
     proxy.loss = loss
-    caller, order = make_caller(proxy.url, timeout_s=0.5), new_order()
+    caller, order = make_caller(proxy.url, timeout_s=2.0), new_order()
     with pytest.raises(OutcomeUnknown) as caught:
         caller.place(order)
     assert caught.value.client_order_id == order.client_order_id
@@ -85,9 +85,9 @@ def test_a_lost_request_is_not_sent_again_until_the_caller_does_and_is_there_onc
     loss: Loss, desk: Desk, proxy: Proxy, make_caller: MakeCaller
 ) -> None:
     proxy.loss = loss
-    caller, order = make_caller(proxy.url, timeout_s=0.3), new_order()
+    caller, order = make_caller(proxy.url, timeout_s=1.0), new_order()
     with pytest.raises(OutcomeUnknown, match="is not known there and may still arrive") as caught:
-        caller.place_and_wait(order, 1.0)
+        caller.place_and_wait(order, 3.0)
     assert caught.value.report is None
     assert proxy.posts == 1
     with pytest.raises(NotFound):
@@ -101,7 +101,7 @@ def test_a_lost_request_is_not_sent_again_until_the_caller_does_and_is_there_onc
 def test_a_lost_cancel_is_unknown_and_may_be_repeated(
     desk: Desk, proxy: Proxy, make_caller: MakeCaller
 ) -> None:
-    caller = make_caller(proxy.url, timeout_s=0.3)
+    caller = make_caller(proxy.url)
     order = caller.place(new_order())
     proxy.loss = Loss.ANSWER_CUT
     with pytest.raises(OutcomeUnknown):
@@ -134,38 +134,38 @@ NOT_CARRIED_OUT: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("fault", CARRIED_OUT)
 def test_what_the_exchange_did_and_did_not_say_is_found_out(
-    fault: str, desk: Desk, make_caller: MakeCaller
+    fault: str, hasty: Desk, make_caller: MakeCaller
 ) -> None:
-    desk.operator.fault(fault.partition("-")[0], **CARRIED_OUT[fault])
-    caller = make_caller(desk.api.url)
+    hasty.operator.fault(fault.partition("-")[0], **CARRIED_OUT[fault])
+    caller = make_caller(hasty.api.url)
     report = caller.place_and_wait(new_order(), 15.0)
     assert report.status in OPEN
     assert not report.in_doubt
-    assert len(at_exchange(desk.operator, report)) == 1
+    assert len(at_exchange(hasty.operator, report)) == 1
 
 
 @pytest.mark.parametrize("fault", NOT_CARRIED_OUT)
 def test_what_never_reached_the_exchange_is_said_to_be_rejected(
-    fault: str, desk: Desk, make_caller: MakeCaller
+    fault: str, hasty: Desk, make_caller: MakeCaller
 ) -> None:
-    desk.operator.fault(fault.partition("-")[0], **NOT_CARRIED_OUT[fault])
-    caller = make_caller(desk.api.url)
+    hasty.operator.fault(fault.partition("-")[0], **NOT_CARRIED_OUT[fault])
+    caller = make_caller(hasty.api.url)
     report = caller.place_and_wait(new_order(), 15.0)
     assert (report.status, report.error_message) == (
         Status.REJECTED,
         "never reached the exchange",
     )
-    assert at_exchange(desk.operator, report) == []
+    assert at_exchange(hasty.operator, report) == []
 
 
-def test_what_stays_in_doubt_is_said_to_be_in_doubt(desk: Desk, make_caller: MakeCaller) -> None:
-    desk.operator.fault("request_lost", count=None, requests=["place", "query"])
+def test_what_stays_in_doubt_is_said_to_be_in_doubt(hasty: Desk, make_caller: MakeCaller) -> None:
+    hasty.operator.fault("request_lost", count=None, requests=["place", "query"])
     with pytest.raises(OutcomeUnknown, match="in doubt") as caught:
-        make_caller(desk.api.url).place_and_wait(new_order(), 1.5)
+        make_caller(hasty.api.url).place_and_wait(new_order(), 4.0)
     assert caught.value.report is not None
     assert caught.value.report.in_doubt
-    desk.operator.clear()
-    desk.report_when(caught.value.report.client_order_id, "REJECTED")
+    hasty.operator.clear()
+    hasty.report_when(caught.value.report.client_order_id, "REJECTED")
 
 
 # ── the system is killed ─────────────────────────────────────────────────────────────────────────

@@ -149,7 +149,7 @@ def test_an_order_is_sent_once_whatever_comes_back(
     answer: bytes | None, make_peer: MakePeer, make_caller: MakeCaller
 ) -> None:
     peer = make_peer([OK, answer], [OK], [OK])
-    caller = make_caller(peer.url, timeout_s=0.2)
+    caller = make_caller(peer.url, timeout_s=1.0)
     caller.live()
     with pytest.raises(OutcomeUnknown) as caught:
         caller.place(new_order("x"))
@@ -163,7 +163,7 @@ def test_a_question_without_an_answer_changed_nothing(
 ) -> None:
     peer = make_peer([answer], [answer])
     with pytest.raises(Unreachable, match="nothing was changed"):
-        make_caller(peer.url, timeout_s=0.2).balances()
+        make_caller(peer.url, timeout_s=1.0).balances()
 
 
 def test_a_question_is_asked_again_where_the_kept_connection_just_ended(

@@ -12,9 +12,8 @@ from tests.system import ACCOUNTS, QUICK, Ems, Operator, running, write_config
 @pytest.fixture(scope="module")
 def ems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ems]:
     folder: Path = tmp_path_factory.mktemp("commands")
-    config = write_config(
-        folder / "fairlead.toml", {**QUICK, "exchange.participants": False}, ACCOUNTS
-    )
+    settings = {"exchange.participants": False, "engine.order_answer_timeout_ms": 2_000}
+    config = write_config(folder / "fairlead.toml", {**QUICK, **settings}, ACCOUNTS)
     system = Ems(folder / "data", config)
     with running(system):
         yield system.reconciled()

@@ -174,7 +174,7 @@ def test_a_screen_needs_a_terminal_and_no_json(terminal: Terminal, command: str)
 
 
 def test_waiting_is_shown_on_a_terminal(terminal: Terminal) -> None:
-    arguments = ("order", "buy", "0.01", BTC, RESTING, "--id", "spun", "--wait", "--timeout", "0.5")
+    arguments = ("order", "buy", "0.01", BTC, RESTING, "--id", "spun", "--wait", "--timeout", "3")
     with Screen(*arguments, "--data", str(terminal.data), columns=200) as screen:
         assert "spun of SIM is " in screen.rest()
         assert screen.code == 5

@@ -115,7 +115,7 @@ def test_an_order_without_an_answer_ends_with_four_and_is_found_by_its_id(
     terminal: Terminal, operator: Operator
 ) -> None:
     operator.fault("request_lost", requests=["place", "query"], count=None)
-    placing = ("order", "buy", "0.01", BTC, RESTING, "--id", "silent", "--timeout", "1")
+    placing = ("order", "buy", "0.01", BTC, RESTING, "--id", "silent", "--timeout", "6")
     run = terminal.run(*placing)
     assert (run.code, run.out) == (4, "")
     assert "order silent of SIM is in doubt" in run.err
@@ -125,7 +125,7 @@ def test_an_order_without_an_answer_ends_with_four_and_is_found_by_its_id(
 
 
 def test_an_outcome_that_comes_late_is_waited_for(terminal: Terminal, operator: Operator) -> None:
-    operator.fault("answer_late", requests=["place"], delay_ms=700)
+    operator.fault("answer_late", requests=["place"], delay_ms=3_000)
     run = terminal.done("order", "buy", "0.01", BTC, RESTING, "--id", "late")
     assert "in doubt" not in run.out
     assert terminal.done("status", "late", "--json").json["order"]["exchange_order_id"]
@@ -143,10 +143,10 @@ def test_wait_shows_the_end(terminal: Terminal) -> None:
 
 
 def test_what_is_not_final_in_time_ends_with_five(terminal: Terminal) -> None:
-    placing = ("order", "buy", "0.01", BTC, RESTING, "--id", "slow", "--wait", "--timeout", "0.3")
+    placing = ("order", "buy", "0.01", BTC, RESTING, "--id", "slow", "--wait", "--timeout", "3")
     run = terminal.run(*placing)
     assert (run.code, run.out) == (5, "")
-    assert "order slow is not final after 0.3 s: NEW; ask again with: fairlead status" in run.err
+    assert "order slow is not final after 3 s: NEW; ask again with: fairlead status" in run.err
 
 
 # ── dry runs ─────────────────────────────────────────────────────────────────────────────────────

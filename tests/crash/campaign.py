@@ -51,6 +51,7 @@ READY_S = 60.0  # a wild exchange loses answers that are waited for 5 s each
 LATE_MS = 150
 SLOW_RATE = 150  # requests per second: orders wait here
 SETTINGS = QUICK | {
+    "exchange.request_window_ms": 300,
     "engine.order_answer_timeout_ms": 1_000,
     "reconcile.interval_ms": 2_000,
     "reconcile.gap_ms": 250,
