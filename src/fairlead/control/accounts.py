@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, Row, select
 
-from fairlead.control.audit import Actor, Audit, Entry, Outcome
+from fairlead.control.audit import Actor, Audit, Entry
 from fairlead.control.keys import Denied
 from fairlead.control.logins import (
     Account,
@@ -106,7 +106,8 @@ class Accounts:
                 is_configured=is_configured,
             )
             if isinstance(result, Denied):
-                self._refuse(change, actor, "account.set", name, result, now_ns)
+                target = shown(name, quoted=False)
+                self._audit.refuse(change, actor, "account.set", target, result, now_ns)
         if isinstance(result, Set) and not result.is_new:
             self._store.forget_deleted()
         return result
@@ -174,8 +175,8 @@ class Accounts:
             if missing:
                 text = f"there is no account {', '.join(shown(name) for name in missing)}"
                 denied = Denied("account_unknown", f"{text}; nothing was deleted")
-                self._refuse(change, actor, "account.delete", missing[0], denied, now_ns)
-                return denied
+                target = shown(missing[0], quoted=False)
+                return self._audit.refuse(change, actor, "account.delete", target, denied, now_ns)
             for name in names:
                 self._erase(change, actor, rows[name], now_ns, open_orders)
         self._store.forget_deleted()
@@ -267,23 +268,6 @@ class Accounts:
 
     def _account(self, connection: Connection, row: Row[Any]) -> Account:
         return _opened(self._vault, connection, row)
-
-    def _refuse(
-        self,
-        change: Connection,
-        actor: Actor,
-        action: str,
-        name: str,
-        denied: Denied,
-        now_ns: int,
-    ) -> None:
-        entry = Entry(
-            action=action,
-            target=shown(name, quoted=False),
-            after={"code": denied.code},
-            outcome=Outcome.REFUSED,
-        )
-        self._audit.append(change, actor, entry, now_ns)
 
 
 def all_accounts(store: Store, vault: Vault, known: ByName) -> ByName:

@@ -18,6 +18,7 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from fairlead.control.errors import ControlError
+from fairlead.control.keys import Denied
 from fairlead.control.names import HEAD_FILE
 from fairlead.control.store import Store
 from fairlead.control.tables import AUDIT
@@ -47,6 +48,11 @@ class Actor(msgspec.Struct, frozen=True):
     name: str
     address: str
     factor: str
+
+
+def nobody(address: str) -> Actor:
+    """Return who has proven nothing."""
+    return Actor("-", address, "none")
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +130,21 @@ class Audit:
         key = self._vault.derived(change, self.subscription, _PURPOSE)
         seal = _seal(key, _FIRST if last is None else last.seal, row)
         change.execute(AUDIT.insert().values(**row, seal=seal))
+
+    def refuse(
+        self,
+        change: Connection,
+        actor: Actor,
+        action: str,
+        target: str,
+        denied: Denied,
+        now_ns: int,
+    ) -> Denied:
+        """Append that something was refused, in what would have been its change; return `denied`."""
+        cause: Mapping[str, object] = {"code": denied.code}
+        entry = Entry(action=action, target=target, after=cause, outcome=Outcome.REFUSED)
+        self.append(change, actor, entry, now_ns)
+        return denied
 
     def last(self, count: int) -> list[Row[Any]]:
         """Return the last `count` rows, in order. Raises ControlError."""

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from fairlead.control import certificate_rows as rows
-from fairlead.control.audit import Actor, Audit, Entry, Outcome
+from fairlead.control.audit import Actor, Audit, Entry
 from fairlead.control.authorities import Authorities
 from fairlead.control.certificate import Certificate, CertificateState
 from fairlead.control.key_text import plain
@@ -106,7 +106,7 @@ class Certificates:
         made = key if isinstance(key, Denied) else self._made(change, key, now_ns, request)
         if isinstance(made, Denied):
             target = named(name) if isinstance(key, Denied) else key.kid
-            return self._refused(change, actor, "certificate.issue", target, made, now_ns)
+            return self._audit.refuse(change, actor, "certificate.issue", target, made, now_ns)
         row = _row(made.certificate)
         change.execute(CERTIFICATES.insert().values(**row, state=CertificateState.ACTIVE))
         entry = Entry(action="certificate.issue", target=made.certificate.fingerprint, after=row)
@@ -125,7 +125,7 @@ class Certificates:
         before = self._revocable(change, fingerprint)
         if isinstance(before, Denied):
             target = fingerprint if _is_fingerprint(fingerprint) else ""  # it may be a secret
-            return self._refused(change, actor, "certificate.revoke", target, before, now_ns)
+            return self._audit.refuse(change, actor, "certificate.revoke", target, before, now_ns)
         after = msgspec.structs.replace(before, revoked_ns=now_ns)
         rows.revoke(change, now_ns, CERTIFICATES.c.fingerprint == fingerprint)
         entry = Entry(
@@ -200,21 +200,6 @@ class Certificates:
         if row is None:
             return unknown(fingerprint)
         return rows.certificate_of(row)
-
-    def _refused(
-        self,
-        change: Connection,
-        actor: Actor,
-        action: str,
-        target: str,
-        denied: Denied,
-        now_ns: int,
-    ) -> Denied:
-        entry = Entry(
-            action=action, target=target, after={"code": denied.code}, outcome=Outcome.REFUSED
-        )
-        self._audit.append(change, actor, entry, now_ns)
-        return denied
 
 
 def unknown(fingerprint: str) -> Denied:

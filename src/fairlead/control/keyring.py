@@ -4,13 +4,12 @@ A secret is returned once, by `create`. Afterwards its hash is kept, or, for a k
 secret itself, sealed. Of a key that signs by Ed25519 nobody here ever has a secret.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, or_, select
 
-from fairlead.control.audit import Actor, Audit, Entry, Outcome
+from fairlead.control.audit import Actor, Audit, Entry
 from fairlead.control.certificate_rows import revoke_all_of
 from fairlead.control.key_changes import (
     Edit,
@@ -123,7 +122,9 @@ class Keyring:
         public_key = public_key_of_new(wanted)
         denied = next((each for each in (rights, public_key) if isinstance(each, Denied)), None)
         if denied is not None:
-            return self._refused(change, actor, "key.create", named(wanted.label), denied, now_ns)
+            return self._audit.refuse(
+                change, actor, "key.create", named(wanted.label), denied, now_ns
+            )
         assert isinstance(rights, Rights)
         key = ApiKey(
             kid=new_kid(),
@@ -215,7 +216,7 @@ class Keyring:
             target = named(name) if isinstance(before, Denied) else before.kid
             denied = after if isinstance(after, Denied) else before
             assert isinstance(denied, Denied)
-            return self._refused(change, actor, f"key.{act}", target, denied, now_ns)
+            return self._audit.refuse(change, actor, f"key.{act}", target, denied, now_ns)
         change.execute(KEYS.update().filter_by(kid=after.kid).values(row_of(after)))
         if act is Act.REVOKE:
             revoke_all_of(change, after.kid, now_ns)
@@ -274,20 +275,6 @@ class Keyring:
         old = None if before is None else row_of(before)
         entry = Entry(action=action, target=after.kid, before=old, after=row_of(after))
         self._audit.append(change, actor, entry, now_ns)
-
-    def _refused(
-        self,
-        change: Connection,
-        actor: Actor,
-        action: str,
-        target: str,
-        denied: Denied,
-        now_ns: int,
-    ) -> Denied:
-        cause: Mapping[str, object] = {"code": denied.code}
-        entry = Entry(action=action, target=target, after=cause, outcome=Outcome.REFUSED)
-        self._audit.append(change, actor, entry, now_ns)
-        return denied
 
 
 def named(name: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import select
 
-from fairlead.control.audit import Actor, Audit, Entry, Outcome
+from fairlead.control.audit import Actor, Audit, Entry
 from fairlead.control.folders import is_name
 from fairlead.control.key_text import plain
 from fairlead.control.keys import Denied
@@ -48,18 +48,10 @@ class Subscriptions:
             names = change.execute(select(SUBSCRIPTIONS.c.subscription)).scalars().all()
             denied = _wrong(name, names)
             if denied is not None:
-                self._audit.append(
-                    change,
-                    actor,
-                    Entry(
-                        action="subscription.create",
-                        target=name if is_name(name) else "",  # it may be a secret
-                        after={"code": denied.code},
-                        outcome=Outcome.REFUSED,
-                    ),
-                    now_ns,
+                target = name if is_name(name) else ""  # it may be a secret
+                return self._audit.refuse(
+                    change, actor, "subscription.create", target, denied, now_ns
                 )
-                return denied
             self._vault.add_subscription(change, name, now_ns)
             entry = Entry(action="subscription.create", target=name, after={"subscription": name})
             self._audit.append(change, actor, entry, now_ns)

@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from fairlead.control.audit import Actor, Audit, Entry, Outcome
+from fairlead.control.audit import Actor, Audit, Entry, nobody
 from fairlead.control.keys import Denied
 from fairlead.control.people.passwords import Passwords, password_wrong
 from fairlead.control.people.person import From, Session, User
@@ -95,8 +95,8 @@ class Proofs:
                 factor = None if used is None else f"password+{used}"
             if factor is None:
                 wrong = EITHER_WRONG if now.has_second_factor else PASSWORD_WRONG
-                self._refused(change, user, "user.password", wrong, origin, now_ns)
-                return wrong
+                actor = nobody(origin.address)
+                return self._audit.refuse(change, actor, "user.password", user.user, wrong, now_ns)
             forgive(change, SIGN_IN, subject)
             change.execute(USERS.update().filter_by(user=user.user).values(password=hashed))
             ended = self._sessions.end_all(change, user, but=session)
@@ -158,23 +158,12 @@ class Proofs:
         with self._audit.change() as change:
             factor = prove(change)
             if factor is None:
-                self._refused(change, user, "user.prove", FACTOR_WRONG, origin, now_ns)
-                return FACTOR_WRONG
+                actor = nobody(origin.address)
+                return self._audit.refuse(
+                    change, actor, "user.prove", user.user, FACTOR_WRONG, now_ns
+                )
             forgive(change, PROOF, session.session)
             return perform(change, Actor(user.user, origin.address, factor))
-
-    def _refused(
-        self,
-        change: Connection,
-        user: User,
-        action: str,
-        denied: Denied,
-        origin: From,
-        now_ns: int,
-    ) -> None:
-        cause = {"code": denied.code}
-        entry = Entry(action=action, target=user.user, after=cause, outcome=Outcome.REFUSED)
-        self._audit.append(change, Actor("-", origin.address, "none"), entry, now_ns)
 
 
 def _kept(connection: Connection, user: User) -> _Kept:

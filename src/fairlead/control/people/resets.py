@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, select
 
-from fairlead.control.audit import Actor, Audit, Entry, Outcome
+from fairlead.control.audit import Actor, Audit, Entry, nobody
 from fairlead.control.key_text import new_id
 from fairlead.control.keys import Denied
 from fairlead.control.people import one_time
@@ -98,7 +98,7 @@ class Resets:
                 )
             )
             entry = Entry(action="user.password.forgotten", target=user.user)
-            self._audit.append(change, Actor("-", origin.address, "none"), entry, now_ns)
+            self._audit.append(change, nobody(origin.address), entry, now_ns)
             return Forgotten(user, code, now_ns)
 
     def withdraw(self, forgotten: Forgotten) -> None:
@@ -124,13 +124,13 @@ class Resets:
             return Limited(wait_ns)
         kept = self._passwords.hash_of(password)  # takes long, whatever comes of it
         by_mail, by_factor = codes
+        stranger, action = nobody(origin.address), "user.password.reset"
         with self._audit.change(is_told=False) as change:
             row = self._row(change, email)
             asked = self._asked(change, "" if row is None else row.user, now_ns)
             if row is None or asked is None:
                 target = "-" if row is None else row.user
-                self._append(change, target, Actor("-", origin.address, "none"), None, now_ns)
-                return REFUSED
+                return self._audit.refuse(change, stranger, action, target, REFUSED, now_ns)
             user = user_of(row)
             given = mail_code_hash(self._vault, change, user, by_mail)
             factor: str | None = None
@@ -140,13 +140,13 @@ class Resets:
                     factor = self._sessions.use_code(change, user, by_factor, now_ns)
             if factor is None:
                 count_try(change, asked)
-                self._append(change, user.user, Actor("-", origin.address, "none"), None, now_ns)
-                return REFUSED
+                return self._audit.refuse(change, stranger, action, user.user, REFUSED, now_ns)
             self._forget(change, user)
             change.execute(USERS.update().filter_by(user=user.user).values(password=kept))
             ended = self._sessions.end_all(change, user)
             actor = Actor(user.user, origin.address, f"mail+{factor}")
-            self._append(change, user.user, actor, ended, now_ns)
+            entry = Entry(action=action, target=user.user, after={"sessions_ended": ended})
+            self._audit.append(change, actor, entry, now_ns)
             return None
 
     def _row(self, connection: Connection, email: str) -> Any:
@@ -168,19 +168,6 @@ class Resets:
     def _forget(self, change: Connection, user: User) -> None:
         of_user = (CHALLENGES.c.user == user.user) & (CHALLENGES.c.action == _ACTION)
         change.execute(delete(CHALLENGES).where(of_user))
-
-    def _append(
-        self, change: Connection, target: str, actor: Actor, ended: int | None, now_ns: int
-    ) -> None:
-        """Audit a reset; `ended`: how many sessions it ended, None: it was refused."""
-        refused = ended is None
-        entry = Entry(
-            action="user.password.reset",
-            target=target,
-            after={"code": REFUSED.code} if refused else {"sessions_ended": ended},
-            outcome=Outcome.REFUSED if refused else Outcome.DONE,
-        )
-        self._audit.append(change, actor, entry, now_ns)
 
 
 def subscription_of_email(store: Store, email: str) -> str | None:

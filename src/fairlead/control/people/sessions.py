@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, Row, delete, select
 
-from fairlead.control.audit import Actor, Audit, Entry, Outcome
+from fairlead.control.audit import Actor, Audit, Entry, nobody
 from fairlead.control.errors import ControlError
 from fairlead.control.key_text import new_id
 from fairlead.control.keys import Denied
@@ -112,8 +112,8 @@ class Sessions:
             if not is_right or row is None or now is None or now.password != row.password:
                 # What is no user's address may be a password in the wrong field: it is not kept.
                 target = "-" if row is None else row.user
-                self._refused(audit, change, "user.sign_in", target, REFUSED, origin, now_ns)
-                return REFUSED
+                actor = nobody(origin.address)
+                return audit.refuse(change, actor, "user.sign_in", target, REFUSED, now_ns)
             forgive(change, SIGN_IN, subject)
             stage = Stage.WHOLE if now.totp is None else Stage.PASSWORD
             begun = self._begin(change, now, stage, origin, now_ns)
@@ -145,10 +145,8 @@ class Sessions:
                 return _OVER
             factor = self.use_code(change, user, code, now_ns)
             if factor is None:
-                self._refused(
-                    audit, change, "user.second_factor", user.user, CODE_WRONG, origin, now_ns
-                )
-                return CODE_WRONG
+                actor, action = nobody(origin.address), "user.second_factor"
+                return audit.refuse(change, actor, action, user.user, CODE_WRONG, now_ns)
             forgive(change, SECOND_FACTOR, subject)
             change.execute(delete(SESSIONS).where(SESSIONS.c.session == session.session))
             begun = self._begin(change, row, Stage.WHOLE, origin, now_ns)
@@ -350,21 +348,6 @@ class Sessions:
     ) -> None:
         after = {"session": session.session, "stage": str(session.stage)}
         audit.append(change, actor, Entry(action=action, target=session.user, after=after), now_ns)
-
-    def _refused(
-        self,
-        audit: Audit,
-        change: Connection,
-        action: str,
-        target: str,
-        denied: Denied,
-        origin: From,
-        now_ns: int,
-    ) -> None:
-        actor = Actor("-", origin.address, "none")
-        cause = {"code": denied.code}
-        entry = Entry(action=action, target=target, after=cause, outcome=Outcome.REFUSED)
-        audit.append(change, actor, entry, now_ns)
 
 
 def _by_email(connection: Connection, folded: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, delete, or_, select
 
-from fairlead.control.audit import Actor, Audit, Entry, Outcome
+from fairlead.control.audit import Actor, Audit, Entry
 from fairlead.control.key_text import new_id, plain
 from fairlead.control.keyring import Keyring
 from fairlead.control.keys import DAY_NS, Act, Denied
@@ -84,7 +84,7 @@ class Users:
         if denied is not None:
             # What is no address may be a secret in the wrong field: it is not kept.
             target = email if email_wrong(email) is None else "-"
-            return self._refused(change, actor, "user.invite", target, denied, now_ns)
+            return self._audit.refuse(change, actor, "user.invite", target, denied, now_ns)
         of_us = (LINKS.c.subscription == self._subscription) & (LINKS.c.email == email)
         change.execute(delete(LINKS).where(of_us))
         token = self._new_link(change, email, now_ns + INVITATION_NS)
@@ -175,7 +175,7 @@ class Users:
         if isinstance(user, Denied):
             row = self._row(change, name)
             target = "-" if row is None else row.user
-            return self._refused(change, actor, "user.remove", target, user, now_ns)
+            return self._audit.refuse(change, actor, "user.remove", target, user, now_ns)
         self._keyring.of(user.user).move_all_in(change, actor, Act.REVOKE, now_ns)
         change.execute(delete(CHALLENGES).where(CHALLENGES.c.user == user.user))
         change.execute(delete(SESSIONS).where(SESSIONS.c.user == user.user))
@@ -240,21 +240,6 @@ class Users:
         if len(change.execute(self._present()).all()) < USERS_MAX:
             return None
         return Denied("users_too_many", f"there are {USERS_MAX} users; remove one first")
-
-    def _refused(
-        self,
-        change: Connection,
-        actor: Actor,
-        action: str,
-        target: str,
-        denied: Denied | None,
-        now_ns: int,
-    ) -> Denied:
-        assert denied is not None
-        cause = {"code": denied.code}
-        entry = Entry(action=action, target=target, after=cause, outcome=Outcome.REFUSED)
-        self._audit.append(change, actor, entry, now_ns)
-        return denied
 
 
 _TAKEN = Denied("email_taken", "there is a user of this e-mail address; give another one")
