@@ -28,9 +28,6 @@ _BALANCE_COLUMNS = show.columns("account", "asset", "balance#", "available#", "l
 _POSITION_COLUMNS = show.columns(
     *("account", "symbol", "side", "quantity#", "entry#", "mark#", "profit#", "liquidation#"),
 )
-_FILL_COLUMNS = show.columns(
-    *("time", "account", "id", "side", "symbol", "quantity#", "price#", "fee#", "in", "liquidity"),
-)
 
 
 class Board:
@@ -150,8 +147,8 @@ class Board:
 
     def fills(self) -> Table:
         """Return the fills since watching began, the newest first."""
-        rows = [_fill_row(order, fill) for order, fill in reversed(self._fills)]
-        return Table(_FILL_COLUMNS, rows, "none yet")
+        rows = [lives.fill_row(order, fill) for order, fill in reversed(self._fills)]
+        return Table(lives.FILL_COLUMNS, rows, "none yet")
 
     def balances(self) -> Table:
         """Return the balances."""
@@ -199,16 +196,3 @@ def _order_line(order: OrderReport) -> str:
         f" {order.symbol_id_coinapi} at {number(order.price)}  {order.status},"
         f" {number(order.amount_filled)} filled{remark}"
     )
-
-
-def _fill_row(order: OrderReport, fill: Fill) -> list[str]:
-    return [
-        show.short_time(fill.time),
-        order.exchange_id,
-        order.client_order_id,
-        order.side,
-        order.symbol_id_coinapi,
-        *map(number, (fill.amount, fill.price, fill.fee)),
-        fill.fee_asset,
-        fill.liquidity,
-    ]

@@ -18,6 +18,9 @@ ORDER_COLUMNS = show.columns(
     *("time", "account", "id", "side", "symbol", "quantity#", "price#", "filled#", "average#"),
     *("status", ""),
 )
+FILL_COLUMNS = show.columns(
+    *("time", "account", "id", "side", "symbol", "quantity#", "price#", "fee#", "in", "liquidity"),
+)
 STORY_COLUMNS = show.columns("sequence#", "after ms#", "hop ms#", "why", "status", "filled#", "")
 CHECK_COLUMNS = show.columns("check", "result", "answer", "")
 _FILLS_SHOWN = 5
@@ -26,25 +29,34 @@ _MEANINGS = {"RECEIVED": "durable here", "ROUTING": "on its way", "NEW": "in the
 
 def order_row(report: OrderReport) -> list[str]:
     """Return one row of `ORDER_COLUMNS` for an order report."""
-    return [
-        show.short_time(report.time_order),
-        report.exchange_id,
-        report.client_order_id,
-        report.side,
-        report.symbol_id_coinapi,
-        number(report.amount_order),
-        number(report.price),
-        number(report.amount_filled),
-        number(report.avg_px),
-        report.status,
-        "in doubt" if report.in_doubt else report.error_message or "",
-    ]
+    remark = "in doubt" if report.in_doubt else report.error_message or ""
+    return _row(report.time_order, report, remark)
 
 
 def history_row(order: HistoryOrder) -> list[str]:
     """Return one row of `ORDER_COLUMNS` for an order of the history."""
+    return _row(order.created_time, order, order.error_message_message or "")
+
+
+def fill_row(order: OrderReport | HistoryOrder, fill: Fill) -> list[str]:
+    """Return one row of `FILL_COLUMNS` for an execution of an order."""
     return [
-        show.short_time(order.created_time),
+        show.short_time(fill.time),
+        order.exchange_id,
+        order.client_order_id,
+        order.side,
+        order.symbol_id_coinapi,
+        number(fill.amount),
+        number(fill.price),
+        number(fill.fee),
+        fill.fee_asset,
+        fill.liquidity,
+    ]
+
+
+def _row(time: str, order: OrderReport | HistoryOrder, remark: str) -> list[str]:
+    return [
+        show.short_time(time),
         order.exchange_id,
         order.client_order_id,
         order.side,
@@ -54,7 +66,7 @@ def history_row(order: HistoryOrder) -> list[str]:
         number(order.amount_filled),
         number(order.avg_px),
         order.status,
-        order.error_message_message or "",
+        remark,
     ]
 
 

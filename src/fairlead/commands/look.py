@@ -29,10 +29,7 @@ _POSITION_COLUMNS = show.columns(
 _INSTRUMENT_COLUMNS = show.columns(
     *("account", "symbol", "exchange's", "tick#", "step#", "least#", "most#", "least notional#"),
 )
-_FILL_COLUMNS = show.columns(
-    *("time", "account", "id", "side", "symbol", "quantity#", "price#", "fee#", "in"),
-    *("liquidity", "trade"),
-)
+_FILL_COLUMNS = (*lives.FILL_COLUMNS, *show.columns("trade"))
 
 # ── orders ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -106,7 +103,7 @@ def fills(system: System, account: str | None, since: str, limit: int) -> None:
         for _, order, fill in found:
             show.out(_fill_json(order, fill))
         return
-    rows = [_fill_row(order, fill) for _, order, fill in found]
+    rows = [[*lives.fill_row(order, fill), fill.trade_id] for _, order, fill in found]
     show.table(_FILL_COLUMNS, rows, "no fills")
 
 
@@ -130,22 +127,6 @@ def _fills(
                 for fill in order.fills:
                     if time_ns(fill.time) >= start_ns:
                         yield (fill.time, fill.trade_id), order, fill
-
-
-def _fill_row(order: HistoryOrder, fill: Fill) -> list[str]:
-    return [
-        show.short_time(fill.time),
-        order.exchange_id,
-        order.client_order_id,
-        order.side,
-        order.symbol_id_coinapi,
-        number(fill.amount),
-        number(fill.price),
-        number(fill.fee),
-        fill.fee_asset,
-        fill.liquidity,
-        fill.trade_id,
-    ]
 
 
 def _fill_json(order: HistoryOrder, fill: Fill) -> str:
