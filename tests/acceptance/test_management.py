@@ -1,5 +1,6 @@
 """From the management URL and a key to orders, by every protocol that is found there."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -18,6 +19,17 @@ SCHEMAS = ("http", "ws", "https", "wss", "fix", "fixs")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Managed]:
     with managed(tmp_path_factory.mktemp("managed")) as made:
         yield made
+
+
+def documented(system: Managed) -> list[tuple[str, str]]:
+    """Return every call that a key can make, as (method, path), from the documents."""
+    calls = []
+    for name in ("/openapi.json", "/openapi-management.json"):
+        for path, methods in system.ask("GET", name).json["paths"].items():
+            for method, described in methods.items():
+                if {"APIKeyHeader": []} in described.get("security", [{"APIKeyHeader": []}]):
+                    calls.append((method.upper(), re.sub(r"\{\w+\}", "2026-11-28", path)))
+    return calls
 
 
 def works(system: Managed, client_order_id: str) -> bool:
@@ -87,3 +99,20 @@ def test_a_limited_key_finds_its_account_alone(system: Managed) -> None:
     alice = system.make_key("Alice1", "--account", "SIM/ALICE")
     rows = system.ask("GET", "/v1/endpoints", key=alice).json
     assert {row["exchange_id"] for row in rows} == {"SIM/ALICE"}
+
+
+def test_no_call_takes_a_parameter_that_it_does_not_have(system: Managed) -> None:
+    """Also not one that another call has: it would be left alone, and all be done instead of some."""
+    before = system.ask("GET", "/v1/accounts").json
+    calls = documented(system)
+    assert ("DELETE", "/v1/accounts/all") in calls
+    assert ("GET", "/v1/positions") in calls
+    for method, path in calls:
+        body = {} if method == "POST" else None
+        answer = system.ask(method, f"{path}?exchange_idd=SIM", body)
+        if path.endswith("/check"):
+            assert answer.json["would_be_sent"] is False
+        else:
+            assert answer.status == 400, (method, path)
+        assert "is not a parameter of this call" in answer.body.decode(), (method, path)
+    assert system.ask("GET", "/v1/accounts").json == before

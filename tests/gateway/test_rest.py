@@ -12,6 +12,7 @@ from fairlead.core.replies import (
     BalancesReply,
     CancelAllReply,
     InstrumentsReply,
+    OrderReply,
     OrdersReply,
     PositionsReply,
     ReconciliationReply,
@@ -254,7 +255,7 @@ async def test_lists_of_one_account_and_of_all(gateway: Gateway) -> None:
         gateway.edge.asked.clear()
         answering(gateway, reply)
         assert (await get(gateway, target)).body == b"[]"
-        await get(gateway, f"{target}?exchange_id=SIM&unknown=1&apikey=x")
+        await get(gateway, f"{target}?exchange_id=SIM&apikey=x")
         assert gateway.edge.asked == [kind(account=""), kind(account="SIM")]
 
 
@@ -267,6 +268,51 @@ async def test_a_bad_account_in_a_query_is_400(gateway: Gateway, query: str) -> 
     assert answer.status == 400
     assert list(answer.json["errors_by_field"]) in (["exchange_id"], ["query"])
     assert gateway.edge.asked == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["orders", "balances", "positions", "orders/status/a", "orders/story/a", "operator/attention"],
+)
+async def test_a_misspelt_parameter_is_refused_by_its_name(gateway: Gateway, target: str) -> None:
+    answer = await get(gateway, f"/v1/{target}?exchange_idd=SIM&exchange_id=sim&apikey=x")
+    assert answer.status == 400
+    wrong = answer.json["errors_by_field"]
+    assert list(wrong) == ["exchange_id", "exchange_idd"]
+    assert wrong["exchange_idd"] == (
+        "is not a parameter of this call, its parameters are exchange_id; did you mean exchange_id?"
+    )
+    assert gateway.edge.asked == []
+
+
+@pytest.mark.parametrize(
+    "path", ["orders", "orders/cancel", "orders/cancel/all", "operator/resolve", "operator/mode"]
+)
+async def test_what_a_body_asks_for_is_not_asked_by_the_query(gateway: Gateway, path: str) -> None:
+    answer = await post(gateway, f"/v1/{path}?dry_run=true&dry_run=true&%FF", b"{}")
+    assert answer.json["errors_by_field"] == {
+        "query": "is not percent-encoded UTF-8 of at most 64 parameters"
+    }
+    answer = await post(gateway, f"/v1/{path}?dry_run=true&dry_run=true", b"{}")
+    assert answer.status == 400
+    assert answer.json["errors_by_field"] == {
+        "dry_run": "is not a parameter of this call, which has none"
+    }
+    assert gateway.edge.asked == []
+
+
+async def test_a_dry_run_says_that_its_query_is_wrong(gateway: Gateway) -> None:
+    answer = await post(gateway, "/v1/orders/check?exchange_id=SIM", body())
+    assert (answer.status, answer.json["would_be_sent"]) == (200, False)
+    assert gateway.edge.asked == []
+
+
+@pytest.mark.parametrize("query", ["", "?", "?&", "?apikey=x"])
+async def test_a_query_that_says_nothing_is_none(gateway: Gateway, query: str) -> None:
+    answering(gateway, OrderReply(ORDER))
+    sent = b'{"exchange_id":"SIM","client_order_id":"a"}'
+    answer = await post(gateway, f"/v1/orders/cancel{query}", sent)
+    assert answer.status == 200
 
 
 async def test_open_orders_balances_positions(gateway: Gateway) -> None:
@@ -339,6 +385,8 @@ async def test_pages_of_history(gateway: Gateway) -> None:
         (f"/v1/orders/history?{RANGE}&after=nonsense", ["after"]),
         (f"/v1/orders/history?{RANGE}&after=nonsense&limit=5", ["after"]),
         (f"/v1/orders/history?{RANGE}&time_end=2021-01-09", ["time_end"]),
+        (f"/v1/orders/history?{RANGE}&limitt=5", ["limitt"]),
+        ("/v1/orders/history/2021-01-07/2021-01-08?time_end=2021-01-09", ["time_end"]),
         ("/v1/orders/history/2021-01-07", ["time_end"]),
         ("/v1/orders/history/2021-01-07/", ["time_end"]),
         ("/v1/orders/history/2021-01-07/2021-01-08/x", ["time_end"]),

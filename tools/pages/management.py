@@ -18,6 +18,8 @@ Served beside the [REST API](rest.md), on the same listeners. As a document for 
   in the header `X-CoinAPI-Key`, or in the query as `apikey`. Reading needs the scope `read`, changing
   `manage`. Without, 401 and 403; 429 with `Retry-After` where a key has had its requests of a second.
 - A key that is limited to accounts sees those alone.
+- A parameter of the query that a call does not have is refused by its name, and nothing is done; `apikey` is
+  one of each.
 - An endpoint is told as the client can use it: where Fairlead listens on the address that the request came
   to, or on every address, by the name in the request's `Host`. Of two TLS listeners a client is told the one
   that it came by, else the one that asks for no certificate. Behind a proxy the addresses are

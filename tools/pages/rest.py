@@ -23,7 +23,8 @@ Accounts and addresses are in the [management API](management.md). Health and me
   seconds, minutes or hours, and the zone.
 - Where the system asks who calls, every call is also answered 401, 403 and 429, as
   [a page on keys](../operations/keys.md) says; the examples leave out the header `X-CoinAPI-Key`.
-- A field that may be null may be left out. An unknown field is refused, and so is one given twice.
+- A field that may be null may be left out. An unknown field is refused, and so is one given twice; a
+  parameter of the query likewise: a call takes those of its table, and `apikey`.
 - The examples are one real conversation with two accounts, `SIM` and `SIM/ALICE`; times and hashes are put
   in a fixed form.
 """

@@ -1,19 +1,25 @@
-"""What a URL says: query parameters and path parameters, decoded once, each wrong one named."""
+"""What a URL says: query parameters and path parameters, decoded once, each wrong one named.
 
+A parameter that nobody reads is refused by its name: left alone it would be what somebody meant and misspelt.
+"""
+
+import difflib
 from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from fairlead.gateway.wrong import Finding, FormError, Wrong, cut
+from fairlead.gateway.answers import Answer, Call, Handler, Stream, form_message
+from fairlead.gateway.wrong import FINDINGS_MAX, Finding, FormError, Wrong, cut
 
 Value = TypeVar("Value")
 _PARAMETERS_MAX = 64
 
 
 class Query:
-    """The parameters of a query string. Unknown ones are left alone.
+    """The parameters of a query string.
 
-    Reading collects `findings`; `check` raises them all. What could not be read is None until then.
+    Reading collects `findings`; `check` raises them all, and names what nothing has read. What could not be
+    read is None until then.
     """
 
     def __init__(self, query: bytes) -> None:
@@ -32,6 +38,7 @@ class Query:
                 [("query", f"is not percent-encoded UTF-8 of at most {_PARAMETERS_MAX} parameters")]
             ) from None
         self._pairs = pairs
+        self._known: dict[str, None] = {}  # what the call reads, in order
         self._twice: set[str] = set()
         for name, value in pairs:
             if name in self._values:
@@ -40,6 +47,7 @@ class Query:
 
     def required(self, name: str, read: Callable[[object], Value]) -> Value | None:
         """Return the parameter as `read` (raising Wrong) reads it."""
+        self._known[name] = None
         if name not in self._values:
             self.findings.append((name, "is missing, it is required"))
             return None
@@ -47,6 +55,7 @@ class Query:
 
     def optional(self, name: str, read: Callable[[object], Value]) -> Value | None:
         """Return the parameter as `read` reads it, None when it is absent."""
+        self._known[name] = None
         if name not in self._values:
             return None
         if name in self._twice:
@@ -56,6 +65,7 @@ class Query:
 
     def repeated(self, name: str, read: Callable[[object], Value]) -> list[Value]:
         """Return the parameter each time it is given, as `read` reads it."""
+        self._known[name] = None
         values = [self.read(name, text, read) for each, text in self._pairs if each == name]
         return [value for value in values if value is not None]
 
@@ -68,9 +78,38 @@ class Query:
             return None
 
     def check(self) -> None:
-        """Raise FormError if anything was wrong."""
-        if self.findings:
-            raise FormError(self.findings)
+        """Raise FormError if anything was wrong, or was given that the call does not read."""
+        unknown = [name for name in self._values if name not in self._known][:FINDINGS_MAX]
+        findings = [*self.findings, *((cut(name), self._meant(name)) for name in unknown)]
+        if findings:
+            raise FormError(findings)
+
+    def _meant(self, name: str) -> str:
+        if not self._known:
+            return "is not a parameter of this call, which has none"
+        names = ", ".join(self._known)
+        near = difflib.get_close_matches(name, self._known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        return f"is not a parameter of this call, its parameters are {names}{meant}"
+
+
+def check_no_query(call: Call) -> None:
+    """Raise FormError if a call that has no parameters is given one."""
+    if call.query:
+        Query(call.query).check()
+
+
+def without_query(handler: Handler) -> Handler:
+    """Return the handler of a call that has no parameters: given one it is not done, and says so."""
+
+    async def checked(call: Call) -> Answer | Stream:
+        try:
+            check_no_query(call)
+        except FormError as error:
+            return form_message(error)
+        return await handler(call)
+
+    return checked
 
 
 def read_count(most: int) -> Callable[[object], int]:

@@ -53,8 +53,8 @@ from fairlead.gateway.answers import (
 )
 from fairlead.gateway.gate import answer_of
 from fairlead.gateway.guard import Doors, NotAllowed
-from fairlead.gateway.members import read_members
-from fairlead.gateway.queries import Query, path_text, read_count
+from fairlead.gateway.members import Members, read_members
+from fairlead.gateway.queries import Query, check_no_query, path_text, read_count
 from fairlead.gateway.rendering import Renderer, encode, invalid
 from fairlead.gateway.routing import Methods
 from fairlead.gateway.times import read_bound
@@ -118,7 +118,7 @@ class RestApi:
     async def place(self, call: Call) -> Answer:
         """POST /v1/orders"""
         try:
-            place = forms.place_order(read_members(call.body))
+            place = forms.place_order(_members(call))
         except FormError as error:
             return self._invalid(error)
         return await self._answer(place, call)
@@ -126,7 +126,7 @@ class RestApi:
     async def check(self, call: Call) -> Answer:
         """POST /v1/orders/check: what every check says of this order now; nothing is placed."""
         try:
-            place = forms.place_order(read_members(call.body))
+            place = forms.place_order(_members(call))
         except FormError as error:
             return json_answer(200, insight.malformed(error))
         return await self._answer(CheckOrder(account=place.account, order=place), call)
@@ -134,7 +134,7 @@ class RestApi:
     async def cancel(self, call: Call) -> Answer:
         """POST /v1/orders/cancel"""
         try:
-            cancel = forms.cancel_order(read_members(call.body))
+            cancel = forms.cancel_order(_members(call))
         except FormError as error:
             return self._invalid(error)
         return await self._answer(cancel, call)
@@ -142,7 +142,7 @@ class RestApi:
     async def cancel_all(self, call: Call) -> Answer:
         """POST /v1/orders/cancel/all"""
         try:
-            cancel_all = forms.cancel_all(read_members(call.body))
+            cancel_all = forms.cancel_all(_members(call))
         except FormError as error:
             return self._invalid(error)
         return await self._answer(cancel_all, call)
@@ -263,7 +263,7 @@ class RestApi:
     async def resolve(self, call: Call) -> Answer:
         """POST /v1/operator/resolve"""
         try:
-            resolve = forms.resolve_order(read_members(call.body))
+            resolve = forms.resolve_order(_members(call))
         except FormError as error:
             return self._invalid(error)
         return await self._answer(resolve, call)
@@ -271,7 +271,7 @@ class RestApi:
     async def mode(self, call: Call) -> Answer:
         """POST /v1/operator/mode"""
         try:
-            mode = forms.set_mode(read_members(call.body))
+            mode = forms.set_mode(_members(call))
         except FormError as error:
             return self._invalid(error)
         answer = await self._answer(mode, call)
@@ -418,6 +418,12 @@ class RestApi:
 
     def _invalid(self, error: FormError) -> Answer:
         return json_answer(400, invalid(error.findings, self._new_trace_id()))
+
+
+def _members(call: Call) -> Members:
+    """Return what the body says, to a call that is asked for by its body alone; raises FormError."""
+    check_no_query(call)
+    return read_members(call.body)
 
 
 def _account_asked(call: Call) -> str:

@@ -79,7 +79,6 @@ async def test_without_accounts_there_are_none(gateway: Managed) -> None:
         ("filter_exchange_id=SIM~a.b:c", ["SIM~a.b:c"]),
         ("filter_exchange_id=SIM/BOB", []),
         ("filter_exchange_id=SIM/BOB&filter_exchange_id=SIM", ["SIM"]),
-        ("other=1", list(ACCOUNTS)),
     ],
 )
 async def test_a_filter_names_whole_accounts(
@@ -88,6 +87,15 @@ async def test_a_filter_names_whole_accounts(
     has(gateway, *ACCOUNTS)
     rows = (await gateway.ask("GET", f"/v1/endpoints?{query}", "read")).json
     assert list(dict.fromkeys(row["exchange_id"] for row in rows)) == expected
+
+
+async def test_a_misspelt_filter_is_refused_by_its_name(gateway: Managed) -> None:
+    answer = await gateway.ask("GET", "/v1/endpoints?exchange_id=SIM", "read")
+    assert answer.status == 400
+    assert answer.json["errors"] == (
+        "exchange_id: is not a parameter of this call, its parameters are filter_exchange_id;"
+        " did you mean filter_exchange_id?"
+    )
 
 
 @pytest.mark.parametrize("wrong", ["", "sim", "SIM/", "SIM%20", "SIM%00", "%FF"])

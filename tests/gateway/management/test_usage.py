@@ -103,6 +103,7 @@ async def test_days_are_the_last_ones_unless_told(
         ("key=Bot1", "key"),
         ("key=flk_", "key"),
         ("account=sim", "account"),
+        ("acount=SIM", "acount"),
         ("from=0001-01-01&to=0001-01-01&key=%FF", "query"),
     ],
 )

@@ -18,7 +18,7 @@ from fairlead.gateway.forms import read_exchange_id
 from fairlead.gateway.gate import answer_of
 from fairlead.gateway.management import shapes
 from fairlead.gateway.members import Members, pairs_of, read_members
-from fairlead.gateway.queries import Query
+from fairlead.gateway.queries import Query, check_no_query
 from fairlead.gateway.rendering import invalid
 from fairlead.gateway.routing import Methods
 from fairlead.gateway.wrong import Finding, FormError, Wrong
@@ -71,6 +71,7 @@ class AccountsApi:
         """POST /v1/accounts"""
         caller = _caller(call)
         try:
+            check_no_query(call)
             members = read_members(call.body)
             name = _read_name(members)
         except FormError as error:
@@ -115,6 +116,10 @@ class AccountsApi:
     async def delete_all(self, call: Call) -> Answer:
         """DELETE /v1/accounts/all"""
         caller = _caller(call)
+        try:
+            check_no_query(call)
+        except FormError as error:
+            return self._invalid(error.findings)
         among = self._access.accounts(caller)
         try:
             return _deleted(await self._keeper_of(caller).delete_all(_actor(caller), among))

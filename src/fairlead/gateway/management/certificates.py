@@ -15,7 +15,7 @@ from fairlead.gateway.answers import Answer, Call, Header, form_message, json_an
 from fairlead.gateway.callers import Access, Caller
 from fairlead.gateway.management import shapes
 from fairlead.gateway.members import read_members
-from fairlead.gateway.queries import path_text
+from fairlead.gateway.queries import path_text, without_query
 from fairlead.gateway.routing import Methods
 from fairlead.gateway.times import time_text
 from fairlead.gateway.wrong import FormError, cut, shown
@@ -44,14 +44,14 @@ class CertificatesApi:
         self._look = look
         self._access = access
         self.routes: dict[bytes, Methods] = {
-            b"/v1/certificate/pem": {"GET": self.pem},
-            b"/v1/certificate/csr": {"POST": self.csr},
-            b"/v1/certificate/crl": {"GET": self.crl},
-            b"/v1/certificate/ca": {"GET": self.ca},
-            b"/v1/certificates": {"GET": self.listed},
+            b"/v1/certificate/pem": {"GET": without_query(self.pem)},
+            b"/v1/certificate/csr": {"POST": without_query(self.csr)},
+            b"/v1/certificate/crl": {"GET": without_query(self.crl)},
+            b"/v1/certificate/ca": {"GET": without_query(self.ca)},
+            b"/v1/certificates": {"GET": without_query(self.listed)},
         }
         self.prefixes: tuple[tuple[bytes, Methods], ...] = (
-            (b"/v1/certificates/", {"DELETE": self.revoke}),
+            (b"/v1/certificates/", {"DELETE": without_query(self.revoke)}),
         )
 
     async def pem(self, call: Call) -> Answer:

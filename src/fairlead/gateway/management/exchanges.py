@@ -3,6 +3,7 @@
 from fairlead.control.exchanges import EXCHANGES, LOCATIONS
 from fairlead.gateway.answers import Answer, Call, json_answer
 from fairlead.gateway.management import shapes
+from fairlead.gateway.queries import without_query
 from fairlead.gateway.routing import Methods
 
 
@@ -11,8 +12,8 @@ class ExchangesApi:
 
     def __init__(self) -> None:
         self.routes: dict[bytes, Methods] = {
-            b"/v1/exchanges": {"GET": self.exchanges},
-            b"/v1/locations": {"GET": self.locations},
+            b"/v1/exchanges": {"GET": without_query(self.exchanges)},
+            b"/v1/locations": {"GET": without_query(self.locations)},
         }
         self.prefixes: tuple[tuple[bytes, Methods], ...] = ()
         self._exchanges = json_answer(

@@ -49,6 +49,7 @@ _FINGERPRINT = Parameter(
     "fingerprint", "path", is_required=True, schema={"type": "string", "pattern": "^[0-9a-f]{64}$"}
 )
 _NONE_ISSUES = {"409": "MessageError"}
+_QUERY = {"400": "MessageError"}  # of a call without parameters that is given one
 _INVALID = {"400": "ValidationError"}
 _BUSY = {"503": "MessageError"}
 _UNKNOWN = {"404": "MessageError"}
@@ -62,27 +63,27 @@ OPERATIONS = (
               {"200": "AccountDone"} | _INVALID | _REFUSED | _BUSY, "persistAccount"),
     Operation("/v1/accounts", "delete", _NAMED, None,
               {"200": "AccountsDeleted"} | _INVALID | _UNKNOWN | _BUSY, "deleteAccount"),
-    Operation("/v1/accounts/all", "delete", (), None, {"200": "AccountsDeleted"} | _BUSY,
+    Operation("/v1/accounts/all", "delete", (), None, {"200": "AccountsDeleted"} | _INVALID | _BUSY,
               "deleteAccountAll"),
-    Operation("/v1/exchanges", "get", (), None, {"200": "ExchangeLoginRequire[]"},
+    Operation("/v1/exchanges", "get", (), None, {"200": "ExchangeLoginRequire[]"} | _QUERY,
               "exchangeLoginRequire"),
-    Operation("/v1/locations", "get", (), None, {"200": "Locations[]"}, "locations"),
+    Operation("/v1/locations", "get", (), None, {"200": "Locations[]"} | _QUERY, "locations"),
     Operation("/v1/endpoints", "get", _FILTER, None,
               {"200": "AccountEndpoint[]"} | _INVALID | _BUSY, "endpoints"),
     Operation("/v1/usage", "get", _USAGE, None,
               {"200": "Usage[]", "400": "MessageError"} | _BUSY, "usage"),
-    Operation("/v1/certificate/pem", "get", (), None, {"200": TEXT} | _NONE_ISSUES | _BUSY,
+    Operation("/v1/certificate/pem", "get", (), None, {"200": TEXT} | _QUERY | _NONE_ISSUES | _BUSY,
               "certificate"),
     Operation("/v1/certificate/csr", "post", (), "CertificateRequest",
               {"200": TEXT, "400": "MessageError"} | _NONE_ISSUES | _BUSY, "certificateRequest"),
-    Operation("/v1/certificate/ca", "get", (), None, {"200": TEXT} | _NONE_ISSUES | _BUSY,
+    Operation("/v1/certificate/ca", "get", (), None, {"200": TEXT} | _QUERY | _NONE_ISSUES | _BUSY,
               "certificateAuthority"),
-    Operation("/v1/certificate/crl", "get", (), None, {"200": TEXT} | _NONE_ISSUES | _BUSY,
+    Operation("/v1/certificate/crl", "get", (), None, {"200": TEXT} | _QUERY | _NONE_ISSUES | _BUSY,
               "certificatesRevoked"),
-    Operation("/v1/certificates", "get", (), None, {"200": "ClientCertificate[]"} | _BUSY,
+    Operation("/v1/certificates", "get", (), None, {"200": "ClientCertificate[]"} | _QUERY | _BUSY,
               "certificates"),
     Operation("/v1/certificates/{fingerprint}", "delete", (_FINGERPRINT,), None,
-              {"200": "MessageError", "404": "MessageError"} | _BUSY, "certificateRevoke"),
+              {"200": "MessageError", "404": "MessageError"} | _QUERY | _BUSY, "certificateRevoke"),
 )  # fmt: skip
 
 
