@@ -38,10 +38,16 @@ def doctor(
     environment: dict[str, str] | None = None,
     config: Path | None = None,
 ) -> Told:
-    """Run doctor on a folder, in a process of its own; with another `command`, of its own interpreter."""
+    """Run doctor on a folder, in a process of its own; with another `command`, of its own interpreter.
+
+    Without a configuration it is of a system that listens at free ports, unless `environment` says where.
+    """
     config_flags = [] if config is None else ["--config", str(config)]
     words = [*command, "doctor", "--data", str(data), "--json", *config_flags, *flags]
-    variables = environment_without_settings() | (environment or {"FAIRLEAD_LISTEN": ANY_PORT})
+    variables = environment_without_settings()
+    if config is None:
+        variables |= {"FAIRLEAD_LISTEN": ANY_PORT, "FAIRLEAD_FIX_LISTEN": ANY_PORT}
+    variables |= environment or {}
     if words[0] == FAIRLEAD and "PYTHONPATH" not in (environment or {}):
         ended = forked.run(words, folder=Path.cwd(), environment=variables, timeout_s=60)
     else:

@@ -138,6 +138,7 @@ def test_settings_addresses_logs_and_tapes_that_cannot_be(stopped: Path, tmp_pat
             tmp_path / "wrong.toml",
             {
                 "listen": f"127.0.0.1:{port}",
+                "fix.listen": ANY_PORT,
                 "log.file": str(tmp_path / "nowhere" / "fairlead.log"),
                 "exchange.market_tape": [str(tmp_path / "no-tape.csv")],
                 "engine.ask_delay_ms": 0,
@@ -148,9 +149,9 @@ def test_settings_addresses_logs_and_tapes_that_cannot_be(stopped: Path, tmp_pat
         told = doctor(stopped, config=config, environment={"FAIRLEAD_LISTEM": "x"})
     wrong = [each["found"] for each in told.findings if each["code"] == "setting_wrong"]
     assert [text.split(": ")[:2] for text in wrong] == [
-        [f"{config}:8", "engine.order_answer_timout_ms"],
+        [f"{config}:10", "engine.order_answer_timout_ms"],
         ["FAIRLEAD_LISTEM", "there is no such setting; did you mean FAIRLEAD_LISTEN?"],
-        [f"{config}:7", "engine.ask_delay_ms"],
+        [f"{config}:9", "engine.ask_delay_ms"],
     ]
     assert f"127.0.0.1:{port}" in told.found("listen_busy")
     assert f"by process {os.getpid()} " in told.found("listen_busy")
@@ -160,7 +161,7 @@ def test_settings_addresses_logs_and_tapes_that_cannot_be(stopped: Path, tmp_pat
 
 
 def test_certificates_that_cannot_be_used_or_end_soon(stopped: Path) -> None:
-    asked = {"FAIRLEAD_LISTEN": ANY_PORT, "FAIRLEAD_TLS_CLIENTS_LISTEN": ANY_PORT}
+    asked = {"FAIRLEAD_TLS_CLIENTS_LISTEN": ANY_PORT}
     told = doctor(stopped, environment=asked)
     assert "tls/server.pem is missing: `fairlead tls init`" in told.found("tls_unusable")
     tls = stopped / "tls"
@@ -479,9 +480,7 @@ def test_an_exchange_that_is_not_there(stopped: Path, config: Path) -> None:
     ems = Ems(stopped, config, "--exchange-url", address)
     with running(ems):
         ems.ready()
-        told = doctor(
-            stopped, environment={"FAIRLEAD_EXCHANGE_URL": address, "FAIRLEAD_LISTEN": ANY_PORT}
-        )
+        told = doctor(stopped, environment={"FAIRLEAD_EXCHANGE_URL": address})
     assert f"{address} does not answer" in told.found("exchange_unreachable")
     assert "SIM is " in told.found("account_not_reconciled")
 
@@ -514,9 +513,7 @@ def exchange_with_a_clock(ahead_s: int) -> Iterator[str]:
 @pytest.mark.parametrize("ahead_s", [30, -30])
 def test_an_exchange_with_another_clock(stopped: Path, ahead_s: int) -> None:
     with exchange_with_a_clock(ahead_s) as address:
-        told = doctor(
-            stopped, environment={"FAIRLEAD_EXCHANGE_URL": address, "FAIRLEAD_LISTEN": ANY_PORT}
-        )
+        told = doctor(stopped, environment={"FAIRLEAD_EXCHANGE_URL": address})
     said = re.search(r"is (-?[0-9.]+) ms ahead of ours, ± ([0-9.]+) ms", told.found("clock_offset"))
     assert said is not None
     offset_ms, error_ms = map(float, said.groups())
@@ -526,9 +523,7 @@ def test_an_exchange_with_another_clock(stopped: Path, ahead_s: int) -> None:
 
 def test_an_exchange_with_our_clock(stopped: Path) -> None:
     with exchange_with_a_clock(0) as address:
-        told = doctor(
-            stopped, environment={"FAIRLEAD_EXCHANGE_URL": address, "FAIRLEAD_LISTEN": ANY_PORT}
-        )
+        told = doctor(stopped, environment={"FAIRLEAD_EXCHANGE_URL": address})
     assert "clock_offset" not in told.codes
     assert address in told.fine["exchange's clock"]
 

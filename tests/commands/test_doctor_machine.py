@@ -27,7 +27,6 @@ from fairlead.gateway.answers import Call
 from fairlead.gateway.callers import Caller
 from fairlead.gateway.health import AccountHealth, HealthApi, Readiness
 from tests.commands.doctoring import doctor
-from tests.system import ANY_PORT
 
 NOBODY = 65_534
 PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
@@ -211,7 +210,7 @@ def test_a_system_that_is_not_ready(
 ) -> None:
     readiness = Readiness(is_writable, (AccountHealth("SIM", state),))
     with system_that_says(tmp_path / "data", readiness) as url:
-        told = doctor(tmp_path / "data", environment={"FAIRLEAD_LISTEN": ANY_PORT})
+        told = doctor(tmp_path / "data")
     text = told.found("system_not_ready")
     assert text.startswith(f"{url} says ")
     assert said in text
