@@ -13,6 +13,7 @@
     joining      accounts that a key gets while it is logged on
     place        where a session stands in the reports of its accounts
     cursor       how far a session has come, as it is stored with its messages
+    logon        which accounts there are for a client, and which session it gets
     client       one connection from the logon to the end; flow: how fast bytes go over it
     entrance     at whose desk a connection is; identifying: who its Logon says that it is
     desk         what all connections share: the store, who is logged on, one commit per turn

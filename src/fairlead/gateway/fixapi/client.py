@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import assert_never
 from urllib.parse import quote
 
-import msgspec
 import structlog
 
 from fairlead.core import replies
 from fairlead.core.port import EdgePort
 from fairlead.core.replies import AccountsReply, Reply
 from fairlead.core.reports import OrderReport
-from fairlead.core.requests import QueryAccounts
 from fairlead.fix.happened import (
     Ended,
     Garbled,
@@ -30,16 +28,15 @@ from fairlead.fix.happened import (
 from fairlead.fix.message import Fault, Message
 from fairlead.fix.settings import FIX50SP2, Batch, SessionKey
 from fairlead.fix.states import State
-from fairlead.gateway.callers import Caller
 from fairlead.gateway.feed import Item
 from fairlead.gateway.fixapi import words
-from fairlead.gateway.fixapi.cursor import decode_cursor, encode_cursor
+from fairlead.gateway.fixapi.cursor import encode_cursor
 from fairlead.gateway.fixapi.desk import Desk
 from fairlead.gateway.fixapi.flow import Flow, Wire
 from fairlead.gateway.fixapi.following import Following
-from fairlead.gateway.fixapi.identifying import caller_of
 from fairlead.gateway.fixapi.joining import Joining
 from fairlead.gateway.fixapi.keeping import KeptSession
+from fairlead.gateway.fixapi.logon import Logon
 from fairlead.gateway.fixapi.place import Place
 from fairlead.gateway.fixapi.requests import Mouth, Requests
 from fairlead.gateway.fixapi.resending import Resends
@@ -62,17 +59,13 @@ class Client:
         self, desk: Desk, wire: Wire, peer: str, address: str = "", shown: Peer | None = None
     ) -> None:
         """`address`: from where it comes. `shown`: by which certificate, where one is asked for."""
-        # What its sessions are known by beside what they say of themselves.
-        self._identity = "" if shown is None else shown.key_id or shown.fingerprint
-        self._address = address
-        self._shown = shown
-        self._caller: Caller | None = None
+        self._logon = Logon(desk, address, shown)
         self._port: EdgePort | None = None  # once it is known who calls
         self._joining: Joining | None = None  # the same, of who has a key
         self._unwatch: Callable[[], None] | None = None
         self._kept: KeptSession | None = None
         if desk.kept is not None:
-            self._kept = KeptSession(desk.kept, self._identity)
+            self._kept = KeptSession(desk.kept, self._logon.identity)
         self.session = desk.new_session(None if self._kept is None else self._kept.heard.append)
         self._desk = desk
         self._flow = Flow(wire, desk.settings.slow_client_s, self._too_slow)
@@ -196,14 +189,11 @@ class Client:
 
     async def _decide(self, asked: LogonAsked) -> None:
         """Let a client on, from where its session stands in the reports of each account."""
-        desk = self._desk
-        caller = caller_of(asked.message, desk.doors, self._address, self._shown)
-        if isinstance(caller, str):
-            self._refuse(asked.key, caller)
+        wrong = self._logon.identify(asked.message)
+        if wrong is not None:
+            self._refuse(asked.key, wrong)
             return
-        if caller is not None:
-            self._caller, self._identity = caller, caller.kid
-        self._unwatch_accounts = desk.feed.watch(self._account_came)
+        self._unwatch_accounts = self._desk.feed.watch(self._account_came)
         try:
             await self._let_on(asked)
         finally:
@@ -211,12 +201,12 @@ class Client:
                 self._unwatch_accounts()
 
     async def _let_on(self, asked: LogonAsked) -> None:
-        desk = self._desk
-        port = self._port = desk.doors.of(self._caller)
-        if self._caller is not None:
+        desk, logon = self._desk, self._logon
+        port = self._port = desk.doors.of(logon.caller)
+        if logon.caller is not None:
             self._port = self._joining = Joining(port, self._flow, desk.start, self._follow)
         try:
-            reply = await self._accounts(port)
+            reply = await logon.accounts(port)
         except ConnectionError:
             self._work(self.session.refuse(_STOPPING, desk.now_ns()))
             return
@@ -226,32 +216,16 @@ class Client:
         assert isinstance(reply, AccountsReply), reply
         if self.session.state is State.CLOSED:
             return
-        key = own = msgspec.structs.replace(asked.key, identity=self._identity)
-        if key in desk.live:
-            if not asked.is_reset:
-                text = (
-                    "this session is logged on already; a second one needs ResetSeqNumFlag (141) Y"
-                )
-                self._refuse(key, text)
-                return
-            key = desk.transient(key)
+        key = logon.session(asked)
+        if isinstance(key, str):
+            self._refuse(logon.own(asked.key), key)
+            return
         record = desk.store.record(key)
         present = {state.account: state.sequence for state in reply.accounts}
-        # What a transient session has not seen yet, its client has not seen in the other one.
-        kept = decode_cursor(desk.store.record(own).cursor)
-        self._place.begin(kept, asked.is_reset, present)
+        self._place.begin(logon.kept(asked), asked.is_reset, present)
         desk.live[key] = self
         self._key = key
         self._work(self.session.accept(key, record, desk.now_ns()))
-
-    async def _accounts(self, port: EdgePort) -> Reply:
-        """Return the accounts that there are, as they are open when this returns."""
-        access, caller = self._desk.doors.access, self._caller
-        while True:
-            open_before = None if access is None or caller is None else access.accounts(caller)
-            reply = await port.submit(QueryAccounts(account=""))
-            if access is None or caller is None or access.accounts(caller) == open_before:
-                return reply
 
     def _follow(self, reply: Reply) -> bool:
         """Follow the accounts that are newly open; False if the session is over, or is now."""
@@ -266,7 +240,7 @@ class Client:
 
     def _account_came(self, account: str, sequence: int) -> None:
         """Follow an account that is new or back, unless it has been followed all the time."""
-        if not self._desk.doors.is_open_to(self._caller, account):
+        if not self._desk.doors.is_open_to(self._logon.caller, account):
             return
         if self._following is None:
             self._place.came(account, sequence)
@@ -282,7 +256,7 @@ class Client:
     def _refuse(self, key: SessionKey, text: str) -> None:
         desk = self._desk
         log.warning("fix_logon_refused", peer=self._peer, session=_name_of(key), text=text)
-        if self._shown is None:
+        if not self._logon.has_certificate:
             desk.metrics.logons["refused"] += 1  # else it is counted when it has ended
             self._work(self.session.refuse(text, desk.now_ns()))
             return
@@ -326,9 +300,9 @@ class Client:
         )  # fmt: skip
         self._keep()
         following.start()
-        access, joining = desk.doors.access, self._joining
-        if self._caller is not None and access is not None and joining is not None:
-            self._unwatch = access.watch(self._caller, FIX, self._not_allowed, joining.look)
+        access, caller, joining = desk.doors.access, self._logon.caller, self._joining
+        if caller is not None and access is not None and joining is not None:
+            self._unwatch = access.watch(caller, FIX, self._not_allowed, joining.look)
 
     def _ended(self, ended: Ended) -> None:
         if self._unwatch is not None:
