@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fairlead.disk import anew
 from fairlead.journal import CommitFailed, Journal, JournalReader, verify
 from fairlead.journal import wal as wal_module
 from fairlead.journal.opening import FILE_NAME
@@ -75,7 +76,7 @@ def test_what_is_found_at_a_start_is_written_again(
         for file in (FILE_NAME, WAL_NAME):
             shutil.copyfile(tmp_path / file, folder / file)
         before = (folder / WAL_NAME).read_bytes()
-    monkeypatch.setattr(wal_module, "_ANEW_BYTES", 10_000)
+    monkeypatch.setattr(anew, "_ANEW_BYTES", 10_000)
     monkeypatch.setattr(os, "pwrite", note)
     with Journal.open(folder) as journal:
         assert [start for start, _ in written[1:]] == [end for _, end in written[:-1]]

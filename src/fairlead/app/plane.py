@@ -73,7 +73,12 @@ class ControlPlane:
         url = None if config.control.url is None else config.control.url.text
         key_file, cost = config.control.key_file, password_cost or COST
         control = Control.open(config.data, url, key_file, LOCAL, wall.now_ns(), cost)
-        return cls(control, config, wall, failed)
+        try:
+            control.store.make_durable()
+            return cls(control, config, wall, failed)
+        except BaseException:
+            control.close()
+            raise
 
     async def take_lease(self) -> None:
         """See that no other system serves by the database, nor will. Raises ControlError."""

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from fairlead.config import Config
 from fairlead.control.logins import Account
 from fairlead.core.exact import use_exact_decimals
+from fairlead.disk.anew import bring_to_disk
 from fairlead.disk.whereabouts import OpenFile, Whereabouts, opened, opened_database
 from fairlead.edge.clock import SystemClock
 from fairlead.edge.edge import Edge, EdgeSettings, Inbox, OwnedLink
@@ -94,6 +95,7 @@ class Tenant:
         self._opened(JOURNAL_LOCK, JOURNAL_FILE)
         if self._common.has_fix:
             settings = self._common.config.fix.settings
+            bring_to_disk(self._folder / f"{FIX_FILE}-wal")  # the journal's lock keeps others away
             self._fix_store = Store.open(self._folder, settings.sent_messages_min)
             self._opened(FIX_LOCK, FIX_FILE)
 

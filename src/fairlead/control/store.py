@@ -35,6 +35,7 @@ from fairlead.control.errors import ControlError, StoreFull, StoreNewer, StoreUn
 from fairlead.control.migrations import HEAD
 from fairlead.control.names import DATABASE
 from fairlead.control.tables import CONTROL, HEARD, METADATA
+from fairlead.disk.anew import bring_to_disk
 
 POSTGRESQL = "postgresql"
 _LOCK_WAIT_S = 30.0  # for another process's change
@@ -196,6 +197,15 @@ class Store:
         with self.read() as connection:
             revision: int = connection.execute(select(CONTROL.c.revision)).scalar_one()
             return revision
+
+    def make_durable(self) -> None:
+        """Bring to the disk what an earlier process could not: every later change comes behind it.
+
+        PostgreSQL's server sees to that itself. Raises ControlError and OSError.
+        """
+        if self._engine.dialect.name != POSTGRESQL:
+            with self._explaining(), self._changing():  # nobody else writes
+                bring_to_disk(Path(f"{self.place}-wal"))
 
     def forget_deleted(self) -> None:
         """Leave nothing of what was deleted in the file of changes to come. Raises ControlError.

@@ -1,6 +1,6 @@
 """How it survives: one SQLite file per process that hosts accounts.
 
-Imports `core` only. Must never decide anything: it keeps what was decided and gives it back.
+Imports `core` and `disk` only. Must never decide anything: it keeps what was decided and gives it back.
 """
 
 from fairlead.journal.errors import CommitFailed, JournalError

@@ -10,14 +10,14 @@ import os
 import sys
 from pathlib import Path
 
+from fairlead.disk import anew
+
 HEADER_BYTES = 32  # of the file, https://sqlite.org/walformat.html
 _INDEX_FRAMES = 16  # offset of mxFrame
 _INDEX_BACKFILLED = 96  # offset of nBackfill
 _FRAME_HEADER_BYTES = 24
-_ANEW_BYTES = 1 << 20  # written at once
 _SYNC_FILE_RANGE_WRITE = 2  # start, and do not wait: sync_file_range(2)
 
-_sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 _sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)  # Linux alone has it
 if _sync_file_range is not None:
     _sync_file_range.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
@@ -28,7 +28,7 @@ class Wal:
 
     def __init__(self, journal: Path, page_size: int) -> None:
         """Open the files of `journal`, which SQLite keeps as long as a connection is open."""
-        self._path = f"{journal}-wal"
+        self._path = Path(f"{journal}-wal")
         self.frame_bytes = page_size + _FRAME_HEADER_BYTES
         self._file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
         # Closing it drops SQLite's locks: https://sqlite.org/howtocorrupt.html, 2.2
@@ -41,17 +41,11 @@ class Wal:
 
     def sync(self) -> None:
         """Return when all that was written to the file is on the disk. Raises OSError."""
-        _sync(self._file)
+        anew.sync(self._file)
 
     def sync_anew(self) -> None:
-        """Write every frame once more, then `sync`. Raises OSError.
-
-        A sync that failed is not made good by the next one: the system may take for written what it could
-        not write (fsync(2), EIO), shows it to every reader while it remembers it, and skips it.
-        """
-        end, at = HEADER_BYTES + self.frames * self.frame_bytes, 0
-        while data := os.pread(self._file, min(_ANEW_BYTES, end - at), at):
-            at += os.pwrite(self._file, data, at)
+        """Write every frame once more, then `sync`: an earlier sync may have failed. Raises OSError."""
+        anew.write_anew(self._file, HEADER_BYTES + self.frames * self.frame_bytes, self._path)
         self.sync()
 
     @property
