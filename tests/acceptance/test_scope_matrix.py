@@ -10,10 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import pytest
-from starlette.types import Receive, Scope, Send
 from websockets.sync.client import ClientConnection, connect
 
 from fairlead.control.control import Control
@@ -27,12 +26,15 @@ from fairlead.core.requests import (
     QueryOrder,
     Request,
 )
-from fairlead.gateway import gate
+from fairlead.gateway.answers import Answer, Call
 from fairlead.gateway.console import meanings
 from fairlead.gateway.console import openapi as people
 from fairlead.gateway.gate import MOUNTED, PUBLIC, ROUTES, UPGRADE, undeclared
 from fairlead.gateway.guard import SCOPES
+from fairlead.gateway.management.api import ManagementApi
 from fairlead.gateway.management.words import EXAMPLES
+from fairlead.gateway.routing import Methods
+from fairlead.gateway.server import gateway_app
 from fairlead.gateway.websocket.requests import REQUESTS, Reject, read
 from tests.acceptance.test_authentication import SETTINGS, until_message
 from tests.control.conftest import OWNER
@@ -325,16 +327,13 @@ def test_a_route_without_a_scope_is_found_before_anything_is_served() -> None:
         assert undeclared([*served, (path, method)]) == [(path, method)]
 
 
-def test_a_gateway_with_a_route_that_is_not_declared_is_not_built(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from fairlead.gateway.server import gateway_app
-
-    without = {path: methods for path, methods in ROUTES.items() if path != b"/v1/balances"}
-    monkeypatch.setattr(gate, "ROUTES", without)
-
-    async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+def test_a_gateway_with_a_route_that_is_not_declared_is_not_built() -> None:
+    async def nothing(_: Call) -> Answer:
         raise AssertionError("nothing is served")
 
-    with pytest.raises(AssertionError, match=r"routes without a scope .*/v1/balances"):
-        gateway_app({}, (), None, None, mounts={b"/x": nothing})  # type: ignore[arg-type]
+    class New:
+        routes: ClassVar[dict[bytes, Methods]] = {b"/v1/new": {"GET": nothing}}
+        prefixes = ()
+
+    with pytest.raises(AssertionError, match=r"routes without a scope .*/v1/new"):
+        gateway_app({}, (), None, None, management=ManagementApi(New()))  # type: ignore[arg-type]
