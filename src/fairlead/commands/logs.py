@@ -1,9 +1,14 @@
-"""How the log is written: events with fields, as JSON lines or as text, to stderr or to a file."""
+"""How the log is written: events with fields, as JSON lines or as text, to stderr or to a file.
+
+What libraries log is written the same way. An error's traceback is in JSON; text has the place alone, and
+neither has the values of local variables: keys and passwords could be among them.
+"""
 
 import logging
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -27,14 +32,16 @@ def configure(config: LogConfig) -> None:
     is_text = config.format == "text"
     renderer: structlog.typing.Processor
     if is_text:
-        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     else:
         renderer = structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if is_text else [structlog.processors.format_exc_info]),
+            _with_the_place if is_text else structlog.processors.format_exc_info,
             renderer,
             _without_secrets,
         ],
@@ -42,7 +49,34 @@ def configure(config: LogConfig) -> None:
         logger_factory=structlog.WriteLoggerFactory(stream),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=max(level, logging.WARNING), stream=stream)
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[_OfLibraries()], force=True)
+
+
+class _OfLibraries(logging.Handler):
+    """Passes on what libraries log: `logger` says which one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record as one event."""
+        log = structlog.get_logger()
+        try:
+            text = record.getMessage()
+            log.log(record.levelno, text, logger=record.name, exc_info=record.exc_info or None)
+        except (TypeError, ValueError):  # the text and its arguments do not fit
+            self.handleError(record)
+
+
+def _with_the_place(
+    _: Any, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Put FILE:LINE, where an error was raised, in the place of its traceback."""
+    told = event.pop("exc_info", None)
+    error = told[1] if isinstance(told, tuple) else told
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)
+        event.setdefault("cause", repr(error))
+        if frames:
+            event["raised_at"] = f"{frames[-1].filename}:{frames[-1].lineno}"
+    return event
 
 
 def _without_secrets(_: Any, __: str, line: Any) -> str:

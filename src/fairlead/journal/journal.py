@@ -241,7 +241,8 @@ class Journal:
     def _failure(self, what: str, cause: Exception) -> CommitFailed:
         self._failed = CommitFailed(
             f"{self._path}: {what} was not made durable:"
-            f" {type(cause).__name__}: {cause}; the process must stop and start again"
+            f" {type(cause).__name__}: {cause}; the process must stop: see that the disk takes writes,"
+            " then start again"
         )
         return self._failed
 
