@@ -83,7 +83,7 @@ class Port:
     async def __aexit__(self, *error: object) -> None:
         self.edge.close()
 
-    def _make_link(self, account: str, inbox: Inbox) -> OwnedLink:
+    def _make_link(self, account: str, inbox: Inbox, fills_cursor: str) -> OwnedLink:
         self.link = OwnedLink(account, [])
         self.link.hear = inbox
         return self.link

@@ -87,6 +87,7 @@ class System:
         self.fatal: list[BaseException] = []
         self.clock = ManualClock()
         self.links: dict[str, list[OwnedLink]] = {}
+        self.cursors: list[tuple[str, str]] = []  # of each link: the account, what it was given
 
     async def __aenter__(self) -> "System":
         self.edge = Edge(
@@ -116,9 +117,10 @@ class System:
         self.edge.close()
         assert self.fatal == []
 
-    def _make_link(self, account: str, inbox: Inbox) -> OwnedLink:
+    def _make_link(self, account: str, inbox: Inbox, fills_cursor: str) -> OwnedLink:
         link = OwnedLink(account, [])
         link.hear = inbox
+        self.cursors.append((account, fills_cursor))
         self.links.setdefault(account, []).append(link)
         return link
 
@@ -218,6 +220,27 @@ async def test_adding_and_removing_twice_is_once(system: Callable[..., System]) 
             True,
             False,
         ]
+
+
+async def test_every_login_begins_with_the_cursor_which_says_where_the_orders_are(
+    system: Callable[..., System],
+) -> None:
+    async with system() as running:
+        edge = running.edge
+        edge.add_account(BOB)
+        await running.connected("SIM", BOB)
+        edge.renew_login("SIM")
+        edge.remove_account(BOB)
+        await running.batch()
+        edge.add_account(BOB)
+        await running.connected("SIM", BOB)
+        edge.remove_account(BOB)
+    assert running.cursors == [("SIM", ""), (BOB, ""), ("SIM", "c"), (BOB, "c")]
+    async with system() as following:
+        assert following.cursors == [("SIM", "c")]
+        following.edge.add_account(BOB)  # of the journal, and not of this process
+        assert following.cursors[1:] == [(BOB, "c")]
+        await following.connected("SIM", BOB)
 
 
 async def test_going_and_coming_in_one_breath_ends_in_the_last_word(

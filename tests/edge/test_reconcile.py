@@ -75,6 +75,19 @@ def test_what_it_found_is_durable() -> None:
     assert record.reconciled_time_ns == talk.now.utc_ns
 
 
+def test_where_the_fills_begin_is_durable_with_the_login_and_never_goes_back() -> None:
+    talk = Reconciling()
+    first = VenueConnected(account="SIM", abilities=talk.abilities, cursor_first="c0")
+    talk.hear(first)
+    assert talk.memory.accounts["SIM"].fills_cursor == "c0"  # nothing is answered yet
+    talk.lists_instruments()
+    talk.lists_open()
+    assert talk.lists_fills("c1").cursor == "c0"
+    talk.disconnects()
+    talk.hear(first)
+    assert talk.memory.accounts["SIM"].fills_cursor == "c1"
+
+
 def test_every_order_we_think_open_that_is_not_listed_is_asked_about() -> None:
     talk = reconciled()
     for name, exchange_order_id in (("a", "X1"), ("b", "X2"), ("c", "X3")):

@@ -181,8 +181,16 @@ def frames(*messages: wire.ClientMessage | wire.ExchangeMessage) -> bytes:
 class Talk:
     """A dialect, its clock, and what both sides said."""
 
-    def __init__(self, limits: SimLimits | None = None, *, is_logged_in: bool = True) -> None:
-        self.dialect = SimDialect(ACCOUNT, "public", "private", limits or SimLimits())
+    def __init__(
+        self,
+        limits: SimLimits | None = None,
+        *,
+        is_logged_in: bool = True,
+        fills_cursor: str = "",
+    ) -> None:
+        self.dialect = SimDialect(
+            ACCOUNT, "public", "private", limits or SimLimits(), fills_cursor=fills_cursor
+        )
         self.now_ns = START_NS
         if is_logged_in:
             self.dialect.opened(self.now_ns)

@@ -175,7 +175,35 @@ def test_another_exchange_than_before_is_refused_at_the_login():
     assert "this is exchange x2, and the account's orders are at exchange x1" in acts.disconnect
 
 
+def test_another_exchange_than_before_a_restart_is_refused_at_the_login():
+    talk = Talk(is_logged_in=False, fills_cursor="41@x1")
+    login = wire.Login(0, START_NS, "public", "private")
+    assert sent(talk.dialect.opened(START_NS)) == [login]
+    acts = talk.hear_acts(wire.LoggedIn(0, 41, 300, START_NS, "x2"))
+    assert (acts.send, acts.reports, acts.refused_login) == (b"", [], True)
+    talk.dialect.closed(START_NS)
+    talk.dialect.opened(START_NS)
+    (connected,) = talk.hear(wire.LoggedIn(0, 41, 300, START_NS, ""))  # it may be any
+    assert connected.cursor_first == "0@x1"
+    talk.dialect.closed(START_NS)
+    talk.dialect.opened(START_NS)
+    assert talk.hear_acts(wire.LoggedIn(0, 41, 300, START_NS, "x2")).refused_login
+    talk.dialect.closed(START_NS)
+    talk.dialect.opened(START_NS)
+    (connected,) = talk.hear(wire.LoggedIn(0, 41, 300, START_NS, "x1"))
+    assert isinstance(connected, VenueConnected)
+
+
+@pytest.mark.parametrize("cursor", ["", "41"])  # of no exchange yet, and of an earlier version
+def test_the_login_says_at_which_exchange_an_account_begins(cursor):
+    talk = Talk(is_logged_in=False, fills_cursor=cursor)
+    talk.dialect.opened(START_NS)
+    (connected,) = talk.hear(wire.LoggedIn(0, 0, 300, START_NS, "x1"))
+    assert connected.cursor_first == "0@x1"
+
+
 def test_another_exchange_than_before_a_restart_is_refused_by_the_cursor():
+    """Also where the account's first cursor came only after this login was prepared."""
     talk = Talk(is_logged_in=False)
     talk.dialect.opened(START_NS)
     talk.hear(wire.LoggedIn(0, 10, 300, START_NS, "x2"))

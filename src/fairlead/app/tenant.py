@@ -247,10 +247,10 @@ class Tenant:
         edge.start()
         return edge
 
-    def _make_link(self, name: str, inbox: Inbox) -> OwnedLink:
+    def _make_link(self, name: str, inbox: Inbox, fills_cursor: str) -> OwnedLink:
         return Link(
             name,
-            SimDialect(name, *_login(self._accounts[name])),
+            SimDialect(name, *_login(self._accounts[name]), fills_cursor=fills_cursor),
             self._common.connect(),
             inbox,
             loop=self._loop,

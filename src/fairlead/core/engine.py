@@ -263,6 +263,10 @@ class Engine:
         """Return whether something is still owed to an order of the account, here or not."""
         return presence.is_unsettled(self.deciding, name)
 
+    def fills_cursor(self, name: str) -> str:
+        """Return up to where the account's fills are booked, here or not; empty where nothing is known."""
+        return presence.fills_cursor(self.deciding, name)
+
     def ask_unlisted(self, account: str, listed: set[tuple[str, str]]) -> set[int]:
         """Ask about every order we think open that the exchange did not list; return the requests.
 

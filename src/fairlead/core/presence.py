@@ -60,6 +60,13 @@ def go(deciding: Deciding, name: str) -> None:
         deciding.set_presence(account, is_here=False)
 
 
+def fills_cursor(deciding: Deciding, name: str) -> str:
+    """Return up to where the account's fills are booked, here or not; empty where nothing is known of it."""
+    absent = deciding.absent.get(name)
+    account = deciding.accounts.get(name) if absent is None else absent.account
+    return "" if account is None else account.fills_cursor
+
+
 def is_unsettled(deciding: Deciding, name: str) -> bool:
     """Whether something is still owed to an order of the account, here or not."""
     absent = deciding.absent.get(name)

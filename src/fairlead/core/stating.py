@@ -28,6 +28,9 @@ def connected(deciding: Deciding, account: Account, news: VenueConnected) -> Non
     account.is_connected = True
     account.abilities = news.abilities
     account.trouble = RECONCILING
+    if news.cursor_first and not account.fills_cursor:
+        account.fills_cursor = news.cursor_first
+        account.is_dirty = True
     account.ledger.session_started()
     account.positions.session_started()
     for order in deciding.orders.of_account(account.name):

@@ -100,9 +100,14 @@ VenueRequest = (
 
 
 class VenueConnected(VenueMessage, frozen=True, kw_only=True, tag="connected"):
-    """Logged in and subscribed: what happens from here on will be heard, if the stream is honest."""
+    """Logged in and subscribed: what happens from here on will be heard, if the stream is honest.
+
+    `cursor_first` is the place before the account's first fill, where the exchange has one to tell: an
+    account that has no cursor yet keeps it, and with it which exchange its orders are at.
+    """
 
     abilities: Abilities
+    cursor_first: str = ""
 
 
 class VenueDisconnected(VenueMessage, frozen=True, kw_only=True, tag="disconnected"):

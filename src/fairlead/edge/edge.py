@@ -59,7 +59,8 @@ class RunBlocking(Protocol):
 
 
 Inbox = Callable[[Iterable[VenueReport]], None]
-MakeLink = Callable[[str, Inbox], OwnedLink]
+# By the account, who hears it, and the cursor of its fills, which says at which exchange its orders are.
+MakeLink = Callable[[str, Inbox, str], OwnedLink]
 
 
 class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +111,7 @@ class Edge:
         self.sequencer = Sequencer(
             self._engine, journal, clock, stopped, settings.limits, syncs, saw
         )
-        self._links = {name: make_link(name, self.sequencer.hear) for name in accounts}
+        self._links = {name: self._new_link(name) for name in accounts}
         self._is_closed = False
         self.sequencer.listen(self._note_news)
 
@@ -160,7 +161,7 @@ class Edge:
         """
         if name in self._links or self._is_closed:
             return
-        link = self._links[name] = self._make_link(name, self.sequencer.hear)
+        link = self._links[name] = self._new_link(name)
         self.sequencer.come(name, self._line(name, link))
         link.start()
 
@@ -185,7 +186,7 @@ class Edge:
         if link is None or self._is_closed:
             return
         link.close()
-        renewed = self._links[name] = self._make_link(name, self.sequencer.hear)
+        renewed = self._links[name] = self._new_link(name)
         self.sequencer.reline(name, self._line(name, renewed))
         renewed.start()
 
@@ -213,6 +214,9 @@ class Edge:
             self.renew_login(name)
             return False
         return True
+
+    def _new_link(self, name: str) -> OwnedLink:
+        return self._make_link(name, self.sequencer.hear, self._engine.fills_cursor(name))
 
     def _line(self, name: str, link: OwnedLink) -> Line:
         settings = self._settings

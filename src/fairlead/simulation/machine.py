@@ -141,12 +141,14 @@ class Machine:
             return None
         return VirtualThread(self._loop, self._random, delay_us_max)
 
-    def _make_link(self, process: Process, account: str, inbox: Inbox) -> Link:
+    def _make_link(self, process: Process, account: str, inbox: Inbox, fills_cursor: str) -> Link:
         plan = self._plan
         wire = Wire(account, self._laws, self._crashes, self._conversation, self._die_sending)
         return Link(
             account,
-            SimDialect(account, public_key(account), "private", plan.dialect),
+            SimDialect(
+                account, public_key(account), "private", plan.dialect, fills_cursor=fills_cursor
+            ),
             Way(self._network, process, lambda: self._host.process, self._accept, wire),
             inbox,
             loop=self._loop,

@@ -87,14 +87,17 @@ class SimDialect:
         public_key: str,
         private_key: str,
         limits: SimLimits = SimLimits(),  # noqa: B008 (frozen)
+        *,
+        fills_cursor: str = "",
     ) -> None:
+        """`fills_cursor`: of the account's fills; no other exchange than it is of is logged in to."""
         self.abilities = ABILITIES
         self._account = account
         self._public_key = public_key
         self._private_key = private_key
         self._limits = limits
         self._watch = SimWatch(limits)
-        self._exchange = ""  # which one the account's orders are at, once it has said so
+        self._exchange = FillsPlace.of(fills_cursor).exchange  # the account's orders are there
         self._forget()
 
     def _forget(self) -> None:
@@ -131,6 +134,7 @@ class SimDialect:
         assert request.request_id not in self._pending, f"{request.request_id} is asked already"
         self._watch.tick(now_ns)
         if isinstance(request, VenueFillsSince):
+            # What was decided while this connection was prepared may have brought the first cursor.
             known, here = FillsPlace.of(request.cursor).exchange, self._exchange
             if known and here and known != here:
                 self._exchange = known
@@ -268,7 +272,7 @@ class SimDialect:
             acts.disconnect = _is_another(message.exchange, self._exchange)
             acts.refused_login = True
             return
-        self._exchange = message.exchange
+        self._exchange = message.exchange or self._exchange
         reports = acts.reports
         self._is_logged_in = True
         self._login_deadline_ns = None
@@ -276,7 +280,13 @@ class SimDialect:
         self.abilities = msgspec.structs.replace(
             ABILITIES, request_window_ms=message.request_window_ms
         )
-        reports.append(VenueConnected(account=self._account, abilities=self.abilities))
+        reports.append(
+            VenueConnected(
+                account=self._account,
+                abilities=self.abilities,
+                cursor_first=FillsPlace(0, self._exchange).cursor() if self._exchange else "",
+            )
+        )
         self._compare(self._login_sent_ns, message.time_ns, reports)
 
     def _count_event(self, event: int, reports: list[VenueReport]) -> None:

@@ -3,7 +3,8 @@
 A dialect is pure translation for one account's connection: no IO, no clock. `link.py` moves its
 bytes. Every `VenueRequest` given to `ask` ends in exactly one `VenueAnswer` (DONE, REFUSED, UNKNOWN;
 NOT_SENT is the link's word), after whatever else its answer states; a query's answer also states a
-`VenueOrder` or a `VenueNotFound`.
+`VenueOrder` or a `VenueNotFound`. It is made with the cursor of the account's fills, and logs in to no
+other exchange than that cursor is of, as far as the exchange says which one it is.
 """
 
 from typing import Protocol
