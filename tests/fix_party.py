@@ -17,7 +17,7 @@ from tests.fix.spoken import Field, heard, raw, stamp
 
 Said = dict[int, str]
 SERVER = "CoinAPI.OEML.FIX"
-WAIT_S = 20.0
+WAIT_S = 40.0
 _ADMIN = frozenset("0123456A") - {"3"}
 
 

@@ -16,7 +16,7 @@ from typing import Any, Self
 from tests.gateway.fixapi.dictionaries import needs_quickfix, stock
 
 Said = dict[int, str]
-WAIT_S = 20.0
+WAIT_S = 40.0
 _APPL_VER_IDS = {"FIX.5.0": "7", "FIX.5.0SP2": "9"}
 
 

@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 
 from tests.system import Json, encoded, exact, order
 
-WAIT_S = 20.0
+WAIT_S = 40.0
 OPENING = [
     "SERVER_INFO",
     "SYMBOLS_SNAPSHOT",

@@ -25,8 +25,9 @@ Result = TypeVar("Result")
 
 FAIRLEAD = str(Path(sys.executable).with_name("fairlead"))
 ANY_PORT = "127.0.0.1:0"
-START_S = 30.0
-STOP_S = 30.0
+START_S = 60.0
+STOP_S = 60.0
+WAIT_S = 30.0
 POLL_S = 0.005
 IDLE_S = 1.0  # servers close idle connections after some seconds
 
@@ -59,7 +60,7 @@ QUICK = {
 HASTY = QUICK | {"exchange.request_window_ms": 1_000, "engine.order_answer_timeout_ms": 500}
 
 
-def until(condition: Callable[[], Result], what: str, timeout_s: float = 15.0) -> Result:
+def until(condition: Callable[[], Result], what: str, timeout_s: float = WAIT_S) -> Result:
     """Return the first true value of `condition`; fails, naming `what`, when none comes in time."""
     deadline = time.monotonic() + timeout_s
     while not (result := condition()):
@@ -436,7 +437,7 @@ class Ems(Program):
         """The embedded exchange's operator API."""
         return Operator(self.endpoint["operator_url"])
 
-    def reconciled(self, timeout_s: float = 15.0) -> Self:
+    def reconciled(self, timeout_s: float = WAIT_S) -> Self:
         """Wait until it is ready and every account takes orders."""
         self.ready()
         api = self.api()

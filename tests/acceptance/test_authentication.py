@@ -23,6 +23,7 @@ from tests.fix_party import order as fix_order
 from tests.system import (
     ACCOUNTS,
     QUICK,
+    WAIT_S,
     Answer,
     Api,
     Ems,
@@ -299,7 +300,7 @@ def test_an_upgrade_needs_a_key(keyed: Keyed, query: str) -> None:
 
 def until_message(stream: ClientConnection, kind: str) -> dict[str, object]:
     while True:
-        message: dict[str, object] = json.loads(stream.recv(timeout=15))
+        message: dict[str, object] = json.loads(stream.recv(timeout=WAIT_S))
         if message["type"] == kind:
             return message
 
@@ -314,7 +315,7 @@ def test_a_stream_has_the_accounts_of_its_key_and_places_what_it_may(keyed: Keye
         heard: list[dict[str, object]] = []
         awaited = {"NEW", "MESSAGE_REJECT"}
         while not awaited <= {each.get("status", each["type"]) for each in heard}:
-            heard.append(json.loads(stream.recv(timeout=15)))
+            heard.append(json.loads(stream.recv(timeout=WAIT_S)))
         (reject,) = [each for each in heard if each["type"] == "MESSAGE_REJECT"]
         assert str(reject["message"]).startswith("account_not_allowed")
         others = [each for each in heard if each is not reject]

@@ -46,7 +46,7 @@ from tests.certified import (
 )
 from tests.commands.terminal import fairlead
 from tests.fix_party import order as fix_order
-from tests.system import encoded, order, until
+from tests.system import WAIT_S, encoded, order, until
 from tests.tls.authorities import Certificate
 
 NOBODY = {"message": "Invalid API key"}
@@ -342,7 +342,7 @@ def _is_refused(system: Certified, made: ssl.SSLContext, session: ssl.SSLSession
 
 
 def until_message(stream: ClientConnection, kind: str) -> None:
-    while json.loads(stream.recv(timeout=15))["type"] != kind:
+    while json.loads(stream.recv(timeout=WAIT_S))["type"] != kind:
         pass
 
 

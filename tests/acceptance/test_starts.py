@@ -45,7 +45,7 @@ def start(folder: Path, config: Path, *flags: str) -> Ems:
 def fairlead(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command that must end by itself, without a stack trace for people."""
     ended = forked.run(
-        [FAIRLEAD, *arguments], folder=Path.cwd(), environment=os.environ, timeout_s=30
+        [FAIRLEAD, *arguments], folder=Path.cwd(), environment=os.environ, timeout_s=60
     )
     assert "Traceback" not in ended.stderr, ended.stderr
     return ended

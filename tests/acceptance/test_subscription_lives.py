@@ -265,6 +265,6 @@ def test_a_subscription_that_cannot_be_served_keeps_nobody_else_from_it(
         journal.write_bytes(whole)
         with control_of(tmp_path / "data") as control:  # what changes there has it tried at once
             control.subscriptions.create(OWNER, "another", 1)
-        until(desk.is_reconciled, "the journal is whole, and desk is served", 30)
+        until(desk.is_reconciled, "the journal is whole, and desk is served")
         with closing(Api(ems.endpoint["url"])) as api:
             assert api.get("/health/ready").status == 200

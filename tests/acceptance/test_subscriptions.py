@@ -537,7 +537,7 @@ def test_a_new_subscription_is_served_without_a_restart(local: Side, desk: Side)
         def is_served() -> bool:
             return late.ask("GET", "/v1/operator/accounts").status == 200
 
-        until(is_served, "the new subscription is served", timeout_s=10)
+        until(is_served, "the new subscription is served")
         assert late.wanted("/v1/orders") == late.wanted("/v1/operator/accounts") == []
         with late.party() as party:
             party.log_on(late.password)

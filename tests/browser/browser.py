@@ -16,7 +16,7 @@ from typing import Literal, Self
 from tests.system import Json
 
 HERE = Path(__file__).parent
-TIMEOUT_MS = 15_000
+TIMEOUT_MS = 30_000
 WIDTH, HEIGHT = 1_040, 700
 DARK, LIGHT = "dark", "light"
 Role = Literal[

@@ -10,7 +10,7 @@ from typing import Self
 from tests.system import FAIRLEAD, environment_without_settings
 
 _PIECE = 65_536
-_WAIT_S = 30.0
+_WAIT_S = 60.0
 
 
 class Piped:

@@ -171,7 +171,7 @@ def agrees_with_its_exchange(ems: Ems) -> None:
         def statuses(rows: list[Json]) -> list[Json]:
             return [api.status(row["clientOrderId"], row["exchangeId"]).json for row in rows]
 
-        until(lambda: ours() == fills, "our fills are the exchange's", 30.0)
+        until(lambda: ours() == fills, "our fills are the exchange's")
         for name, key in (("SIM", "desk"), ("SIM/ALICE", "alice")):
             theirs = {asset: total for asset, (total, _) in operator.balances(key).items()}
             assert {asset: row["balance"] for asset, row in api.balances(name).items()} == theirs

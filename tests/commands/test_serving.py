@@ -19,6 +19,7 @@ from tests.commands.terminal import Run, Terminal, fairlead
 from tests.system import (
     ANY_PORT,
     FAIRLEAD,
+    STOP_S,
     Api,
     Exchange,
     Json,
@@ -51,7 +52,7 @@ class Demo(Program):
 
     def page(self) -> str:
         """The page, once it is complete."""
-        until(lambda: "Ctrl-C stops it." in self.ready().log, "the page is complete", 30.0)
+        until(lambda: "Ctrl-C stops it." in self.ready().log, "the page is complete")
         page = self.log
         self.log_path.write_text("")
         return page
@@ -97,7 +98,7 @@ def test_it_stops_cleanly_too_when_nobody_reads_what_it_says(tmp_path: Path) -> 
             until(lambda: log.exists() and "failed beside the serving" in log.read_text(), "said")
         finally:
             system.terminate()
-        assert system.wait(30) == 0
+        assert system.wait(STOP_S) == 0
     assert '"event": "stopped"' in log.read_text()
     assert not (data / "endpoint.json").exists()
 
@@ -119,7 +120,7 @@ def shown_at_a_terminal(folder: Path, words: str) -> str:
         finally:
             system.terminate()
             os.close(writing)
-        assert system.wait(30) == 0
+        assert system.wait(STOP_S) == 0
     return said.decode()
 
 

@@ -18,7 +18,7 @@ from tests.crash.load import Key, Seen
 from tests.crash.stages import FOREVER_NS, order_key, orders_since
 from tests.system import PUBLIC_KEYS, Api, Json, Operator, until
 
-QUIET_S = 30.0
+QUIET_S = 60.0
 _SHOWN_MAX = 10
 # The exchange's word for what the system may say; EXPIRED reads CANCELED on the wire.
 _STATES = {
