@@ -208,7 +208,9 @@ def test_a_stream_goes_on_in_its_own_sequence(local: Side, desk: Side) -> None:
     seen = {}
     for side in (local, desk):
         for number in range(3 if side is desk else 1):
-            side.place(f"before-{number}")
+            name = f"before-{number}"
+            side.place(name)
+            until(lambda side=side, name=name: side.status(name)["status"] == "NEW", name)  # type: ignore[misc]
         with side.stream() as stream:
             seen[side.name] = opening(stream)[SHARED]["ORDER_EXEC_REPORT_SNAPSHOT"]["sequence"]
     for side in (local, desk):

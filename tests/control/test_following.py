@@ -49,7 +49,7 @@ async def test_what_another_process_changes_is_told_without_being_asked(
         assert [listener.told[0].keys, listener.accounts()] == [[], []]
         listener.changed.clear()
         await asyncio.to_thread(add, open_control())
-        await asyncio.wait_for(listener.changed.wait(), 10)
+        await asyncio.wait_for(listener.changed.wait(), 60)
         assert listener.accounts() == ["SIM/BOB"]
     finally:
         await listener.followed.stop()

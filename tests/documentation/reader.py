@@ -57,8 +57,7 @@ class Reader:
     def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
         self._folder = folder
         (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
-        own = os.getpid() % 65_536
-        self.address = f"127.{100 + next(_sessions) % 100}.{own >> 8}.{own & 255 or 1}"
+        self.address = address_of(os.getpid(), next(_sessions))
         self._environment = {
             name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)
         } | {
@@ -249,6 +248,12 @@ class Reader:
     def _as_shown(self, text: str) -> str:
         shown = text.replace(self.address, LOOPBACK).replace(f" --data {self._folder}/data", "")
         return shown.replace(f"{self._folder}/", "")
+
+
+def address_of(process: int, session: int) -> str:
+    """Return the loopback address of a process's session, which is no other's: ports are bound there."""
+    own = process % 65_536
+    return f"127.{100 + session % 100}.{own >> 8}.{own & 255}"
 
 
 def _health(url: str) -> dict[str, Any]:

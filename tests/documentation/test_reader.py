@@ -1,11 +1,12 @@
 """The reader of pages: it finds every block, runs what is to be run, and fails where a page is wrong."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from tests.documentation.fences import Step, fences_of, steps_of
-from tests.documentation.reader import Reader
+from tests.documentation.reader import Reader, address_of
 
 
 def page(folder: Path, text: str) -> Path:
@@ -76,3 +77,12 @@ def test_a_page_that_is_right_is_read_to_its_end(tmp_path: Path, text: str) -> N
 def test_a_page_that_is_wrong_fails(tmp_path: Path, text: str) -> None:
     with pytest.raises(AssertionError, match=r"page\.md:\d"):
         read(tmp_path, text)
+
+
+def test_two_processes_of_one_machine_are_at_two_addresses() -> None:
+    """Workers are started one after the other, and so are their numbers."""
+    processes = range(65_000, 65_000 + 1_000)
+    assert len({address_of(process, 1) for process in processes}) == len(processes)
+    for process in (65_536, 255):  # the ends of a network of 256, as one counts elsewhere
+        with socket.create_server((address_of(process, 1), 0)) as server:
+            socket.create_connection(server.getsockname()).close()

@@ -559,7 +559,7 @@ async def test_a_nearer_time_replaces_a_farther_wake(open_desk: OpenDesk) -> Non
         await desk.connect()  # the next sweep is half a minute away
         expiring = {
             "time_in_force": TimeInForce.GOOD_TILL_TIME_OMS,
-            "expire_time_ns": SystemClock().now().utc_ns + SECOND_NS // 20,
+            "expire_time_ns": SystemClock().now().utc_ns + SECOND_NS,
         }
         desk.place(**expiring)
         desk.answers(await desk.link.next_sent(VenuePlace), Outcome.DONE, exchange_order_id="X1")

@@ -78,7 +78,7 @@ class Served:
     async def hear(self, until: Callable[[Any], bool]) -> list[Any]:
         heard: list[Any] = []
         while not any(until(each) for each in heard if hasattr(each, "request_id")):
-            heard += self._reader.feed(await asyncio.wait_for(self.reader.read(65536), 10))
+            heard += self._reader.feed(await asyncio.wait_for(self.reader.read(65536), 60))
         return heard
 
     async def place(self, *orders: tuple[str, Side, str, str]) -> list[Any]:
@@ -347,7 +347,7 @@ def test_a_recorded_book_is_played_faster_than_it_was(tmp_path: Path) -> None:
     async def body(world: Served) -> None:
         began_ns = time.monotonic_ns()
         while not (told := await world.get("/operator/tape"))["is_at_end"]:
-            assert time.monotonic_ns() - began_ns < 10 * 10**9
+            assert time.monotonic_ns() - began_ns < 60 * 10**9
         assert (told["event"], told["time_ns"]) == (3, 4_000_000_000)
         assert (await world.call("POST", "/operator/tape/advance", {"events": 1}))[0] == 409
 

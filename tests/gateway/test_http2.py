@@ -204,7 +204,7 @@ async def test_the_application_hears_that_nobody_waits(tmp_path: Path) -> None:
         await client.get()
         client.connection.reset_stream(stream, ErrorCodes.CANCEL)
         await client.flush()
-        await asyncio.wait_for(served.application.changed.wait(), 10)
+        await asyncio.wait_for(served.application.changed.wait(), 60)
         assert served.application.events == ["http.disconnect"]
         assert await client.get() == (200, b"GET ")
 

@@ -153,7 +153,7 @@ class Socket:
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until what was written fulfils it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():
                 self._wrote.clear()
                 await self._wrote.wait()
