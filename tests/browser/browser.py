@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
-from tests.system import Json
+from tests.system import Json, until
 
 HERE = Path(__file__).parent
 TIMEOUT_MS = 30_000
@@ -367,6 +367,10 @@ class Page(Sought):
             " return (named ?? at.labels?.[0]?.innerText ?? at.innerText ?? '').trim(); })()"
         )
         return name
+
+    def has_focus(self, name: str) -> None:
+        """Wait until what is so named has the focus: it gets it a moment after it is shown."""
+        until(lambda: self.focused() == name, f"{name} has the focus")
 
     def run(self, script: str) -> Json:
         """Return what an expression of JavaScript says in the page."""

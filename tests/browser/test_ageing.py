@@ -141,7 +141,7 @@ def _subject(console: Console, person: Someone, count: int) -> str:
     """
     for _ in range(HOURS_MAX):
         with suppress(AssertionError):
-            until(lambda: len(person.letters()) >= count, "the letter", timeout_s=1.0)
+            until(lambda: len(person.letters()) >= count, "the letter", timeout_s=3.0)
             break
         console.ems.advance(HOUR_S)
     return str(person.letters()[count - 1]["subject"])

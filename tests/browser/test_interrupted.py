@@ -1,6 +1,5 @@
 """What comes between: a session that ends, a server that is away, "Back" and what is wrong in a form."""
 
-from tests.browser.browser import Page
 from tests.browser.console import PASSWORD, RESEND_S, Console
 from tests.browser.keys import PATH, added, edit_of, form_of, known, row_of, saved
 from tests.system import until
@@ -9,10 +8,6 @@ IDLE_S = 31 * 60
 CODE_S = 10 * 60
 RETRY_S = 6
 ENDED = "Your session has ended"
-
-
-def is_focused(page: Page, name: str) -> bool:
-    return page.focused() == name
 
 
 def test_what_was_typed_is_there_again_after_the_session_has_ended(console: Console) -> None:
@@ -192,11 +187,11 @@ def test_the_first_field_that_is_wrong_gets_the_focus(console: Console) -> None:
     password.field("New password again").fill(PASSWORD + "s")
     password.button("Change password").click()
     password.role("alert").text("The two passwords are not the same").seen()
-    until(lambda: is_focused(page, "New password again"), "it has the focus")
+    page.has_focus("New password again")
     password.field("New password again").fill(PASSWORD)
     password.field("Authenticator code").fill("000000")
     password.button("Change password").click()
-    until(lambda: is_focused(page, "Current password"), "it has the focus")
+    page.has_focus("Current password")
     password.role("alert").text("The present password").seen()
 
     page.way("API Management").click()
@@ -205,7 +200,7 @@ def test_the_first_field_that_is_wrong_gets_the_focus(console: Console) -> None:
     console.ems.advance(RESEND_S)
     form.button("Send code").click()
     form.role("alert").text("bOT1").seen()
-    until(lambda: is_focused(page, "API Key Label"), "it has the focus")
+    page.has_focus("API Key Label")
 
 
 def test_keys_are_sorted(console: Console) -> None:
