@@ -7,7 +7,6 @@ fails. The server keeps nothing durable: it lives as long as the tests do.
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.ports import keep
 
 _PREFIX = "fairlead-postgresql-"
 _USER = "fairlead"
@@ -101,10 +102,11 @@ def running_server() -> Iterator[Server]:
             os.chown(folder, user.pw_uid, user.pw_gid)
         database = folder / "database"
         _run(user, binaries / "initdb", "-D", database, "-U", _USER, "-A", "trust", "--no-sync")
-        port = _free_port()
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
         control = (binaries / "pg_ctl", "-D", database, "-w", "-t", str(_START_S))
-        _run(user, *control, "-l", folder / "log", "-o", options, "start")
+        with keep() as kept:
+            port = kept.getsockname()[1]
+            options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+            _run(user, *control, "-l", folder / "log", "-o", options, "start")
         try:
             yield Server(port)
         finally:
@@ -138,10 +140,3 @@ def _run(user: pwd.struct_passwd | None, *command: object) -> None:
         )
         said.seek(0)
         assert ended.returncode == 0, said.read().decode(errors="replace")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
-from tests import forked
+from tests import forked, ports
 
 Json = Any
 Result = TypeVar("Result")
@@ -389,6 +390,8 @@ class Exchange(Program):
     """`fairlead exchange` in a process of its own; the same ports again after a restart."""
 
     def __init__(self, folder: Path, config: Path, *flags: str, after: "Exchange | None" = None):
+        self._after = after
+        self._kept: list[socket.socket] = []
         listen = after.endpoint["url"].removeprefix("tcp://") if after else ANY_PORT
         operator = after.endpoint["operator_url"].removeprefix("http://") if after else ANY_PORT
         super().__init__(
@@ -403,6 +406,32 @@ class Exchange(Program):
     def url(self) -> str:
         url: str = self.endpoint["url"]
         return url
+
+    def is_ready(self) -> bool:
+        is_ready = super().is_ready()
+        if is_ready and self._after is not None:
+            self._after.let_go()
+            self._after = None
+        return is_ready
+
+    def kill(self) -> None:
+        super().kill()
+        self.keep_ports()
+
+    def close(self) -> None:
+        super().close()
+        self.let_go()
+
+    def keep_ports(self) -> None:
+        """Have nobody else get its ports, now that it is gone, until it is back or not wanted any more."""
+        urls = (self.url, self.endpoint["operator_url"])
+        self._kept = [ports.keep(ports.port_of(url)) for url in urls]
+
+    def let_go(self) -> None:
+        """Keep its ports no longer."""
+        for each in self._kept:
+            each.close()
+        self._kept.clear()
 
     def operator(self) -> Operator:
         return Operator(self.endpoint["operator_url"])

@@ -24,6 +24,7 @@ from tests.acceptance.conftest import Desk
 from tests.client.callers import Caller, MakeCaller
 from tests.client.proxy import Loss, Proxy
 from tests.client.words import new_order
+from tests.ports import keep, port_of
 from tests.system import (
     ACCOUNTS,
     QUICK,
@@ -180,15 +181,19 @@ class Killable:
         self.operator = exchange.operator()
         self.ems = self._started("127.0.0.1:0").reconciled()
         self.url: str = self.ems.endpoint["url"]
+        self._kept = keep()
 
     def kill(self) -> None:
         self.ems.kill()
+        self._kept = keep(port_of(self.url))
 
     def start(self) -> None:
-        self.ems = self._started(self.url.removeprefix("http://"))
+        self.ems = self._started(self.url.removeprefix("http://")).ready()
+        self._kept.close()
 
     def close(self) -> None:
         self.ems.close()
+        self._kept.close()
         self.operator.api.close()
 
     def _started(self, listen: str) -> Ems:

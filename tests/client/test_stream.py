@@ -24,6 +24,7 @@ from fairlead.client.events import (
     SymbolsSnapshot,
 )
 from tests.acceptance.conftest import Desk
+from tests.ports import keep, port_of
 from tests.system import ACCOUNTS, QUICK, Ems, running, write_config
 
 pytestmark = pytest.mark.asyncio
@@ -164,12 +165,14 @@ async def test_a_kill_of_the_system_in_a_burst_leaves_no_gap_and_no_double(tmp_p
             burst = asyncio.create_task(asyncio.to_thread(place_until_gone, first, "one"))
             told += await read_until(events, is_report("one-20", "NEW"))
             first.kill()
+            kept = keep(port_of(url))
             count = await burst
             told += await read_until(events, lambda each: isinstance(each, Disconnected))
             listen = url.removeprefix("http://")
             second = Ems(tmp_path / "data", config, "--no-participants", "--listen", listen)
             with running(second):
                 await asyncio.to_thread(second.reconciled)
+                kept.close()
                 api = second.api()
                 await asyncio.to_thread(api.place, "last")
                 told += await read_until(events, is_report("last", "NEW"))

@@ -26,6 +26,7 @@ from fairlead.control.control import Control
 from fairlead.venues.sim_messages import Ping, Pong, client_messages, frame
 from tests.commands.doctoring import doctor
 from tests.commands.terminal import fairlead
+from tests.ports import keep
 from tests.system import ANY_PORT, FAIRLEAD, QUICK, Ems, running, write_config
 
 SETTINGS = {**QUICK, "exchange.participants": False, "listen": ANY_PORT, "fix.listen": ANY_PORT}
@@ -475,12 +476,12 @@ def test_a_folder_that_is_held_by_nobody_knows_whom(stopped: Path) -> None:
 
 
 def test_an_exchange_that_is_not_there(stopped: Path, config: Path) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-    ems = Ems(stopped, config, "--exchange-url", address)
-    with running(ems):
-        ems.ready()
-        told = doctor(stopped, environment={"FAIRLEAD_EXCHANGE_URL": address})
+    with keep() as kept:  # and nobody listens there
+        address = f"tcp://127.0.0.1:{kept.getsockname()[1]}"
+        ems = Ems(stopped, config, "--exchange-url", address)
+        with running(ems):
+            ems.ready()
+            told = doctor(stopped, environment={"FAIRLEAD_EXCHANGE_URL": address})
     assert f"{address} does not answer" in told.found("exchange_unreachable")
     assert "SIM is " in told.found("account_not_reconciled")
 

@@ -320,6 +320,7 @@ def test_the_exchange_runs_apart_and_keeps_its_state(tmp_path: Path) -> None:
         (order,) = orders_at(exchange)
         assert order["state"] == "OPEN"
         assert exchange.interrupt() == 0
+    exchange.keep_ports()
     again = Exchange(tmp_path / "exchange", config, after=exchange)
     with running(again):
         assert orders_at(again.ready()) == [order]

@@ -9,6 +9,7 @@ import pytest
 from tests.commands.piped import Piped
 from tests.commands.screen import Screen
 from tests.commands.terminal import Terminal
+from tests.ports import keep, port_of
 from tests.system import ACCOUNTS, QUICK, Ems, running, write_config
 
 BTC = "SIM_SPOT_BTC_USDT"
@@ -124,12 +125,14 @@ def test_a_restart_of_the_system_is_seen_and_what_happened_meanwhile_is_told(
                 first.kill()
             else:
                 assert first.interrupt() == 0
+            kept = keep(port_of(listen))
             watched.wait_for("; trying again")
             screen.wait_for("; trying again")
             count = len(watched.lines)
             second = Ems(tmp_path / "data", config, "--no-participants", "--listen", listen)
             with running(second):
                 second.reconciled()
+                kept.close()
                 watched.wait_for("connected to ", count)
                 terminal.done("cancel", "w-restart")
                 buy(terminal, "w-after")

@@ -18,6 +18,7 @@ from fairlead.venues.link import Link, LinkLimits, Tcp
 from fairlead.venues.pipe import Pipe
 from fairlead.venues.pipe import connect as pipe_ends
 from fairlead.venues.sim import SimDialect
+from tests.ports import keep
 from tests.venues.talk import (
     ACCOUNT,
     CLIENT_ID,
@@ -571,18 +572,18 @@ def test_tcp_reset_after_the_send_is_unknown_and_it_connects_again(run):
 
 def test_tcp_connection_refused_is_not_sent(run):
     async def story():
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
-        inbox = Inbox()
-        link = tcp_link(port, inbox)
-        link.start()
-        (disconnected,) = await inbox.until(VenueDisconnected)
-        assert disconnected.text.startswith(f"cannot connect to 127.0.0.1:{port}: ")
-        link.send(place(1))
-        (not_sent,) = await inbox.until(VenueAnswer)
-        assert outcomes([not_sent]) == [(1, Outcome.NOT_SENT)]
-        link.close()
-        await link.wait_closed()
+        with keep() as kept:
+            port = kept.getsockname()[1]
+            inbox = Inbox()
+            link = tcp_link(port, inbox)
+            link.start()
+            (disconnected,) = await inbox.until(VenueDisconnected)
+            assert disconnected.text.startswith(f"cannot connect to 127.0.0.1:{port}: ")
+            link.send(place(1))
+            (not_sent,) = await inbox.until(VenueAnswer)
+            assert outcomes([not_sent]) == [(1, Outcome.NOT_SENT)]
+            link.close()
+            await link.wait_closed()
 
     run(story())
 
