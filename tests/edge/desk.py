@@ -40,8 +40,9 @@ from fairlead.core.venue_messages import (
 from fairlead.edge.budget import Budget
 from fairlead.edge.clock import Clock
 from fairlead.edge.limits import Limits
+from fairlead.edge.line import Line
 from fairlead.edge.reconcile import Reconciler, ReconcileSettings
-from fairlead.edge.sequencer import Line, Sequencer
+from fairlead.edge.sequencer import Sequencer
 from fairlead.journal.errors import CommitFailed
 from fairlead.journal.journal import Journal, Prepared
 from tests.core.words import ABILITIES, BTC_USDT, ETH_BTC, SECOND_NS, START_NS, D, make_request

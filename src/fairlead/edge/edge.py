@@ -25,10 +25,11 @@ from fairlead.core.venue_messages import VenueReport
 from fairlead.edge.budget import Budget
 from fairlead.edge.clock import Clock
 from fairlead.edge.limits import Limits
+from fairlead.edge.line import Line, Link
 from fairlead.edge.metrics import EdgeMetrics
 from fairlead.edge.reconcile import Reconciler, ReconcileSettings
 from fairlead.edge.reconcile_metrics import reconciliation_metrics
-from fairlead.edge.sequencer import Line, Link, Sequencer
+from fairlead.edge.sequencer import Sequencer
 from fairlead.journal.journal import Journal
 from fairlead.journal.reader import JournalReader
 

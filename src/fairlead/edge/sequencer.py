@@ -6,15 +6,11 @@ memory is then ahead of disk. While the disk writes, what will leave is made rea
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, Protocol, assert_never
+from typing import assert_never
 
-import msgspec
-
-from fairlead.core.account import NOT_CONNECTED
 from fairlead.core.deciding import Effects, Now
 from fairlead.core.engine import Engine
 from fairlead.core.model import Order
@@ -25,20 +21,20 @@ from fairlead.core.requests import EndSession, Request
 from fairlead.core.timing import TimerDue, TimerKind
 from fairlead.core.unit import nothing_wanted
 from fairlead.core.venue_messages import (
-    Outcome,
     VenueAnswer,
     VenueDisconnected,
     VenuePlace,
     VenueReport,
     VenueRequest,
 )
-from fairlead.edge.budget import Budget
 from fairlead.edge.clock import Clock
 from fairlead.edge.committer import Committer
+from fairlead.edge.intake import Change, Coming, Going, Intake, Message, Relined, Submitted
 from fairlead.edge.limits import Limits
+from fairlead.edge.line import Line, not_sent
 from fairlead.edge.metrics import EdgeMetrics
 from fairlead.edge.observing import Observer
-from fairlead.edge.reconcile import ORDER_NEWS, Reconciler
+from fairlead.edge.reconcile import ORDER_NEWS
 from fairlead.edge.timers import Timers
 from fairlead.edge.waiting import Waiting
 from fairlead.journal.journal import Journal
@@ -47,51 +43,6 @@ _TELLING_TURNS = 4  # of the loop, in which those who are told of reports write 
 
 Listener = Callable[[Sequence[tuple[Report, Order | None]]], bool | None]
 """Hears what is released; returns whether somebody is told of it in the loop's next turns."""
-
-
-class Link(Protocol):
-    """What the sequencer needs of an account's connection."""
-
-    def prepare(self, requests: Sequence[VenueRequest]) -> None:
-        """Make ready what `send_many` of these will send, if nothing happens before."""
-        ...
-
-    def send_many(self, requests: Sequence[VenueRequest]) -> None:
-        """Send, or put a NOT_SENT answer into the inbox."""
-        ...
-
-
-class Line(msgspec.Struct):
-    """All that one account has of its own besides its orders. `trouble` is what was logged of it last."""
-
-    link: Link
-    budget: Budget
-    reconciler: Reconciler
-    trouble: str | None = NOT_CONNECTED
-
-
-class _Submitted(msgspec.Struct):
-    request: Request
-    token: int
-
-
-class _Coming(msgspec.Struct):
-    account: str
-    line: Line
-
-
-class _Going(msgspec.Struct):
-    account: str
-
-
-class _Relined(msgspec.Struct):
-    account: str
-    line: Line
-
-
-_Change = _Coming | _Going | _Relined
-_CHANGES = (_Coming, _Going, _Relined)
-_Message = _Submitted | VenueReport
 
 
 class Sequencer:
@@ -123,16 +74,13 @@ class Sequencer:
         self._committer = Committer(journal, clock, limits, self.metrics.commit, syncs, self._fail)
         self._is_missed = False
         self._lines: dict[str, Line] = {}
-        self._inbox: deque[_Message | _Change] = deque()
-        self._changes = 0  # of accounts, in the inbox
+        self._intake = Intake(limits)
         self._unseen: tuple[Effects, Now] | None = None  # the batch that is out, and since when
         self._rest_turns = 0  # of the loop, until the rest of it is done
         self._waiting = Waiting(self.metrics.hops["answer"].add)
         self._scheduled_ns: int | None = None
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at_ns = 0
-        self._filled = 0
-        self._fillings = 0
         self._is_alone = True  # the last order decided about was the only one of its batch
         self._listeners: list[Listener] = []
         self._failure: BaseException | None = None
@@ -159,32 +107,32 @@ class Sequencer:
         future: asyncio.Future[Reply] = self._loop.create_future()
         if self._failure is not None:
             future.set_exception(ConnectionError(f"the edge has stopped: {self._failure}"))
-        elif len(self._inbox) >= self._limits.inbox_most and type(request) is not EndSession:
-            text = f"{len(self._inbox)} requests are waiting; send again in a second"
+        elif self.inbox_size >= self._limits.inbox_most and type(request) is not EndSession:
+            text = f"{self.inbox_size} requests are waiting; send again in a second"
             future.set_result(Refused(Refusal.OVERLOADED, text))
         else:
             now_ns = self._clock.now().steady_ns
             token = self._waiting.add(future, now_ns, prepare)
-            self._inbox.append(_Submitted(request, token))
+            self._intake.waiting.append(Submitted(request, token))
             self._schedule(now_ns)
         return future
 
     def hear(self, reports: Iterable[VenueReport]) -> None:
         """Put what an exchange said into the inbox."""
-        self._inbox.extend(reports)
+        self._intake.hear(reports)
         self._schedule()
 
     def come(self, account: str, line: Line) -> None:
         """Have an account taken up, new or back, behind all that waits; start its link afterwards."""
-        self._change(_Coming(account, line))
+        self._change(Coming(account, line))
 
     def go(self, account: str) -> None:
         """Let an account go, behind all that waits; its link must have been closed."""
-        self._change(_Going(account))
+        self._change(Going(account))
 
     def reline(self, account: str, line: Line) -> None:
         """Give an account another line, behind all that waits; the link of the old one must be closed."""
-        self._change(_Relined(account, line))
+        self._change(Relined(account, line))
 
     def is_unsettled(self, account: str) -> bool:
         """Return whether something is owed to an order of the account, or durably still is."""
@@ -205,12 +153,12 @@ class Sequencer:
     @property
     def inbox_size(self) -> int:
         """Return how many messages wait."""
-        return len(self._inbox)
+        return len(self._intake.waiting)
 
     @property
     def is_idle(self) -> bool:
         """Return whether nothing waits to be decided, or to become durable."""
-        return not self._inbox and self._committer.unit is None
+        return not self._intake.waiting and self._committer.unit is None
 
     async def synced(self) -> None:
         """Return when what is written now is durable; readers see it before. Raises ConnectionError."""
@@ -237,9 +185,8 @@ class Sequencer:
         self._waiting.fail(error)
         self._committer.stop(error)
 
-    def _change(self, change: _Change) -> None:
-        self._changes += 1
-        self._inbox.append(change)
+    def _change(self, change: Change) -> None:
+        self._intake.change(change)
         self._schedule()
 
     # ── the pump ─────────────────────────────────────────────────────────────────────────────────
@@ -257,7 +204,7 @@ class Sequencer:
             self._scheduled_ns = None
             self._is_missed = True
             return
-        if self._is_filling():
+        if self._intake.is_filling(is_alone=self._is_alone):
             self._loop.call_soon(self._pump)
             return
         now = self._clock.now()
@@ -266,7 +213,7 @@ class Sequencer:
             self._scheduled_ns = None
         try:
             self._engine.begin(now)
-            self._decide(self._take(), now)
+            self._decide(self._intake.take(), now)
             self._finish_batch(now)
         except Exception as error:  # noqa: BLE001 - see _fail
             self._fail(error)
@@ -284,54 +231,15 @@ class Sequencer:
         """Have the pump run again when there is something for it."""
         if self._committer.unit is not None:
             return
-        if self._inbox or self._is_missed:
+        if self._intake.waiting or self._is_missed:
             self._is_missed = False
             self._schedule()
         self._schedule_wake()
-
-    def _is_filling(self) -> bool:
-        """Let the loop bring what has already arrived: one commit then serves all of it.
-
-        Of one caller who waits for each answer nothing more will come.
-        """
-        size = len(self._inbox)
-        if self._is_alone or size == self._filled or self._fillings >= self._limits.fillings_most:
-            self._filled = self._fillings = 0
-            return False
-        self._filled = size
-        self._fillings += 1
-        return True
 
     def _fail(self, error: Exception) -> None:
         """Stop: whatever goes wrong in a batch, memory and disk may disagree."""
         self.stop(error)
         self._on_fatal(error)
-
-    def _take(self) -> list[_Message] | _Change:
-        if self._changes:
-            return self._take_to_change()
-        inbox: deque[Any] = self._inbox  # messages all, where there is no change
-        if len(inbox) <= self._limits.batch_most:
-            batch: list[_Message] = list(inbox)
-            inbox.clear()
-            return batch
-        return [inbox.popleft() for _ in range(self._limits.batch_most)]
-
-    def _take_to_change(self) -> list[_Message] | _Change:
-        """Take what comes before the next change of the accounts, or that one: it is a batch of its own."""
-        inbox = self._inbox
-        batch: list[_Message] = []
-        while len(batch) < self._limits.batch_most:
-            message = inbox[0]
-            if isinstance(message, _CHANGES):
-                if batch:
-                    break
-                self._changes -= 1
-                inbox.popleft()
-                return message
-            batch.append(message)
-            inbox.popleft()
-        return batch
 
     def _finish_batch(self, now: Now) -> None:
         """Commit what was decided, and let it out."""
@@ -347,12 +255,12 @@ class Sequencer:
                 self._saw(orders)
         self._commit(effects, requests)
 
-    def _decide(self, batch: list[_Message] | _Change, now: Now) -> None:
+    def _decide(self, batch: list[Message] | Change, now: Now) -> None:
         if isinstance(batch, list):
             self._recall(batch)
             self.metrics.batch_messages += len(batch)
             for message in batch:
-                if isinstance(message, _Submitted):
+                if isinstance(message, Submitted):
                     self._engine.request(message.request, message.token)
                 else:
                     self._hear(message, now)
@@ -364,26 +272,26 @@ class Sequencer:
             elif due.account in self._lines:
                 self._lines[due.account].reconciler.due(now)
 
-    def _recall(self, batch: list[_Message]) -> None:
+    def _recall(self, batch: list[Message]) -> None:
         wanted = nothing_wanted()
         for message in batch:
-            named = message.request if isinstance(message, _Submitted) else message
+            named = message.request if isinstance(message, Submitted) else message
             self._engine.wants(named, wanted)
         if wanted:
             self._engine.remember(self._journal.recall(wanted))
 
-    def _change_accounts(self, change: _Change) -> None:
+    def _change_accounts(self, change: Change) -> None:
         match change:
-            case _Coming(account, line):
+            case Coming(account, line):
                 self._engine.come(account)
                 self._lines[account] = line
-            case _Going(account):
+            case Going(account):
                 self._engine.go(account)
                 del self._lines[account]
-            case _Relined(account, line):
+            case Relined(account, line):
                 waiting = self._lines[account].budget.clear()
                 self._lines[account] = line
-                self.hear(_not_sent(request, "the login was renewed") for request in waiting)
+                self.hear(not_sent(request, "the login was renewed") for request in waiting)
             case _:
                 assert_never(change)
 
@@ -407,7 +315,7 @@ class Sequencer:
             line.trouble = account.trouble
             self._observer.see_standing(account)
         if isinstance(news, VenueDisconnected):
-            self.hear(_not_sent(request, "disconnected") for request in line.budget.clear())
+            self.hear(not_sent(request, "disconnected") for request in line.budget.clear())
 
     def _requests(self, now: Now) -> dict[str, list[VenueRequest]]:
         """Return, by account, what may be sent once this batch is durable."""
@@ -434,7 +342,7 @@ class Sequencer:
 
     def _queue(self, request: VenueRequest) -> None:
         if not self._lines[request.account].budget.add(request):
-            self.hear([_not_sent(request, "too many requests are waiting")])
+            self.hear([not_sent(request, "too many requests are waiting")])
 
     def _commit(self, effects: Effects, requests: dict[str, list[VenueRequest]]) -> None:
         unit = effects.unit
@@ -526,13 +434,3 @@ class Sequencer:
     def _woken(self) -> None:
         self._wake = None
         self._schedule()
-
-
-def _not_sent(request: VenueRequest, text: str) -> VenueAnswer:
-    return VenueAnswer(
-        account=request.account,
-        request_id=request.request_id,
-        request=request,
-        outcome=Outcome.NOT_SENT,
-        text=text,
-    )
