@@ -376,6 +376,8 @@ def test_files_that_root_left_behind(stopped: Path) -> None:
 def test_a_file_instead_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     assert "is not a folder" in doctor(tmp_path / "data").found("folder_wrong")
+    below = doctor(tmp_path / "data" / "x").found("folder_wrong")
+    assert f"x cannot be made: {tmp_path}/data is not a folder" in below
 
 
 # ── the journal and the store ────────────────────────────────────────────────────────────────────

@@ -409,3 +409,49 @@ def test_simulate_runs_worlds_and_replays_one(tmp_path: Path) -> None:
 def test_version(tmp_path: Path) -> None:
     assert re.fullmatch(r"fairlead \d+\.\d+\.\d+\n", fairlead("version", folder=tmp_path).out)
     assert list(json.loads(fairlead("version", "--json", folder=tmp_path).out)) == ["version"]
+
+
+# ── folders that cannot be ───────────────────────────────────────────────────────────────────────
+
+_RIGHT = "give a folder that can be made, or is there and can be written\n"
+
+
+@pytest.mark.parametrize("below", ["", "/x"])
+@pytest.mark.parametrize(
+    "command",
+    [("up", "--listen", ANY_PORT), ("exchange", "--listen", ANY_PORT)],
+    ids=["up", "exchange"],
+)
+def test_a_data_folder_that_cannot_be_is_named_with_the_reason(
+    command: tuple[str, ...], below: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    run = fairlead(*command, "--data", f"file{below}", folder=tmp_path)
+    assert (run.code, run.out) == (70, "")
+    assert run.err == (
+        f"fairlead: the folder file{below} cannot be used:"
+        f" {tmp_path}/file is a file, not a folder; {_RIGHT}"
+    )
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("verify", "--data", "x" * 300),
+        ("restore", "no-backup", "--data", "new"),
+        ("keys", "list", "--data", "file/x"),
+        ("tls", "init", "--data", "/proc/fairlead"),
+        ("backup", "kept", "--data", "x" * 300),
+        ("restore", "x" * 300, "--data", "new"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_no_command_tells_the_systems_number_of_an_error(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    run = fairlead(*command, folder=tmp_path)
+    assert run.code != 0
+    assert "[Errno" not in run.err
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]

@@ -25,6 +25,7 @@ from fairlead.config import Config
 from fairlead.config.loading import KEYS
 from fairlead.control.addresses import networks_of
 from fairlead.control.errors import ControlError
+from fairlead.disk.folders import make_folder
 from fairlead.disk.whereabouts import FileGone, Whereabouts, opened_database
 from fairlead.edge.clock import Wall
 from fairlead.endpoint import (
@@ -91,7 +92,7 @@ class System:
         Raises JournalError, StoreError (of either store), ControlError, TapeError, FolderError, ListenError
         and OSError; then nothing is left running.
         """
-        self._config.data.mkdir(parents=True, exist_ok=True)
+        make_folder(self._config.data)
         self._listening = listening = Listening(self._config)
         try:
             await self._start(listening)

@@ -19,6 +19,7 @@ from fairlead.config import Config
 from fairlead.control.logins import Account
 from fairlead.core.exact import use_exact_decimals
 from fairlead.disk.anew import bring_to_disk
+from fairlead.disk.folders import make_folder
 from fairlead.disk.whereabouts import OpenFile, Whereabouts, opened, opened_database
 from fairlead.edge.clock import SystemClock
 from fairlead.edge.edge import Edge, EdgeSettings, Inbox, OwnedLink
@@ -89,7 +90,7 @@ class Tenant:
 
         Raises JournalError, StoreError of FIX and OSError; then `close` is still to be called.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         _refuse_without_journal(self._folder)
         self._journal = Journal.open(self._folder)
         self._opened(JOURNAL_LOCK, JOURNAL_FILE)

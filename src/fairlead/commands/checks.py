@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from fairlead.commands import show
-from fairlead.commands.ending import Ended, ExitCode
+from fairlead.commands.ending import Ended, ExitCode, said
 from fairlead.commands.progress import bars
 from fairlead.control.folders import folder_of, folders
 from fairlead.core.exact import use_exact_decimals
@@ -29,7 +29,7 @@ def verify(folder: Path, *, as_json: bool) -> None:
                 if name == LOCAL or (own / FILE_NAME).exists()
             }
     except (JournalError, OSError) as error:
-        raise Ended(ExitCode.FATAL, str(error)) from None
+        raise Ended(ExitCode.FATAL, said(error)) from None
     if as_json:
         show.out(json.dumps(_shown(found)))
     else:

@@ -1,6 +1,9 @@
 """How a command ends: the exit codes, and the error that carries one with its words."""
 
 from enum import IntEnum
+from pathlib import Path
+
+from fairlead.disk.folders import why_not
 
 
 class ExitCode(IntEnum):
@@ -22,3 +25,15 @@ class Ended(Exception):
         super().__init__(text)
         self.code = code
         self.text = text
+
+
+def said(error: Exception) -> str:
+    """Return an error in words: one of the operating system names the file and why, not a number."""
+    if type(error).__str__ is not OSError.__str__:
+        return str(error)
+    assert isinstance(error, OSError)
+    if not isinstance(error.filename, str | Path):
+        return str(error)
+    path = Path(error.filename)
+    is_told = isinstance(error, FileNotFoundError | IsADirectoryError | FileExistsError)
+    return f"{path}: {error.strerror if is_told else why_not(path, error)}"

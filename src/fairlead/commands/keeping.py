@@ -14,7 +14,7 @@ import msgspec
 
 from fairlead.commands import show
 from fairlead.commands.counting import wait_until_it_counts
-from fairlead.commands.ending import Ended, ExitCode
+from fairlead.commands.ending import Ended, ExitCode, said
 from fairlead.config import Config, ConfigError
 from fairlead.config.loading import read
 from fairlead.control.audit import Actor
@@ -98,7 +98,7 @@ def opened(
     except SubscriptionUnknown as error:
         raise Ended(ExitCode.REFUSED, str(error)) from None
     except (ControlError, OSError) as error:
-        raise Ended(ExitCode.FATAL, str(error)) from None
+        raise Ended(ExitCode.FATAL, said(error)) from None
 
 
 def configured(config_file: Path | None, flags: Mapping[str, object]) -> Config:

@@ -17,7 +17,7 @@ from fairlead.app.process import run
 from fairlead.app.system import System
 from fairlead.commands import demo, logs, show
 from fairlead.commands.credentials import SECRET
-from fairlead.commands.ending import Ended, ExitCode
+from fairlead.commands.ending import Ended, ExitCode, said
 from fairlead.commands.limits import open_files_needed, raise_open_files
 from fairlead.config import Config, ConfigError, ExchangeConfig, LogConfig, load, load_exchange
 from fairlead.config.loading import KEYS
@@ -129,7 +129,7 @@ def exchange(config_file: Path | None, flags: Mapping[str, object]) -> None:
             )
         )
     except _CANNOT_START as error:
-        raise Ended(ExitCode.FATAL, str(error)) from None
+        raise Ended(ExitCode.FATAL, said(error)) from None
 
 
 def setup_of(config: ExchangeConfig) -> Setup:
@@ -165,4 +165,4 @@ def _why_not(error: Exception, config: Config) -> str:
             f"cannot listen on {listen}: something else does; stop that, or give"
             f" {flag} {listen.host}:0 for any free port"
         )
-    return str(error)
+    return said(error)

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from fairlead.control.errors import ControlError
+from fairlead.disk.folders import make_folder
 
 KEY_BYTES = 32
 _FORM = re.compile(rb"[0-9a-f]{64}\n?").fullmatch
@@ -174,7 +175,7 @@ def _write_new(path: Path, octets: bytes) -> None:
     The caller holds the store's change: a draft that is there is of a process that was killed.
     """
     draft = path.with_name(f".{path.name}.draft")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
     try:

@@ -36,6 +36,7 @@ from fairlead.control.migrations import HEAD
 from fairlead.control.names import DATABASE
 from fairlead.control.tables import CONTROL, HEARD, METADATA
 from fairlead.disk.anew import bring_to_disk
+from fairlead.disk.folders import make_folder
 
 POSTGRESQL = "postgresql"
 _LOCK_WAIT_S = 30.0  # for another process's change
@@ -284,7 +285,7 @@ def _server_url(url: str) -> URL:
 
 def _make_private(file: Path) -> None:
     """Make an empty file that its owner alone may read; SQLite gives its WAL the same mode."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     with suppress(FileExistsError):  # opening and closing it anew would drop SQLite's locks
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 

@@ -12,6 +12,7 @@ from random import Random
 
 import msgspec
 
+from fairlead.disk.folders import make_folder
 from fairlead.exchange.participants import Participants
 from fairlead.exchange.server import Exchange
 from fairlead.exchange.settings import LISTED, Settings
@@ -59,5 +60,5 @@ def build_exchange(
     if setup.participants and tape is None:
         participants = Participants(instruments, Random(setup.seed), now_ns())
     if setup.folder is not None:
-        setup.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(setup.folder)
     return Exchange(setup.settings, now_ns, setup.folder, setup.seed, participants, tape)

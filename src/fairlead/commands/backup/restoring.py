@@ -15,7 +15,7 @@ from typing import IO
 from fairlead.commands import progress, show
 from fairlead.commands.backup import manifest as form
 from fairlead.commands.backup.taking import PARTIAL, described
-from fairlead.commands.ending import Ended, ExitCode
+from fairlead.commands.ending import Ended, ExitCode, said
 from fairlead.commands.keeping import configured
 from fairlead.config.model import DatabaseUrl
 from fairlead.control.errors import ControlError
@@ -57,7 +57,7 @@ def restore(backup: Path, data: Path, config_file: Path | None, *, as_json: bool
         *(form.ManifestError, JournalError, StoreError, ControlError, OSError),
         tarfile.TarError,
     ) as error:
-        raise Ended(ExitCode.REFUSED, f"nothing was restored: {error}") from None
+        raise Ended(ExitCode.REFUSED, f"nothing was restored: {said(error)}") from None
     if as_json:
         made = {"data": str(data), "verified": True, "reports": reports, "control": place}
         show.out(json.dumps(made))

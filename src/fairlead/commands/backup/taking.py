@@ -26,7 +26,7 @@ from fairlead.client.address import Address
 from fairlead.commands import progress, show
 from fairlead.commands.backup import manifest as form
 from fairlead.commands.credentials import client_settings
-from fairlead.commands.ending import Ended, ExitCode
+from fairlead.commands.ending import Ended, ExitCode, said
 from fairlead.commands.keeping import configured
 from fairlead.config.model import DatabaseUrl
 from fairlead.control.errors import ControlError
@@ -75,7 +75,7 @@ def backup(data: Path, target: Path, config_file: Path | None, *, as_json: bool)
         *(JournalError, StoreError, FixStoreError, ControlError, OSError),
         _Failed,
     ) as error:
-        raise Ended(ExitCode.FATAL, f"no backup was made: {error}") from None
+        raise Ended(ExitCode.FATAL, f"no backup was made: {said(error)}") from None
     if as_json:
         show.out(form.encode(made).decode().rstrip())
     else:

@@ -78,7 +78,9 @@ def permissions(patient: Patient) -> Iterator[Result]:
 
 def _of_a_new_one(patient: Patient, user: str) -> Iterator[Result]:
     place = patient.place
-    if os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK):
+    if not os.path.isdir(place):
+        yield finding("folder_wrong", f"{patient.folder} cannot be made: {place} is not a folder")
+    elif os.access(place, os.W_OK | os.X_OK):
         yield Fine("data folder", f"{patient.folder} is not there yet; a start makes it")
     else:
         text = f"{patient.folder} is not there, and {user} cannot make it in {place}"
