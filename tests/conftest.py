@@ -1,5 +1,7 @@
 """What every test starts with, arithmetic that refuses to round, as in every entry point; their order."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -8,6 +10,12 @@ from tests.schedule import LongestFirst, seconds_of
 
 settings.register_profile("fairlead", deadline=None)  # a busy machine is no failure
 settings.load_profile("fairlead")
+
+
+def pytest_configure() -> None:
+    """Have Ctrl-C end the commands that tests start: a shell keeps it from what it runs in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
