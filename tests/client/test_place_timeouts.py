@@ -86,9 +86,9 @@ def test_a_lost_request_is_not_sent_again_until_the_caller_does_and_is_there_onc
     loss: Loss, desk: Desk, proxy: Proxy, make_caller: MakeCaller
 ) -> None:
     proxy.loss = loss
-    caller, order = make_caller(proxy.url, timeout_s=1.0), new_order()
+    caller, order = make_caller(proxy.url, timeout_s=2.0), new_order()
     with pytest.raises(OutcomeUnknown, match="is not known there and may still arrive") as caught:
-        caller.place_and_wait(order, 3.0)
+        caller.place_and_wait(order, 5.0)
     assert caught.value.report is None
     assert proxy.posts == 1
     with pytest.raises(NotFound):
