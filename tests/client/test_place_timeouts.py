@@ -5,6 +5,7 @@ exchange (each of the exchange's faults that can hide an outcome), and the syste
 middle and started again. The exchange's own word, by its operator API, is what counts.
 """
 
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -181,20 +182,26 @@ class Killable:
         self.operator = exchange.operator()
         self.ems = self._started("127.0.0.1:0").reconciled()
         self.url: str = self.ems.endpoint["url"]
-        self._kept = keep()
+        self._kept: socket.socket | None = None
 
     def kill(self) -> None:
         self.ems.kill()
+        self._let_go()
         self._kept = keep(port_of(self.url))
 
     def start(self) -> None:
         self.ems = self._started(self.url.removeprefix("http://")).ready()
-        self._kept.close()
+        self._let_go()
 
     def close(self) -> None:
         self.ems.close()
-        self._kept.close()
+        self._let_go()
         self.operator.api.close()
+
+    def _let_go(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     def _started(self, listen: str) -> Ems:
         flags = ("--exchange-url", self._exchange.url, "--listen", listen)
