@@ -38,6 +38,7 @@ from fairlead.core.venue_messages import (
     VenueStreamGap,
 )
 from fairlead.venues import sim_messages as wire
+from fairlead.venues.sim_asked import SimAsked, answer, done
 from fairlead.venues.sim_limits import MS, SimLimits
 from fairlead.venues.sim_watch import LOGIN_ID, SimWatch
 from fairlead.venues.sim_words import (
@@ -97,6 +98,7 @@ class SimDialect:
         self._private_key = private_key
         self._limits = limits
         self._watch = SimWatch(limits)
+        self._asked = SimAsked(limits)
         self._exchange = FillsPlace.of(fills_cursor).exchange  # the account's orders are there
         self._forget()
 
@@ -107,10 +109,7 @@ class SimDialect:
         self._login_deadline_ns: int | None = None
         self._login_sent_ns = 0
         self._is_login_repeated = False
-        self._pending: dict[
-            int, tuple[VenueRequest, int]
-        ] = {}  # by id, with deadline; oldest first
-        self._given_up: dict[int, tuple[VenuePlace, int]] = {}  # by id, with end; oldest first
+        self._asked.begin()
         self._event_expected = 0
         self._watch.begin()
 
@@ -131,7 +130,8 @@ class SimDialect:
         """Translate one request, and await its answer."""
         assert self._is_logged_in, "asked before login"
         assert request.request_id > LOGIN_ID, f"request id {request.request_id} is not above 0"
-        assert request.request_id not in self._pending, f"{request.request_id} is asked already"
+        is_asked = self._asked.pending(request.request_id) is not None
+        assert not is_asked, f"{request.request_id} is asked already"
         self._watch.tick(now_ns)
         if isinstance(request, VenueFillsSince):
             # What was decided while this connection was prepared may have brought the first cursor.
@@ -139,13 +139,12 @@ class SimDialect:
             if known and here and known != here:
                 self._exchange = known
                 text = _is_another(here, known)
-                reports: list[VenueReport] = [_answer(request, Outcome.NOT_SENT, text=text)]
+                reports: list[VenueReport] = [answer(request, Outcome.NOT_SENT, text=text)]
                 return Acts(reports=reports, disconnect=text, refused_login=True)
-        if len(self._pending) >= self._limits.pending_max:
-            text = f"{len(self._pending)} requests wait for an answer, the most there may be"
-            return Acts(reports=[_answer(request, Outcome.NOT_SENT, text=text)])
-        deadline_ns = self._watch.age_ns + self._limits.answer_timeout_ms * MS
-        self._pending[request.request_id] = (request, deadline_ns)
+        if len(self._asked) >= self._limits.pending_max:
+            text = f"{len(self._asked)} requests wait for an answer, the most there may be"
+            return Acts(reports=[answer(request, Outcome.NOT_SENT, text=text)])
+        self._asked.add(request, self._watch.age_ns)
         return Acts(send=self.wording(request, now_ns) if wording is None else wording)
 
     def receive(self, data: bytes, now_ns: int) -> Acts:
@@ -168,17 +167,9 @@ class SimDialect:
         self._watch.tick(now_ns)
         acts = Acts()
         text = f"no answer within {self._limits.answer_timeout_ms} ms"
-        while self._pending:
-            request, deadline_ns = next(iter(self._pending.values()))
-            if self._watch.age_ns < deadline_ns:
-                break
-            del self._pending[request.request_id]
+        for request in self._asked.take_overdue(self._watch.age_ns):
             acts.reports.append(self._unknown(request, text))
-        while self._given_up:
-            place, end_ns = next(iter(self._given_up.values()))
-            if self._watch.age_ns < end_ns:
-                break
-            del self._given_up[place.request_id]
+        self._asked.forget_given_up(self._watch.age_ns)
         if self._login_deadline_ns is not None:
             if self._watch.age_ns >= self._login_deadline_ns:
                 acts.disconnect = f"the login got {text}"
@@ -191,7 +182,7 @@ class SimDialect:
         self._watch.tick(now_ns)
         text = "the connection ended before the answer"
         reports: list[VenueReport] = [
-            _answer(request, Outcome.UNKNOWN, text=text) for request, _ in self._pending.values()
+            answer(request, Outcome.UNKNOWN, text=text) for request in self._asked.all_pending()
         ]
         self._forget()
         return reports
@@ -299,10 +290,9 @@ class SimDialect:
             self._event_expected = event + 1
 
     def _hear_placed(self, message: wire.Placed, acts: Acts) -> None:
-        found = self._pending.get(message.request_id) or self._given_up.get(message.request_id)
-        if found is None:
+        place = self._asked.pending_or_given_up(message.request_id)
+        if place is None:
             return
-        place = found[0]
         if (
             not isinstance(place, VenuePlace)
             or message.client_id != place.venue_client_id
@@ -310,27 +300,25 @@ class SimDialect:
         ):
             self._hear_nonsense(place, message, acts)
             return
-        self._end(message.request_id)
-        acts.reports.append(_done(place, message.exchange_order_id))
+        self._asked.end(message.request_id)
+        acts.reports.append(done(place, message.exchange_order_id))
 
     def _hear_stated(self, message: wire.Stated, acts: Acts) -> None:
-        found = self._pending.get(message.request_id)
-        if found is None:
+        request = self._asked.pending(message.request_id)
+        if request is None:
             acts.reports.append(venue_order(self._account, message.order))
             return
-        request = found[0]
         if not (isinstance(request, VenueQuery | VenueCancel) and _is_about(message, request)):
             self._hear_nonsense(request, message, acts)
             return
         order = venue_order(self._account, message.order, request)
-        self._end(message.request_id)
+        self._asked.end(message.request_id)
         acts.reports.append(order)
-        acts.reports.append(_done(request, order.exchange_order_id))
+        acts.reports.append(done(request, order.exchange_order_id))
 
     def _hear_page(self, message: Page, acts: Acts) -> None:
         """Pass on an answer that lists things, whole if it was asked for, else its facts alone."""
-        found = self._pending.get(message.request_id)
-        request = None if found is None else found[0]
+        request = self._asked.pending(message.request_id)
         stated = page_reports(self._account, message, request, self._exchange)
         if stated is None:
             assert request is not None
@@ -338,18 +326,17 @@ class SimDialect:
             return
         acts.reports.extend(stated)
         if request is not None:
-            self._end(request.request_id)
-            acts.reports.append(_done(request))
+            self._asked.end(request.request_id)
+            acts.reports.append(done(request))
 
     def _hear_refused(self, message: wire.Refused, acts: Acts) -> None:
         text = message.text or message.code.value
         if message.request_id == LOGIN_ID:
             self._hear_login_refused(message, text, acts)
             return
-        found = self._pending.pop(message.request_id, None)
-        if found is None:
+        request = self._asked.take(message.request_id)
+        if request is None:
             return
-        request = found[0]
         code = message.code
         match code:
             case wire.RefusalCode.INTERNAL:
@@ -363,16 +350,16 @@ class SimDialect:
                         account=self._account, request_id=request.request_id, asked=request
                     )
                 )
-                acts.reports.append(_answer(request, Outcome.DONE, text=text))
+                acts.reports.append(answer(request, Outcome.DONE, text=text))
             case wire.RefusalCode.RATE:
                 wait_ms = message.retry_after_ms
                 acts.reports.append(
-                    _answer(request, Outcome.REFUSED, text=text, retry_after_ms=wait_ms)
+                    answer(request, Outcome.REFUSED, text=text, retry_after_ms=wait_ms)
                 )
             case _:
                 is_unknown = code is wire.RefusalCode.ORDER_UNKNOWN
                 acts.reports.append(
-                    _answer(request, Outcome.REFUSED, text=text, order_unknown=is_unknown)
+                    answer(request, Outcome.REFUSED, text=text, order_unknown=is_unknown)
                 )
         if code is wire.RefusalCode.NOT_LOGGED_IN:
             acts.disconnect = f"the exchange no longer knows who we are: {text}"
@@ -396,54 +383,15 @@ class SimDialect:
         kind = type(message).__name__
         text = f"the exchange answered {type(request).__name__} {request.request_id} with a {kind}"
         text = f"{text} that does not fit it"
-        if self._pending.pop(request.request_id, None) is not None:
-            acts.reports.append(_answer(request, Outcome.UNKNOWN, text=text))
+        if self._asked.take(request.request_id) is not None:
+            acts.reports.append(answer(request, Outcome.UNKNOWN, text=text))
         acts.disconnect = text
-
-    # ── the ends of requests ─────────────────────────────────────────────────────────────────────
-
-    def _end(self, request_id: int) -> None:
-        """The request has its answer, also if it had been given up."""
-        if self._pending.pop(request_id, None) is None:
-            self._given_up.pop(request_id, None)
 
     def _unknown(self, request: VenueRequest, text: str) -> VenueAnswer:
         """End a request as unknown; a place is remembered, for it may be answered yet."""
         if isinstance(request, VenuePlace):
-            if len(self._given_up) >= self._limits.given_up_max:
-                del self._given_up[next(iter(self._given_up))]
-            end_ns = self._watch.age_ns + self._limits.given_up_ms * MS
-            self._given_up[request.request_id] = (request, end_ns)
-        return _answer(request, Outcome.UNKNOWN, text=text)
-
-
-def _done(request: VenueRequest, exchange_order_id: str | None = None) -> VenueAnswer:
-    return VenueAnswer(
-        account=request.account,
-        request_id=request.request_id,
-        request=request,
-        outcome=Outcome.DONE,
-        exchange_order_id=exchange_order_id,
-    )
-
-
-def _answer(
-    request: VenueRequest,
-    outcome: Outcome,
-    *,
-    text: str | None = None,
-    order_unknown: bool = False,
-    retry_after_ms: int | None = None,
-) -> VenueAnswer:
-    return VenueAnswer(
-        account=request.account,
-        request_id=request.request_id,
-        request=request,
-        outcome=outcome,
-        text=text,
-        order_unknown=order_unknown,
-        retry_after_ms=retry_after_ms,
-    )
+            self._asked.give_up(request, self._watch.age_ns)
+        return answer(request, Outcome.UNKNOWN, text=text)
 
 
 def _is_about(message: wire.Stated, request: VenueQuery | VenueCancel) -> bool:
