@@ -44,7 +44,7 @@ def self_trade(desk: Desk) -> dict[str, object]:
 
 
 def expired(_: Desk) -> dict[str, object]:
-    return {"time_in_force": "GOOD_TILL_TIME_EXCHANGE", "expire_time": from_now(0.5)}
+    return {"time_in_force": "GOOD_TILL_TIME_EXCHANGE", "expire_time": from_now(1)}
 
 
 @pytest.mark.parametrize(
@@ -60,11 +60,10 @@ def test_every_protocol_tells_the_exchange_s_words(
     desk: Desk, prepare: Callable[[Desk], dict[str, object]], words: str, filled: str
 ) -> None:
     name = f"ended-{prepare.__name__}"
-    changes = prepare(desk)
     with FixParty(desk.ems.endpoint["fix"], comp_id=name) as party, Stream(desk.api.url) as stream:
         party.log_on()
         stream.opening()
-        assert desk.api.place(name, **changes).status == 200
+        assert desk.api.place(name, **prepare(desk)).status == 200
         report = desk.report_when(name, "CANCELED")
         assert (report["error_message"], report["amount_filled"]) == (words, Decimal(filled))
         assert stream.report(name, "CANCELED")["error_message"] == words
@@ -111,7 +110,7 @@ def test_after_a_crash_they_are_learned_and_the_journal_says_the_same(tmp_path: 
         with running(first), closing(first.reconciled().api()) as api:
             api.place("before", time_in_force="FILL_OR_KILL")
             ended(api, "before")
-            expires = from_now(0.5)
+            expires = from_now(1)
             api.place("between", time_in_force="GOOD_TILL_TIME_EXCHANGE", expire_time=expires)
             first.kill()
         with closing(exchange.operator().api) as truth:
