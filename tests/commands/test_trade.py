@@ -50,6 +50,19 @@ def test_two_accounts_trade_with_one_another(terminal: Terminal) -> None:
     until(lambda: made in terminal.done("orders", "maker").out, "the maker is filled")
 
 
+def test_every_screen_says_why_the_exchange_ended_an_order(terminal: Terminal) -> None:
+    words = "fill-or-kill: the whole quantity was not available"
+    run = terminal.done(
+        "order", "buy", "0.01", BTC, RESTING, "--tif", "fok", "--wait", "--id", "killed"
+    )
+    assert "CANCELED" in run.out
+    assert run.out.endswith(f"\n  {words}\n")
+    assert f"\n  {words}\n" in terminal.done("orders", "killed").out
+    (row,) = [line for line in terminal.done("history").out.splitlines() if " killed " in line]
+    assert re.search(rf"CANCELED +{words}$", row)
+    assert words in terminal.done("status", "killed").out
+
+
 def test_times_in_force_and_instructions(terminal: Terminal) -> None:
     timed = terminal.done("order", "buy", "0.01", BTC, RESTING, "--expire", "+1h", "--json").json
     assert timed["time_in_force"] == "GOOD_TILL_TIME_EXCHANGE"
