@@ -46,7 +46,7 @@ class FailingDisk:
         folder.mkdir(exist_ok=True)
         shutil.copyfile(self._image, image)
         try:
-            with _mounted("-o", "loop", str(image), str(folder)):
+            with mounted("-o", "loop", str(image), str(folder)):
                 yield folder
         finally:
             image.unlink()
@@ -55,12 +55,11 @@ class FailingDisk:
 @contextmanager
 def failing_disk(place: Path) -> Iterator[FailingDisk]:
     """Give one in folders of `place`; skips where none may be made."""
-    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
-        pytest.skip("only root, with mkfs.ext4, can make a disk")
+    needs_disks()
     folder, memory = place / "disk", place / "memory"
     folder.mkdir()
     memory.mkdir()
-    with _mounted("-t", "tmpfs", "-o", f"size={_MEMORY}", "tmpfs", str(memory)):
+    with mounted("-t", "tmpfs", "-o", f"size={_MEMORY}", "tmpfs", str(memory)):
         disk = FailingDisk(folder, memory)
         with disk._image.open("wb") as file:
             file.truncate(_DISK_BYTES)
@@ -68,16 +67,23 @@ def failing_disk(place: Path) -> Iterator[FailingDisk]:
         # ext4 syncs data and not, with it, that an extent has become written: so no extents either.
         options = ["-O", "^has_journal,^extent,^64bit", "-E", "lazy_itable_init=0,nodiscard"]
         subprocess.run(["mkfs.ext4", "-q", "-b", "4096", *options, disk._image], check=True)
-        with _mounted("-o", "loop", str(disk._image), str(folder)):
+        with mounted("-o", "loop", str(disk._image), str(folder)):
             yield disk
 
 
+def needs_disks() -> None:
+    """Skip where no disk can be made."""
+    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
+        pytest.skip("only root, with mkfs.ext4, can make a disk")
+
+
 @contextmanager
-def _mounted(*arguments: str) -> Iterator[None]:
+def mounted(*arguments: str) -> Iterator[None]:
+    """Have something mounted meanwhile; skips where that may not be."""
     tried = subprocess.run(["mount", *arguments], check=False, capture_output=True, text=True)
     if tried.returncode != 0:
         pytest.skip(f"cannot mount here: {tried.stderr.strip()}")
     try:
         yield
     finally:
-        subprocess.run(["umount", arguments[-1]], check=True)
+        subprocess.run(["umount", "--lazy", arguments[-1]], check=True)

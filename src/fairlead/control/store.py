@@ -37,6 +37,7 @@ from fairlead.control.names import DATABASE
 from fairlead.control.tables import CONTROL, HEARD, METADATA
 from fairlead.disk.anew import bring_to_disk
 from fairlead.disk.folders import make_folder
+from fairlead.disk.room import see_room
 
 POSTGRESQL = "postgresql"
 _LOCK_WAIT_S = 30.0  # for another process's change
@@ -100,6 +101,7 @@ class Store:
         try:
             if url is None:
                 _make_private(data / DATABASE)
+                see_room(data / DATABASE, is_writer=False)  # a change that finds none says so
             store = cls(_engine(parsed), place)
             try:
                 prepare(store)
@@ -120,6 +122,11 @@ class Store:
             return
         parsed = _sqlite_url(data) if url is None else _server_url(url)
         place = str(data / DATABASE) if url is None else parsed.render_as_string()
+        if url is None:
+            try:
+                see_room(data / DATABASE, is_writer=False)
+            except OSError as cause:
+                raise _explained(place, cause) from cause
         store = cls(_engine(parsed), place)
         try:
             with store.read() as connection:

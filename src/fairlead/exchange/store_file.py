@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from fairlead.disk.room import see_room
 from fairlead.exchange import client_ids
 
 FILE_NAME = "exchange.sqlite"
@@ -62,6 +63,8 @@ def open_file(path: Path | None, identity: str | None = None) -> sqlite3.Connect
 
     Raises StoreError if the file is not a store of this version.
     """
+    if path is not None:
+        _see_room(path, is_writer=True)
     connection = sqlite3.connect(
         ":memory:" if path is None else path,
         isolation_level=None,
@@ -105,6 +108,7 @@ class StoreSummary(msgspec.Struct, frozen=True):
 
 def examine(path: Path) -> StoreSummary:
     """Look at the store in `path` without writing. Raises StoreError, also when an exchange has it open."""
+    _see_room(path, is_writer=False)
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
         try:
@@ -116,6 +120,13 @@ def examine(path: Path) -> StoreSummary:
     except (StoreError, sqlite3.Error) as error:
         raise StoreError(f"{path} cannot be used: {error}") from error
     return StoreSummary(schema, newest)
+
+
+def _see_room(path: Path, *, is_writer: bool) -> None:
+    try:
+        see_room(path, is_writer=is_writer)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be used: {error.strerror}") from error
 
 
 def _newest_order(connection: sqlite3.Connection, schema: int) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from fairlead.disk.room import see_room
 from fairlead.journal.errors import (
     JournalError,
     JournalInUse,
@@ -125,6 +126,7 @@ def connect_writer(
     """
     path = folder / FILE_NAME
     try:
+        see_room(path, is_writer=True)
         if not path.exists():
             _create(folder, migrations, installation_id)
         _judge_header(path)
@@ -147,6 +149,7 @@ def connect_reader(folder: Path, version: int) -> sqlite3.Connection:
     if not path.exists():
         raise JournalMissing(f"{path}: does not exist; `fairlead up` makes it")
     try:
+        see_room(path, is_writer=False)
         return _connect_judged(path, "ro", version)
     except (sqlite3.Error, OSError) as cause:
         raise explained(path, cause) from cause

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from fairlead.disk import anew
+from fairlead.disk.room import give_room
 
 HEADER_BYTES = 32  # of the file, https://sqlite.org/walformat.html
 _INDEX_FRAMES = 16  # offset of mxFrame
@@ -27,12 +28,17 @@ class Wal:
     """The WAL of an open journal, and its index. A frame is a page in it, `frame_bytes` long."""
 
     def __init__(self, journal: Path, page_size: int) -> None:
-        """Open the files of `journal`, which SQLite keeps as long as a connection is open."""
+        """Open the files of `journal`, which SQLite keeps as long as a connection is open. Raises OSError."""
         self._path = Path(f"{journal}-wal")
         self.frame_bytes = page_size + _FRAME_HEADER_BYTES
         self._file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
         # Closing it drops SQLite's locks: https://sqlite.org/howtocorrupt.html, 2.2
-        self._index = os.open(f"{journal}-shm", os.O_RDONLY | os.O_CLOEXEC)
+        self._index = os.open(f"{journal}-shm", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            give_room(self._index)
+        except OSError:
+            self.close()
+            raise
 
     def begin_sync(self) -> None:
         """Have the disk begin to write what the file has got, where that can be said; `sync` must follow."""
