@@ -1,6 +1,7 @@
 """Running `fairlead` commands as a person would: a process, its output, its exit code."""
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -53,3 +54,8 @@ class Terminal:
         run = self.run(*arguments)
         assert (run.code, run.err) == (0, ""), run
         return run
+
+
+def plain(text: str) -> str:
+    """Return what a box around an error says, as one line."""
+    return " ".join(re.sub("[│╭╮╰╯─]+", " ", text).split())

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.commands.screen import Screen
-from tests.commands.terminal import Terminal
+from tests.commands.terminal import Terminal, plain
 from tests.system import until
 
 BTC, RESTING = "SIM_SPOT_BTC_USDT", "20000"
@@ -62,8 +62,17 @@ def test_history_shows_ended_orders_too(terminal: Terminal) -> None:
         == "no orders\n"
     )
     wrong = terminal.run("history", "--since", "yesterday")
-    assert wrong.code == 1
-    assert wrong.err.startswith("fairlead: time_start: ")
+    assert wrong.code == 2
+    assert "Invalid value for '--since': \"yesterday\" is not an ISO 8601 time" in plain(wrong.err)
+    for arguments in (
+        ("orders", "--since", "5x"),
+        ("history", "--until", "+5m"),
+        ("fills", "--since", ""),
+    ):
+        wrong = terminal.run(*arguments)
+        assert (wrong.code, wrong.out) == (2, "")
+        assert f"Invalid value for '{arguments[1]}': \"{arguments[2]}\" " in plain(wrong.err)
+        assert plain(wrong.err).endswith("or how long ago: 30s, 5m, 2h, 1d.")
 
 
 def test_balances(terminal: Terminal) -> None:
@@ -93,7 +102,7 @@ def test_fills_are_told_oldest_first_with_fee_and_liquidity(terminal: Terminal) 
     assert told[1]["price"] == 32000
     assert told[1]["fee"] == Decimal("0.00001")
     assert terminal.done("fills", "--since", "2200-01-01").out == "no fills\n"
-    assert terminal.run("fills", "--since", "yesterday").code == 1
+    assert terminal.run("fills", "--since", "yesterday").code == 2
 
 
 def test_instruments(terminal: Terminal) -> None:

@@ -1,11 +1,14 @@
 """What `simulate` says of worlds that broke a law."""
 
+from pathlib import Path
+
 import pytest
 
 from fairlead.commands.ending import Ended, ExitCode
 from fairlead.commands.simulate import _check, _print_broken, _verdict_row
 from fairlead.simulation.law import Broken, Law
 from fairlead.simulation.world import Verdict
+from tests.commands.terminal import fairlead
 
 
 def verdict(seed: int) -> Verdict:
@@ -28,3 +31,10 @@ def test_broken_worlds_end_with_one_and_say_how_to_replay_them() -> None:
         _check([verdict(seed) for seed in range(11)])
     assert caught.value.code is ExitCode.REFUSED
     assert caught.value.text.endswith("0 1 2 3 4 5 6 7 8 9")
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1"])
+def test_no_worlds_run_in_no_processes(tmp_path: Path, jobs: str) -> None:
+    run = fairlead("simulate", "--seeds", "1", "--jobs", jobs, folder=tmp_path)
+    assert (run.code, run.out) == (2, "")
+    assert f"'--jobs': {jobs} is not in the range x>=1" in run.err

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.commands.terminal import Terminal
+from tests.commands.terminal import Terminal, plain
 from tests.system import Operator, until
 
 BTC, RESTING = "SIM_SPOT_BTC_USDT", "20000"
@@ -89,8 +89,9 @@ def test_a_reduce_only_order_is_one_at_the_exchange_too(terminal: Terminal) -> N
         (("0.01", BTC, "NaN"), "price: "),
         (("0.01", "SIM_SPOT_DOGE_USDT", RESTING), "symbol_id_coinapi: "),
         (("0.01", "DOGE/USDT", RESTING), "symbol_id_exchange: "),
-        (("0.01", BTC, RESTING, "--tif", "whenever"), "time_in_force: "),
-        (("0.01", BTC, RESTING, "--expire", "soon"), "expire_time: "),
+        (("0.01", BTC, RESTING, "--expire", "2021-01-08"), "expire_time: "),
+        (("0.01", BTC, RESTING, "--id", ""), "client_order_id: "),
+        (("0.01", BTC, RESTING, "--account", ""), "exchange_id: "),
         (("0.01", BTC, RESTING, "--id", "ä"), "client_order_id: "),
     ],
 )
@@ -101,6 +102,46 @@ def test_a_bad_order_is_refused_naming_the_field(
     assert (run.code, run.out) == (1, "")
     assert run.err.startswith(f"fairlead: {named}")
     assert len(run.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "right"),
+    [
+        ("--tif", "day", "gtc (GOOD_TILL_CANCEL), gtt (GOOD_TILL_TIME_EXCHANGE), "),
+        ("--tif", "", "ioc (IMMEDIATE_OR_CANCEL), fok (FILL_OR_KILL)."),
+        ("--expire", "soon", "or from now: +30s, +5m, +2h, +1d."),
+        ("--expire", "+5x", "or from now: +30s, +5m, +2h, +1d."),
+        ("--expire", "+100000d", "is longer than time is counted; give a time."),
+        ("--timeout", "nan", "give one such as 10 or 0.5."),
+        ("--timeout", "inf", "give one such as 10 or 0.5."),
+    ],
+)
+def test_a_wrong_option_is_named_with_its_value_and_what_would_be_right(
+    terminal: Terminal, option: str, value: str, right: str
+) -> None:
+    run = terminal.run("order", "buy", "0.01", BTC, RESTING, option, value)
+    assert (run.code, run.out) == (2, "")
+    told = plain(run.err)
+    assert f"Invalid value for '{option}': " in told
+    assert value in told
+    assert right in told
+
+
+def test_the_time_in_force_may_be_typed_as_the_api_has_it(terminal: Terminal) -> None:
+    for typed in ("ioc", "IOC", "immediate_or_cancel", "IMMEDIATE_OR_CANCEL"):
+        run = terminal.run("order", "buy", "0.01", BTC, RESTING, "--tif", typed, "--json")
+        assert run.json["time_in_force"] == "IMMEDIATE_OR_CANCEL"
+
+
+def test_an_account_that_is_empty_is_not_the_usual_one(terminal: Terminal) -> None:
+    for arguments in (
+        ("cancel-all", ""),
+        ("cancel-all", "--account", ""),
+        ("cancel", "--all", "--account", ""),
+    ):
+        run = terminal.run(*arguments)
+        assert (run.code, run.out) == (1, "")
+        assert run.err.startswith('fairlead: exchange_id: "" is not an exchange id')
 
 
 def test_a_rejected_order_says_why_and_ends_with_one(terminal: Terminal) -> None:

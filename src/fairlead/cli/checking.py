@@ -30,7 +30,9 @@ def simulate(
     fresh_from: Annotated[
         int | None, typer.Option(help="The first fresh seed, to repeat a run.", min=0)
     ] = None,
-    jobs: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Processes; default: one per core.", min=1)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run seeded worlds of faults and crashes, half of them always the same; 1 if a law breaks."""

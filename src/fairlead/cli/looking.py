@@ -4,12 +4,22 @@ from typing import Annotated
 
 import typer
 
-from fairlead.cli.options import AnyAccount, MaybeOrderId, OrderId, Refresh, Where, of_a_system
+from fairlead.cli.options import (
+    AnyAccount,
+    MaybeOrderId,
+    OrderId,
+    Refresh,
+    Where,
+    checked_since,
+    of_a_system,
+)
 from fairlead.commands.ending import Ended, ExitCode
 
 commands = typer.Typer()
 
-Since = Annotated[str, typer.Option(help="A UTC time, or 30s, 5m, 2h, 1d ago.")]
+Since = Annotated[
+    str, typer.Option(callback=checked_since, help="A UTC time, or 30s, 5m, 2h, 1d ago.")
+]
 
 
 @commands.command()
@@ -31,7 +41,9 @@ def orders(
     where: Where,
     order_id: MaybeOrderId = None,
     account: AnyAccount = None,
-    since: Annotated[str | None, typer.Option(help="As history --since.")] = None,
+    since: Annotated[
+        str | None, typer.Option(callback=checked_since, help="As history --since.")
+    ] = None,
     refresh: Refresh = None,
 ) -> None:
     """Show the open orders; with ID as status, with --since as history."""
@@ -54,7 +66,9 @@ def history(
     where: Where,
     account: AnyAccount = None,
     since: Since = "1d",
-    until: Annotated[str | None, typer.Option(help="Likewise; else now.")] = None,
+    until: Annotated[
+        str | None, typer.Option(callback=checked_since, help="Likewise; else now.")
+    ] = None,
 ) -> None:
     """Show the orders that changed since a time, ended ones too; 1d ago if not said."""
     from fairlead.commands import look

@@ -2,7 +2,9 @@
 
 import functools
 import inspect
+import math
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Concatenate, NamedTuple, ParamSpec
 
@@ -12,6 +14,44 @@ from fairlead.cli.completing import account_names, order_ids
 
 if TYPE_CHECKING:
     from fairlead.commands.system import System
+
+
+_DISTANCE_DIGITS = {"s": 9, "m": 8, "h": 6, "d": 5}  # at most some 270 years
+
+
+def checked_number(value: float | None) -> float | None:
+    """Return a number; raises BadParameter for nan and inf, which are in every range or none."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no number of seconds; give one such as 10 or 0.5.")
+    return value
+
+
+def checked_since(value: str | None) -> str | None:
+    """Return a time, or how long ago it was; raises BadParameter."""
+    return _checked_time(value, "[0-9]{1,9}[smhd]", "how long ago: 30s, 5m, 2h, 1d")
+
+
+def checked_expiry(value: str | None) -> str | None:
+    """Return a time, or how far it is; raises BadParameter."""
+    return _checked_time(value, "[+-][0-9]{1,9}[smhd]", "from now: +30s, +5m, +2h, +1d")
+
+
+def _checked_time(value: str | None, distance: str, distances: str) -> str | None:
+    if value is None:
+        return value
+    if re.fullmatch(distance, value, re.ASCII):
+        if len(value.strip("+-smhd")) > _DISTANCE_DIGITS[value[-1]]:
+            raise typer.BadParameter(f"{value!r} is longer than time is counted; give a time.")
+        return value
+    from fairlead.gateway.times import read_time
+    from fairlead.gateway.wrong import Wrong
+
+    try:
+        read_time(value)
+    except Wrong as wrong:
+        raise typer.BadParameter(f"{wrong}, or {distances}.") from None
+    return value
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's own JSON, digits exact.")]
 Url = Annotated[
@@ -60,7 +100,13 @@ MaybeOrderId = Annotated[
 ]
 Refresh = Annotated[
     float | None,
-    typer.Option("--refresh", metavar="SECONDS", min=0.1, help="Keep it on the screen, read anew."),
+    typer.Option(
+        "--refresh",
+        metavar="SECONDS",
+        min=0.1,
+        callback=checked_number,
+        help="Keep it on the screen, read anew.",
+    ),
 ]
 
 

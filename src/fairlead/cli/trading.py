@@ -12,6 +12,8 @@ from fairlead.cli.options import (
     MaybeAccountName,
     MaybeOrderId,
     Where,
+    checked_expiry,
+    checked_number,
     of_a_system,
 )
 
@@ -21,6 +23,16 @@ commands = typer.Typer()
 class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
+
+
+def _checked_tif(value: str | None) -> str | None:
+    """Return a time in force as it was typed; raises BadParameter."""
+    from fairlead.commands.trade import TIMES_IN_FORCE, time_in_force
+
+    if value is not None and time_in_force(value) is None:
+        names = ", ".join(f"{short} ({name})" for short, name in TIMES_IN_FORCE.items())
+        raise typer.BadParameter(f"{value!r} is not one of: {names}.")
+    return value
 
 
 @commands.command()
@@ -38,10 +50,12 @@ def order(
     price: str,
     account: Account = "SIM",
     tif: Annotated[
-        str | None, typer.Option(help="gtc (default), gtt, gtt-oms, ioc or fok.")
+        str | None,
+        typer.Option(callback=_checked_tif, help="gtc (default), gtt, gtt-oms, ioc or fok."),
     ] = None,
     expire: Annotated[
-        str | None, typer.Option(help="A UTC time, or from now: +30s, +5m, +2h, +1d.")
+        str | None,
+        typer.Option(callback=checked_expiry, help="A UTC time, or from now: +30s, +5m, +2h, +1d."),
     ] = None,
     post_only: Annotated[
         bool, typer.Option("--post-only", help="Reject rather than take from the book.")
@@ -61,6 +75,7 @@ def order(
         typer.Option(
             metavar="SECONDS",
             min=0.1,
+            callback=checked_number,
             help="How long to wait for its outcome (10), or with --wait for its end (no limit).",
         ),
     ] = None,
@@ -122,4 +137,5 @@ def cancel_all(
     if named is not None and account not in (None, named):
         text = f"{named} and --account {account} are two accounts; give one"
         raise typer.BadParameter(text, param_hint="ACCOUNT")
-    trade.cancel_all(where.system(), named or account or "SIM")
+    account = account if named is None else named
+    trade.cancel_all(where.system(), "SIM" if account is None else account)

@@ -49,18 +49,25 @@ def new_order(ticket: Ticket) -> NewOrder:
     """Return the order for `ticket`; numbers stay as they were typed."""
     is_ours = re.fullmatch(r"[A-Z0-9]+_(SPOT|FTS|PERP|OPT)_.+", ticket.symbol)
     given = ticket.time_in_force or ("gtc" if ticket.expire is None else "gtt")
+    name = ticket.client_order_id
     return NewOrder(
         exchange_id=ticket.account,
-        client_order_id=ticket.client_order_id or f"cli-{secrets.token_hex(8)}",
+        client_order_id=f"cli-{secrets.token_hex(8)}" if name is None else name,
         symbol_id_coinapi=ticket.symbol if is_ours else None,
         symbol_id_exchange=None if is_ours else ticket.symbol,
         side=Side(ticket.side.upper()),
-        time_in_force=TIMES_IN_FORCE.get(given.lower(), given.upper()),
+        time_in_force=time_in_force(given) or given,
         amount_order=ticket.quantity,
         price=ticket.price,
         expire_time=None if ticket.expire is None else moment(ticket.expire, time.time_ns()),
         exec_inst=tuple(_instructions(ticket)),
     )
+
+
+def time_in_force(text: str) -> str | None:
+    """Return the API's name of a time in force, typed short or as it is; None: it is none."""
+    name = TIMES_IN_FORCE.get(text.lower(), text.upper())
+    return name if name in (*TIMES_IN_FORCE.values(), "GOOD_TILL_TIME_OEML") else None
 
 
 def _instructions(ticket: Ticket) -> Iterator[ExecInst]:
