@@ -40,12 +40,17 @@ def see_room(database: Path, *, is_writer: bool) -> None:
 
 
 def give_room(index: int) -> None:
-    """Have the disk give an open index all its blocks, where that can be said. Raises OSError.
+    """Have the disk give an open index all its blocks, where that can be said; raises OSError if it is full.
 
     Its file must stay open as long as the database: closing it drops SQLite's locks.
     """
-    if _fallocate is not None:
+    if _fallocate is None:
+        return
+    try:
         _fallocate(index, 0, _INDEX_BYTES)
+    except OSError as error:
+        if error.errno in _FULL:  # some file systems cannot be asked
+            raise
 
 
 def _allocated(file: Path) -> int:
