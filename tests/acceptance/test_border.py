@@ -33,7 +33,7 @@ call = pytest.mark.parametrize(("method", "path", "body"), CALLS, ids=[each[1] f
 def ask(desk: Desk, method: str, path: str, body: bytes | None, *headers: str) -> Answer:
     """Send exactly these header lines, and no Host or Content-Type of the client's own."""
     parts = urlsplit(desk.api.url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
     try:
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         for header in headers:

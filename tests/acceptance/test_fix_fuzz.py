@@ -102,7 +102,7 @@ class Attacker:
         assert [each.rstrip("x") for each in answered] == tokens
 
     def _is_ended(self, mangled: Mangled) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not self._party.is_over and self._party.farewell == "":
             assert time.monotonic() < deadline, f"the session goes on after {mangled}"
             self._party.read()

@@ -102,7 +102,7 @@ def test_pages_of_others_and_foreign_hosts_are_refused(strict: Desk) -> None:
     assert refused(url, Origin=f"https://localhost:{port}")[0] == 403
     for origin in (f"http://localhost:{port}", "https://console.example:8443"):
         with connect(url, proxy=None, additional_headers={"Origin": origin}) as client:
-            assert exact(str(client.recv(10)).encode())["type"] == "SERVER_INFO"
+            assert exact(str(client.recv(30)).encode())["type"] == "SERVER_INFO"
     for host, status in (("evil.example", 421), (f"desk.example:{port}", 101)):
         with closing(Raw(strict.api.url, host=host)) as raw:
             assert raw.status == status

@@ -43,7 +43,7 @@ class Proxy:
         for each in list(self._open):
             _end(each)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
 
     def _start(self, work: object, *arguments: object) -> None:

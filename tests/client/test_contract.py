@@ -292,7 +292,7 @@ def test_threads_may_share_a_client(desk: Desk) -> None:
         barrier = threading.Barrier(4)
 
         def work(_: int) -> list[str]:
-            barrier.wait(10)
+            barrier.wait(60)
             return [client.place(new_order()).client_order_id for _ in range(5)]
 
         placed = [each for part in threads.map(work, range(4)) for each in part]

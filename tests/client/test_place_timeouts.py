@@ -284,7 +284,7 @@ def test_killed_before_it_got_the_order(killable: Killable, make_caller: MakeCal
     caller, order = make_caller(proxy.url, timeout_s=1.0), new_order()
 
     def kill_and_start() -> None:
-        assert proxy.is_holding.wait(10)
+        assert proxy.is_holding.wait(60)
         killable.kill()
         killable.start()
 

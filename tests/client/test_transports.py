@@ -43,7 +43,7 @@ class Peer:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     def _serve(self) -> None:
@@ -106,7 +106,7 @@ def test_a_connection_that_was_closed_meanwhile_is_not_written_to(
     peer = make_peer([OK], [CUT])
     caller = make_caller(peer.url)
     caller.live()
-    assert peer.is_closed.wait(10)
+    assert peer.is_closed.wait(60)
     with pytest.raises(OutcomeUnknown):
         caller.place(new_order())
     assert [request[:4] for request in peer.requests] == [b"GET ", b"POST"]

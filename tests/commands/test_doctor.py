@@ -510,7 +510,7 @@ def exchange_with_a_clock(ahead_s: int) -> Iterator[str]:
         thread = threading.Thread(target=serve_all, daemon=True)
         thread.start()
         yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        thread.join(10)
+        thread.join(60)
 
 
 @pytest.mark.parametrize("ahead_s", [30, -30])

@@ -81,9 +81,9 @@ def test_closing_the_store_ends_a_copy_under_way(tmp_path: Path) -> None:
 
     copying = threading.Thread(target=copy)
     copying.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     shop.store.close()
-    copying.join(10)
+    copying.join(60)
     assert "closing" in str(errors[0])
     assert examine(tmp_path / FILE_NAME).orders == shop.matching.orders
 
