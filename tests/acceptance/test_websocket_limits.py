@@ -136,6 +136,7 @@ def test_a_client_too_many_is_503_until_one_leaves(strict: Desk) -> None:
         ({"key": ""}, 400),
         ({"path": "/v1/ws\xff"}, 400),
         ({"path": "/v1/ws?from=\xff"}, 400),
+        ({"path": "/v1/ws?form=1:SIM"}, 400),
         ({"path": "/v1/ws?" + "&".join(f"a{n}=" for n in range(70))}, 400),
         ({"path": "/v1/ws?" + "a" * 9_000}, 414),
         ({"more": "X: " + "a" * 9_000 + "\r\n"}, 431),

@@ -45,7 +45,8 @@ To go on after a disconnect, say what you have seen, for each account: `/v1/ws?f
 account gets `SERVER_INFO`, `SYMBOLS_SNAPSHOT`, every order report after that sequence, each as it was then, one
 `BALANCE_SNAPSHOT` and one `POSITION_SNAPSHOT`, all with `resumed` true, and then goes on. Nothing comes twice and nothing is
 missing, also after the server was killed. An account that is not named, or with a sequence from the future or more than
-`websocket.resume_reports_max` reports old, gets all snapshots, with `resumed` false: forget what you knew of it.
+`websocket.resume_reports_max` reports old, gets all snapshots, with `resumed` false: forget what you knew of it. An upgrade with another parameter than
+`from` and `apikey` is refused, 400.
 """
 
 _REFUSED_BY_FORM = [
