@@ -64,6 +64,7 @@ WORLDS = range(1, 61)  # `make simulate` begins with the same, and goes on
 REMEMBERED_WITH_GOINGS = (5_091,)
 REMEMBERED_WHOLE = (  # with suspensions too
     139, 579, 341_962_791, 165_801_623, 777_000_828, 777_001_445, 804_685_907, 1_983_595_432,
+    2_000_002_854,
 )  # fmt: skip
 IDS_FORGOTTEN = (9, 10, 16, 17, 19, 24, 48, 55, 57)  # ids come again after a restart
 CHUNK = 15

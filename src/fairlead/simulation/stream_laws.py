@@ -264,13 +264,15 @@ class Heard:
         exec_id = message.text(17)
         key = (message.text(207), message.text(11))
         account, is_report, sequence = exec_id.rpartition(":")
-        if is_report or not (key[0] in self._laws.have_gone and _is_unknown(message)):
+        says_nothing = not is_report and key[0] in self._laws.have_gone and _is_unknown(message)
+        if not says_nothing:
             self._orders[key] = (message.text(39), Decimal(message.text(14)))
         if not is_report:
             if exec_id in self._ids:
                 self._break(Law.FIX_ONCE, f"ExecID {exec_id} is used twice")
             self._ids.add(exec_id)
-            self._status(key, message)
+            if not says_nothing:
+                self._status(key, message)
             return
         self._told[key] = int(sequence)
         self._report(account, int(sequence), message, terms)
